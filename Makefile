@@ -1,0 +1,118 @@
+# memtrace: builds with `make`; everything that is built lands in build/.
+#
+#   make            build/memtrace (no network, no root)
+#   make demo       install what is missing, build, trace a leaking program
+#   make check      install what is missing, build, run every test
+#   make bench      costs, side by side with the alternatives
+#   make static     build/static/memtrace, one file without dynamic dependencies
+#   make fuzz       fuzz the parsers for longer (SECONDS_PER_TARGET=600)
+#   make install    DESTDIR= PREFIX=/usr/local
+#   make vmlinux    regenerate vmlinux/$(ARCH)/vmlinux.h from this kernel's BTF
+#   make format     clang-format over the tree
+# ARCH=arm64 cross-compiles; V=1 shows the commands; SANITIZE=1 builds with ASan and UBSan.
+
+ARCH ?= $(shell uname -m | sed 's/aarch64/arm64/')
+HOST_ARCH := $(shell uname -m | sed 's/aarch64/arm64/')
+BUILD ?= build$(if $(filter-out $(HOST_ARCH),$(ARCH)),/$(ARCH))$(if $(SANITIZE),/sanitize)
+PREFIX ?= /usr/local
+V ?= 0
+
+CLANG ?= clang
+BPFTOOL ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
+CROSS := $(if $(filter-out $(HOST_ARCH),$(ARCH)),$(subst arm64,aarch64,$(ARCH))-linux-gnu-)
+CC := $(CROSS)gcc
+CXX := $(CROSS)g++
+AR := $(CROSS)ar
+BPF_TARGET_ARCH := $(subst x86_64,x86,$(ARCH))
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+WARNINGS := -Wall -Wextra -Werror -Wno-unused-parameter
+CFLAGS ?= -O2 -g
+ALL_CFLAGS := $(CFLAGS) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -DMEMTRACE_VERSION='"$(VERSION)"' \
+	-DMEMTRACE_ARCH_$(BPF_TARGET_ARCH) -Iuser -Ibpf -I$(BUILD)/bpf -fno-omit-frame-pointer
+BPF_CFLAGS := -O2 -g -Wall -Werror -mcpu=v3 -D__TARGET_ARCH_$(BPF_TARGET_ARCH) -Ivmlinux/$(ARCH) -Ibpf
+LIBRARIES := -lbpf -ldw -lelf -lcapstone -ljansson -lprotobuf-c -lzstd -lxxhash -liberty \
+	-lncursesw -ltinfo -lz -lpthread
+STATIC_LIBRARIES := -lbpf -ldw -lelf -lcapstone -ljansson -lprotobuf-c -lzstd -lxxhash \
+	-liberty -lncursesw -ltinfo -llzma -lbz2 -lz -lpthread
+ifdef SANITIZE
+ALL_CFLAGS += -fsanitize=address,undefined
+LDFLAGS += -fsanitize=address,undefined
+endif
+
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all demo check bench static fuzz install uninstall vmlinux format clean setup \
+	targets unit
+all: $(BUILD)/memtrace
+
+# --- BPF: the tracer's parts are linked into one object; each other subject is one by itself.
+TRACER_PARTS := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.bpf.o,$(wildcard $(addprefix bpf/,heap.bpf.c process.bpf.c mapping.bpf.c)))
+OTHER_BPF := $(filter-out $(TRACER_PARTS),$(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.bpf.o,$(wildcard bpf/*.bpf.c)))
+SKELETONS := $(if $(TRACER_PARTS),$(BUILD)/bpf/tracer.skel.h) $(OTHER_BPF:.bpf.o=.skel.h)
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/$(ARCH)/vmlinux.h
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)$(CLANG) $(BPF_CFLAGS) -target bpf -MMD -MP -MT $@ -c $< -o $@
+$(BUILD)/bpf/tracer.linked.o: $(TRACER_PARTS)
+	$(call say,LINK,$@)$(BPFTOOL) gen object $@ $^
+$(BUILD)/bpf/tracer.skel.h: $(BUILD)/bpf/tracer.linked.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name tracer_bpf > $@
+$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+# --- the program: a library of all rooms but main.c, which unit tests and benches link too.
+SOURCES := $(filter-out user/main.c,$(wildcard user/*/*.c))
+OBJECTS := $(patsubst user/%.c,$(BUILD)/user/%.o,$(SOURCES))
+
+$(BUILD)/user/%.o: user/%.c | $(SKELETONS)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+$(BUILD)/libmemtrace.a: $(OBJECTS)
+	@rm -f $@
+	$(call say,AR,$@)$(AR) rcs $@ $^
+$(BUILD)/memtrace: $(BUILD)/user/main.o $(BUILD)/libmemtrace.a
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBRARIES)
+static: $(BUILD)/static/memtrace
+$(BUILD)/static/memtrace: $(BUILD)/user/main.o $(BUILD)/libmemtrace.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -static -o $@ $^ $(STATIC_LIBRARIES)
+
+# --- tests: one program per tests/unit/test_*.c; targets are built by their own Makefile.
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+unit: $(UNIT_TESTS)
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libmemtrace.a
+	@mkdir -p $(@D)
+	$(call say,TEST,$@)$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP -MT $@ $(LDFLAGS) -o $@ $< $(BUILD)/libmemtrace.a $(LIBRARIES) -lcmocka
+targets:
+	$(Q)$(MAKE) --no-print-directory -C tests/targets BUILD=$(abspath $(BUILD))/targets
+
+setup:
+	$(Q)scripts/setup
+demo: setup
+	$(Q)$(MAKE) --no-print-directory all targets
+	$(Q)scripts/demo
+check: setup
+	$(Q)scripts/check
+bench: setup
+	$(Q)$(MAKE) --no-print-directory all targets
+	$(Q)scripts/bench
+fuzz: setup
+	$(Q)scripts/fuzz $(or $(SECONDS_PER_TARGET),600)
+vmlinux:
+	$(Q)scripts/vmlinux $(ARCH)
+FORMATTED = $(shell git ls-files 'bpf/*.[ch]' 'user/*.[ch]' 'tests/*.[ch]')
+format:
+	$(Q)clang-format -i $(FORMATTED)
+install: all
+	install -D -m 755 $(BUILD)/memtrace $(DESTDIR)$(PREFIX)/bin/memtrace
+	install -D -m 644 scripts/memtrace.8 $(DESTDIR)$(PREFIX)/share/man/man8/memtrace.8
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/memtrace $(DESTDIR)$(PREFIX)/share/man/man8/memtrace.8
+clean:
+	rm -rf build
+
+-include $(wildcard $(BUILD)/bpf/*.d $(BUILD)/user/*.d $(BUILD)/user/*/*.d $(BUILD)/unit/*.d)

@@ -1,0 +1,179 @@
+/*
+ * The records that BPF programs send through the ring buffer: the one header shared with user/.
+ * Fixed width, little padding, sizes asserted: recordings store these very bytes.
+ *
+ * Order. An alloc record leaves at the function's return, a free record at its entry, a realloc
+ * leaves both. Thus for one address the order in the ring is the true order: no other thread can
+ * get an address from the allocator before the free that gave it back has been recorded.
+ */
+#ifndef MEMTRACE_EVENT_H
+#define MEMTRACE_EVENT_H
+
+#ifndef __VMLINUX_H__
+#include <stdint.h>
+typedef uint8_t __u8;
+typedef uint16_t __u16;
+typedef uint32_t __u32;
+typedef uint64_t __u64;
+typedef int32_t __s32;
+typedef int64_t __s64;
+#endif
+
+/* Deepest stack that is sent. */
+#define EVENT_MAX_FRAMES 128
+#define EVENT_COMM_SIZE 16
+
+enum event_kind {
+	EVENT_NONE = 0,
+	EVENT_ALLOC = 1,	 /* struct event_alloc: an allocation that succeeded */
+	EVENT_ALLOC_FAILED = 2,	 /* struct event_alloc, address 0 */
+	EVENT_FREE = 3,		 /* struct event_free */
+	EVENT_REALLOC_BEGIN = 4, /* struct event_free: the block leaves the live set until the END */
+	EVENT_REALLOC_END = 5,	 /* struct event_realloc_end */
+	EVENT_STACK = 6,	 /* struct event_stack: before the first record that refers to it */
+	EVENT_MAPPING = 7,	 /* struct event_mapping: mmap, munmap, mremap, brk succeeded */
+	EVENT_FORK = 8,		 /* struct event_process: a followed child; header.process is the child's */
+	EVENT_EXEC = 9,		 /* struct event_process: header.process is the new image's */
+	EVENT_EXIT = 10,	 /* struct event_process: the last thread of a process is gone */
+	EVENT_LIBRARIES = 11,	 /* struct event_process: the loader changed the list of libraries */
+	EVENT_THREAD_EXIT = 12,	 /* struct event_thread */
+	EVENT_WAIT_BEGIN = 16,	 /* reserved for locks */
+	EVENT_WAIT_END = 17,
+};
+
+/* Which function an allocation came through; the names are in target/allocators.c. */
+enum event_function {
+	FUNCTION_NONE = 0,
+	FUNCTION_MALLOC,
+	FUNCTION_CALLOC,
+	FUNCTION_REALLOC,
+	FUNCTION_REALLOCARRAY,
+	FUNCTION_POSIX_MEMALIGN,
+	FUNCTION_ALIGNED_ALLOC,
+	FUNCTION_MEMALIGN,
+	FUNCTION_VALLOC,
+	FUNCTION_PVALLOC,
+	FUNCTION_FREE,
+	FUNCTION_NEW,
+	FUNCTION_NEW_ARRAY,
+	FUNCTION_DELETE,
+	FUNCTION_DELETE_ARRAY,
+	FUNCTION_MMAP,
+	FUNCTION_MUNMAP,
+	FUNCTION_MREMAP,
+	FUNCTION_BRK,
+	FUNCTION_COUNT,
+};
+
+/*
+ * `process` is not a PID but a number given once to each process image that is traced (a new one
+ * at fork and at exec), so that a PID used twice is not confused; 0 is no process.
+ * `thread_sequence` counts the allocations that the thread has finished, this one included: a free
+ * whose number equals that of its block's allocation had no other allocation between (temporary).
+ */
+struct event_header {
+	__u8 kind;
+	__u8 function;
+	__u16 flags;
+	__u32 tid;
+	__u32 process;
+	__u32 thread_sequence;
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+};
+_Static_assert(sizeof(struct event_header) == 24, "");
+
+struct event_alloc {
+	struct event_header header;
+	__u64 address;
+	__u64 size; /* bytes requested; saturated for calloc whose product overflows */
+	__u64 stack; /* hash of the stack, 0: none */
+};
+_Static_assert(sizeof(struct event_alloc) == 48, "");
+
+struct event_free {
+	struct event_header header;
+	__u64 address;
+};
+_Static_assert(sizeof(struct event_free) == 32, "");
+
+/* What realloc did with the block that its EVENT_REALLOC_BEGIN took out. */
+enum realloc_outcome {
+	REALLOC_MOVED = 0,  /* also when it stayed: one free, one allocation at `address` */
+	REALLOC_FAILED = 1, /* the old block is live as before */
+	REALLOC_FREED = 2,  /* size 0 freed it and returned NULL */
+};
+
+struct event_realloc_end {
+	struct event_header header; /* flags: enum realloc_outcome */
+	__u64 address;
+	__u64 size;
+	__u64 stack;
+	__u64 old_address; /* never 0: realloc(NULL, n) is an EVENT_ALLOC */
+};
+_Static_assert(sizeof(struct event_realloc_end) == 56, "");
+
+/* Why a walk ended. Only the first two are whole stacks. */
+enum stack_stop {
+	STACK_COMPLETE = 0,	/* reached a frame that marks its return address undefined */
+	STACK_END_OF_THREAD,	/* reached a return address of 0 */
+	STACK_TRUNCATED,	/* more frames than the limit */
+	STACK_NO_RULE,		/* a pc in no known mapping, and frame pointers led nowhere */
+	STACK_BAD_RULE,		/* a rule the walker cannot follow (register or expression) */
+	STACK_BAD_MEMORY,	/* the stack could not be read */
+	STACK_NO_PROGRESS,	/* the CFA did not move towards the stack's base */
+	STACK_NOT_WALKED,	/* only the caller was taken: --stacks fp|none, or no tables yet */
+	STACK_STOP_COUNT,
+};
+
+/* Frames innermost first: the caller of the allocation function, then its caller... */
+struct event_stack {
+	struct event_header header; /* flags: enum stack_stop */
+	__u64 stack;
+	__u32 frame_count;
+	__u32 guessed_frames; /* of them, found by frame pointer where no rule was */
+	__u64 frames[];	      /* return addresses (the first is the allocation call's) */
+};
+_Static_assert(sizeof(struct event_stack) == 40, "");
+
+struct event_mapping {
+	struct event_header header; /* function: FUNCTION_MMAP, _MUNMAP, _MREMAP, _BRK */
+	__u64 address;		    /* result; for brk the new break */
+	__u64 length;
+	__u64 old_address; /* mremap: source; brk: the break before */
+	__u64 old_length;
+	__u32 protection; /* mmap: PROT_* */
+	__u32 map_flags;  /* mmap: MAP_*; mremap: MREMAP_* */
+};
+_Static_assert(sizeof(struct event_mapping) == 64, "");
+
+struct event_process {
+	struct event_header header; /* flags of FORK: 1 = the child shares the parent's memory */
+	__u32 pid;
+	__u32 parent_process; /* FORK: the parent's number; EXEC: that of the image it replaces */
+	__u32 exit_status;    /* EXIT: as wait(2) gives it */
+	__u32 reserved;
+	char comm[EVENT_COMM_SIZE];
+};
+_Static_assert(sizeof(struct event_process) == 56, "");
+
+struct event_thread {
+	struct event_header header;
+};
+
+/*
+ * Losses, counted per CPU in the `losses` map and shown by every report. The first group are
+ * events that never arrived; the second are stacks that are missing or cut.
+ */
+enum loss_cause {
+	LOSS_RING_FULL = 0,    /* the ring buffer had no room */
+	LOSS_THREAD_STATE,     /* no memory for the thread's state: its call was not seen */
+	LOSS_RETURN_MISSED,    /* the call was left by longjmp or an exception: outcome unknown */
+	LOSS_LATE_ATTACH,      /* a library's allocator was probed after its first use was possible */
+	LOSS_EVENT_COUNT,
+	LOSS_STACK_RING_FULL = LOSS_EVENT_COUNT, /* a stack record had no room */
+	LOSS_MAPPING_RING_FULL, /* a mapping record had no room */
+	LOSS_PROCESS_RING_FULL, /* a fork, exec or exit record had no room */
+	LOSS_COUNT,
+};
+
+#endif

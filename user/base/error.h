@@ -1,0 +1,26 @@
+/*
+ * Errors travel up as a message built where the cause is known. A function that can fail takes a
+ * `struct error *` and returns a negative errno; whoever gives up prints the message, once.
+ */
+#ifndef MEMTRACE_BASE_ERROR_H
+#define MEMTRACE_BASE_ERROR_H
+
+#define ERROR_MESSAGE_SIZE 512
+
+struct error {
+	int code; /* negative errno; 0 while nothing went wrong */
+	char message[ERROR_MESSAGE_SIZE];
+};
+
+/*
+ * Sets the message of @err (which may be NULL) and returns @code, a negative errno, so that
+ * `return error__set(err, -ENOENT, ...)` ends a function. One line, no newline: what is wrong
+ * with which thing, then what to do about it.
+ */
+int error__set(struct error *err, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Puts "prefix: " before the message already in @err; returns its code. */
+int error__prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
