@@ -1,0 +1,238 @@
+/* Files pinned by fd, and the arithmetic of their addresses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "target/image.h"
+#include "target/module.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static struct modules *registry;
+static struct maps own_maps;
+
+static int read_own_maps(void **state)
+{
+	registry = modules__new();
+	return maps__read(getpid(), &own_maps, NULL);
+}
+
+static int free_own_maps(void **state)
+{
+	maps__free(&own_maps);
+	modules__free(registry);
+	return 0;
+}
+
+static struct module *get(const void *address, const struct mapping **mapping)
+{
+	*mapping = maps__find(&own_maps, (uintptr_t)address);
+	assert_non_null(*mapping);
+	return modules__get(registry, getpid(), *mapping, NULL);
+}
+
+static void test_a_library_is_opened_once_and_its_bias_is_the_loaders(void **state)
+{
+	void *function = dlsym(RTLD_DEFAULT, "qsort");
+	const struct mapping *mapping;
+	struct module *libc = get(function, &mapping);
+	struct link_map *map;
+	uint64_t bias, offset, vaddr;
+	Dl_info info;
+
+	assert_non_null(libc);
+	assert_ptr_equal(get(function, &mapping), libc);
+	assert_ptr_equal(modules__find(registry, libc->id), libc);
+	assert_string_equal(libc->name, "libc.so.6");
+	assert_int_equal(libc->build_id.size, 20);
+	assert_int_equal(strlen(libc->build_id.hex), 40);
+	assert_int_equal(libc->elf_type, ET_DYN);
+	assert_true(module__bias(libc, mapping, &bias));
+	assert_int_equal(dladdr1(function, &info, (void **)&map, RTLD_DL_LINKMAP) != 0, 1);
+	assert_int_equal(bias, map->l_addr);
+	offset = mapping__file_offset(mapping, (uintptr_t)function);
+	assert_true(module__offset_to_vaddr(libc, offset, &vaddr));
+	assert_int_equal(vaddr + bias, (uintptr_t)function);
+	assert_true(vaddr >= libc->text_start && vaddr < libc->text_end);
+	assert_true(module__vaddr_to_offset(libc, vaddr, &offset));
+	assert_int_equal(offset, mapping__file_offset(mapping, (uintptr_t)function));
+}
+
+static void test_the_vdso_becomes_a_file_and_is_shared(void **state)
+{
+	struct module *vdso = NULL;
+	unsigned char magic[4];
+
+	for (size_t i = 0; i < own_maps.size; i++) {
+		if (!mapping__is_vdso(&own_maps.data[i]))
+			continue;
+		vdso = modules__get(registry, getpid(), &own_maps.data[i], NULL);
+		assert_ptr_equal(modules__get(registry, getpid(), &own_maps.data[i], NULL), vdso);
+	}
+	assert_non_null(vdso);
+	assert_true(vdso->is_vdso);
+	assert_string_equal(vdso->name, "[vdso]");
+	assert_int_equal(pread(vdso->fd, magic, 4, 0), 4);
+	assert_memory_equal(magic, ELFMAG, 4);
+	assert_true(vdso->text_end > vdso->text_start);
+}
+
+static void test_memory_without_a_file_has_no_module(void **state)
+{
+	const struct mapping *mapping;
+	struct error err;
+	int local = 0;
+
+	assert_null(get(&local, &mapping));
+	assert_null(modules__get(registry, getpid(), mapping, &err));
+	assert_int_equal(err.code, -ENOEXEC);
+}
+
+/* Copies the running program to a new file and maps its first page as code. */
+static void *map_copy(char *path, size_t *size)
+{
+	char buffer[65536];
+	int from = open("/proc/self/exe", O_RDONLY), to = mkstemp(path);
+	void *address;
+	ssize_t n;
+
+	*size = 0;
+	while ((n = read(from, buffer, sizeof(buffer))) > 0) {
+		assert_int_equal(write(to, buffer, n), n);
+		*size += n;
+	}
+	address = mmap(NULL, *size, PROT_READ | PROT_EXEC, MAP_PRIVATE, to, 0);
+	assert_true(address != MAP_FAILED);
+	close(from);
+	close(to);
+	return address;
+}
+
+static void test_a_deleted_file_is_still_opened(void **state)
+{
+	char path[] = "/tmp/memtrace-test-XXXXXX";
+	const struct mapping *mapping;
+	struct module *module;
+	struct maps maps;
+	size_t size;
+	void *address = map_copy(path, &size);
+
+	unlink(path);
+	assert_int_equal(maps__read(getpid(), &maps, NULL), 0);
+	mapping = maps__find(&maps, (uintptr_t)address);
+	assert_true(mapping->deleted);
+	assert_string_equal(mapping->path, path);
+	module = modules__get(registry, getpid(), mapping, NULL);
+	if (!module)
+		skip(); /* map_files takes a capability that we may not have */
+	assert_string_equal(module->path, path);
+	assert_int_equal(lseek(module->fd, 0, SEEK_END), size);
+	maps__free(&maps);
+	munmap(address, size);
+}
+
+static void test_a_file_replaced_under_its_name_is_not_confused_with_the_new_one(void **state)
+{
+	char path[] = "/tmp/memtrace-test-XXXXXX", other[] = "/tmp/memtrace-test-XXXXXX";
+	struct module *old, *new;
+	struct maps before, after;
+	void *address, *address2;
+	size_t size;
+
+	address = map_copy(path, &size);
+	assert_int_equal(maps__read(getpid(), &before, NULL), 0);
+	old = modules__get(registry, getpid(), maps__find(&before, (uintptr_t)address), NULL);
+	assert_non_null(old);
+	address2 = map_copy(other, &size);
+	rename(other, path);
+	assert_int_equal(maps__read(getpid(), &after, NULL), 0);
+	new = modules__get(registry, getpid(), maps__find(&after, (uintptr_t)address2), NULL);
+	assert_non_null(new);
+	assert_ptr_not_equal(old, new);
+	unlink(path);
+	maps__free(&before);
+	maps__free(&after);
+	munmap(address, size);
+	munmap(address2, size);
+}
+
+static void test_a_note_with_another_build_id_differs(void **state)
+{
+	struct build_id id = {.bytes = {1, 2, 3, 4}, .size = 4};
+	uint8_t note[] = {4, 0, 0, 0, 4, 0, 0, 0, 3, 0, 0, 0, 'G', 'N', 'U', 0, 1, 2, 3, 4};
+
+	assert_false(image__note_differs(&id, note, sizeof(note)));
+	note[19] = 5;
+	assert_true(image__note_differs(&id, note, sizeof(note)));
+	note[8] = 1; /* no build ID note: nothing can be said */
+	assert_false(image__note_differs(&id, note, sizeof(note)));
+	assert_false(image__note_differs(&id, note, 10));
+}
+
+static void test_offsets_in_a_page_of_two_segments_are_those_of_the_code(void **state)
+{
+	/* As lld lays out: the code starts in the middle of the page where the constants end. */
+	struct module_segment segments[] = {
+		{.vaddr = 0, .offset = 0, .file_size = 0x1234, .memory_size = 0x1234},
+		{.vaddr = 0x2234,
+			.offset = 0x1234,
+			.file_size = 0x3000,
+			.memory_size = 0x3000,
+			.executable = true},
+		{.vaddr = 0x6234, .offset = 0x4234, .file_size = 0x100, .memory_size = 0x900},
+	};
+	struct module module = {.segments = segments, .segment_count = 3};
+	struct mapping code = {.start = 0x7f0000002000,
+		.end = 0x7f0000006000,
+		.offset = 0x1000,
+		.prot = PROT_READ | PROT_EXEC};
+	uint64_t bias, vaddr, offset;
+
+	assert_true(module__bias(&module, &code, &bias));
+	assert_int_equal(bias, 0x7f0000000000);
+	assert_true(module__offset_to_vaddr(&module, 0x1234, &vaddr));
+	assert_int_equal(vaddr, 0x2234);
+	assert_true(module__offset_to_vaddr(&module, 0x1233, &vaddr));
+	assert_int_equal(vaddr, 0x1233);
+	assert_false(module__offset_to_vaddr(&module, 0x5000, &vaddr));
+	assert_false(module__vaddr_to_offset(&module, 0x6400, &offset)); /* .bss */
+	assert_false(module__vaddr_to_offset(&module, 0x2000, &offset)); /* between segments */
+}
+
+static void test_files_that_are_not_elf_are_refused(void **state)
+{
+	struct error err;
+	int fd = open("/etc/passwd", O_RDONLY);
+
+	assert_null(modules__add_file(registry, fd, "/etc/passwd", &err));
+	assert_int_equal(err.code, -ENOEXEC);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_library_is_opened_once_and_its_bias_is_the_loaders),
+		cmocka_unit_test(test_the_vdso_becomes_a_file_and_is_shared),
+		cmocka_unit_test(test_memory_without_a_file_has_no_module),
+		cmocka_unit_test(test_a_deleted_file_is_still_opened),
+		cmocka_unit_test(
+			test_a_file_replaced_under_its_name_is_not_confused_with_the_new_one),
+		cmocka_unit_test(test_a_note_with_another_build_id_differs),
+		cmocka_unit_test(test_offsets_in_a_page_of_two_segments_are_those_of_the_code),
+		cmocka_unit_test(test_files_that_are_not_elf_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, read_own_maps, free_own_maps);
+}

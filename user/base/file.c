@@ -1,0 +1,68 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define FIRST_READ 4096
+
+/* Fills @buffer up to @room or the end of the file; returns the bytes read or a negative errno. */
+static ssize_t fill(int fd, char *buffer, size_t room)
+{
+	size_t filled = 0;
+
+	while (filled < room) {
+		ssize_t n = read(fd, buffer + filled, room - filled);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		filled += n;
+	}
+	return filled;
+}
+
+int file__read_fd(int fd, size_t limit, char **data, size_t *size)
+{
+	size_t capacity = FIRST_READ, filled = 0;
+	char *buffer = NULL;
+
+	for (;;) {
+		char *grown = realloc(buffer, capacity + 1);
+		ssize_t n;
+
+		if (!grown) {
+			free(buffer);
+			return -ENOMEM;
+		}
+		buffer = grown;
+		n = fill(fd, buffer + filled, capacity - filled);
+		if (n < 0 || filled + n > limit) {
+			free(buffer);
+			return n < 0 ? (int)n : -EFBIG;
+		}
+		filled += n;
+		if (filled < capacity)
+			break;
+		capacity *= 2;
+	}
+	buffer[filled] = '\0';
+	*data = buffer;
+	*size = filled;
+	return 0;
+}
+
+int file__read(const char *path, size_t limit, char **data, size_t *size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), err;
+
+	if (fd < 0)
+		return -errno;
+	err = file__read_fd(fd, limit, data, size);
+	close(fd);
+	return err;
+}
