@@ -104,7 +104,7 @@ fuzz: setup
 	$(Q)scripts/fuzz $(or $(SECONDS_PER_TARGET),600)
 vmlinux:
 	$(Q)scripts/vmlinux $(ARCH)
-FORMATTED = $(shell git ls-files 'bpf/*.[ch]' 'user/*.[ch]' 'tests/*.[ch]')
+FORMATTED = $(shell git ls-files 'bpf/*.[ch]' 'user/*.[ch]' 'tests/*.[ch]' 'tests/*.cc')
 format:
 	$(Q)clang-format -i $(FORMATTED)
 install: all

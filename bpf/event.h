@@ -25,19 +25,20 @@ typedef int64_t __s64;
 
 enum event_kind {
 	EVENT_NONE = 0,
-	EVENT_ALLOC = 1,	 /* struct event_alloc: an allocation that succeeded */
-	EVENT_ALLOC_FAILED = 2,	 /* struct event_alloc, address 0 */
-	EVENT_FREE = 3,		 /* struct event_free */
-	EVENT_REALLOC_BEGIN = 4, /* struct event_free: the block leaves the live set until the END */
-	EVENT_REALLOC_END = 5,	 /* struct event_realloc_end */
-	EVENT_STACK = 6,	 /* struct event_stack: before the first record that refers to it */
-	EVENT_MAPPING = 7,	 /* struct event_mapping: mmap, munmap, mremap, brk succeeded */
-	EVENT_FORK = 8,		 /* struct event_process: a followed child; header.process is the child's */
-	EVENT_EXEC = 9,		 /* struct event_process: header.process is the new image's */
-	EVENT_EXIT = 10,	 /* struct event_process: the last thread of a process is gone */
-	EVENT_LIBRARIES = 11,	 /* struct event_process: the loader changed the list of libraries */
-	EVENT_THREAD_EXIT = 12,	 /* struct event_thread */
-	EVENT_WAIT_BEGIN = 16,	 /* reserved for locks */
+	EVENT_ALLOC = 1,	/* struct event_alloc: an allocation that succeeded */
+	EVENT_ALLOC_FAILED = 2, /* struct event_alloc, address 0 */
+	EVENT_FREE = 3,		/* struct event_free */
+	EVENT_REALLOC_BEGIN =
+		4,	       /* struct event_free: the block leaves the live set until the END */
+	EVENT_REALLOC_END = 5, /* struct event_realloc_end */
+	EVENT_STACK = 6,       /* struct event_stack: before the first record that refers to it */
+	EVENT_MAPPING = 7,     /* struct event_mapping: mmap, munmap, mremap, brk succeeded */
+	EVENT_FORK = 8,	 /* struct event_process: a followed child; header.process is the child's */
+	EVENT_EXEC = 9,	 /* struct event_process: header.process is the new image's */
+	EVENT_EXIT = 10, /* struct event_process: the last thread of a process is gone */
+	EVENT_LIBRARIES = 11,	/* struct event_process: the loader changed the list of libraries */
+	EVENT_THREAD_EXIT = 12, /* struct event_thread */
+	EVENT_WAIT_BEGIN = 16,	/* reserved for locks */
 	EVENT_WAIT_END = 17,
 };
 
@@ -85,7 +86,7 @@ _Static_assert(sizeof(struct event_header) == 24, "");
 struct event_alloc {
 	struct event_header header;
 	__u64 address;
-	__u64 size; /* bytes requested; saturated for calloc whose product overflows */
+	__u64 size;  /* bytes requested; saturated for calloc whose product overflows */
 	__u64 stack; /* hash of the stack, 0: none */
 };
 _Static_assert(sizeof(struct event_alloc) == 48, "");
@@ -114,14 +115,14 @@ _Static_assert(sizeof(struct event_realloc_end) == 56, "");
 
 /* Why a walk ended. Only the first two are whole stacks. */
 enum stack_stop {
-	STACK_COMPLETE = 0,	/* reached a frame that marks its return address undefined */
-	STACK_END_OF_THREAD,	/* reached a return address of 0 */
-	STACK_TRUNCATED,	/* more frames than the limit */
-	STACK_NO_RULE,		/* a pc in no known mapping, and frame pointers led nowhere */
-	STACK_BAD_RULE,		/* a rule the walker cannot follow (register or expression) */
-	STACK_BAD_MEMORY,	/* the stack could not be read */
-	STACK_NO_PROGRESS,	/* the CFA did not move towards the stack's base */
-	STACK_NOT_WALKED,	/* only the caller was taken: --stacks fp|none, or no tables yet */
+	STACK_COMPLETE = 0,  /* reached a frame that marks its return address undefined */
+	STACK_END_OF_THREAD, /* reached a return address of 0 */
+	STACK_TRUNCATED,     /* more frames than the limit */
+	STACK_NO_RULE,	     /* a pc in no known mapping, and frame pointers led nowhere */
+	STACK_BAD_RULE,	     /* a rule the walker cannot follow (register or expression) */
+	STACK_BAD_MEMORY,    /* the stack could not be read */
+	STACK_NO_PROGRESS,   /* the CFA did not move towards the stack's base */
+	STACK_NOT_WALKED,    /* only the caller was taken: --stacks fp|none, or no tables yet */
 	STACK_STOP_COUNT,
 };
 
@@ -165,14 +166,14 @@ struct event_thread {
  * events that never arrived; the second are stacks that are missing or cut.
  */
 enum loss_cause {
-	LOSS_RING_FULL = 0,    /* the ring buffer had no room */
-	LOSS_THREAD_STATE,     /* no memory for the thread's state: its call was not seen */
-	LOSS_RETURN_MISSED,    /* the call was left by longjmp or an exception: outcome unknown */
-	LOSS_LATE_ATTACH,      /* a library's allocator was probed after its first use was possible */
+	LOSS_RING_FULL = 0, /* the ring buffer had no room */
+	LOSS_THREAD_STATE,  /* no memory for the thread's state: its call was not seen */
+	LOSS_RETURN_MISSED, /* the call was left by longjmp or an exception: outcome unknown */
+	LOSS_LATE_ATTACH,   /* a library's allocator was probed after its first use was possible */
 	LOSS_EVENT_COUNT,
 	LOSS_STACK_RING_FULL = LOSS_EVENT_COUNT, /* a stack record had no room */
-	LOSS_MAPPING_RING_FULL, /* a mapping record had no room */
-	LOSS_PROCESS_RING_FULL, /* a fork, exec or exit record had no room */
+	LOSS_MAPPING_RING_FULL,			 /* a mapping record had no room */
+	LOSS_PROCESS_RING_FULL,			 /* a fork, exec or exit record had no room */
 	LOSS_COUNT,
 };
 

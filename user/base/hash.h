@@ -8,11 +8,10 @@
  *
  * defines `struct address_map` (starts as {0}) and
  *	struct block *address_map__find(map, key)      the value, or NULL
- *	struct block *address_map__insert(map, key)    the value, zeroed if it is new; NULL: no memory
- *	bool address_map__remove(map, key, &old)       whether it was there; @old may be NULL
- *	void address_map__free(map)
- *	hash_for_each(slot, &map) uses slot->key, slot->value
- * Pointers to values are valid until the next insertion or removal.
+ *	struct block *address_map__insert(map, key)    the value, zeroed if it is new; NULL: no
+ *memory bool address_map__remove(map, key, &old)       whether it was there; @old may be NULL void
+ *address_map__free(map) hash_for_each(slot, &map) uses slot->key, slot->value Pointers to values
+ *are valid until the next insertion or removal.
  */
 #ifndef MEMTRACE_BASE_HASH_H
 #define MEMTRACE_BASE_HASH_H
@@ -37,96 +36,96 @@ static inline uint64_t hash_combine(uint64_t seed, uint64_t value)
 	return hash_mix(seed ^ (value + 0x9e3779b97f4a7c15ull + (seed << 6) + (seed >> 2)));
 }
 
-#define hash_for_each(slot, map)                                                                   \
-	for (__typeof__((map)->slots) slot = (map)->slots;                                         \
-		slot && slot < (map)->slots + (map)->capacity; slot++)                             \
+#define hash_for_each(slot, map)                                       \
+	for (__typeof__((map)->slots) slot = (map)->slots;             \
+		slot && slot < (map)->slots + (map)->capacity; slot++) \
 		if (slot->used)
 
-#define DEFINE_HASH(name, key_type, value_type, hash_of, equal)                                    \
-	struct name##_slot {                                                                       \
-		key_type key;                                                                      \
-		value_type value;                                                                  \
-		bool used;                                                                         \
-	};                                                                                         \
-	struct name {                                                                              \
-		struct name##_slot *slots;                                                         \
-		size_t capacity; /* a power of two, or 0 */                                        \
-		size_t size;                                                                       \
-	};                                                                                         \
-	static inline struct name##_slot *name##__slot(struct name *map, key_type key)             \
-	{                                                                                          \
-		size_t mask = map->capacity - 1;                                                   \
-		size_t i = hash_of(key) & mask;                                                    \
-		while (map->slots[i].used && !equal(map->slots[i].key, key))                       \
-			i = (i + 1) & mask;                                                        \
-		return &map->slots[i];                                                             \
-	}                                                                                          \
-	static inline bool name##__grow(struct name *map)                                          \
-	{                                                                                          \
-		struct name bigger = {0};                                                          \
-		bigger.capacity = map->capacity ? map->capacity * 2 : 16;                          \
-		bigger.slots = calloc(bigger.capacity, sizeof(*bigger.slots));                     \
-		if (!bigger.slots)                                                                 \
-			return false;                                                              \
-		for (size_t i = 0; i < map->capacity; i++)                                         \
-			if (map->slots[i].used)                                                    \
-				*name##__slot(&bigger, map->slots[i].key) = map->slots[i];         \
-		bigger.size = map->size;                                                           \
-		free(map->slots);                                                                  \
-		*map = bigger;                                                                     \
-		return true;                                                                       \
-	}                                                                                          \
-	static inline __attribute__((unused)) value_type *name##__find(                            \
-		struct name *map, key_type key)                                                    \
-	{                                                                                          \
-		struct name##_slot *slot;                                                          \
-		if (!map->capacity)                                                                \
-			return NULL;                                                               \
-		slot = name##__slot(map, key);                                                     \
-		return slot->used ? &slot->value : NULL;                                           \
-	}                                                                                          \
-	static inline __attribute__((unused)) value_type *name##__insert(                          \
-		struct name *map, key_type key)                                                    \
-	{                                                                                          \
-		struct name##_slot *slot;                                                          \
-		if ((map->size + 1) * 4 > map->capacity * 3 && !name##__grow(map))                 \
-			return NULL;                                                               \
-		slot = name##__slot(map, key);                                                     \
-		if (!slot->used) {                                                                 \
-			*slot = (struct name##_slot){.key = key, .used = true};                    \
-			map->size++;                                                               \
-		}                                                                                  \
-		return &slot->value;                                                               \
-	}                                                                                          \
-	static inline __attribute__((unused)) bool name##__remove(                                 \
-		struct name *map, key_type key, value_type *old)                                   \
-	{                                                                                          \
-		size_t mask = map->capacity - 1, hole, i;                                          \
-		struct name##_slot *slot;                                                          \
-		if (!map->capacity)                                                                \
-			return false;                                                              \
-		slot = name##__slot(map, key);                                                     \
-		if (!slot->used)                                                                   \
-			return false;                                                              \
-		if (old)                                                                           \
-			*old = slot->value;                                                        \
-		hole = slot - map->slots;                                                          \
-		for (i = (hole + 1) & mask; map->slots[i].used; i = (i + 1) & mask) {              \
-			size_t home = hash_of(map->slots[i].key) & mask;                           \
-			if (((i - home) & mask) < ((i - hole) & mask))                             \
-				continue;                                                          \
-			map->slots[hole] = map->slots[i];                                          \
-			hole = i;                                                                  \
-		}                                                                                  \
-		map->slots[hole].used = false;                                                     \
-		map->size--;                                                                       \
-		return true;                                                                       \
-	}                                                                                          \
-	static inline __attribute__((unused)) void name##__free(struct name *map)                  \
-	{                                                                                          \
-		free(map->slots);                                                                  \
-		*map = (struct name){0};                                                           \
-	}                                                                                          \
+#define DEFINE_HASH(name, key_type, value_type, hash_of, equal)                            \
+	struct name##_slot {                                                               \
+		key_type key;                                                              \
+		value_type value;                                                          \
+		bool used;                                                                 \
+	};                                                                                 \
+	struct name {                                                                      \
+		struct name##_slot *slots;                                                 \
+		size_t capacity; /* a power of two, or 0 */                                \
+		size_t size;                                                               \
+	};                                                                                 \
+	static inline struct name##_slot *name##__slot(struct name *map, key_type key)     \
+	{                                                                                  \
+		size_t mask = map->capacity - 1;                                           \
+		size_t i = hash_of(key) & mask;                                            \
+		while (map->slots[i].used && !equal(map->slots[i].key, key))               \
+			i = (i + 1) & mask;                                                \
+		return &map->slots[i];                                                     \
+	}                                                                                  \
+	static inline bool name##__grow(struct name *map)                                  \
+	{                                                                                  \
+		struct name bigger = {0};                                                  \
+		bigger.capacity = map->capacity ? map->capacity * 2 : 16;                  \
+		bigger.slots = calloc(bigger.capacity, sizeof(*bigger.slots));             \
+		if (!bigger.slots)                                                         \
+			return false;                                                      \
+		for (size_t i = 0; i < map->capacity; i++)                                 \
+			if (map->slots[i].used)                                            \
+				*name##__slot(&bigger, map->slots[i].key) = map->slots[i]; \
+		bigger.size = map->size;                                                   \
+		free(map->slots);                                                          \
+		*map = bigger;                                                             \
+		return true;                                                               \
+	}                                                                                  \
+	static inline __attribute__((unused))                                              \
+	value_type *name##__find(struct name *map, key_type key)                           \
+	{                                                                                  \
+		struct name##_slot *slot;                                                  \
+		if (!map->capacity)                                                        \
+			return NULL;                                                       \
+		slot = name##__slot(map, key);                                             \
+		return slot->used ? &slot->value : NULL;                                   \
+	}                                                                                  \
+	static inline __attribute__((unused))                                              \
+	value_type *name##__insert(struct name *map, key_type key)                         \
+	{                                                                                  \
+		struct name##_slot *slot;                                                  \
+		if ((map->size + 1) * 4 > map->capacity * 3 && !name##__grow(map))         \
+			return NULL;                                                       \
+		slot = name##__slot(map, key);                                             \
+		if (!slot->used) {                                                         \
+			*slot = (struct name##_slot){.key = key, .used = true};            \
+			map->size++;                                                       \
+		}                                                                          \
+		return &slot->value;                                                       \
+	}                                                                                  \
+	static inline __attribute__((unused)) bool name##__remove(                         \
+		struct name *map, key_type key, value_type *old)                           \
+	{                                                                                  \
+		size_t mask = map->capacity - 1, hole, i;                                  \
+		struct name##_slot *slot;                                                  \
+		if (!map->capacity)                                                        \
+			return false;                                                      \
+		slot = name##__slot(map, key);                                             \
+		if (!slot->used)                                                           \
+			return false;                                                      \
+		if (old)                                                                   \
+			*old = slot->value;                                                \
+		hole = slot - map->slots;                                                  \
+		for (i = (hole + 1) & mask; map->slots[i].used; i = (i + 1) & mask) {      \
+			size_t home = hash_of(map->slots[i].key) & mask;                   \
+			if (((i - home) & mask) < ((i - hole) & mask))                     \
+				continue;                                                  \
+			map->slots[hole] = map->slots[i];                                  \
+			hole = i;                                                          \
+		}                                                                          \
+		map->slots[hole].used = false;                                             \
+		map->size--;                                                               \
+		return true;                                                               \
+	}                                                                                  \
+	static inline __attribute__((unused)) void name##__free(struct name *map)          \
+	{                                                                                  \
+		free(map->slots);                                                          \
+		*map = (struct name){0};                                                   \
+	}                                                                                  \
 	_Static_assert(true, "")
 
 #endif

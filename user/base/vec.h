@@ -14,11 +14,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#define VEC(type)                                                                                  \
-	struct {                                                                                   \
-		type *data;                                                                        \
-		size_t size;                                                                       \
-		size_t capacity;                                                                   \
+#define VEC(type)                \
+	struct {                 \
+		type *data;      \
+		size_t size;     \
+		size_t capacity; \
 	}
 
 /* Makes room for @wanted elements of @element_size bytes. Returns 0 or -ENOMEM. */
@@ -40,23 +40,22 @@ static inline int vec__reserve(void **data, size_t *capacity, size_t wanted, siz
 }
 
 /* Room for @count elements in all; 0 or -ENOMEM. */
-#define vec_reserve(vec, count)                                                                    \
+#define vec_reserve(vec, count) \
 	vec__reserve((void **)&(vec)->data, &(vec)->capacity, (count), sizeof(*(vec)->data))
 
 /* Appends a value; 0 or -ENOMEM. */
-#define vec_push(vec, ...)                                                                         \
-	(vec_reserve(vec, (vec)->size + 1)                                                         \
-			? -ENOMEM                                                                  \
-			: ((vec)->data[(vec)->size++] = (__VA_ARGS__), 0))
+#define vec_push(vec, ...)                           \
+	(vec_reserve(vec, (vec)->size + 1) ? -ENOMEM \
+					   : ((vec)->data[(vec)->size++] = (__VA_ARGS__), 0))
 
-#define vec_free(vec)                                                                              \
-	do {                                                                                       \
-		free((vec)->data);                                                                 \
-		(vec)->data = NULL;                                                                \
-		(vec)->size = (vec)->capacity = 0;                                                 \
+#define vec_free(vec)                              \
+	do {                                       \
+		free((vec)->data);                 \
+		(vec)->data = NULL;                \
+		(vec)->size = (vec)->capacity = 0; \
 	} while (0)
 
-#define vec_for_each(item, vec)                                                                    \
+#define vec_for_each(item, vec) \
 	for (__typeof__((vec)->data) item = (vec)->data; item < (vec)->data + (vec)->size; item++)
 
 #endif
