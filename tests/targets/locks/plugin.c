@@ -1,0 +1,7 @@
+/* A library whose constructor does what the program that opens it wants. */
+void plugin_constructor(void);
+
+__attribute__((constructor)) static void construct(void)
+{
+	plugin_constructor();
+}

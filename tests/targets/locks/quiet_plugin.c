@@ -1,0 +1,7 @@
+/* One of many libraries that do nothing, for a program that loads and unloads all day. */
+__thread int plugin_state = NUMBER;
+
+int plugin_number(void)
+{
+	return plugin_state;
+}
