@@ -25,10 +25,10 @@ typedef int pid_t;
 typedef _Bool bool;
 enum { false = 0, true = 1 };
 
-#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-#endif
-
+/*
+ * The registers at a probe: the same on every kernel (ptrace shows them), so not CO-RE, which
+ * would compute addresses into the context that the verifier refuses.
+ */
 struct user_pt_regs {
 	__u64 regs[31];
 	__u64 sp;
@@ -49,6 +49,10 @@ struct pt_regs {
 	__u64 orig_x0;
 	__s32 syscallno;
 };
+
+#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+#endif
 
 typedef struct {
 	int counter;

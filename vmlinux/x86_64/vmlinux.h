@@ -25,10 +25,10 @@ typedef int pid_t;
 typedef _Bool bool;
 enum { false = 0, true = 1 };
 
-#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-#endif
-
+/*
+ * The registers at a probe: the same on every kernel (ptrace shows them), so not CO-RE, which
+ * would compute addresses into the context that the verifier refuses.
+ */
 struct pt_regs {
 	long unsigned int r15;
 	long unsigned int r14;
@@ -52,6 +52,10 @@ struct pt_regs {
 	long unsigned int sp;
 	long unsigned int ss;
 };
+
+#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+#endif
 
 typedef struct {
 	int counter;

@@ -1,0 +1,404 @@
+/*
+ * Programs on allocation functions. An entry program notes what was asked for; the return program
+ * sends the record, because only then the address is known; free sends at entry (event.h says why).
+ *
+ * Each exists in two forms over the same body: a pair on an entry and a return link, and one
+ * program on a session link, which the kernel calls for both ends and whose entry may decline the
+ * return.
+ */
+#include "state.bpf.h"
+#include "probe.h"
+#include "stack.bpf.h"
+
+struct threads_map threads SEC(".maps");
+struct targets_map targets SEC(".maps");
+struct ring_map ring SEC(".maps");
+struct control_ring_map control_ring SEC(".maps");
+
+struct tracer_shared shared;
+const volatile __u32 pid_namespace_level;
+const volatile __u64 wakeup_bytes = 1 << 24;
+/* No allocation of this many bytes can succeed: RAM and swap together, unless overcommitted. */
+const volatile __u64 impossible_size = ~0ull;
+
+/* Bytes of stack that operator new uses at the most before it calls malloc. */
+#define HINT_REACH 4096
+
+/* What an entry program tells the session link: whether it wants to see the return. */
+enum { WATCH_RETURN = 0, SKIP_RETURN = 1 };
+
+#ifdef __TARGET_ARCH_x86
+/* At entry rsp points at the return address; after `ret` it is one word higher. */
+#define RETURN_SP(entry_sp) ((entry_sp) + 8)
+#else
+#define RETURN_SP(entry_sp) (entry_sp)
+#endif
+
+/*
+ * The argument of the function that the cookie names by its index. Every register is loaded at a
+ * fixed offset of ctx: the verifier allows no computed one, to which clang would merge the cases.
+ */
+static __always_inline __u64 argument(struct pt_regs *ctx, __u32 index)
+{
+	__u64 value = PT_REGS_PARM1(ctx);
+
+	barrier_var(value);
+	if (index == 1) {
+		value = PT_REGS_PARM2(ctx);
+		barrier_var(value);
+	} else if (index == 2) {
+		value = PT_REGS_PARM3(ctx);
+		barrier_var(value);
+	} else if (index == 3) {
+		value = PT_REGS_PARM4(ctx);
+		barrier_var(value);
+	}
+	return value;
+}
+
+static __always_inline __u64 saturating_product(__u64 a, __u64 b)
+{
+	__u64 limit;
+
+	if (!((a | b) >> 32) || !a)
+		return a * b;
+	limit = ~0ull / a;
+	/* Hides the division: clang would make it a 128-bit product, which BPF has not. */
+	barrier_var(limit);
+	return b > limit ? ~0ull : a * b;
+}
+
+static __always_inline __u64 requested_size(struct pt_regs *ctx, __u64 cookie)
+{
+	__u64 size = argument(ctx, PROBE_COOKIE_SIZE(cookie));
+
+	if (PROBE_COOKIE_COUNT(cookie) != PROBE_NO_ARGUMENT)
+		size = saturating_product(size, argument(ctx, PROBE_COOKIE_COUNT(cookie)));
+	return size;
+}
+
+/* The return address of the call that is being entered, when it lies on the stack. */
+static __always_inline __u64 read_return_address(__u64 sp)
+{
+	__u64 address = 0;
+
+	bpf_probe_read_user(&address, sizeof(address), (void *)sp);
+	return address;
+}
+
+static __always_inline void send_failed(struct thread_state *state, __u8 function, __u64 size);
+
+/*
+ * An exception or longjmp left the call: it never returns. For operator new that is how an
+ * allocation fails; for others the outcome is unknown.
+ */
+static __noinline int abandon_call(struct thread_state *state)
+{
+	if (!state)
+		return 0;
+	if ((state->call.flags & PROBE_MAY_THROW))
+		send_failed(state, state->call.function, state->call.size);
+	else
+		count_loss(LOSS_RETURN_MISSED);
+	state->call.sp = 0;
+	return 0;
+}
+
+/*
+ * Whether the function being entered at @sp was called by the allocation call in flight. A call in
+ * flight further down the stack than @sp was abandoned. One that may throw is also checked: its
+ * return address stays replaced by the kernel's trampoline only until the frame is reused.
+ */
+static __always_inline bool is_nested(struct thread_state *state, __u64 sp)
+{
+	if (!state->call.sp)
+		return false;
+	if (sp <= state->call.sp &&
+		!((state->call.flags & PROBE_MAY_THROW) &&
+			read_return_address(state->call.sp) == state->call.return_address))
+		return true;
+	abandon_call(state);
+	return false;
+}
+
+static __always_inline void enter_call(
+	struct thread_state *state, __u64 sp, __u64 cookie, __u64 size, __u64 pointer)
+{
+	state->call.sp = sp;
+	state->call.size = size;
+	state->call.pointer = pointer;
+	state->call.operation = PROBE_COOKIE_OPERATION(cookie);
+	state->call.function = PROBE_COOKIE_FUNCTION(cookie);
+	state->call.flags = PROBE_COOKIE_FLAGS(cookie);
+	if (state->call.flags & PROBE_MAY_THROW)
+		state->call.return_address = read_return_address(sp);
+}
+
+static __always_inline void send_failed(struct thread_state *state, __u8 function, __u64 size)
+{
+	struct event_alloc *event;
+
+	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	if (!event) {
+		count_loss(LOSS_RING_FULL);
+		return;
+	}
+	fill_header(&event->header, state, EVENT_ALLOC_FAILED, function);
+	event->address = 0;
+	event->size = size;
+	event->stack = 0;
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void send_free(
+	struct thread_state *state, __u8 kind, __u8 function, __u64 address)
+{
+	struct event_free *event;
+
+	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	if (!event) {
+		count_loss(LOSS_RING_FULL);
+		return;
+	}
+	fill_header(&event->header, state, kind, function);
+	event->address = address;
+	bpf_ringbuf_submit(event, wakeup_flags());
+}
+
+static __always_inline int on_alloc_entry(struct pt_regs *ctx)
+{
+	struct thread_state *state = thread_state__get();
+	__u64 cookie, size, sp = PT_REGS_SP(ctx);
+
+	if (!state || !shared.enabled || is_nested(state, sp))
+		return SKIP_RETURN;
+	cookie = bpf_get_attach_cookie(ctx);
+	size = requested_size(ctx, cookie);
+	if ((PROBE_COOKIE_FLAGS(cookie) & PROBE_MAY_THROW) && size >= impossible_size) {
+		send_failed(state, PROBE_COOKIE_FUNCTION(cookie), size);
+		return SKIP_RETURN;
+	}
+	enter_call(state, sp, cookie, size, argument(ctx, PROBE_COOKIE_POINTER(cookie)));
+	if (state->hint.sp) {
+		/* The next allocation after operator new was entered is the one inside it. */
+		if (sp < state->hint.sp && state->hint.sp - sp < HINT_REACH) {
+			state->call.size = state->hint.size;
+			state->call.function = state->hint.function;
+		}
+		state->hint.sp = 0;
+	}
+	return WATCH_RETURN;
+}
+
+static __always_inline int on_realloc_entry(struct pt_regs *ctx)
+{
+	struct thread_state *state = thread_state__get();
+	__u64 cookie, pointer, sp = PT_REGS_SP(ctx);
+
+	if (!state || !shared.enabled || is_nested(state, sp))
+		return SKIP_RETURN;
+	cookie = bpf_get_attach_cookie(ctx);
+	pointer = argument(ctx, PROBE_COOKIE_POINTER(cookie));
+	enter_call(state, sp, cookie, requested_size(ctx, cookie), pointer);
+	if (pointer)
+		send_free(state, EVENT_REALLOC_BEGIN, state->call.function, pointer);
+	return WATCH_RETURN;
+}
+
+/* The block that a call gave, or 0 if it failed. */
+static __always_inline __u64 returned_address(struct pt_regs *ctx, struct thread_state *state)
+{
+	__u64 address = 0, result = PT_REGS_RC(ctx);
+
+	/* Loaded once, at a fixed offset: see argument(). */
+	barrier_var(result);
+	if (state->call.operation != PROBE_POSIX_MEMALIGN)
+		return result;
+	if ((__u32)result == 0)
+		bpf_probe_read_user(&address, sizeof(address), (void *)state->call.pointer);
+	return address;
+}
+
+static __always_inline enum realloc_outcome realloc_outcome(
+	struct thread_state *state, __u64 address)
+{
+	if (address)
+		return REALLOC_MOVED;
+	if (state->call.flags & PROBE_FREES_ON_FAILURE)
+		return REALLOC_FREED;
+	if (state->call.size == 0 && !(state->call.flags & PROBE_ZERO_SIZE_KEEPS))
+		return REALLOC_FREED;
+	return REALLOC_FAILED;
+}
+
+static __always_inline int send_realloc_end(
+	struct pt_regs *ctx, struct thread_state *state, __u64 address)
+{
+	struct event_realloc_end *event;
+	__u64 stack = address ? capture_stack(ctx, state) : 0;
+
+	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	if (!event) {
+		count_loss(LOSS_RING_FULL);
+		return 0;
+	}
+	if (address)
+		state->sequence++;
+	fill_header(&event->header, state, EVENT_REALLOC_END, state->call.function);
+	event->header.flags = realloc_outcome(state, address);
+	event->address = address;
+	event->size = state->call.size;
+	event->stack = stack;
+	event->old_address = state->call.pointer;
+	bpf_ringbuf_submit(event, wakeup_flags());
+	return 0;
+}
+
+static __always_inline int send_alloc(
+	struct pt_regs *ctx, struct thread_state *state, __u64 address)
+{
+	struct event_alloc *event;
+	__u64 stack = capture_stack(ctx, state);
+
+	state->sequence++;
+	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
+	if (!event) {
+		count_loss(LOSS_RING_FULL);
+		return 0;
+	}
+	fill_header(&event->header, state, EVENT_ALLOC, state->call.function);
+	event->address = address;
+	event->size = state->call.size;
+	event->stack = stack;
+	bpf_ringbuf_submit(event, wakeup_flags());
+	return 0;
+}
+
+static __always_inline int on_alloc_return(struct pt_regs *ctx)
+{
+	struct thread_state *state = thread_state__get();
+	__u64 address;
+
+	/* The return of a nested call, or of one that began before memtrace came. */
+	if (!state || !state->call.sp || PT_REGS_SP(ctx) != RETURN_SP(state->call.sp))
+		return 0;
+	state->call.sp = 0;
+	if (!shared.enabled)
+		return 0;
+	address = returned_address(ctx, state);
+	if (state->call.operation == PROBE_REALLOC && state->call.pointer)
+		return send_realloc_end(ctx, state, address);
+	if (state->call.operation == PROBE_FREE)
+		return 0;
+	if (!address) {
+		send_failed(state, state->call.function, state->call.size);
+		return 0;
+	}
+	return send_alloc(ctx, state, address);
+}
+
+static __always_inline int on_free_entry(struct pt_regs *ctx)
+{
+	__u64 address = PT_REGS_PARM1(ctx);
+	struct thread_state *state;
+
+	if (!address)
+		return SKIP_RETURN;
+	state = thread_state__get();
+	if (!state || !shared.enabled || is_nested(state, PT_REGS_SP(ctx)))
+		return SKIP_RETURN;
+	send_free(state, EVENT_FREE, FUNCTION_FREE, address);
+	return SKIP_RETURN;
+}
+
+/* operator delete of an allocator of its own: what it calls is nested, so its return counts. */
+static __always_inline int on_delete_entry(struct pt_regs *ctx)
+{
+	__u64 cookie, address = PT_REGS_PARM1(ctx), sp = PT_REGS_SP(ctx);
+	struct thread_state *state;
+
+	if (!address)
+		return SKIP_RETURN;
+	state = thread_state__get();
+	if (!state || !shared.enabled || is_nested(state, sp))
+		return SKIP_RETURN;
+	cookie = bpf_get_attach_cookie(ctx);
+	send_free(state, EVENT_FREE, PROBE_COOKIE_FUNCTION(cookie), address);
+	enter_call(state, sp, cookie, 0, address);
+	return WATCH_RETURN;
+}
+
+SEC("uprobe")
+int alloc_entry(struct pt_regs *ctx)
+{
+	on_alloc_entry(ctx);
+	return 0;
+}
+
+SEC("uprobe")
+int realloc_entry(struct pt_regs *ctx)
+{
+	on_realloc_entry(ctx);
+	return 0;
+}
+
+SEC("uprobe")
+int delete_entry(struct pt_regs *ctx)
+{
+	on_delete_entry(ctx);
+	return 0;
+}
+
+SEC("uprobe")
+int alloc_return(struct pt_regs *ctx)
+{
+	return on_alloc_return(ctx);
+}
+
+SEC("uprobe")
+int free_entry(struct pt_regs *ctx)
+{
+	on_free_entry(ctx);
+	return 0;
+}
+
+/* A throwing operator new that only calls malloc: remembers what was really asked for. */
+SEC("uprobe")
+int hint_entry(struct pt_regs *ctx)
+{
+	struct thread_state *state = thread_state__get();
+	__u64 cookie, sp = PT_REGS_SP(ctx);
+
+	if (!state || !shared.enabled || is_nested(state, sp))
+		return 0;
+	/* operator new[] calls operator new: what the outer one was asked for stands. */
+	if (state->hint.sp && sp < state->hint.sp && state->hint.sp - sp < HINT_REACH)
+		return 0;
+	cookie = bpf_get_attach_cookie(ctx);
+	state->hint.size = requested_size(ctx, cookie);
+	state->hint.function = PROBE_COOKIE_FUNCTION(cookie);
+	state->hint.sp = sp;
+	return 0;
+}
+
+extern bool bpf_session_is_return(void) __ksym __weak;
+
+SEC("uprobe")
+int alloc_session(struct pt_regs *ctx)
+{
+	return bpf_session_is_return() ? on_alloc_return(ctx) : on_alloc_entry(ctx);
+}
+
+SEC("uprobe")
+int realloc_session(struct pt_regs *ctx)
+{
+	return bpf_session_is_return() ? on_alloc_return(ctx) : on_realloc_entry(ctx);
+}
+
+SEC("uprobe")
+int delete_session(struct pt_regs *ctx)
+{
+	return bpf_session_is_return() ? on_alloc_return(ctx) : on_delete_entry(ctx);
+}
+
+char LICENSE[] SEC("license") = "GPL";

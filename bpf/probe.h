@@ -1,0 +1,70 @@
+/*
+ * What a probe site does, packed into the 64 bits that travel with it as its BPF attach cookie:
+ * one BPF program serves every function of its kind and reads from the cookie which argument is
+ * the size, which the pointer, and which name the record gets. Shared with user/.
+ *
+ *	bits  0-3   enum probe_operation
+ *	bits  8-15  enum event_function
+ *	bits 16-18  index of the size argument, 20-22 of the count, 24-26 of the pointer
+ *	            (0-5: rdi rsi rdx rcx r8 r9, or x0-x5; PROBE_NO_ARGUMENT: there is none)
+ *	bits 32-47  PROBE_* flags
+ *
+ * At every site, moved or not, the stack pointer is what it was at the function's entry and the
+ * argument registers hold their values: on x86-64 the return address is at *rsp and the caller's
+ * CFA is rsp + 8; on arm64 the return address is in x30 and the CFA is sp.
+ */
+#ifndef MEMTRACE_PROBE_H
+#define MEMTRACE_PROBE_H
+
+enum probe_operation {
+	PROBE_NONE = 0,
+	PROBE_ALLOC = 1,	  /* returns the block, or NULL; bytes = size (x count) */
+	PROBE_POSIX_MEMALIGN = 2, /* returns 0, the block is then at *pointer argument */
+	PROBE_REALLOC = 3,	  /* old block: pointer argument; returns the new one, or NULL */
+	PROBE_FREE = 4,		  /* the pointer argument is given back; NULL is no event */
+	PROBE_HINT = 5,		  /* operator new that calls a traced function for the block: its
+				   * size and name are those of the nested allocation */
+	PROBE_LOADER = 6,	  /* the dynamic loader's list of libraries is changing */
+};
+
+/*
+ * The programs that sites are attached to: one link per program and file. ALLOC, REALLOC and
+ * DELETE are probed at entry and return, the others at entry alone.
+ */
+enum probe_program {
+	PROBE_PROGRAM_ALLOC = 0, /* PROBE_ALLOC, PROBE_POSIX_MEMALIGN */
+	PROBE_PROGRAM_REALLOC,	 /* PROBE_REALLOC */
+	PROBE_PROGRAM_FREE,	 /* PROBE_FREE by a function that calls no other traced one */
+	PROBE_PROGRAM_DELETE,	 /* PROBE_FREE by one that may: nested frees are not to count */
+	PROBE_PROGRAM_HINT,	 /* PROBE_HINT */
+	PROBE_PROGRAM_LOADER,	 /* PROBE_LOADER */
+	PROBE_PROGRAM_COUNT,
+};
+
+#define PROBE_NO_ARGUMENT 7
+
+/*
+ * The function may leave by a C++ exception. A return probe replaces the return address on the
+ * stack, the unwinder finds no frame there and calls std::terminate. So at a call that cannot
+ * succeed the entry program must decline the return (session: return 1).
+ */
+#define PROBE_MAY_THROW (1 << 0)
+/* realloc that frees the old block also when it fails (reallocf). */
+#define PROBE_FREES_ON_FAILURE (1 << 1)
+/* realloc for which size 0 is a request like any other: NULL then means failure (rallocx,
+ * operator-new-like reallocs), not that the block was freed. */
+#define PROBE_ZERO_SIZE_KEEPS (1 << 2)
+
+#define PROBE_COOKIE(operation, function, size, count, pointer, flags)                             \
+	((unsigned long long)(operation) | (unsigned long long)(function) << 8 |                   \
+		(unsigned long long)(size) << 16 | (unsigned long long)(count) << 20 |             \
+		(unsigned long long)(pointer) << 24 | (unsigned long long)(flags) << 32)
+
+#define PROBE_COOKIE_OPERATION(cookie) ((unsigned int)((cookie)&0xf))
+#define PROBE_COOKIE_FUNCTION(cookie) ((unsigned int)((cookie) >> 8 & 0xff))
+#define PROBE_COOKIE_SIZE(cookie) ((unsigned int)((cookie) >> 16 & 0x7))
+#define PROBE_COOKIE_COUNT(cookie) ((unsigned int)((cookie) >> 20 & 0x7))
+#define PROBE_COOKIE_POINTER(cookie) ((unsigned int)((cookie) >> 24 & 0x7))
+#define PROBE_COOKIE_FLAGS(cookie) ((unsigned int)((cookie) >> 32 & 0xffff))
+
+#endif

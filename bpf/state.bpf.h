@@ -1,0 +1,180 @@
+/*
+ * State that the tracer's programs share: the rings, the traced processes, and what is known of
+ * each thread. Every program starts with thread_state__get().
+ */
+#ifndef MEMTRACE_STATE_BPF_H
+#define MEMTRACE_STATE_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+#include "tracer.h"
+
+/* The outermost allocation call that a thread is in; nested ones do not count. */
+struct call_in_flight {
+	__u64 sp; /* stack pointer at its entry; 0: none */
+	__u64 return_address; /* only where the call may end by an exception */
+	__u64 size;
+	__u64 pointer; /* realloc: the old block; posix_memalign: where the result goes */
+	__u16 flags; /* PROBE_* */
+	__u8 operation;
+	__u8 function;
+};
+
+/* What operator new was asked for, until the malloc inside it takes it over. */
+struct new_hint {
+	__u64 sp; /* 0: none */
+	__u64 size;
+	__u8 function;
+};
+
+/* Arguments of a memory system call between its entry and its exit. */
+struct mapping_call {
+	__u64 address;
+	__u64 length;
+	__u64 new_length;
+	__u32 protection;
+	__u32 map_flags;
+	__u32 function;
+	__s32 fd;
+};
+
+struct thread_state {
+	__u32 tid;
+	__u32 process; /* 0: this thread is not traced */
+	__u32 sequence;
+	__u32 tgid;
+	struct call_in_flight call;
+	struct new_hint hint;
+	struct mapping_call mapping;
+	/*
+	 * Room to build a stack record in. It is the thread's own and not the CPU's: a program can
+	 * be preempted by another thread's on the same CPU.
+	 */
+	union {
+		struct event_stack stack;
+		__u8 stack_room[sizeof(struct event_stack) + EVENT_MAX_FRAMES * sizeof(__u64)];
+	};
+};
+
+/* The maps; heap.bpf.c defines them. */
+struct threads_map {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread_state);
+};
+extern struct threads_map threads SEC(".maps");
+
+struct targets_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_TARGETS);
+	__type(key, __u32);
+	__type(value, struct target);
+};
+extern struct targets_map targets SEC(".maps");
+
+/* Heap, mapping, stack and process records, in order. Its size is set before loading. */
+struct ring_map {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 26);
+};
+extern struct ring_map ring SEC(".maps");
+
+/* Copies of the few records that user space must act on at once. */
+struct control_ring_map {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+};
+extern struct control_ring_map control_ring SEC(".maps");
+
+extern struct tracer_shared shared;
+
+static __always_inline void count_loss(enum loss_cause cause)
+{
+	__sync_fetch_and_add(&shared.losses[cause], 1);
+}
+
+/* The number of a task in memtrace's own pid namespace, which lies @level below the first. */
+static __always_inline __u32 task_number(struct task_struct *task, __u32 level)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	__u32 number = 0;
+
+	if (!pid || BPF_CORE_READ(pid, level) < level)
+		return 0;
+	/* A flexible array: its element is read by address, which CO-RE relocates. */
+	bpf_core_read(&number, sizeof(number), &pid->numbers[0].nr);
+	if (level) {
+		__u64 element = bpf_core_type_size(struct upid);
+
+		bpf_probe_read_kernel(&number, sizeof(number),
+			(void *)&pid->numbers[0].nr + element * level);
+	}
+	return number;
+}
+
+extern const volatile __u32 pid_namespace_level;
+
+static __noinline struct thread_state *create_thread_state(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct thread_state *state;
+	struct target *target;
+	__u32 tgid;
+
+	tgid = task_number(BPF_CORE_READ(task, group_leader), pid_namespace_level);
+	target = bpf_map_lookup_elem(&targets, &tgid);
+	if (!target)
+		return NULL;
+	state = bpf_task_storage_get(&threads, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!state) {
+		count_loss(LOSS_THREAD_STATE);
+		return NULL;
+	}
+	state->tid = task_number(task, pid_namespace_level);
+	state->tgid = tgid;
+	state->process = target->flags & TARGET_AWAITS_EXEC ? 0 : target->process;
+	return state;
+}
+
+/* The state of the current thread, or NULL if it is not traced (or has no room: counted). */
+static __always_inline struct thread_state *thread_state__get(void)
+{
+	struct thread_state *state;
+
+	state = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), NULL, 0);
+	if (!state)
+		state = create_thread_state();
+	if (!state || !state->process)
+		return NULL;
+	return state;
+}
+
+static __always_inline void fill_header(
+	struct event_header *header, struct thread_state *state, __u8 kind, __u8 function)
+{
+	header->kind = kind;
+	header->function = function;
+	header->flags = 0;
+	header->tid = state->tid;
+	header->process = state->process;
+	header->thread_sequence = state->sequence;
+	header->time_ns = bpf_ktime_get_ns();
+}
+
+/*
+ * User space polls every few ms, so records do not wake it, which would cost more than all the
+ * rest; only a ring that is a quarter full does.
+ */
+extern const volatile __u64 wakeup_bytes;
+
+static __always_inline __u64 wakeup_flags(void)
+{
+	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > wakeup_bytes)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
+#endif

@@ -1,0 +1,54 @@
+/* What the tracer's BPF programs and user/attach/tracer.c agree on, beside the records. */
+#ifndef MEMTRACE_TRACER_H
+#define MEMTRACE_TRACER_H
+
+#include "event.h"
+
+enum stack_mode {
+	STACKS_NONE = 0, /* no stacks: one site for all */
+	STACKS_FP = 1,	 /* the kernel's frame-pointer walk */
+	STACKS_CFI = 2,	 /* unwind tables made from .eh_frame */
+};
+
+enum target_flags {
+	TARGET_AWAITS_EXEC = 1, /* a launched child that has not yet become the command */
+	TARGET_FOLLOW = 2,	/* its children are targets too */
+};
+
+/* Value of the `targets` map, keyed by tgid as memtrace's pid namespace numbers it. */
+struct target {
+	__u32 process; /* number of the process image; see event.h */
+	__u32 flags;   /* enum target_flags */
+	/*
+	 * Executable mappings made, and how many of them user space has looked at: the loader's
+	 * hook waits for it only when the two differ.
+	 */
+	__u32 executable_mappings;
+	__u32 mappings_seen;
+};
+
+/* Most processes traced at one time; more are counted as LOSS_PROCESS_RING_FULL... never silent. */
+#define MAX_TARGETS 16384
+
+/*
+ * The set of stacks that were sent already: buckets of hashes. A full bucket forgets one, which
+ * only means that a stack is sent once more.
+ */
+#define SENT_STACK_WAYS 4
+#define SENT_STACK_BUCKETS 16384
+
+/* Settings and counters in the BPF object's .bss, shared by mmap. */
+struct tracer_shared {
+	__u32 enabled;	    /* heap and mapping records are sent only while it is 1 */
+	__u32 next_process; /* number for the next process image */
+	/* Tickets of the loader's hook: it waits until `libraries_done` reaches its own. */
+	__u64 libraries_ticket;
+	__u64 libraries_done;
+	__u64 stack_epoch; /* mixed into stack hashes; raised when code is unmapped */
+	__u64 losses[LOSS_COUNT];
+	__u64 hold_ns;	    /* time that loaders were held, in all */
+	__u64 holds;	    /* how often */
+	__u64 hold_timeouts; /* of these, ended by the bound and not by user space */
+};
+
+#endif
