@@ -1,0 +1,309 @@
+#include "attach/spaces.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/hash.h"
+#include "base/vec.h"
+
+/* A frame in unknown memory may be JIT code that never gets a name: do not read the maps for
+ * each. */
+#define REFRESH_INTERVAL_NS 20000000ull
+
+struct space {
+	pid_t pid;
+	bool retired;
+	uint64_t last_refresh_ns;
+	uint32_t generation;
+	uint32_t removals;
+	VEC(struct code_range) ranges; /* sorted */
+};
+
+static inline uint64_t process_hash(uint32_t process)
+{
+	return hash_mix(process);
+}
+
+static inline bool process_equal(uint32_t a, uint32_t b)
+{
+	return a == b;
+}
+
+DEFINE_HASH(space_map, uint32_t, struct space *, process_hash, process_equal);
+
+struct spaces {
+	pthread_mutex_t lock;
+	struct modules *modules;
+	struct space_map map;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+struct spaces *spaces__new(struct modules *modules)
+{
+	struct spaces *spaces = calloc(1, sizeof(*spaces));
+
+	if (!spaces)
+		return NULL;
+	pthread_mutex_init(&spaces->lock, NULL);
+	spaces->modules = modules;
+	return spaces;
+}
+
+void spaces__free(struct spaces *spaces)
+{
+	if (!spaces)
+		return;
+	hash_for_each(slot, &spaces->map)
+	{
+		vec_free(&slot->value->ranges);
+		free(slot->value);
+	}
+	space_map__free(&spaces->map);
+	pthread_mutex_destroy(&spaces->lock);
+	free(spaces);
+}
+
+static struct space *find_space(struct spaces *spaces, uint32_t process)
+{
+	struct space **space = space_map__find(&spaces->map, process);
+
+	return space ? *space : NULL;
+}
+
+static struct space *add_space(struct spaces *spaces, uint32_t process, pid_t pid)
+{
+	struct space *space = find_space(spaces, process), **slot;
+
+	if (space)
+		return space;
+	space = calloc(1, sizeof(*space));
+	slot = space ? space_map__insert(&spaces->map, process) : NULL;
+	if (!slot) {
+		free(space);
+		return NULL;
+	}
+	space->pid = pid;
+	*slot = space;
+	return space;
+}
+
+int spaces__add(struct spaces *spaces, uint32_t process, pid_t pid)
+{
+	struct space *space;
+
+	pthread_mutex_lock(&spaces->lock);
+	space = add_space(spaces, process, pid);
+	pthread_mutex_unlock(&spaces->lock);
+	return space ? 0 : -ENOMEM;
+}
+
+int spaces__fork(struct spaces *spaces, uint32_t parent, uint32_t process, pid_t pid)
+{
+	struct space *from, *space;
+	int err = 0;
+
+	pthread_mutex_lock(&spaces->lock);
+	if (find_space(spaces, process))
+		goto out;
+	from = find_space(spaces, parent);
+	space = add_space(spaces, process, pid);
+	if (!space) {
+		err = -ENOMEM;
+	} else if (from && from->ranges.size) {
+		err = vec_reserve(&space->ranges, from->ranges.size);
+		if (!err) {
+			memcpy(space->ranges.data, from->ranges.data,
+				from->ranges.size * sizeof(*from->ranges.data));
+			space->ranges.size = from->ranges.size;
+		}
+	}
+out:
+	pthread_mutex_unlock(&spaces->lock);
+	return err;
+}
+
+void spaces__retire(struct spaces *spaces, uint32_t process)
+{
+	struct space *space;
+
+	pthread_mutex_lock(&spaces->lock);
+	space = find_space(spaces, process);
+	if (space)
+		space->retired = true;
+	pthread_mutex_unlock(&spaces->lock);
+}
+
+pid_t spaces__pid(struct spaces *spaces, uint32_t process)
+{
+	struct space *space;
+	pid_t pid;
+
+	pthread_mutex_lock(&spaces->lock);
+	space = find_space(spaces, process);
+	pid = space ? space->pid : 0;
+	pthread_mutex_unlock(&spaces->lock);
+	return pid;
+}
+
+typedef VEC(struct code_range) range_vec;
+
+static int read_ranges(
+	struct spaces *spaces, struct space *space, range_vec *ranges, struct error *err)
+{
+	struct maps maps;
+	int result;
+
+	result = maps__read(space->pid, &maps, err);
+	if (result)
+		return result;
+	for (size_t i = 0; i < maps.size && !result; i++) {
+		const struct mapping *m = &maps.data[i];
+		struct code_range range = {.start = m->start, .end = m->end};
+
+		if (!mapping__is_executable(m))
+			continue;
+		range.module = modules__get(spaces->modules, space->pid, m, NULL);
+		if (range.module && !module__bias(range.module, m, &range.bias))
+			range.module = NULL;
+		result = vec_push(ranges, range);
+	}
+	maps__free(&maps);
+	if (!result && ranges->size == 0)
+		result = error__set(err, -ESRCH, "process %d is gone", space->pid);
+	return result;
+}
+
+static bool has_range(const struct code_range *ranges, size_t count, const struct code_range *wanted)
+{
+	for (size_t i = 0; i < count; i++)
+		if (memcmp(&ranges[i], wanted, sizeof(*wanted)) == 0)
+			return true;
+	return false;
+}
+
+static void note_changes(struct space *space, const range_vec *fresh)
+{
+	bool removed = false;
+
+	for (size_t i = 0; i < space->ranges.size && !removed; i++)
+		removed = !has_range(fresh->data, fresh->size, &space->ranges.data[i]);
+	if (removed)
+		space->removals++;
+	if (removed || fresh->size != space->ranges.size)
+		space->generation++;
+}
+
+static int refresh_space(struct spaces *spaces, struct space *space, struct error *err)
+{
+	range_vec fresh = {0};
+	int result;
+
+	if (space->retired)
+		return error__set(err, -ESRCH, "process %d is gone", space->pid);
+	space->last_refresh_ns = now_ns();
+	result = read_ranges(spaces, space, &fresh, err);
+	if (result) {
+		vec_free(&fresh);
+		return result;
+	}
+	note_changes(space, &fresh);
+	vec_free(&space->ranges);
+	space->ranges.data = fresh.data;
+	space->ranges.size = fresh.size;
+	space->ranges.capacity = fresh.capacity;
+	return 0;
+}
+
+int spaces__refresh(struct spaces *spaces, uint32_t process, struct error *err)
+{
+	struct space *space;
+	int result;
+
+	pthread_mutex_lock(&spaces->lock);
+	space = find_space(spaces, process);
+	result = space ? refresh_space(spaces, space, err)
+		       : error__set(err, -ESRCH, "process image %u is not known", process);
+	pthread_mutex_unlock(&spaces->lock);
+	return result;
+}
+
+static const struct code_range *find_range(const struct space *space, uint64_t address)
+{
+	size_t low = 0, high = space->ranges.size;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		const struct code_range *range = &space->ranges.data[middle];
+
+		if (address < range->start)
+			high = middle;
+		else if (address >= range->end)
+			low = middle + 1;
+		else
+			return range;
+	}
+	return NULL;
+}
+
+struct resolved_address spaces__resolve(struct spaces *spaces, uint32_t process, uint64_t address)
+{
+	struct resolved_address resolved = {.offset = address};
+	const struct code_range *range = NULL;
+	struct space *space;
+
+	pthread_mutex_lock(&spaces->lock);
+	space = find_space(spaces, process);
+	if (space) {
+		range = find_range(space, address);
+		if (!range && !space->retired &&
+			now_ns() - space->last_refresh_ns > REFRESH_INTERVAL_NS &&
+			!refresh_space(spaces, space, NULL))
+			range = find_range(space, address);
+	}
+	if (range && range->module) {
+		resolved.module = range->module;
+		resolved.offset = address - range->bias;
+	}
+	pthread_mutex_unlock(&spaces->lock);
+	return resolved;
+}
+
+int spaces__view(struct spaces *spaces, uint32_t process, struct space_view *view)
+{
+	struct space *space;
+	int err = -ESRCH;
+
+	*view = (struct space_view){0};
+	pthread_mutex_lock(&spaces->lock);
+	space = find_space(spaces, process);
+	if (!space)
+		goto out;
+	err = -ENOMEM;
+	view->ranges = malloc((space->ranges.size + 1) * sizeof(*view->ranges));
+	if (!view->ranges)
+		goto out;
+	err = 0;
+	view->count = space->ranges.size;
+	view->generation = space->generation;
+	view->removals = space->removals;
+	if (view->count)
+		memcpy(view->ranges, space->ranges.data, view->count * sizeof(*view->ranges));
+out:
+	pthread_mutex_unlock(&spaces->lock);
+	return err;
+}
+
+void space_view__free(struct space_view *view)
+{
+	free(view->ranges);
+	*view = (struct space_view){0};
+}
