@@ -164,6 +164,4 @@ int exit_brk(struct trace_event_raw_sys_exit *ctx)
 	return send_mapping(state, ctx->ret);
 }
 
-
-
 char LICENSE[] SEC("license") = "GPL";

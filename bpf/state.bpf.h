@@ -13,11 +13,11 @@
 
 /* The outermost allocation call that a thread is in; nested ones do not count. */
 struct call_in_flight {
-	__u64 sp; /* stack pointer at its entry; 0: none */
+	__u64 sp;	      /* stack pointer at its entry; 0: none */
 	__u64 return_address; /* only where the call may end by an exception */
 	__u64 size;
 	__u64 pointer; /* realloc: the old block; posix_memalign: where the result goes */
-	__u16 flags; /* PROBE_* */
+	__u16 flags;   /* PROBE_* */
 	__u8 operation;
 	__u8 function;
 };
@@ -109,8 +109,8 @@ static __always_inline __u32 task_number(struct task_struct *task, __u32 level)
 	if (level) {
 		__u64 element = bpf_core_type_size(struct upid);
 
-		bpf_probe_read_kernel(&number, sizeof(number),
-			(void *)&pid->numbers[0].nr + element * level);
+		bpf_probe_read_kernel(
+			&number, sizeof(number), (void *)&pid->numbers[0].nr + element * level);
 	}
 	return number;
 }

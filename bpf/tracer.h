@@ -46,8 +46,8 @@ struct tracer_shared {
 	__u64 libraries_done;
 	__u64 stack_epoch; /* mixed into stack hashes; raised when code is unmapped */
 	__u64 losses[LOSS_COUNT];
-	__u64 hold_ns;	    /* time that loaders were held, in all */
-	__u64 holds;	    /* how often */
+	__u64 hold_ns;	     /* time that loaders were held, in all */
+	__u64 holds;	     /* how often */
 	__u64 hold_timeouts; /* of these, ended by the bound and not by user space */
 };
 

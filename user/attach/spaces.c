@@ -62,8 +62,7 @@ void spaces__free(struct spaces *spaces)
 {
 	if (!spaces)
 		return;
-	hash_for_each(slot, &spaces->map)
-	{
+	hash_for_each (slot, &spaces->map) {
 		vec_free(&slot->value->ranges);
 		free(slot->value);
 	}
@@ -182,7 +181,8 @@ static int read_ranges(
 	return result;
 }
 
-static bool has_range(const struct code_range *ranges, size_t count, const struct code_range *wanted)
+static bool has_range(
+	const struct code_range *ranges, size_t count, const struct code_range *wanted)
 {
 	for (size_t i = 0; i < count; i++)
 		if (memcmp(&ranges[i], wanted, sizeof(*wanted)) == 0)

@@ -18,13 +18,13 @@ struct spaces;
 struct code_range {
 	uint64_t start;
 	uint64_t end;
-	uint64_t bias;		       /* run-time address - ELF address; 0 without a module */
+	uint64_t bias;		     /* run-time address - ELF address; 0 without a module */
 	const struct module *module; /* NULL: JIT or other memory without a file */
 };
 
 struct resolved_address {
 	const struct module *module; /* NULL: in no known file */
-	uint64_t offset;	     /* ELF address in the module; without one, the address itself */
+	uint64_t offset; /* ELF address in the module; without one, the address itself */
 };
 
 /* A copy of what is known of a space; freed with space_view__free. */
@@ -60,8 +60,7 @@ int spaces__refresh(struct spaces *spaces, uint32_t process, struct error *err);
  * Resolves an address of an image. An unknown one makes it read the maps again, at most every
  * 20 ms per image. Always gives an answer; see resolved_address.
  */
-struct resolved_address spaces__resolve(
-	struct spaces *spaces, uint32_t process, uint64_t address);
+struct resolved_address spaces__resolve(struct spaces *spaces, uint32_t process, uint64_t address);
 
 /* Copies what is known of an image. Returns 0, -ESRCH (no such image) or -ENOMEM. */
 int spaces__view(struct spaces *spaces, uint32_t process, struct space_view *view);
