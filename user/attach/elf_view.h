@@ -1,0 +1,75 @@
+/*
+ * One ELF file as the choice of probes reads it: mapped whole, every offset checked, nothing parsed
+ * that is not asked for. Looking up a few hundred names through the file's own hash table costs
+ * microseconds, which is what makes it cheap to ask every library of a process whether it is an
+ * allocator. Works on any little-endian 64-bit file, whatever it holds. Like every user of a mapped
+ * file it gets SIGBUS if the file is made shorter meanwhile: keep a view no longer than needed.
+ */
+#ifndef MEMTRACE_ATTACH_ELF_VIEW_H
+#define MEMTRACE_ATTACH_ELF_VIEW_H
+
+#include <elf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct elf_view {
+	const uint8_t *data;
+	size_t size;
+	const Elf64_Ehdr *header;
+	const Elf64_Phdr *segments;
+	size_t segment_count;
+	/* From PT_DYNAMIC; NULL or 0 where the file has none. */
+	const Elf64_Sym *dynsym;
+	size_t dynsym_limit; /* symbols that fit in the file after the first, not how many exist */
+	const char *dynstr;
+	size_t dynstr_size;
+	const char *soname;
+	uint64_t gnu_hash, sysv_hash; /* addresses of the tables */
+	uint64_t rela, rela_size, jmprel, jmprel_size;
+};
+
+/*
+ * Maps the file. 0, or with @err set -EINVAL (no 64-bit little-endian ELF), or what mmap said.
+ * elf_view__close undoes it; @fd stays the caller's.
+ */
+int elf_view__open(struct elf_view *view, int fd, struct error *err);
+void elf_view__close(struct elf_view *view);
+
+/*
+ * Bytes at virtual address @address (as the file counts them), with the number of bytes up to the
+ * end of what the segment has in the file in @available; NULL where the file has none.
+ */
+const uint8_t *elf_view__at(const struct elf_view *view, uint64_t address, size_t *available);
+
+/* File offset of a virtual address, which is what a uprobe takes; -1 where there is none. */
+int64_t elf_view__offset(const struct elf_view *view, uint64_t address);
+
+/* Whether the address lies in an executable segment. */
+bool elf_view__is_code(const struct elf_view *view, uint64_t address);
+
+/* Symbol that the dynamic symbol table defines under this name, or NULL. */
+const Elf64_Sym *elf_view__find_dynamic(const struct elf_view *view, const char *name);
+
+/* Name at @offset of the dynamic string table; "" if it is out of bounds. */
+const char *elf_view__dynamic_name(const struct elf_view *view, uint32_t offset);
+
+/* The full symbol table, where it was not stripped. */
+struct elf_symtab {
+	const Elf64_Sym *symbols;
+	size_t count;
+	const char *names;
+	size_t names_size;
+};
+bool elf_view__symtab(const struct elf_view *view, struct elf_symtab *out);
+const char *elf_symtab__name(const struct elf_symtab *table, const Elf64_Sym *symbol);
+
+/*
+ * Name of the symbol that the loader binds the pointer at @slot to (a relocation GLOB_DAT,
+ * JUMP_SLOT or ABS64 there), or NULL.
+ */
+const char *elf_view__bound_name(const struct elf_view *view, uint64_t slot);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * Where in a function to put its entry probe. The kernel emulates a few instructions (x86-64: push,
+ * nop, relative jumps and calls) and single-steps all others out of line, at ten times the cost. So
+ * from the entry walk forward over instructions that leave the needed argument registers, the stack
+ * pointer and control flow alone, and take the first one that is emulated; never go past a place
+ * that the function may jump back to, as the probe must be met exactly once per call. If there is
+ * none: the entry. At the chosen site the stack and those arguments are still as the caller left
+ * them, so return probes and `*rsp` work as at the entry.
+ */
+#ifndef MEMTRACE_ATTACH_SITE_H
+#define MEMTRACE_ATTACH_SITE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "attach/insn.h"
+
+#define SITE_ARGUMENTS 6
+
+struct site {
+	uint32_t offset; /* bytes from the function's first instruction */
+	bool emulated;	 /* the cheap kind */
+	/* Which argument register holds argument n there: n itself unless it was copied on the way.
+	 */
+	uint8_t argument_in[SITE_ARGUMENTS];
+	char reason[64]; /* for -v: "je, emulated"; "entry: mov changes the call's state" */
+};
+
+/*
+ * Chooses the site in the function whose @available bytes of @code run at @address. @size is the
+ * function's length in bytes, 0 where the symbol does not say: then nothing rules out a jump back,
+ * and the entry is taken. @arguments: bit n says that the probe reads argument n. Cannot fail: the
+ * entry is always possible.
+ */
+struct site site__choose(struct decoder *decoder, const uint8_t *code, size_t available,
+	size_t size, uint64_t address, uint8_t arguments);
+
+#endif
