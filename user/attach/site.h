@@ -16,7 +16,8 @@
 
 #include "attach/insn.h"
 
-#define SITE_ARGUMENTS 6
+/* As many as the BPF programs can read (probe.h). */
+#define SITE_ARGUMENTS 4
 
 struct site {
 	uint32_t offset; /* bytes from the function's first instruction */
