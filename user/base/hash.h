@@ -37,7 +37,7 @@ static inline uint64_t hash_combine(uint64_t seed, uint64_t value)
 }
 
 #define hash_for_each(slot, map)                                       \
-	for (__typeof__((map)->slots) slot = (map)->slots;             \
+	for (__typeof__((map)->slots + 0) slot = (map)->slots;         \
 		slot && slot < (map)->slots + (map)->capacity; slot++) \
 		if (slot->used)
 

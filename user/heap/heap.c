@@ -1,0 +1,423 @@
+#include "heap/heap_private.h"
+
+#include <string.h>
+#include <unistd.h>
+
+struct heap *heap__new(const struct heap_options *options)
+{
+	struct heap *heap = calloc(1, sizeof(*heap));
+
+	if (!heap)
+		return NULL;
+	heap->options = *options;
+	heap->last_ns = options->start_ns;
+	if (!heap->options.page_size)
+		heap->options.page_size = sysconf(_SC_PAGESIZE);
+	series__init(&heap->series, options->start_ns);
+	if (sites__init(&heap->sites, options->max_sites) ||
+		vec_push(&heap->threads, (struct heap_thread){0})) {
+		heap__free(heap);
+		return NULL;
+	}
+	return heap;
+}
+
+void heap__free(struct heap *heap)
+{
+	if (!heap)
+		return;
+	vec_for_each (process, &heap->processes)
+		heap__free_process(*process);
+	vec_free(&heap->processes);
+	process_map__free(&heap->by_number);
+	vec_free(&heap->threads);
+	sites__free(&heap->sites);
+	free(heap);
+}
+
+/* Where a record belongs; the records of one thread come in runs, so this is mostly cached. */
+struct origin {
+	struct process *process;
+	struct thread *thread;
+	struct space *space;
+};
+
+static int find_origin(struct heap *heap, const struct event_header *event, struct origin *origin)
+{
+	struct process *process = heap__find_process(heap, event->process);
+
+	if (!process)
+		return -ENOMEM;
+	if (process->end != PROCESS_RUNS) {
+		heap->malformed_count++;
+		return -EINVAL;
+	}
+	origin->process = process;
+	origin->thread = heap__find_thread(heap, process, event->tid);
+	origin->space = process->space;
+	return 0;
+}
+
+static bool passes_filter(const struct heap *heap, uint64_t size)
+{
+	return size >= heap->options.min_size &&
+	       (!heap->options.max_size || size <= heap->options.max_size);
+}
+
+/* --- frees */
+
+static bool is_temporary(
+	const struct thread *thread, const struct event_header *event, const struct block *block)
+{
+	return thread->last_sequence == event->thread_sequence &&
+	       thread->last_address == block->address && thread->last_ns == block->time_ns;
+}
+
+static uint64_t time_between(uint64_t from_ns, uint64_t to_ns)
+{
+	return to_ns > from_ns ? to_ns - from_ns : 0;
+}
+
+/* A free that was seen, of a block that was tracked and is out of the live set. */
+static void book_free(struct heap *heap, const struct origin *from, const struct block *block,
+	uint64_t time_ns, bool temporary)
+{
+	struct heap_counts *counts = &from->process->counts;
+	struct heap_thread *totals = &heap->threads.data[from->thread->totals];
+	struct site *site = &heap->sites.list.data[block_site(block)];
+
+	if (is_filtered(block)) {
+		counts->filtered_count++;
+		return;
+	}
+	books__leave(heap, from->space, block);
+	counts->free_count++;
+	counts->freed_bytes += block->size;
+	site->free_count++;
+	site->freed_bytes += block->size;
+	site__add_lifetime(site, time_between(block->time_ns, time_ns));
+	totals->free_count++;
+	series__at(&heap->series, time_ns)->free_count++;
+	if (!temporary)
+		return;
+	counts->temporary_count++;
+	counts->temporary_bytes += block->size;
+	site->temporary_count++;
+	totals->temporary_count++;
+}
+
+/* A block that must have been freed, though no record said so. */
+static void book_implied_free(
+	struct heap *heap, const struct origin *from, const struct block *block)
+{
+	if (is_filtered(block))
+		return;
+	books__leave(heap, from->space, block);
+	from->process->counts.implied_free_count++;
+	from->process->counts.implied_free_bytes += block->size;
+}
+
+static int apply_free(struct heap *heap, const struct event_free *event)
+{
+	struct origin from;
+	struct block block;
+	int err = find_origin(heap, &event->header, &from);
+
+	if (err)
+		return err;
+	if (!live_set__remove(&from.space->live, event->address, &block)) {
+		from.process->counts.untracked_free_count++;
+		return 0;
+	}
+	book_free(heap, &from, &block, event->header.time_ns,
+		is_temporary(from.thread, &event->header, &block));
+	books__settle(heap, from.space, event->header.time_ns);
+	return 0;
+}
+
+/* --- allocations */
+
+static void book_failure(
+	struct heap *heap, const struct origin *from, uint64_t size, uint64_t stack)
+{
+	struct heap_counts *counts = &from->process->counts;
+
+	if (!passes_filter(heap, size)) {
+		counts->filtered_count++;
+		return;
+	}
+	counts->failed_count++;
+	counts->failed_bytes += size;
+	heap->sites.list.data[heap__find_site(from->process, stack)].failed_count++;
+}
+
+static void book_alloc(
+	struct heap *heap, const struct origin *from, const struct block *block, uint8_t function)
+{
+	struct heap_counts *counts = &from->process->counts;
+	struct heap_thread *totals = &heap->threads.data[from->thread->totals];
+	struct site *site = &heap->sites.list.data[block->site];
+	struct series_point *point;
+
+	if (is_filtered(block)) {
+		counts->filtered_count++;
+		return;
+	}
+	books__enter(heap, from->space, block);
+	counts->alloc_count++;
+	counts->alloc_bytes += block->size;
+	site->alloc_count++;
+	site->alloc_bytes += block->size;
+	site->functions |= 1u << (function & 31);
+	totals->alloc_count++;
+	totals->alloc_bytes += block->size;
+	point = series__at(&heap->series, block->time_ns);
+	point->alloc_count++;
+	point->alloc_bytes += block->size;
+}
+
+/* The allocation was seen, but will not be known when it is freed. */
+static void forget_block(struct heap *heap, const struct origin *from, const struct block *block)
+{
+	if (is_filtered(block))
+		return;
+	books__leave(heap, from->space, block);
+	from->process->counts.forgotten_count++;
+	from->process->counts.forgotten_bytes += block->size;
+}
+
+static void add_block(struct heap *heap, const struct origin *from,
+	const struct event_header *header, uint64_t address, uint64_t size, uint64_t stack)
+{
+	struct block block = {
+		.address = address,
+		.size = size,
+		.time_ns = header->time_ns,
+		.thread = from->thread->totals,
+	};
+	struct block *slot;
+	bool existed;
+
+	block.site =
+		passes_filter(heap, size) ? heap__find_site(from->process, stack) : SITE_FILTERED;
+	slot = live_set__insert(&from->space->live, address, &existed);
+	if (existed)
+		book_implied_free(heap, from, slot);
+	book_alloc(heap, from, &block, header->function);
+	if (slot)
+		*slot = block;
+	else
+		forget_block(heap, from, &block);
+	from->thread->last_address = address;
+	from->thread->last_ns = header->time_ns;
+	from->thread->last_sequence = header->thread_sequence;
+}
+
+static int apply_alloc(struct heap *heap, const struct event_alloc *event)
+{
+	struct origin from;
+	int err = find_origin(heap, &event->header, &from);
+
+	if (err)
+		return err;
+	if (event->header.kind == EVENT_ALLOC_FAILED || !event->address)
+		book_failure(heap, &from, event->size, event->stack);
+	else
+		add_block(heap, &from, &event->header, event->address, event->size, event->stack);
+	books__settle(heap, from.space, event->header.time_ns);
+	return 0;
+}
+
+/* --- realloc */
+
+/* The realloc is over and has given up its old block. */
+static void settle_pending_free(struct heap *heap, const struct origin *from)
+{
+	struct pending_realloc *pending = &from->thread->pending;
+
+	if (pending->block.address)
+		book_free(heap, from, &pending->block, pending->begin_ns, pending->temporary);
+	else if (pending->address)
+		from->process->counts.untracked_free_count++;
+	*pending = (struct pending_realloc){0};
+}
+
+/* The realloc failed: its block is live as it was. */
+static void settle_pending_failure(struct heap *heap, const struct origin *from)
+{
+	struct block *old = &from->thread->pending.block, *slot;
+	bool existed = false;
+
+	if (old->address) {
+		slot = live_set__insert(&from->space->live, old->address, &existed);
+		if (existed)
+			book_implied_free(heap, from, slot);
+		if (slot)
+			*slot = *old;
+		else
+			forget_block(heap, from, old);
+	}
+	from->thread->pending = (struct pending_realloc){0};
+}
+
+static int apply_realloc_begin(struct heap *heap, const struct event_free *event)
+{
+	struct pending_realloc *pending;
+	struct origin from;
+	int err = find_origin(heap, &event->header, &from);
+
+	if (err)
+		return err;
+	settle_pending_free(heap, &from); /* one whose end was lost */
+	pending = &from.thread->pending;
+	pending->address = event->address;
+	pending->begin_ns = event->header.time_ns;
+	if (live_set__remove(&from.space->live, event->address, &pending->block))
+		pending->temporary = is_temporary(from.thread, &event->header, &pending->block);
+	return 0;
+}
+
+/* The begin was lost; the end still tells that the old block is gone. */
+static void drop_old_block(struct heap *heap, const struct origin *from, uint64_t address)
+{
+	struct block block;
+
+	if (live_set__remove(&from->space->live, address, &block))
+		book_implied_free(heap, from, &block);
+}
+
+static int apply_realloc_end(struct heap *heap, const struct event_realloc_end *event)
+{
+	struct origin from;
+	int err = find_origin(heap, &event->header, &from);
+	bool failed = event->header.flags == REALLOC_FAILED;
+
+	if (err)
+		return err;
+	if (from.thread->pending.address != event->old_address) {
+		settle_pending_free(heap, &from);
+		if (!failed)
+			drop_old_block(heap, &from, event->old_address);
+	} else if (failed) {
+		settle_pending_failure(heap, &from);
+	} else {
+		settle_pending_free(heap, &from);
+	}
+	if (failed)
+		book_failure(heap, &from, event->size, event->stack);
+	else if (event->header.flags == REALLOC_MOVED && event->address)
+		add_block(heap, &from, &event->header, event->address, event->size, event->stack);
+	books__settle(heap, from.space, event->header.time_ns);
+	return 0;
+}
+
+/* --- mappings */
+
+void heap__account_mapped(
+	struct heap *heap, const struct space *space, uint64_t before, uint64_t time_ns)
+{
+	heap->mapped_bytes += mapped__bytes(&space->mapped) - before;
+	if (heap->mapped_bytes > heap->mapped_peak_bytes)
+		heap->mapped_peak_bytes = heap->mapped_bytes;
+	series__at(&heap->series, time_ns)->mapped_last = heap->mapped_bytes;
+}
+
+static int apply_mapping(struct heap *heap, const struct event_mapping *event)
+{
+	struct origin from;
+	uint64_t before;
+	int err = find_origin(heap, &event->header, &from);
+
+	if (err)
+		return err;
+	before = mapped__bytes(&from.space->mapped);
+	mappings__apply(&from.space->mapped, &from.process->counts.mappings, event,
+		heap->options.page_size);
+	heap__account_mapped(heap, from.space, before, event->header.time_ns);
+	return 0;
+}
+
+/* --- dispatch */
+
+/* The least size of a record of this kind; 0 for kinds that are not the heap's. */
+static size_t record_size(uint8_t kind)
+{
+	static const uint8_t sizes[] = {
+		[EVENT_ALLOC] = sizeof(struct event_alloc),
+		[EVENT_ALLOC_FAILED] = sizeof(struct event_alloc),
+		[EVENT_FREE] = sizeof(struct event_free),
+		[EVENT_REALLOC_BEGIN] = sizeof(struct event_free),
+		[EVENT_REALLOC_END] = sizeof(struct event_realloc_end),
+		[EVENT_MAPPING] = sizeof(struct event_mapping),
+		[EVENT_FORK] = sizeof(struct event_process),
+		[EVENT_EXEC] = sizeof(struct event_process),
+		[EVENT_EXIT] = sizeof(struct event_process),
+		[EVENT_THREAD_EXIT] = sizeof(struct event_thread),
+	};
+
+	return kind < sizeof(sizes) ? sizes[kind] : 0;
+}
+
+static int apply_life(struct heap *heap, const struct event_header *event)
+{
+	const struct event_process *process = (const void *)event;
+
+	switch (event->kind) {
+	case EVENT_FORK:
+		return heap__apply_fork(heap, process);
+	case EVENT_EXEC:
+		return heap__apply_exec(heap, process);
+	case EVENT_EXIT:
+		heap__apply_exit(heap, process);
+		return 0;
+	default:
+		heap__apply_thread_exit(heap, event);
+		return 0;
+	}
+}
+
+int heap__apply(struct heap *heap, const struct event_header *event, size_t size)
+{
+	size_t wanted = size < sizeof(*event) ? SIZE_MAX : record_size(event->kind);
+
+	if (!wanted)
+		return 0;
+	if (size < wanted) {
+		heap->malformed_count++;
+		return -EINVAL;
+	}
+	if (event->time_ns > heap->last_ns)
+		heap->last_ns = event->time_ns;
+	switch (event->kind) {
+	case EVENT_ALLOC:
+	case EVENT_ALLOC_FAILED:
+		return apply_alloc(heap, (const void *)event);
+	case EVENT_FREE:
+		return apply_free(heap, (const void *)event);
+	case EVENT_REALLOC_BEGIN:
+		return apply_realloc_begin(heap, (const void *)event);
+	case EVENT_REALLOC_END:
+		return apply_realloc_end(heap, (const void *)event);
+	case EVENT_MAPPING:
+		return apply_mapping(heap, (const void *)event);
+	default:
+		return apply_life(heap, event);
+	}
+}
+
+void heap__prefetch(const struct heap *heap, const struct event_header *event)
+{
+	const struct process *process = heap->latest_process;
+
+	if (!process || process->number != event->process)
+		return;
+	switch (event->kind) {
+	case EVENT_ALLOC:
+		live_set__prefetch(&process->space->live, ((struct event_alloc *)event)->address);
+		break;
+	case EVENT_FREE:
+	case EVENT_REALLOC_BEGIN:
+		live_set__prefetch(&process->space->live, ((struct event_free *)event)->address);
+		break;
+	}
+}

@@ -1,0 +1,189 @@
+/*
+ * The heap model: fed records in ring order it rebuilds every live allocation of every traced
+ * process, with its call site, and answers what a report asks. Pure: it knows records and no BPF,
+ * so the same code runs live, on a replayed recording and in unit tests.
+ *
+ * Rules
+ *  - Bytes are requested bytes. A realloc that succeeds is one free and one allocation.
+ *  - The live set is keyed by (address space, address). A forked child gets the parent's blocks as
+ *    copies ("inherited"): they are live while the child lives, its frees of them are tracked, and
+ *    what is left of them when it ends or execs is dropped. A child that shares the parent's memory
+ *    (vfork, posix_spawn) works on the parent's blocks.
+ *  - Blocks of its own that a process leaves behind at its end are "at exit": they are in a report
+ *    of what is live, but no longer in the peak's running sum. Blocks discarded by exec are
+ * neither.
+ *  - live = alloc + inherited - free - implied_free - inherited_dropped - exec_discarded - at_exit
+ *    - forgotten, for counts and for bytes; tests hold the model to it.
+ *  - A temporary allocation is freed by the thread that made it with no other allocation of that
+ *    thread between; the block that a realloc gives up counts like one that free gives up.
+ *  - Lost records never break the model: an allocation at an address that is live shows that a
+ *    free was lost (implied_free); a realloc whose end was lost has freed its block.
+ *  - Blocks outside of the size filter are tracked, so that their frees are known, but counted
+ *    only in filtered_count.
+ */
+#ifndef MEMTRACE_HEAP_HEAP_H
+#define MEMTRACE_HEAP_HEAP_H
+
+#include "heap/live_set.h"
+#include "heap/mappings.h"
+#include "heap/series.h"
+#include "heap/sites.h"
+
+#include "event.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct heap;
+
+struct heap_options {
+	uint64_t start_ns;  /* CLOCK_MONOTONIC of the run's start */
+	uint64_t min_size;  /* bytes requested, inclusive */
+	uint64_t max_size;  /* inclusive; 0: no limit */
+	uint64_t page_size; /* of the target; 0: this machine's */
+	size_t max_sites;   /* 0: HEAP_MAX_SITES */
+};
+
+/* Counts are of calls or blocks, bytes of requested bytes. Of one process, or a sum of several. */
+struct heap_counts {
+	uint64_t alloc_count;
+	uint64_t alloc_bytes;
+	uint64_t free_count; /* frees of blocks whose allocation was seen, or inherited */
+	uint64_t freed_bytes;
+	uint64_t failed_count; /* allocations that returned NULL: never live */
+	uint64_t failed_bytes;
+	uint64_t temporary_count;
+	uint64_t temporary_bytes;
+	uint64_t untracked_free_count; /* of blocks from before the attach, or lost ones */
+	uint64_t implied_free_count;   /* the free was lost, later records prove it */
+	uint64_t implied_free_bytes;
+	uint64_t inherited_count; /* copies received by fork */
+	uint64_t inherited_bytes;
+	uint64_t inherited_dropped_count; /* of them, never freed until exit or exec */
+	uint64_t inherited_dropped_bytes;
+	uint64_t exec_discarded_count;
+	uint64_t exec_discarded_bytes;
+	uint64_t at_exit_count;
+	uint64_t at_exit_bytes;
+	uint64_t forgotten_count; /* memtrace had no memory to track the block */
+	uint64_t forgotten_bytes;
+	uint64_t filtered_count; /* allocations, failures and frees outside of the size filter */
+	struct mapping_counts mappings;
+};
+
+/* The whole run. */
+struct heap_totals {
+	struct heap_counts counts; /* summed over the processes */
+	uint64_t live_count;	   /* now, inherited copies included */
+	uint64_t live_bytes;
+	uint64_t inherited_live_count; /* of them, copies */
+	uint64_t inherited_live_bytes;
+	uint64_t peak_count; /* live_count when live_bytes was largest */
+	uint64_t peak_bytes;
+	uint64_t peak_inherited_bytes; /* of peak_bytes */
+	uint64_t peak_at_ns;	       /* since start_ns */
+	uint64_t mapped_bytes;	       /* now */
+	uint64_t mapped_peak_bytes;
+	uint64_t malformed_count; /* records that were refused */
+	uint64_t last_ns;	  /* time of the newest record */
+};
+
+/*
+ * Heap records that arrived, in units of the model: alloc 1, failed 1, free 1, realloc 2 when it
+ * succeeded and 1 when it failed; a realloc that has not returned yet counts nothing.
+ */
+uint64_t heap__seen(const struct heap_totals *totals);
+
+enum process_end {
+	PROCESS_RUNS = 0,
+	PROCESS_EXITED,
+	PROCESS_REPLACED, /* by exec: its successor is a process instance of its own */
+};
+
+/* One process image, as a report sees it. */
+struct heap_process {
+	uint32_t number; /* event_header.process */
+	uint32_t parent; /* number of the forking parent or of the image before exec; 0: none */
+	uint32_t pid;	 /* 0 where never told */
+	char comm[EVENT_COMM_SIZE];
+	enum process_end end;
+	uint32_t exit_status; /* as wait(2) gives it, once PROCESS_EXITED */
+	uint64_t start_ns;    /* first seen, since start_ns of the heap */
+	uint64_t end_ns;
+	struct heap_counts counts;
+	bool shares_memory; /* works on its parent's heap: the live figures are the parent's */
+	uint64_t live_count;
+	uint64_t live_bytes;
+	uint64_t peak_bytes;
+	uint64_t mapped_bytes;
+};
+
+/* What one thread allocated; its frees may be of blocks of others. */
+struct heap_thread {
+	uint32_t process; /* number; 0 with tid 0: all threads beyond HEAP_MAX_THREADS */
+	uint32_t tid;
+	uint64_t alloc_count;
+	uint64_t alloc_bytes;
+	uint64_t free_count;
+	uint64_t temporary_count;
+};
+
+/* Threads with totals of their own; later ones share the first entry, and the report says so. */
+#define HEAP_MAX_THREADS 65536
+
+/* NULL: no memory. @options is copied. */
+struct heap *heap__new(const struct heap_options *options);
+void heap__free(struct heap *heap);
+
+/* Names a process instance before its first record; @comm may be NULL. 0 or -ENOMEM. */
+int heap__add_process(struct heap *heap, uint32_t number, uint32_t pid, const char *comm);
+
+/*
+ * Says which frames stand behind a stack hash of a process (and of children forked from it later):
+ * innermost first, resolved by the caller. Before the first record that refers to the hash.
+ */
+int heap__define_stack(struct heap *heap, uint32_t process, uint64_t stack,
+	const struct site_frame *frames, size_t count, enum stack_stop stop);
+
+/*
+ * Applies one record of @size bytes. 0 also for kinds that are no business of the heap; -EINVAL
+ * (counted) for a size too small for its kind; -ENOMEM.
+ */
+int heap__apply(struct heap *heap, const struct event_header *event, size_t size);
+
+/* A hint that this record comes soon (say 8 records ahead): fetches what applying it will touch. */
+void heap__prefetch(const struct heap *heap, const struct event_header *event);
+
+/* --- questions: none changes what later records do */
+
+uint64_t heap__start_ns(const struct heap *heap);
+void heap__totals(const struct heap *heap, struct heap_totals *totals);
+
+/* All sites by id, the special ones first; valid until the next record or stack. */
+const struct site *heap__sites(const struct heap *heap, size_t *count);
+const struct site_frame *heap__frames(const struct heap *heap, const struct site *site);
+/* What the site held when the heap was largest. */
+void heap__site_at_peak(
+	const struct heap *heap, const struct site *site, uint64_t *count, uint64_t *bytes);
+/* Stacks that found no room in the table of sites. */
+uint64_t heap__refused_stacks(const struct heap *heap);
+
+size_t heap__process_count(const struct heap *heap);
+/* @index in order of appearance. */
+void heap__process(const struct heap *heap, size_t index, struct heap_process *process);
+
+/* Totals by thread; struct block.thread is an index into it. */
+const struct heap_thread *heap__threads(const struct heap *heap, size_t *count);
+
+const struct series *heap__series(const struct heap *heap);
+
+/*
+ * Calls @visit for every live block, those at exit included: @age_ns is up to @now_ns, or up to
+ * the end of its process. Filtered blocks are left out.
+ */
+typedef void heap_visit_fn(void *context, const struct block *block, uint64_t age_ns);
+void heap__visit_live(
+	const struct heap *heap, uint64_t now_ns, heap_visit_fn *visit, void *context);
+
+#endif

@@ -1,0 +1,125 @@
+/* What the files of the heap model share: its state, and how blocks enter and leave the books. */
+#ifndef MEMTRACE_HEAP_HEAP_PRIVATE_H
+#define MEMTRACE_HEAP_HEAP_PRIVATE_H
+
+#include "heap/heap.h"
+
+static inline uint64_t number_hash(uint64_t key)
+{
+	return hash_mix(key);
+}
+
+static inline bool number_equal(uint64_t a, uint64_t b)
+{
+	return a == b;
+}
+
+/* Memory that one or (vfork) several processes work on. */
+struct space {
+	struct live_set live;
+	struct mapped mapped;
+	unsigned int references; /* processes, ended ones included */
+	unsigned int users;	 /* processes that still run */
+	uint64_t live_count;	 /* booked: without filtered blocks, with those in a realloc */
+	uint64_t live_bytes;
+	uint64_t peak_bytes;
+};
+
+/* A block between the begin and the end of its realloc: in the books, but not in the live set. */
+struct pending_realloc {
+	uint64_t address; /* 0: none */
+	uint64_t begin_ns;
+	struct block block; /* address 0: not tracked */
+	bool temporary;
+};
+
+struct thread {
+	uint32_t tid;
+	uint32_t totals; /* index in heap.threads */
+	uint32_t last_sequence;
+	uint64_t last_address; /* of the thread's latest allocation */
+	uint64_t last_ns;
+	struct pending_realloc pending;
+};
+
+DEFINE_HASH(thread_map, uint64_t, struct thread *, number_hash, number_equal);
+DEFINE_HASH(stack_map, uint64_t, uint32_t, number_hash, number_equal); /* → site id */
+
+struct process {
+	uint32_t number;
+	uint32_t pid;
+	struct process *parent; /* whose stacks it may refer to: forked from */
+	uint32_t parent_number;
+	unsigned int heirs; /* processes whose `parent` this is, that still run */
+	char comm[EVENT_COMM_SIZE];
+	enum process_end end;
+	uint32_t exit_status;
+	uint64_t start_ns; /* CLOCK_MONOTONIC */
+	uint64_t end_ns;
+	bool shares_memory;
+	struct space *space; /* never NULL; when all users have ended it has the blocks at exit */
+	struct thread_map threads;
+	struct thread *latest_thread;
+	struct thread spare; /* stands for every thread that there is no memory for */
+	struct stack_map stacks;
+	struct heap_counts counts;
+};
+
+DEFINE_HASH(process_map, uint64_t, struct process *, number_hash, number_equal);
+
+struct heap {
+	struct heap_options options;
+	struct sites sites;
+	struct process_map by_number;
+	VEC(struct process *) processes;
+	struct process *latest_process;
+	VEC(struct heap_thread) threads;
+	struct series series;
+
+	uint64_t live_count;
+	uint64_t live_bytes;
+	uint64_t inherited_live_count;
+	uint64_t inherited_live_bytes;
+	uint64_t peak_epoch;
+	uint64_t peak_count;
+	uint64_t peak_bytes;
+	uint64_t peak_inherited_bytes;
+	uint64_t peak_at_ns; /* CLOCK_MONOTONIC */
+	uint64_t mapped_bytes;
+	uint64_t mapped_peak_bytes;
+	uint64_t malformed_count;
+	uint64_t last_ns;
+};
+
+/* --- processes.c */
+
+/* The process with this number, new if never heard of (its fork record may be lost). */
+struct process *heap__find_process(struct heap *heap, uint32_t number);
+struct thread *heap__find_thread(struct heap *heap, struct process *process, uint32_t tid);
+/* The site behind a stack hash, SITE_STACK_LOST if it was never defined. */
+uint32_t heap__find_site(struct process *process, uint64_t stack);
+
+int heap__apply_fork(struct heap *heap, const struct event_process *event);
+int heap__apply_exec(struct heap *heap, const struct event_process *event);
+void heap__apply_exit(struct heap *heap, const struct event_process *event);
+void heap__apply_thread_exit(struct heap *heap, const struct event_header *event);
+/* Moves the totals of mapped bytes by what @space has now and had @before. */
+void heap__account_mapped(
+	struct heap *heap, const struct space *space, uint64_t before, uint64_t time_ns);
+void heap__free_process(struct process *process);
+
+/* --- books.c: every change of what is live goes through these */
+
+static inline bool is_filtered(const struct block *block)
+{
+	return block_site(block) == SITE_FILTERED;
+}
+
+/* A block became live: allocated, or (BLOCK_INHERITED) copied by fork. */
+void books__enter(struct heap *heap, struct space *space, const struct block *block);
+/* It is live no more, for whatever reason. */
+void books__leave(struct heap *heap, struct space *space, const struct block *block);
+/* Notes a new peak, if it is one, and the series; once per record, when the books are settled. */
+void books__settle(struct heap *heap, struct space *space, uint64_t time_ns);
+
+#endif

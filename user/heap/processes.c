@@ -1,0 +1,362 @@
+#include "heap/heap_private.h"
+
+#include <string.h>
+
+static void free_space(struct space *space)
+{
+	live_set__free(&space->live);
+	intervals__free(&space->mapped.ranges);
+	free(space);
+}
+
+static void free_threads(struct process *process)
+{
+	hash_for_each (slot, &process->threads)
+		free(slot->value);
+	thread_map__free(&process->threads);
+	process->latest_thread = NULL;
+}
+
+void heap__free_process(struct process *process)
+{
+	free_threads(process);
+	stack_map__free(&process->stacks);
+	if (process->space && --process->space->references == 0)
+		free_space(process->space);
+	free(process);
+}
+
+/* A process that works on @space, or on a new one if that is NULL. NULL: no memory. */
+static struct process *add_process(struct heap *heap, uint32_t number, struct space *space)
+{
+	struct process *process = calloc(1, sizeof(*process)), **entry;
+
+	if (!process)
+		return NULL;
+	process->number = number;
+	process->start_ns = heap->last_ns;
+	process->space = space ? space : calloc(1, sizeof(*space));
+	if (!process->space)
+		goto no_memory;
+	process->space->references++;
+	if (vec_reserve(&heap->processes, heap->processes.size + 1))
+		goto no_memory;
+	entry = process_map__insert(&heap->by_number, number);
+	if (!entry)
+		goto no_memory;
+	*entry = process;
+	process->space->users++;
+	heap->processes.data[heap->processes.size++] = process;
+	return process;
+no_memory:
+	heap__free_process(process);
+	return NULL;
+}
+
+static struct process *known_process(struct heap *heap, uint32_t number)
+{
+	struct process **entry = process_map__find(&heap->by_number, number);
+
+	return entry ? *entry : NULL;
+}
+
+struct process *heap__find_process(struct heap *heap, uint32_t number)
+{
+	struct process *process = heap->latest_process;
+
+	if (process && process->number == number)
+		return process;
+	process = known_process(heap, number);
+	if (!process)
+		process = add_process(heap, number, NULL);
+	if (process)
+		heap->latest_process = process;
+	return process;
+}
+
+static void name_process(struct process *process, uint32_t pid, const char *comm)
+{
+	process->pid = pid;
+	memset(process->comm, 0, sizeof(process->comm));
+	if (comm)
+		memcpy(process->comm, comm, strnlen(comm, EVENT_COMM_SIZE - 1));
+}
+
+int heap__add_process(struct heap *heap, uint32_t number, uint32_t pid, const char *comm)
+{
+	struct process *process = heap__find_process(heap, number);
+
+	if (!process)
+		return -ENOMEM;
+	name_process(process, pid, comm);
+	return 0;
+}
+
+/* The index of a new thread's totals; the first entry is everyone's once the list is full. */
+static uint32_t add_thread_totals(struct heap *heap, uint32_t process, uint32_t tid)
+{
+	struct heap_thread totals = {.process = process, .tid = tid};
+
+	if (heap->threads.size >= HEAP_MAX_THREADS || vec_push(&heap->threads, totals))
+		return 0;
+	return heap->threads.size - 1;
+}
+
+struct thread *heap__find_thread(struct heap *heap, struct process *process, uint32_t tid)
+{
+	struct thread *thread = process->latest_thread, **entry;
+
+	if (thread && thread->tid == tid)
+		return thread;
+	entry = thread_map__find(&process->threads, tid);
+	if (entry)
+		return process->latest_thread = *entry;
+	thread = calloc(1, sizeof(*thread));
+	if (!thread)
+		return &process->spare;
+	entry = thread_map__insert(&process->threads, tid);
+	if (!entry) {
+		free(thread);
+		return &process->spare;
+	}
+	*entry = thread;
+	thread->tid = tid;
+	thread->totals = add_thread_totals(heap, process->number, tid);
+	return process->latest_thread = thread;
+}
+
+uint32_t heap__find_site(struct process *process, uint64_t stack)
+{
+	uint32_t *own, *site;
+
+	if (!stack)
+		return SITE_NO_STACK;
+	own = stack_map__find(&process->stacks, stack);
+	if (own)
+		return *own;
+	for (struct process *p = process->parent; p; p = p->parent) {
+		site = stack_map__find(&p->stacks, stack);
+		if (!site)
+			continue;
+		own = stack_map__insert(&process->stacks, stack);
+		if (own)
+			*own = *site;
+		return *site;
+	}
+	return SITE_STACK_LOST;
+}
+
+int heap__define_stack(struct heap *heap, uint32_t number, uint64_t stack,
+	const struct site_frame *frames, size_t count, enum stack_stop stop)
+{
+	struct process *process = heap__find_process(heap, number);
+	uint32_t *site;
+
+	if (!process)
+		return -ENOMEM;
+	site = stack_map__insert(&process->stacks, stack);
+	if (!site)
+		return -ENOMEM;
+	*site = sites__intern(&heap->sites, frames, count, stop);
+	return 0;
+}
+
+/* The child's copies of the parent's blocks. */
+static int inherit_blocks(struct heap *heap, struct process *child, const struct space *from)
+{
+	struct space *space = child->space;
+	int err = live_set__copy(&space->live, &from->live);
+
+	if (err)
+		return err;
+	live_set_for_each(block, &space->live)
+	{
+		block->site |= BLOCK_INHERITED;
+		books__enter(heap, space, block);
+	}
+	child->counts.inherited_count = space->live_count;
+	child->counts.inherited_bytes = space->live_bytes;
+	err = intervals__copy(&space->mapped.ranges, &from->mapped.ranges);
+	space->mapped.brk_bytes = from->mapped.brk_bytes;
+	return err;
+}
+
+int heap__apply_fork(struct heap *heap, const struct event_process *event)
+{
+	struct process *parent = heap__find_process(heap, event->parent_process);
+	bool shares = event->header.flags & 1;
+	struct process *child;
+	int err = 0;
+
+	if (!parent)
+		return -ENOMEM;
+	/* A child that has records already is too late to inherit; the dead have no children. */
+	if (known_process(heap, event->header.process) || parent->end != PROCESS_RUNS)
+		return 0;
+	child = add_process(heap, event->header.process, shares ? parent->space : NULL);
+	if (!child)
+		return -ENOMEM;
+	name_process(child, event->pid, event->comm);
+	child->start_ns = event->header.time_ns;
+	child->parent = parent;
+	child->parent_number = parent->number;
+	child->shares_memory = shares;
+	parent->heirs++;
+	if (!shares) {
+		err = inherit_blocks(heap, child, parent->space);
+		heap__account_mapped(heap, child->space, 0, event->header.time_ns);
+	}
+	books__settle(heap, child->space, event->header.time_ns);
+	return err;
+}
+
+/* A call of the process that never returned: its block is where it was. */
+static void put_back_pending(struct heap *heap, struct process *process, struct thread *thread)
+{
+	struct block *block = &thread->pending.block, *slot;
+	struct space *space = process->space;
+	bool existed;
+
+	if (block->address) {
+		slot = live_set__insert(&space->live, block->address, &existed);
+		if (slot && !existed) {
+			*slot = *block;
+		} else {
+			/* Someone else got the address meanwhile, or there is no memory. */
+			books__leave(heap, space, block);
+			process->counts.implied_free_count += !is_filtered(block);
+			process->counts.implied_free_bytes += is_filtered(block) ? 0 : block->size;
+		}
+	}
+	thread->pending = (struct pending_realloc){0};
+}
+
+void heap__apply_thread_exit(struct heap *heap, const struct event_header *event)
+{
+	struct process *process = heap__find_process(heap, event->process);
+	struct thread **entry, *thread;
+
+	entry = process ? thread_map__find(&process->threads, event->tid) : NULL;
+	if (!entry)
+		return;
+	thread = *entry;
+	put_back_pending(heap, process, thread);
+	thread_map__remove(&process->threads, event->tid, NULL);
+	if (process->latest_thread == thread)
+		process->latest_thread = NULL;
+	free(thread);
+}
+
+static void leave_at_end(struct heap *heap, struct process *process, const struct block *block)
+{
+	struct heap_counts *counts = &process->counts;
+	struct site *site = &heap->sites.list.data[block_site(block)];
+
+	books__leave(heap, process->space, block);
+	if (block->site & BLOCK_INHERITED) {
+		counts->inherited_dropped_count++;
+		counts->inherited_dropped_bytes += block->size;
+	} else if (process->end == PROCESS_REPLACED) {
+		counts->exec_discarded_count++;
+		counts->exec_discarded_bytes += block->size;
+	} else {
+		counts->at_exit_count++;
+		counts->at_exit_bytes += block->size;
+		site->at_exit_count++;
+		site->at_exit_bytes += block->size;
+	}
+}
+
+/* Keeps of an ended process only the blocks that a report shows as live at exit. */
+static void keep_blocks_at_exit(struct live_set *live)
+{
+	struct live_set kept = {0};
+	struct block *slot;
+	bool existed;
+
+	live_set_for_each(block, live)
+	{
+		if (block->site & BLOCK_INHERITED || is_filtered(block))
+			continue;
+		slot = live_set__insert(&kept, block->address, &existed);
+		if (!slot) {
+			live_set__free(&kept);
+			return; /* no memory: visits tell them apart, too */
+		}
+		*slot = *block;
+	}
+	live_set__free(live);
+	*live = kept;
+}
+
+/* The last process that worked on a space is gone. */
+static void end_space(struct heap *heap, struct process *process)
+{
+	struct space *space = process->space;
+	uint64_t mapped = mapped__bytes(&space->mapped);
+
+	live_set_for_each(block, &space->live) if (!is_filtered(block))
+		leave_at_end(heap, process, block);
+	if (process->end == PROCESS_EXITED)
+		keep_blocks_at_exit(&space->live);
+	else
+		live_set__free(&space->live);
+	intervals__free(&space->mapped.ranges);
+	space->mapped.brk_bytes = 0;
+	heap__account_mapped(heap, space, mapped, process->end_ns);
+}
+
+/* Stacks are needed while the process runs or one does that was forked from it. */
+static void release_stacks(struct process *process)
+{
+	while (process && process->end != PROCESS_RUNS && !process->heirs) {
+		stack_map__free(&process->stacks);
+		if (process->parent)
+			process->parent->heirs--;
+		process = process->parent;
+	}
+}
+
+static void end_process(
+	struct heap *heap, struct process *process, enum process_end end, uint64_t time_ns)
+{
+	if (process->end != PROCESS_RUNS)
+		return;
+	process->end = end;
+	process->end_ns = time_ns;
+	hash_for_each (slot, &process->threads)
+		put_back_pending(heap, process, slot->value);
+	free_threads(process);
+	if (--process->space->users == 0)
+		end_space(heap, process);
+	books__settle(heap, process->space, time_ns);
+	release_stacks(process);
+	if (heap->latest_process == process)
+		heap->latest_process = NULL;
+}
+
+int heap__apply_exec(struct heap *heap, const struct event_process *event)
+{
+	struct process *old = known_process(heap, event->parent_process);
+	struct process *process;
+
+	if (old)
+		end_process(heap, old, PROCESS_REPLACED, event->header.time_ns);
+	process = heap__find_process(heap, event->header.process);
+	if (!process)
+		return -ENOMEM;
+	name_process(process, event->pid, event->comm);
+	process->start_ns = event->header.time_ns;
+	process->parent_number = event->parent_process;
+	return 0;
+}
+
+void heap__apply_exit(struct heap *heap, const struct event_process *event)
+{
+	struct process *process = known_process(heap, event->header.process);
+
+	if (!process)
+		return;
+	process->exit_status = event->exit_status;
+	end_process(heap, process, PROCESS_EXITED, event->header.time_ns);
+}

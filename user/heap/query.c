@@ -1,0 +1,156 @@
+/* Questions to the heap model; none changes it. */
+#include "heap/heap_private.h"
+
+#include <string.h>
+
+uint64_t heap__start_ns(const struct heap *heap)
+{
+	return heap->options.start_ns;
+}
+
+static uint64_t since_start(const struct heap *heap, uint64_t time_ns)
+{
+	return time_ns > heap->options.start_ns ? time_ns - heap->options.start_ns : 0;
+}
+
+/* struct heap_counts is nothing but uint64_t counters, so adding is by index. */
+static void add_counts(struct heap_counts *sum, const struct heap_counts *counts)
+{
+	const uint64_t *from = (const uint64_t *)counts;
+	uint64_t *to = (uint64_t *)sum;
+
+	_Static_assert(sizeof(*sum) % sizeof(*to) == 0, "");
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+		to[i] += from[i];
+}
+
+void heap__totals(const struct heap *heap, struct heap_totals *totals)
+{
+	*totals = (struct heap_totals){
+		.live_count = heap->live_count,
+		.live_bytes = heap->live_bytes,
+		.inherited_live_count = heap->inherited_live_count,
+		.inherited_live_bytes = heap->inherited_live_bytes,
+		.peak_count = heap->peak_count,
+		.peak_bytes = heap->peak_bytes,
+		.peak_inherited_bytes = heap->peak_inherited_bytes,
+		.peak_at_ns = since_start(heap, heap->peak_at_ns),
+		.mapped_bytes = heap->mapped_bytes,
+		.mapped_peak_bytes = heap->mapped_peak_bytes,
+		.malformed_count = heap->malformed_count,
+		.last_ns = since_start(heap, heap->last_ns),
+	};
+	vec_for_each (process, &heap->processes)
+		add_counts(&totals->counts, &(*process)->counts);
+}
+
+uint64_t heap__seen(const struct heap_totals *totals)
+{
+	const struct heap_counts *counts = &totals->counts;
+
+	return counts->alloc_count + counts->failed_count + counts->free_count +
+	       counts->untracked_free_count + counts->filtered_count;
+}
+
+const struct site *heap__sites(const struct heap *heap, size_t *count)
+{
+	*count = heap->sites.list.size;
+	return heap->sites.list.data;
+}
+
+const struct site_frame *heap__frames(const struct heap *heap, const struct site *site)
+{
+	return heap->sites.frames.data + site->first_frame;
+}
+
+void heap__site_at_peak(
+	const struct heap *heap, const struct site *site, uint64_t *count, uint64_t *bytes)
+{
+	site__at_peak(site, heap->peak_epoch, count, bytes);
+}
+
+uint64_t heap__refused_stacks(const struct heap *heap)
+{
+	return heap->sites.refused;
+}
+
+size_t heap__process_count(const struct heap *heap)
+{
+	return heap->processes.size;
+}
+
+void heap__process(const struct heap *heap, size_t index, struct heap_process *out)
+{
+	const struct process *process = heap->processes.data[index];
+	const struct space *space = process->space;
+
+	*out = (struct heap_process){
+		.number = process->number,
+		.parent = process->parent_number,
+		.pid = process->pid,
+		.end = process->end,
+		.exit_status = process->exit_status,
+		.start_ns = since_start(heap, process->start_ns),
+		.end_ns = since_start(heap, process->end_ns),
+		.counts = process->counts,
+		.shares_memory = process->shares_memory,
+	};
+	memcpy(out->comm, process->comm, sizeof(out->comm));
+	if (process->shares_memory)
+		return;
+	out->live_count = space->live_count;
+	out->live_bytes = space->live_bytes;
+	out->peak_bytes = space->peak_bytes;
+	out->mapped_bytes = mapped__bytes(&space->mapped);
+}
+
+const struct heap_thread *heap__threads(const struct heap *heap, size_t *count)
+{
+	*count = heap->threads.size;
+	return heap->threads.data;
+}
+
+const struct series *heap__series(const struct heap *heap)
+{
+	return &heap->series;
+}
+
+struct visit {
+	uint64_t until_ns;
+	bool ended;
+	heap_visit_fn *call;
+	void *context;
+};
+
+static void visit_block(const struct visit *visit, const struct block *block)
+{
+	if (is_filtered(block) || (visit->ended && block->site & BLOCK_INHERITED))
+		return;
+	visit->call(visit->context, block,
+		visit->until_ns > block->time_ns ? visit->until_ns - block->time_ns : 0);
+}
+
+static void visit_process(struct visit *visit, const struct process *process)
+{
+	if (!process->shares_memory)
+		live_set_for_each(block, &process->space->live) visit_block(visit, block);
+	hash_for_each (slot, &process->threads)
+		if (slot->value->pending.block.address)
+			visit_block(visit, &slot->value->pending.block);
+}
+
+void heap__visit_live(const struct heap *heap, uint64_t now_ns, heap_visit_fn *call, void *context)
+{
+	vec_for_each (process, &heap->processes) {
+		struct visit visit = {
+			.until_ns = now_ns,
+			.ended = !(*process)->space->users,
+			.call = call,
+			.context = context,
+		};
+
+		if (visit.ended)
+			visit.until_ns = (*process)->end_ns;
+		visit_process(&visit, *process);
+	}
+}

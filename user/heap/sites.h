@@ -1,0 +1,114 @@
+/*
+ * Call sites: distinct stacks after their frames were resolved to (module, offset), with what was
+ * allocated there. The same code path in two processes, or at two load addresses, is one site.
+ */
+#ifndef MEMTRACE_HEAP_SITES_H
+#define MEMTRACE_HEAP_SITES_H
+
+#include "base/hash.h"
+#include "base/vec.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The composition of the heap at its peak costs O(1) per event: the heap numbers its peaks
+ * (epochs), and a site stores what it held when it changes for the first time after one. A site
+ * that did not change since then holds now what it held at the peak (site__at_peak).
+ */
+
+/* Sites that are no stack; their ids are the first. */
+enum site_special {
+	SITE_NO_STACK = 0, /* none was taken: --stacks none */
+	SITE_STACK_LOST,   /* the record that held the stack was lost */
+	SITE_TABLE_FULL,   /* more than HEAP_MAX_SITES distinct stacks */
+	SITE_FILTERED,	   /* not a site: blocks outside of --min-size, --max-size */
+	SITE_FIRST_STACK,
+};
+
+/* 2^20 sites are about 0.3 GB with their frames; beyond, the report would be unreadable anyway. */
+#define HEAP_MAX_SITES (1u << 20)
+
+/* Lifetimes are counted by their log2 in ns; the last bucket has all from 2^47 ns (39 hours). */
+#define LIFETIME_BUCKETS 48
+
+struct site_frame {
+	uint32_t module;  /* 0: in no module (JIT code, unknown) */
+	uint64_t offset;  /* in the module: ELF vaddr; absolute address when there is no module */
+	uint64_t address; /* absolute, as first seen: not part of the site's identity */
+};
+
+struct site {
+	uint64_t live_count; /* in processes that still run, inherited copies included */
+	uint64_t live_bytes;
+	uint64_t alloc_count;
+	uint64_t alloc_bytes;
+	uint64_t free_count;
+	uint64_t freed_bytes;
+	uint64_t temporary_count;
+	uint64_t peak_epoch;
+	uint64_t peak_count; /* only of the epoch before: read with site__at_peak */
+	uint64_t peak_bytes;
+	uint64_t *lifetimes;	/* [LIFETIME_BUCKETS] of freed blocks; NULL while none */
+	uint64_t at_exit_count; /* live when their process ended */
+	uint64_t at_exit_bytes;
+	uint64_t failed_count;
+	uint32_t functions;   /* bit set by enum event_function: through which it allocated */
+	uint32_t first_frame; /* in sites.frames */
+	uint16_t frame_count;
+	uint8_t stop; /* enum stack_stop */
+};
+
+static inline uint64_t site_key_hash(uint64_t key)
+{
+	return hash_mix(key);
+}
+
+static inline bool site_key_equal(uint64_t a, uint64_t b)
+{
+	return a == b;
+}
+
+DEFINE_HASH(site_index, uint64_t, uint32_t, site_key_hash, site_key_equal);
+
+struct sites {
+	VEC(struct site) list;
+	VEC(struct site_frame) frames;
+	struct site_index index; /* hash of the frames → id */
+	size_t limit;
+	uint64_t refused; /* stacks that found the table full */
+};
+
+/* 0 or -ENOMEM. @limit: how many sites at most, 0 for HEAP_MAX_SITES. */
+int sites__init(struct sites *sites, size_t limit);
+void sites__free(struct sites *sites);
+
+/*
+ * The id of the site with these frames, innermost first (at most EVENT_MAX_FRAMES are kept), new
+ * or known. SITE_TABLE_FULL when there is no room, which is counted, or no memory.
+ */
+uint32_t sites__intern(
+	struct sites *sites, const struct site_frame *frames, size_t count, uint8_t stop);
+
+/* Before a site changes: keeps what it held at peak number @epoch. */
+static inline void site__touch(struct site *site, uint64_t epoch)
+{
+	if (site->peak_epoch == epoch)
+		return;
+	site->peak_epoch = epoch;
+	site->peak_count = site->live_count;
+	site->peak_bytes = site->live_bytes;
+}
+
+/* What the site held at the heap's peak, number @epoch being the last one. */
+static inline void site__at_peak(
+	const struct site *site, uint64_t epoch, uint64_t *count, uint64_t *bytes)
+{
+	*count = site->peak_epoch == epoch ? site->peak_count : site->live_count;
+	*bytes = site->peak_epoch == epoch ? site->peak_bytes : site->live_bytes;
+}
+
+/* Counts the lifetime of a freed block; without memory for it the histogram stays empty. */
+void site__add_lifetime(struct site *site, uint64_t ns);
+
+#endif
