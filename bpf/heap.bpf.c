@@ -52,6 +52,12 @@ static __always_inline __u64 argument(struct pt_regs *ctx, __u32 index)
 	} else if (index == 3) {
 		value = PT_REGS_PARM4(ctx);
 		barrier_var(value);
+	} else if (index == 4) {
+		value = PT_REGS_PARM5(ctx);
+		barrier_var(value);
+	} else if (index == 5) {
+		value = PT_REGS_PARM6(ctx);
+		barrier_var(value);
 	}
 	return value;
 }
@@ -299,7 +305,8 @@ static __always_inline int on_alloc_return(struct pt_regs *ctx)
 
 static __always_inline int on_free_entry(struct pt_regs *ctx)
 {
-	__u64 address = PT_REGS_PARM1(ctx);
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	__u64 address = argument(ctx, PROBE_COOKIE_POINTER(cookie));
 	struct thread_state *state;
 
 	if (!address)
@@ -307,14 +314,15 @@ static __always_inline int on_free_entry(struct pt_regs *ctx)
 	state = thread_state__get();
 	if (!state || !shared.enabled || is_nested(state, PT_REGS_SP(ctx)))
 		return SKIP_RETURN;
-	send_free(state, EVENT_FREE, FUNCTION_FREE, address);
+	send_free(state, EVENT_FREE, PROBE_COOKIE_FUNCTION(cookie), address);
 	return SKIP_RETURN;
 }
 
 /* operator delete of an allocator of its own: what it calls is nested, so its return counts. */
 static __always_inline int on_delete_entry(struct pt_regs *ctx)
 {
-	__u64 cookie, address = PT_REGS_PARM1(ctx), sp = PT_REGS_SP(ctx);
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	__u64 address = argument(ctx, PROBE_COOKIE_POINTER(cookie)), sp = PT_REGS_SP(ctx);
 	struct thread_state *state;
 
 	if (!address)
@@ -322,7 +330,6 @@ static __always_inline int on_delete_entry(struct pt_regs *ctx)
 	state = thread_state__get();
 	if (!state || !shared.enabled || is_nested(state, sp))
 		return SKIP_RETURN;
-	cookie = bpf_get_attach_cookie(ctx);
 	send_free(state, EVENT_FREE, PROBE_COOKIE_FUNCTION(cookie), address);
 	enter_call(state, sp, cookie, 0, address);
 	return WATCH_RETURN;

@@ -1,0 +1,87 @@
+/*
+ * The tracer: loads the BPF programs, attaches them to the allocation functions of the traced
+ * processes, and follows those processes through fork, exec, dlopen and exit.
+ *
+ * Its records come out of the ring whose fd tracer__ring_fd gives; see stream/.
+ */
+#ifndef MEMTRACE_ATTACH_TRACER_H
+#define MEMTRACE_ATTACH_TRACER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "attach/spaces.h"
+#include "base/error.h"
+#include "target/module.h"
+#include "tracer.h"
+
+struct tracer;
+
+struct tracer_options {
+	enum stack_mode stacks;
+	uint32_t max_frames;
+	uint64_t ring_size; /* bytes, a power of two */
+	uint64_t hold_limit_ns;
+	bool follow; /* forked children are traced too */
+	const char *const *allocators; /* LIB-OR-EXE[:PREFIX] */
+	size_t allocator_count;
+};
+
+/* What happens to traced processes; called by tracer__handle_control. Members may be NULL. */
+struct tracer_callbacks {
+	void *context;
+	/* A process is gone, with its status as wait(2) gives it; @left others are still traced. */
+	void (*exited)(void *context, pid_t pid, uint32_t status, size_t left);
+};
+
+/*
+ * Loads the programs. @modules and @spaces stay the caller's and must outlive the tracer. NULL
+ * with @err set; free it with tracer__free, which detaches whatever is attached.
+ */
+struct tracer *tracer__new(const struct tracer_options *options, struct modules *modules,
+	struct spaces *spaces, const struct tracer_callbacks *callbacks, struct error *err);
+void tracer__free(struct tracer *tracer);
+
+/*
+ * Makes @pid a target and attaches to what it maps now. With @awaits_exec it is a child that will
+ * become a command (target/launch.h): nothing is attached yet. Returns the number of the process
+ * image (event.h), or 0 with @err set.
+ */
+uint32_t tracer__add(struct tracer *tracer, pid_t pid, bool awaits_exec, struct error *err);
+
+/* Attaches to a file that @pid will map. Files without anything to probe are no error. */
+int tracer__attach_file(struct tracer *tracer, pid_t pid, const char *path, struct error *err);
+
+/*
+ * After all were added: checks that some allocation function is probed. -ENOENT with @err set if
+ * not. One that appears later (dlopen) is probed then.
+ */
+int tracer__check(struct tracer *tracer, struct error *err);
+
+/* From now on heap records are sent; or no more are. */
+void tracer__enable(struct tracer *tracer, bool enabled);
+
+int tracer__ring_fd(const struct tracer *tracer);
+/* Readable when processes came, went or loaded libraries: then call tracer__handle_control. */
+int tracer__control_fd(const struct tracer *tracer);
+void tracer__handle_control(struct tracer *tracer);
+
+/* How many traced processes still run. */
+size_t tracer__live_count(const struct tracer *tracer);
+/* How many probe sites are attached, over all files. */
+size_t tracer__site_count(const struct tracer *tracer);
+
+/* What was lost, by enum loss_cause. */
+void tracer__losses(const struct tracer *tracer, uint64_t losses[LOSS_COUNT]);
+
+/* Loaders held while a library was probed: how often, how long in all, and ended by the bound. */
+struct tracer_holds {
+	uint64_t count;
+	uint64_t total_ns;
+	uint64_t timeouts;
+};
+void tracer__holds(const struct tracer *tracer, struct tracer_holds *holds);
+
+#endif

@@ -1,0 +1,318 @@
+#include "cmd/trace_options.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/units.h"
+#include "cmd/cmd.h"
+
+enum {
+	OPT_ALLOCATOR = 0x100,
+	OPT_STACKS,
+	OPT_MAX_FRAMES,
+	OPT_RING_SIZE,
+	OPT_HOLD,
+	OPT_EXIT_STATUS,
+	OPT_SORT,
+	OPT_TOP,
+	OPT_MIN_SIZE,
+	OPT_MAX_SIZE,
+	OPT_OLDER_THAN,
+	OPT_JSON,
+	OPT_FULL_STACKS,
+	OPT_NO_DEMANGLE,
+	OPT_DEBUG_DIR,
+	OPT_DEBUGINFOD,
+};
+
+/* Smallest ring: one page. Largest: what the kernel takes (its positions have 32 bits). */
+#define MIN_RING_SIZE 4096
+#define MAX_RING_SIZE (1ull << 31)
+#define DEFAULT_RING_SIZE (64ull << 20)
+
+/* How long a dlopen may wait for its new library to be probed; it is usually a few ms. */
+#define DEFAULT_HOLD_NS 100000000ull
+
+static const struct argp_option option_table[] = {
+	{0, 0, 0, 0, "What is traced:", 1},
+	{"pid", 'p', "PID", 0, "Trace this process; may be given several times", 0},
+	{"follow", 'f', 0, 0, "Follow forks: children are traced too", 0},
+	{"allocator", OPT_ALLOCATOR, "FILE[:PREFIX]", 0,
+		"Trace the allocation functions that FILE (a library or program) defines, with "
+		"PREFIX before their names, e.g. libfoo.so:je_",
+		0},
+	{0, 0, 0, 0, "How long:", 2},
+	{"duration", 'd', "SECONDS", 0, "End after this time", 0},
+	{"interval", 'i', "SECONDS", 0, "Print a report every so often", 0},
+	{0, 0, 0, 0, "The report:", 3},
+	{"json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL, "As JSON, to stdout or FILE", 0},
+	{"top", OPT_TOP, "N", 0, "Show N call sites (text: 10, JSON: all)", 0},
+	{"sort", OPT_SORT, "KEY", 0, "By live (default), alloc, count, temporary or age", 0},
+	{"min-size", OPT_MIN_SIZE, "BYTES", 0, "Only allocations of at least this size", 0},
+	{"max-size", OPT_MAX_SIZE, "BYTES", 0, "Only allocations of at most this size", 0},
+	{"older-than", OPT_OLDER_THAN, "TIME", 0,
+		"Count as live only blocks of at least this age (10, 1.5s, 20ms, 5m)", 0},
+	{"full-stacks", OPT_FULL_STACKS, 0, 0, "Show whole stacks, the allocator's frames too", 0},
+	{"no-demangle", OPT_NO_DEMANGLE, 0, 0, "Show C++ and Rust names as they are linked", 0},
+	{"debug-dir", OPT_DEBUG_DIR, "DIR", 0,
+		"Look here for separate debug files too (default /usr/lib/debug)", 0},
+	{"debuginfod", OPT_DEBUGINFOD, 0, 0, "Ask the servers in DEBUGINFOD_URLS", 0},
+	{"exit-status", OPT_EXIT_STATUS, 0, 0, "Exit with the launched command's status", 0},
+	{0, 0, 0, 0, "Tuning:", 4},
+	{"stacks", OPT_STACKS, "KIND", 0,
+		"cfi (default: unwind tables), fp (frame pointers) or none", 0},
+	{"max-frames", OPT_MAX_FRAMES, "N", 0, "Deepest stack kept, at most 128 (default)", 0},
+	{"ring-size", OPT_RING_SIZE, "BYTES", 0,
+		"Ring buffer, rounded up to a power of two (default 64M)", 0},
+	{"hold", OPT_HOLD, "TIME", 0,
+		"Longest that a dlopen waits for its library to be probed (default 100ms; 0: never)",
+		0},
+	{"verbose", 'v', 0, 0, "Say what is probed where, and why", 0},
+	{0},
+};
+
+static int bad_value(struct argp_state *state, const char *option, const char *value)
+{
+	argp_error(state, "%s: '%s' is not understood", option, value);
+	return EINVAL;
+}
+
+static int add_pid(struct argp_state *state, struct trace_options *options, const char *text)
+{
+	char *end;
+	long pid;
+
+	errno = 0;
+	pid = strtol(text, &end, 10);
+	if (errno || *end || end == text || pid <= 0 || pid > INT32_MAX)
+		return bad_value(state, "-p PID", text);
+	vec_for_each(known, &options->pids) if (*known == pid) return 0;
+	return vec_push(&options->pids, pid) ? ENOMEM : 0;
+}
+
+static int parse_choice(const char *text, const char *const names[], int count)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(text, names[i]) == 0)
+			return i;
+	return -1;
+}
+
+static int parse_stacks(struct argp_state *state, struct trace_options *options, const char *text)
+{
+	static const char *const names[] = {"none", "fp", "cfi"};
+	int choice = parse_choice(text, names, 3);
+
+	if (choice < 0)
+		return bad_value(state, "--stacks cfi|fp|none", text);
+	options->stacks = choice;
+	return 0;
+}
+
+static int parse_sort(struct argp_state *state, struct trace_options *options, const char *text)
+{
+	static const char *const names[] = {"live", "alloc", "count", "temporary", "age"};
+	int choice = parse_choice(text, names, 5);
+
+	if (choice < 0)
+		return bad_value(state, "--sort live|alloc|count|temporary|age", text);
+	options->sort = choice;
+	return 0;
+}
+
+static int parse_count(struct argp_state *state, const char *option, const char *text,
+	uint64_t min, uint64_t max, uint64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	if (errno || *end || end == text || *text == '-' || *out < min || *out > max)
+		return bad_value(state, option, text);
+	return 0;
+}
+
+static int parse_ring_size(struct argp_state *state, struct trace_options *options, const char *text)
+{
+	uint64_t bytes, size = MIN_RING_SIZE;
+
+	if (units__parse_bytes(text, &bytes) || bytes > MAX_RING_SIZE)
+		return bad_value(state, "--ring-size BYTES (at most 2G)", text);
+	while (size < bytes)
+		size *= 2;
+	options->ring_size = size;
+	return 0;
+}
+
+static int parse_bytes(
+	struct argp_state *state, const char *option, const char *text, uint64_t *out)
+{
+	return units__parse_bytes(text, out) ? bad_value(state, option, text) : 0;
+}
+
+static int parse_time(struct argp_state *state, const char *option, const char *text, uint64_t *out)
+{
+	return units__parse_time(text, out) ? bad_value(state, option, text) : 0;
+}
+
+static int parse_positive_time(
+	struct argp_state *state, const char *option, const char *text, uint64_t *out)
+{
+	if (units__parse_time(text, out) || *out == 0)
+		return bad_value(state, option, text);
+	return 0;
+}
+
+static error_t parse_report_option(int key, char *arg, struct argp_state *state)
+{
+	struct trace_options *options = state->input;
+
+	switch (key) {
+	case OPT_JSON:
+		options->json = true;
+		options->json_path = arg && strcmp(arg, "-") ? arg : NULL;
+		return 0;
+	case OPT_TOP:
+		return parse_count(state, "--top N", arg, 1, UINT32_MAX, &options->top);
+	case OPT_SORT:
+		return parse_sort(state, options, arg);
+	case OPT_MIN_SIZE:
+		return parse_bytes(state, "--min-size BYTES", arg, &options->min_size);
+	case OPT_MAX_SIZE:
+		return parse_bytes(state, "--max-size BYTES", arg, &options->max_size);
+	case OPT_OLDER_THAN:
+		return parse_time(state, "--older-than TIME", arg, &options->older_than_ns);
+	case OPT_FULL_STACKS:
+		options->full_stacks = true;
+		return 0;
+	case OPT_NO_DEMANGLE:
+		options->demangle = false;
+		return 0;
+	case OPT_DEBUG_DIR:
+		return vec_push(&options->debug_dirs, arg) ? ENOMEM : 0;
+	case OPT_DEBUGINFOD:
+		options->debuginfod = true;
+		return 0;
+	case OPT_EXIT_STATUS:
+		options->exit_status = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_tuning_option(int key, char *arg, struct argp_state *state)
+{
+	struct trace_options *options = state->input;
+	uint64_t frames;
+	int err;
+
+	switch (key) {
+	case OPT_STACKS:
+		return parse_stacks(state, options, arg);
+	case OPT_MAX_FRAMES:
+		err = parse_count(state, "--max-frames N", arg, 1, EVENT_MAX_FRAMES, &frames);
+		options->max_frames = frames;
+		return err;
+	case OPT_RING_SIZE:
+		return parse_ring_size(state, options, arg);
+	case OPT_HOLD:
+		return parse_time(state, "--hold TIME", arg, &options->hold_limit_ns);
+	case 'v':
+		options->verbose = true;
+		return 0;
+	default:
+		return parse_report_option(key, arg, state);
+	}
+}
+
+/* The first argument that is no option: with "--" before it, it begins the command. */
+static int take_command(struct argp_state *state, struct trace_options *options)
+{
+	if (!state->quoted)
+		argp_error(state, "'%s' is no option; a command to launch goes after --",
+			state->argv[state->next - 1]);
+	options->command = &state->argv[state->next - 1];
+	state->next = state->argc;
+	return 0;
+}
+
+static void check_options(struct argp_state *state, struct trace_options *options)
+{
+	if (options->command && options->pids.size)
+		argp_error(state, "-p PID and a command to launch exclude each other");
+	if (!options->command && !options->pids.size)
+		argp_error(state, "nothing to trace: give -p PID, or -- COMMAND [ARG]...");
+	if (options->exit_status && !options->command)
+		argp_error(state, "--exit-status needs a command to launch");
+	if (options->max_size && options->min_size > options->max_size)
+		argp_error(state, "--min-size is larger than --max-size");
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct trace_options *options = state->input;
+
+	switch (key) {
+	case 'p':
+		return add_pid(state, options, arg);
+	case 'f':
+		options->follow = true;
+		return 0;
+	case OPT_ALLOCATOR:
+		return vec_push(&options->allocators, arg) ? ENOMEM : 0;
+	case 'd':
+		return parse_positive_time(state, "-d SECONDS", arg, &options->duration_ns);
+	case 'i':
+		return parse_positive_time(state, "-i SECONDS", arg, &options->interval_ns);
+	case ARGP_KEY_ARG:
+		return take_command(state, options);
+	case ARGP_KEY_END:
+		check_options(state, options);
+		return 0;
+	default:
+		return parse_tuning_option(key, arg, state);
+	}
+}
+
+static const struct argp argp = {
+	.options = option_table,
+	.parser = parse_option,
+	.args_doc = "-p PID\n-- COMMAND [ARG]...\nlocks|watch|doctor [OPTION]...",
+	.doc = "Rebuilds every live heap allocation of a running process, with its call stack, from "
+	       "outside: nothing in it is stopped, changed or locked.\vExit status: 0 done, 1 could "
+	       "not do it, 2 usage, 3 a deadlock was found. Commands: memtrace doctor --help, "
+	       "memtrace locks --help, memtrace watch --help; memtrace(8) has the details.",
+};
+
+int trace_options__parse(int argc, char **argv, struct trace_options *options)
+{
+	int err;
+
+	*options = (struct trace_options){
+		.stacks = STACKS_CFI,
+		.max_frames = EVENT_MAX_FRAMES,
+		.ring_size = DEFAULT_RING_SIZE,
+		.hold_limit_ns = DEFAULT_HOLD_NS,
+		.demangle = true,
+	};
+	argp_err_exit_status = EXIT_USAGE;
+	argp_program_version = "memtrace " MEMTRACE_VERSION;
+	err = argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, options);
+	if (err) {
+		log__error("%s", strerror(err));
+		trace_options__free(options);
+		return 1 + EXIT_COULD_NOT;
+	}
+	return 0;
+}
+
+void trace_options__free(struct trace_options *options)
+{
+	vec_free(&options->pids);
+	vec_free(&options->allocators);
+	vec_free(&options->debug_dirs);
+}
