@@ -28,9 +28,11 @@ const volatile __u64 impossible_size = ~0ull;
 enum { WATCH_RETURN = 0, SKIP_RETURN = 1 };
 
 #ifdef __TARGET_ARCH_x86
+#define SIXTH_ARGUMENT(ctx) ((ctx)->r9)
 /* At entry rsp points at the return address; after `ret` it is one word higher. */
 #define RETURN_SP(entry_sp) ((entry_sp) + 8)
 #else
+#define SIXTH_ARGUMENT(ctx) ((ctx)->regs[5])
 #define RETURN_SP(entry_sp) (entry_sp)
 #endif
 
@@ -56,7 +58,7 @@ static __always_inline __u64 argument(struct pt_regs *ctx, __u32 index)
 		value = PT_REGS_PARM5(ctx);
 		barrier_var(value);
 	} else if (index == 5) {
-		value = PT_REGS_PARM6(ctx);
+		value = SIXTH_ARGUMENT(ctx);
 		barrier_var(value);
 	}
 	return value;
