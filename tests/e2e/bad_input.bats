@@ -1,0 +1,220 @@
+#!/usr/bin/env bats
+# Bad input and bad days: one clear line that names the thing and the remedy, exit 1 or 2.
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup()
+{
+	begin_test
+}
+
+teardown()
+{
+	end_test
+}
+
+# refuse STATUS TEXT ARG...: memtrace with these arguments ends with the status, naming the thing.
+refuse()
+{
+	local want=$1 text=$2
+	shift 2
+	run timeout 30 "$MEMTRACE" "$@"
+	expect_error "$want" "$text"
+}
+
+@test "no such PID" {
+	refuse 1 4194000 -p 4194000
+}
+
+@test "a PID that is no number" {
+	refuse 2 nonsense -p nonsense
+	refuse 2 -- -5 -p -5
+	refuse 2 0 -p 0
+	refuse 2 12x -p 12x
+	refuse 2 99999999999999999999 -p 99999999999999999999
+}
+
+@test "a kernel thread" {
+	require_tracing
+	local pid
+	pid=$(pgrep -x kthreadd) || skip "no kernel thread in sight"
+	refuse 1 "kernel thread" -p "$pid"
+}
+
+@test "a zombie" {
+	require_tracing
+	# The shell's child ends; the program that the shell becomes never waits for it.
+	sh -c 'true & exec sleep 60' 3>&- &
+	STARTED+=($!)
+	local parent=$! zombie
+	wait_until 5 pgrep -P "$parent"
+	zombie=$(pgrep -P "$parent")
+	wait_until 5 grep -q '^State:.Z' "/proc/$zombie/status"
+	refuse 1 "zombie" -p "$zombie"
+}
+
+@test "a 32-bit process" {
+	require_tracing
+	require_file "$TARGETS/idle32"
+	"$TARGETS/idle32" 3>&- &
+	STARTED+=($!)
+	refuse 1 "32-bit" -p $!
+}
+
+@test "a thread that is not its process's first" {
+	require_tracing
+	start_target "$TARGETS/storm" 2 100 1
+	local tid
+	tid=$(find "/proc/$TARGET/task" -mindepth 1 -maxdepth 1 ! -name "$TARGET" -printf '%f\n' -quit)
+	refuse 1 "$TARGET" -p "$tid"
+}
+
+@test "a process that dies while memtrace attaches" {
+	require_tracing
+	for delay in 0 0.01 0.03 0.06 0.1; do
+		sleep "$delay" 3>&- &
+		run timeout 30 "$MEMTRACE" -p $!
+		# It came in time and ends with a report, or says that the process is gone.
+		[ "$status" = 0 ] || expect_error 1 "$!"
+	done
+}
+
+@test "memtrace itself as target" {
+	require_tracing
+	start_target "$TARGETS/storm" 1 100 1
+	run timeout 30 bash -c "exec $MEMTRACE -p \$\$"
+	[ "$status" = 1 ]
+}
+
+@test "no permission" {
+	require_command setpriv
+	[ "$(id -u)" = 0 ] || skip "needs root, to become somebody else"
+	sleep 60 3>&- &
+	STARTED+=($!)
+	chmod 755 "$BATS_TEST_TMPDIR"
+	cp "$MEMTRACE" "$BATS_TEST_TMPDIR/memtrace"
+	run timeout 30 setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all \
+		"$BATS_TEST_TMPDIR/memtrace" -p $!
+	[ "$status" = 1 ] || fail "status $status: $output"
+	[[ $output == *root* || $output == *CAP_* || $output == *sudo* ]] || fail "$output"
+}
+
+@test "no allocator in sight" {
+	require_tracing
+	cat >empty.c <<-'C'
+		__attribute__((force_align_arg_pointer)) void _start(void)
+		{
+			for (;;) {
+				long result;
+				__asm__ volatile("syscall" : "=a"(result) : "a"(34) : "rcx", "r11", "memory");
+			}
+		}
+	C
+	gcc -nostdlib -static -o empty empty.c 2>/dev/null || skip "not this architecture"
+	./empty 3>&- &
+	STARTED+=($!)
+	refuse 1 allocator -p $!
+}
+
+@test "garbage options" {
+	refuse 2 --no-such-option --no-such-option
+	refuse 2 "" -p
+	run timeout 30 "$MEMTRACE" -p 1 -- true
+	[ "$status" = 2 ]
+	run timeout 30 "$MEMTRACE" --sort nonsense -- true
+	expect_error 2 nonsense
+	run timeout 30 "$MEMTRACE" --stacks nonsense -- true
+	expect_error 2 nonsense
+	run timeout 30 "$MEMTRACE" -d nonsense -- true
+	expect_error 2 nonsense
+	run timeout 30 "$MEMTRACE" --top -3 -- true
+	expect_error 2 -- -3
+	run timeout 30 "$MEMTRACE" --min-size 1x -- true
+	expect_error 2 1x
+}
+
+@test "no arguments at all" {
+	run timeout 30 "$MEMTRACE"
+	[ "$status" = 2 ]
+	[[ $output == *--help* || $output == *sage* ]]
+}
+
+@test "an unknown command word" {
+	run timeout 30 "$MEMTRACE" nonsense
+	[ "$status" = 2 ]
+	[[ $output == *nonsense* ]]
+}
+
+@test "a command that does not exist" {
+	require_tracing
+	refuse 1 /nonexistent/program -- /nonexistent/program
+	refuse 1 no-such-program-here -- no-such-program-here
+}
+
+@test "a command that is not executable" {
+	require_tracing
+	echo text >file
+	refuse 1 file -- ./file
+}
+
+@test "an output that cannot be written is found before anything is attached" {
+	require_tracing
+	refuse 1 /nonexistent/folder/report.json --json=/nonexistent/folder/report.json -- touch ran
+	[ ! -e ran ] || fail "the command ran though its report has no place"
+	refuse 1 /proc/report.json --json=/proc/report.json -- true
+}
+
+@test "a disk that fills up leaves no half-written file" {
+	require_tracing
+	[ "$(id -u)" = 0 ] || skip "needs root, to mount a small disk"
+	mkdir disk
+	mount -t tmpfs -o size=4k none disk || skip "no tmpfs"
+	local status=0
+	timeout 60 "$MEMTRACE" --json=disk/report.json -- "$TARGETS/containers" >out 2>err || status=$?
+	local left
+	left=$(ls disk)
+	umount disk
+	[ $status = 1 ] || fail "status $status"
+	grep -q 'disk/report.json' err || fail "the file is not named"
+	[ -z "$left" ] || fail "left behind: $left"
+}
+
+@test "an old report stays whole when the new one cannot be written" {
+	require_tracing
+	[ "$(id -u)" = 0 ] || skip "needs root, to mount a small disk"
+	mkdir disk
+	mount -t tmpfs -o size=8k none disk || skip "no tmpfs"
+	echo '{"old": true}' >disk/report.json
+	timeout 60 "$MEMTRACE" --json=disk/report.json -- "$TARGETS/containers" >out 2>err || true
+	local old
+	old=$(cat disk/report.json)
+	umount disk
+	[ "$old" = '{"old": true}' ] || jq -e .version <<<"$old"
+}
+
+@test "standard output that goes away ends the report, not the machine" {
+	require_tracing
+	run bash -c 'timeout 60 "$MEMTRACE" --json -- true 2>/dev/null | true'
+	[ "$status" = 0 ]
+	[ ! -e core ]
+}
+
+@test "/dev/full as standard output is an error" {
+	require_tracing
+	run bash -c 'timeout 60 "$MEMTRACE" --json -- true 2>&1 >/dev/full'
+	[ "$status" = 1 ] || fail "status $status: $output"
+}
+
+@test "an allocator that is not there" {
+	require_tracing
+	refuse 1 /nonexistent.so --allocator /nonexistent.so:je_ -- true
+	refuse 1 "xx_" --allocator "$TARGETS/libtiny.so:xx_" -- "$TARGETS/prefixed-library"
+}
+
+@test "nothing stays attached after a refusal" {
+	require_tracing
+	require_command bpftool
+	timeout 30 "$MEMTRACE" -p 4194000 2>/dev/null || true
+	timeout 30 "$MEMTRACE" -- /nonexistent 2>/dev/null || true
+	run ! bash -c 'bpftool prog show 2>/dev/null | grep -q memtrace'
+}

@@ -1,0 +1,194 @@
+#!/usr/bin/env bats
+# How runs begin and end: signals, durations, targets that go, and memtrace that goes.
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup()
+{
+	begin_test
+	require_tracing
+}
+
+teardown()
+{
+	end_test
+}
+
+start_spin()
+{
+	"$TARGETS/spin" "${1:-30}" "$PWD/pairs" 3>&- &
+	TARGET=$!
+	STARTED+=("$TARGET")
+	wait_until $WAIT_SECONDS test -s pairs
+}
+
+# Nanoseconds of a pair of malloc and free, the least of the last N lines that spin wrote.
+last_pair_ns()
+{
+	tail -n "$1" pairs | sort -n | head -1
+}
+
+@test "SIGINT ends a run with the report" {
+	start_spin
+	start_memtrace -p "$TARGET"
+	wait_attached
+	sleep 0.3
+	stop_memtrace INT
+	grep -q malloc out || grep -qi alloc out
+	kill -0 "$TARGET"
+}
+
+@test "SIGTERM ends a run with the report" {
+	start_spin
+	start_memtrace -p "$TARGET" --json=report.json
+	wait_attached
+	sleep 0.3
+	stop_memtrace TERM
+	expect '.heap.alloc_count > 0' true
+	kill -0 "$TARGET"
+}
+
+@test "-d ends a run by itself" {
+	start_spin
+	start_memtrace -p "$TARGET" -d 1 --json=report.json
+	finish "$TRACER" 15
+	expect '.duration_ns >= 900000000 and .duration_ns < 5000000000' true
+	kill -0 "$TARGET"
+}
+
+@test "-i prints reports while it runs" {
+	start_spin
+	start_memtrace -p "$TARGET" -i 1 -d 3.5
+	finish "$TRACER" 20
+	local reports
+	reports=$(grep -c "$TARGET" out)
+	[ "$reports" -ge 3 ] || fail "$reports reports in 3.5 s"
+}
+
+@test "two Ctrl-C end at once" {
+	start_spin
+	start_memtrace -p "$TARGET"
+	wait_attached
+	kill -INT "$TRACER"
+	kill -INT "$TRACER"
+	wait_until 5 process_ended "$TRACER"
+	kill -0 "$TARGET"
+}
+
+@test "the target's end ends the run with a full report" {
+	trace_launched -- "$TARGETS/storm" 1 2000 1
+	expect '.heap.alloc_count > 0' true
+}
+
+@test "a target that is killed ends the run with a full report" {
+	start_spin
+	start_memtrace -p "$TARGET" --json=report.json
+	wait_attached
+	sleep 0.3
+	kill -KILL "$TARGET"
+	finish "$TRACER" 20
+	expect '.heap.alloc_count > 0' true
+	expect .events.lost 0
+}
+
+@test "kill -9 of memtrace leaves the target running at full speed" {
+	start_spin 60
+	sleep 1.2
+	local before after
+	before=$(last_pair_ns 8)
+	start_memtrace -p "$TARGET"
+	wait_attached
+	sleep 1
+	local traced
+	traced=$(last_pair_ns 3)
+	kill -KILL "$TRACER"
+	finish "$TRACER" || true
+	# The kernel takes probes out in the background.
+	sleep 4
+	after=$(last_pair_ns 5)
+	echo "a pair: $before ns before, $traced ns traced, $after ns after"
+	awk "BEGIN { exit !($traced > 2 * $before) }" || fail "the tracer was not there"
+	awk "BEGIN { exit !($after < 2 * $before + 20) }" || fail "slow after the tracer's end"
+	kill -0 "$TARGET"
+}
+
+@test "after a run the target is at full speed" {
+	start_spin 60
+	sleep 1.2
+	local before after
+	before=$(last_pair_ns 8)
+	start_memtrace -p "$TARGET" -d 1
+	finish "$TRACER"
+	sleep 3
+	after=$(last_pair_ns 5)
+	awk "BEGIN { exit !($after < 2 * $before + 20) }" || fail "$before ns before, $after after"
+}
+
+@test "a launched command's failure is told, and is not memtrace's" {
+	run -0 timeout 60 "$MEMTRACE" -- sh -c 'exit 7'
+	[[ $output == *7* ]]
+}
+
+@test "--exit-status passes a command's status through" {
+	run -7 timeout 60 "$MEMTRACE" --exit-status -- sh -c 'exit 7'
+}
+
+@test "--exit-status passes a command's death by signal through" {
+	run -143 timeout 60 "$MEMTRACE" --exit-status -- sh -c 'kill -TERM $$'
+}
+
+@test "a command's standard input and output are its own" {
+	run bash -c 'echo hello | timeout 60 "$MEMTRACE" --json=report.json -- cat 2>err | head -1'
+	[ "$output" = hello ]
+}
+
+@test "nothing before 'attached to' is traced" {
+	start_spin
+	start_memtrace -p "$TARGET"
+	wait_attached
+	[ "$(head -n 1 err | grep -c '^attached to ')" = 1 ] || fail "the first line is another"
+	grep -q "^attached to $TARGET" err
+	stop_memtrace
+}
+
+@test "several -p are traced together" {
+	start_target "$TARGETS/storm" 1 3000 1
+	local first=$TARGET first_gate=$GATE
+	start_target "$TARGETS/storm" 4 3000 2
+	start_memtrace -p "$first" -p "$TARGET" --json=report.json
+	wait_until $WAIT_SECONDS has_attached
+	wait_until $WAIT_SECONDS bash -c "[ \$(grep -c '^attached to' err) -ge 1 ]"
+	sleep 0.5
+	touch "$first_gate/go"
+	wait_until $WAIT_SECONDS test -e "$first_gate/done"
+	open_gate
+	stop_memtrace
+	touch "$first_gate/finish"
+	close_gate
+	expect_totals
+}
+
+@test "threads that start later are traced" {
+	trace_attached -- "$TARGETS/shortlived" 100
+	expect_own_calls shortlived
+}
+
+@test "a run on no terminal has no live line" {
+	start_spin
+	start_memtrace -p "$TARGET" -d 1
+	finish "$TRACER"
+	run ! grep -q $'\r' err
+}
+
+@test "on a terminal there is a live line, redrawn at most 4 times a second" {
+	require_command script
+	start_spin
+	timeout 60 script -qec "$MEMTRACE -p $TARGET -d 2" screen </dev/null >/dev/null 3>&-
+	local redraws
+	redraws=$(tr -cd '\r' <screen | wc -c)
+	# Lines on a terminal end in \r\n: only those within a line count.
+	redraws=$((redraws - $(grep -c $'\r$' screen)))
+	[ "$redraws" -ge 3 ] || fail "$redraws redraws in 2 s"
+	[ "$redraws" -le 24 ] || fail "$redraws redraws in 2 s"
+	grep -qi 'lost' screen
+}

@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# Real programs under the tracer: same output as without it, nothing lost.
+load helpers
+
+setup()
+{
+	begin_test
+	require_tracing
+	# shellcheck disable=SC2034 # the helpers read it
+	RUN_SECONDS=300
+}
+
+teardown()
+{
+	end_test
+}
+
+# expect_sane: a long real run has blocks of every kind, and they add up.
+expect_sane()
+{
+	expect_nothing_lost
+	expect '.heap | .alloc_count > 1000 and .alloc_count >= .free_count' true
+	expect '.heap | .alloc_count - .free_count == .live_count' true
+	expect '.heap | .alloc_bytes - .freed_bytes == .live_bytes' true
+	expect '.heap | .peak_bytes >= .live_bytes' true
+	expect '(.sites | map(.alloc_count) | add) == .heap.alloc_count' true
+	expect '(.sites | map(.live_bytes) | add) == .heap.live_bytes' true
+}
+
+@test "python3 runs tests of its standard library" {
+	/usr/bin/python3 -c 'import test.test_json' || skip "no test suite of the standard library"
+	/usr/bin/python3 -m unittest -v test.test_textwrap test.test_heapq test.test_bisect \
+		2>&1 | grep -v '^Ran ' >plain
+	trace_launched -- sh -c 'exec /usr/bin/python3 -m unittest -v test.test_textwrap \
+		test.test_heapq test.test_bisect 2>&1 | grep -v "^Ran " >traced'
+	diff plain traced
+}
+
+@test "python3 alone: nothing lost, and the account adds up" {
+	PYTHONMALLOC=malloc trace_launched -- /usr/bin/python3 -m unittest -q test.test_textwrap \
+		test.test_bisect
+	expect_sane
+	grep -q '^OK' err || grep -q '^OK' out
+}
+
+@test "sqlite3 runs a script of 100,000 rows" {
+	require_command sqlite3
+	cat >script.sql <<-'SQL'
+		CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT, value REAL);
+		BEGIN;
+		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
+		INSERT INTO t SELECT i, 'row ' || i, i * 1.5 FROM n;
+		COMMIT;
+		CREATE INDEX by_name ON t(name);
+		SELECT count(*), sum(value), max(name) FROM t;
+		SELECT substr(name, 1, 6) AS head, count(*) FROM t GROUP BY head ORDER BY head LIMIT 50;
+		DELETE FROM t WHERE id % 3 = 0;
+		SELECT count(*) FROM t;
+	SQL
+	sqlite3 plain.db <script.sql >plain
+	trace_launched -- sh -c 'exec sqlite3 traced.db <script.sql >traced'
+	diff plain traced
+	expect_sane
+}
+
+@test "redis-server under redis-benchmark" {
+	require_command redis-server
+	require_command redis-benchmark
+	local socket=$BATS_TEST_TMPDIR/redis.sock
+	start_memtrace --json=report.json -- redis-server --port 0 --unixsocket "$socket" \
+		--save '' --appendonly no
+	wait_until $WAIT_SECONDS redis-cli -s "$socket" ping
+	timeout 100 redis-benchmark -s "$socket" -q -n 20000 -t set,get,lpush,lrange_100 >bench
+	grep -q 'SET.*requests per second' bench
+	[ "$(redis-cli -s "$socket" eval "for i=1,100 do redis.call('set', 'k'..i, i) end
+		return redis.call('get', 'k77')" 0)" = 77 ]
+	redis-cli -s "$socket" shutdown nosave || true
+	finish "$TRACER"
+	expect_sane
+}
+
+@test "g++ compiles a large C++ file, followed through its children" {
+	cat >large.cc <<-'CC'
+		#include <algorithm>
+		#include <functional>
+		#include <iostream>
+		#include <map>
+		#include <memory>
+		#include <regex>
+		#include <string>
+		#include <vector>
+		int main()
+		{
+			std::map<std::string, std::vector<std::function<int(int)>>> m;
+			std::regex pattern("([a-z]+)=([0-9]+)");
+			for (int i = 0; i < 10; i++)
+				m["k" + std::to_string(i)].push_back([i](int x) { return x + i; });
+			std::smatch match;
+			std::string text = "abc=123";
+			if (std::regex_match(text, match, pattern))
+				std::cout << match[1] << m["k3"][0](4) << std::endl;
+		}
+	CC
+	g++ -O1 -o plain large.cc
+	trace_launched -f -- g++ -O1 -o traced large.cc
+	cmp plain traced
+	expect_sane
+	expect '.processes | length >= 4' true
+}

@@ -1,0 +1,129 @@
+#!/usr/bin/env bats
+# What the reports hold: the JSON document that other tools rely on, and the text for people.
+load helpers
+
+setup()
+{
+	begin_test
+	require_tracing
+}
+
+teardown()
+{
+	end_test
+}
+
+@test "the JSON has every key that other tools rely on" {
+	trace_launched -- "$TARGETS/storm" 1 5000 1
+	jq -e '(.version | type) == "number"
+		and (.target | has("pid") and has("command"))
+		and (.duration_ns > 0)
+		and (.events | has("seen") and has("lost") and has("lost_by_cause"))
+		and (.heap | [has("alloc_count", "alloc_bytes", "free_count", "freed_bytes",
+			"live_count", "live_bytes", "peak_bytes", "peak_at_ns", "temporary_count",
+			"failed_count", "untracked_free_count")] | all)
+		and (.mappings | type) == "object"
+		and (.sites | length > 0)
+		and ([.sites[] | has("alloc_count", "alloc_bytes", "free_count", "live_count",
+			"live_bytes", "temporary_count", "oldest_age_ns", "stack")] | all)
+		and ([.sites[].stack[] | has("address")] | all)' report.json
+}
+
+@test "every number in the JSON is exact: no fractions, none negative" {
+	trace_launched -- "$TARGETS/storm" 4 5000 1
+	jq -e '[.. | numbers | . >= 0 and . == floor] | all' report.json
+}
+
+@test "--json writes the document to standard output, and nothing else" {
+	timeout 60 "$MEMTRACE" --json -- "$TARGETS/storm" 1 1000 1 >report.json 2>err
+	expect .heap.alloc_count "$(truth alloc_count)"
+}
+
+@test "events seen are the calls that were counted" {
+	trace_launched -- "$TARGETS/failures"
+	expect .events.seen $(($(truth alloc_count) + $(truth free_count) + $(truth failed_count)))
+}
+
+@test "sites name the function, its file and the line" {
+	trace_launched -- "$TARGETS/leak" 2000
+	jq -e '[.sites[].stack[0].function] | index("remember_session") != null' report.json
+	jq -e '[.sites[].stack[] | select(.module // "" | endswith("/leak")) | has("offset", "build_id")]
+		| all' report.json
+}
+
+@test "the leak is the top site of a program that leaks from one place among many" {
+	trace_launched --sort live -- "$TARGETS/leak" 20000
+	[[ $(report '.sites[0].stack | map(.function // "") | join(" ")') == *remember_session* ]]
+	grep -q remember_session out
+}
+
+@test "--top limits the sites, and without it JSON has them all" {
+	trace_launched -- "$TARGETS/leak" 2000
+	local all
+	all=$(report '.sites | length')
+	[ "$all" -gt 3 ]
+	trace_launched --top 3 -- "$TARGETS/leak" 2000
+	expect '.sites | length' 3
+}
+
+@test "--sort orders the sites by what it names" {
+	local key
+	for pair in live:live_bytes alloc:alloc_bytes count:alloc_count temporary:temporary_count; do
+		key=${pair#*:}
+		trace_launched --sort "${pair%:*}" -- "$TARGETS/leak" 2000
+		expect "[.sites[].$key] | . == (sort | reverse)" true
+	done
+	trace_launched --sort age -- "$TARGETS/leak" 2000
+	expect '[.sites[] | .oldest_age_ns // 0] | . == (sort | reverse)' true
+}
+
+@test "--min-size and --max-size count only blocks within them" {
+	trace_launched -- "$TARGETS/storm" 1 10000 1
+	local all large small
+	all=$(report .heap.alloc_count)
+	rm truth
+	trace_launched --min-size 1001 -- "$TARGETS/storm" 1 10000 1
+	large=$(report .heap.alloc_count)
+	trace_launched --max-size 1000 -- "$TARGETS/storm" 1 10000 1
+	small=$(report .heap.alloc_count)
+	[ "$large" -gt 0 ] && [ "$small" -gt 0 ]
+	[ $((large + small)) = "$all" ]
+}
+
+@test "--older-than leaves out young blocks" {
+	start_target "$TARGETS/storm" 1 10000 1
+	start_memtrace -p "$TARGET" --json=report.json --older-than 600
+	wait_attached
+	open_gate
+	stop_memtrace
+	expect '[.sites[].live_bytes] | add // 0' 0
+}
+
+@test "the text report fits a screen of 80 columns" {
+	trace_launched -- "$TARGETS/storm" 1 5000 1
+	[ "$(wc -l <out)" -le 50 ] || fail "$(wc -l <out) lines"
+	[ "$(awk '{ if (length($0) > m) m = length($0) } END { print m }' out)" -le 80 ] || fail "too wide"
+}
+
+@test "the account of mappings is exact, and apart from the heap" {
+	trace_attached -- "$TARGETS/mappings"
+	expect .heap.alloc_count 0
+	local key
+	for key in mmap_count mmap_bytes munmap_count munmap_bytes mremap_count; do
+		[ "$(report ".mappings.$key")" = "$(truth $key)" ] ||
+			fail "mappings.$key is $(report ".mappings.$key"), the truth is $(truth $key)"
+	done
+}
+
+@test "a file name that is no text becomes valid JSON" {
+	cp "$TARGETS/storm" "$(printf 'st\xffrm "\n')"
+	trace_launched -- "./$(printf 'st\xffrm "\n')" 1 100 1
+	jq -e .version report.json
+	expect .heap.alloc_count "$(truth alloc_count)"
+}
+
+@test "-v names the chosen site and its reason for each function" {
+	timeout 60 "$MEMTRACE" -v -- "$TARGETS/storm" 1 100 1 >out 2>err
+	grep -qE 'malloc\+?[0-9x]*.*(emulated|push|nop|single|jump|j[a-z]+)' err
+	grep -qE ' free\+?[0-9x]*' err
+}
