@@ -1,0 +1,225 @@
+#include "attach/plan.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "attach/candidates.h"
+#include "attach/delegate.h"
+#include "attach/elf_view.h"
+#include "attach/site.h"
+#include "base/log.h"
+
+struct planner {
+	struct probe_plan *plan;
+	const struct plan_options *options;
+	struct elf_view view;
+	struct decoder *decoder;
+	struct candidates candidates;
+};
+
+static int add_note(struct probe_plan *plan, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static int add_note(struct probe_plan *plan, const char *format, ...)
+{
+	va_list args;
+	char *text;
+	int length;
+
+	va_start(args, format);
+	length = vasprintf(&text, format, args);
+	va_end(args);
+	if (length < 0)
+		return -ENOMEM;
+	if (vec_push(&plan->notes, text)) {
+		free(text);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static uint64_t cookie_at(const struct allocator_function *function, enum probe_operation operation,
+	const struct site *site)
+{
+	uint8_t size = function->size, count = function->count, pointer = function->pointer;
+
+	return PROBE_COOKIE(operation, function->function,
+		size < SITE_ARGUMENTS ? site->argument_in[size] : size,
+		count < SITE_ARGUMENTS ? site->argument_in[count] : count,
+		pointer < SITE_ARGUMENTS ? site->argument_in[pointer] : pointer, function->flags);
+}
+
+static int add_site(struct planner *planner, const struct candidate *candidate,
+	enum probe_program program, enum probe_operation operation)
+{
+	const struct allocator_function *function = candidate->function;
+	struct probe_site out = {0};
+	struct site site;
+	const uint8_t *code;
+	size_t available;
+
+	code = elf_view__at(&planner->view, candidate->address, &available);
+	if (!code)
+		return add_note(planner->plan, "%s: its code is not in the file", candidate->name);
+	site = site__choose(planner->decoder, code, available, candidate->size, candidate->address,
+		allocators__arguments(function));
+	/* Programs for free read the first argument: they have no time for the cookie. */
+	if (allocators__is_free(function) && site.argument_in[0] != 0)
+		site = (struct site){.argument_in = {0, 1, 2, 3}, .reason = "entry: moved pointer"};
+	out.offset = elf_view__offset(&planner->view, candidate->address) + site.offset;
+	out.cookie = cookie_at(function, operation, &site);
+	out.emulated = site.emulated;
+	snprintf(out.name, sizeof(out.name), "%.60s+%u", candidate->name, site.offset);
+	memcpy(out.reason, site.reason, sizeof(out.reason));
+	return vec_push(&planner->plan->sites[program], out);
+}
+
+static bool is_other_name(
+	const struct allocator_function *function, const struct delegate *delegate)
+{
+	const struct allocator_function *callee = delegate->callee;
+
+	return delegate->verdict == DELEGATES_BY_JUMP && callee->function == function->function &&
+	       callee->operation == function->operation && callee->size == function->size &&
+	       callee->count == function->count && callee->pointer == function->pointer &&
+	       callee->flags == function->flags;
+}
+
+static bool is_delegating(const struct delegate *delegate)
+{
+	return delegate->verdict == DELEGATES_ALWAYS || delegate->verdict == DELEGATES_BY_JUMP;
+}
+
+static int plan_free(
+	struct planner *planner, const struct candidate *candidate, const struct delegate *delegate)
+{
+	bool may_nest = delegate->verdict == DELEGATES_PARTLY ||
+			allocators__is_operator(candidate->function);
+
+	if (is_delegating(delegate))
+		return add_note(planner->plan, "%s: no probe, it only calls %s", candidate->name,
+			delegate->callee->name);
+	return add_site(planner, candidate, may_nest ? PROBE_PROGRAM_DELETE : PROBE_PROGRAM_FREE,
+		PROBE_FREE);
+}
+
+static int plan_function(struct planner *planner, const struct candidate *candidate)
+{
+	const struct allocator_function *function = candidate->function;
+	struct delegate_reader reader = {
+		&planner->view, planner->decoder, candidates__function_at, &planner->candidates};
+	struct delegate delegate =
+		delegate__read(&reader, function, candidate->address, candidate->size);
+
+	if (allocators__is_free(function))
+		return plan_free(planner, candidate, &delegate);
+	if (is_other_name(function, &delegate))
+		return add_note(planner->plan, "%s: no probe, it is another name of %s",
+			candidate->name, delegate.callee->name);
+	if (function->operation == PROBE_REALLOC)
+		return add_site(planner, candidate, PROBE_PROGRAM_REALLOC, PROBE_REALLOC);
+	if (allocators__is_operator(function) && is_delegating(&delegate))
+		return add_site(planner, candidate, PROBE_PROGRAM_HINT, PROBE_HINT);
+	return add_site(planner, candidate, PROBE_PROGRAM_ALLOC, function->operation);
+}
+
+/* The function that the loader calls once new libraries are mapped, before they are started. */
+static int plan_loader(struct planner *planner)
+{
+	struct probe_site site = {.reason = "entry"};
+	uint64_t address = candidates__find_function(
+		&planner->view, "_dl_debug_state", planner->options->is_executable);
+	int64_t offset = address ? elf_view__offset(&planner->view, address) : -1;
+
+	if (offset < 0)
+		return 0;
+	site.offset = offset;
+	site.cookie = PROBE_COOKIE(PROBE_LOADER, FUNCTION_NONE, PROBE_NO_ARGUMENT,
+		PROBE_NO_ARGUMENT, PROBE_NO_ARGUMENT, 0);
+	snprintf(site.name, sizeof(site.name), "_dl_debug_state+0");
+	return vec_push(&planner->plan->sites[PROBE_PROGRAM_LOADER], site);
+}
+
+/*
+ * glibc's loader has a malloc for its own start, which before 2.31 it even exported; its blocks
+ * live before the C library does and are none of the program's.
+ */
+static bool is_glibc_loader(const struct planner *planner)
+{
+	return elf_view__find_dynamic(&planner->view, "_rtld_global") != NULL;
+}
+
+static int plan_functions(struct planner *planner, struct error *err)
+{
+	int code = candidates__collect(&planner->candidates, &planner->view,
+		planner->options->is_executable || planner->options->all_symbols ||
+			planner->options->prefix,
+		planner->options->all_symbols, planner->options->prefix);
+
+	if (code)
+		return error__set(err, code, "no memory for the list of allocation functions");
+	vec_for_each (name, &planner->candidates.indirect)
+		if (add_note(planner->plan, "%s: no probe, it is chosen at run time (IFUNC)",
+			    (*name)->name))
+			return error__set(err, -ENOMEM, "no memory for a note");
+	if (!planner->candidates.list.size)
+		return 0;
+	planner->decoder =
+		decoder__new(planner->view.header->e_machine, planner->options->wide_nops, err);
+	if (!planner->decoder)
+		return err ? err->code : -ENOTSUP;
+	vec_for_each (candidate, &planner->candidates.list)
+		if (plan_function(planner, candidate))
+			return error__set(err, -ENOMEM, "no memory for the probe sites");
+	return 0;
+}
+
+int plan__make(
+	struct probe_plan *plan, int fd, const struct plan_options *options, struct error *err)
+{
+	struct planner planner = {.plan = plan, .options = options};
+	int code;
+
+	*plan = (struct probe_plan){0};
+	code = elf_view__open(&planner.view, fd, err);
+	if (code)
+		return code;
+	if (!is_glibc_loader(&planner))
+		code = plan_functions(&planner, err);
+	if (!code && plan_loader(&planner))
+		code = error__set(err, -ENOMEM, "no memory for the probe sites");
+	plan->is_static_stripped = candidates__is_static_stripped(&planner.view);
+	decoder__free(planner.decoder);
+	candidates__free(&planner.candidates);
+	elf_view__close(&planner.view);
+	return code;
+}
+
+void plan__free(struct probe_plan *plan)
+{
+	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++)
+		vec_free(&plan->sites[i]);
+	vec_for_each (note, &plan->notes)
+		free(*note);
+	vec_free(&plan->notes);
+}
+
+bool plan__has_allocator(const struct probe_plan *plan)
+{
+	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++)
+		if (i != PROBE_PROGRAM_LOADER && plan->sites[i].size)
+			return true;
+	return false;
+}
+
+void plan__log(const struct probe_plan *plan, const char *file_name)
+{
+	if (!log__is_verbose())
+		return;
+	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++)
+		vec_for_each (site, &plan->sites[i])
+			log__debug("%s %s (%s)", file_name, site->name, site->reason);
+	vec_for_each (note, &plan->notes)
+		log__debug("%s %s", file_name, *note);
+}

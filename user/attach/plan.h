@@ -1,0 +1,59 @@
+/*
+ * The probe plan of one file: which of its functions to probe, with which program, at which place.
+ * Most files get an empty one, and soon: a plan costs a few microseconds where no traced name is
+ * defined.
+ *
+ * Only functions that the file defines count. Names for one address are one probe, under the name
+ * that comes first in the table of allocators. A function that merely passes its call on to another
+ * traced one (delegate.h) gets
+ *	operator new	a hint: what was asked for, without a return probe
+ *	free, delete	no probe
+ *	another name	no probe (a lone jump to a function with the same meaning)
+ * so that std::bad_alloc passes, and one call is one event.
+ */
+#ifndef MEMTRACE_ATTACH_PLAN_H
+#define MEMTRACE_ATTACH_PLAN_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "attach/probe_site.h"
+#include "probe.h"
+
+struct plan_options {
+	/*
+	 * The program's own file: a statically linked allocator is looked for in .symtab too. In
+	 * libraries only exported functions count, unless a prefix or `all_symbols` asks for more.
+	 */
+	bool is_executable;
+	bool all_symbols;   /* local symbols too, whatever their name (--allocator FILE) */
+	const char *prefix; /* --allocator FILE:PREFIX; NULL: none */
+	bool wide_nops;	    /* the kernel emulates multi-byte nops (features.h) */
+};
+
+struct probe_plan {
+	probe_sites sites[PROBE_PROGRAM_COUNT];
+	VEC(char *) notes; /* for -v: what was left out, and why */
+	/*
+	 * No symbols at all in a file that has its C library inside: if it allocates, it cannot be
+	 * seen. Worth a message when no file of the process has an allocator.
+	 */
+	bool is_static_stripped;
+};
+
+/*
+ * Plans the probes for the file open at @fd. 0, also when there is nothing to probe; or -EINVAL (no
+ * ELF file memtrace can read), -ENOTSUP (another machine's code), -ENOMEM, with @err set. In any
+ * case plan__free frees it.
+ */
+int plan__make(
+	struct probe_plan *plan, int fd, const struct plan_options *options, struct error *err);
+void plan__free(struct probe_plan *plan);
+
+/* Whether there is any site but the loader's. */
+bool plan__has_allocator(const struct probe_plan *plan);
+
+/* Writes sites and notes as -v lines: "libc.so.6 free+3 (je, emulated)". */
+void plan__log(const struct probe_plan *plan, const char *file_name);
+
+#endif
