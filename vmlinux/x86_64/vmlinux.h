@@ -1,11 +1,13 @@
 /*
  * The kernel's types that the BPF programs use, cut down to the fields that they use: CO-RE finds
- * each field's place on the running kernel by name. `make vmlinux` regenerates this file.
+ * each field's place on the running kernel by name. Written by `make vmlinux` from
+ * vmlinux/fields.txt and a kernel's BTF: list there what is missing here.
  */
 #ifndef __VMLINUX_H__
 #define __VMLINUX_H__
 
 typedef unsigned char __u8;
+typedef signed char __s8;
 typedef short int __s16;
 typedef short unsigned int __u16;
 typedef int __s32;
@@ -13,9 +15,11 @@ typedef unsigned int __u32;
 typedef long long int __s64;
 typedef long long unsigned int __u64;
 typedef __u8 u8;
+typedef __s8 s8;
 typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
+typedef __s16 s16;
 typedef __s32 s32;
 typedef __s64 s64;
 typedef __u16 __be16;
@@ -25,33 +29,7 @@ typedef int pid_t;
 typedef _Bool bool;
 enum { false = 0, true = 1 };
 
-/*
- * The registers at a probe: the same on every kernel (ptrace shows them), so not CO-RE, which
- * would compute addresses into the context that the verifier refuses.
- */
-struct pt_regs {
-	long unsigned int r15;
-	long unsigned int r14;
-	long unsigned int r13;
-	long unsigned int r12;
-	long unsigned int bp;
-	long unsigned int bx;
-	long unsigned int r11;
-	long unsigned int r10;
-	long unsigned int r9;
-	long unsigned int r8;
-	long unsigned int ax;
-	long unsigned int cx;
-	long unsigned int dx;
-	long unsigned int si;
-	long unsigned int di;
-	long unsigned int orig_ax;
-	long unsigned int ip;
-	long unsigned int cs;
-	long unsigned int flags;
-	long unsigned int sp;
-	long unsigned int ss;
-};
+#include "registers.h"
 
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -96,7 +74,6 @@ struct task_struct {
 
 struct linux_binprm;
 
-/* The context of syscalls:sys_enter_* and sys_exit_* tracepoints. */
 struct trace_entry {
 	short unsigned int type;
 	unsigned char flags;
