@@ -46,7 +46,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all demo check bench static fuzz install uninstall vmlinux format clean setup \
-	targets unit
+	targets unit benches
 all: $(BUILD)/memtrace
 
 # --- BPF: the tracer's parts are linked into one object; each other subject is one by itself.
@@ -90,6 +90,19 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libmemtrace.a
 targets:
 	$(Q)$(MAKE) --no-print-directory -C tests/targets BUILD=$(abspath $(BUILD))/targets
 
+# --- benches: tests/bench/bench_*.c, each with the skeletons of the BPF objects beside it.
+BENCH_SKELETONS := $(patsubst tests/bench/%.bpf.c,$(BUILD)/bench/%.skel.h,$(wildcard tests/bench/*.bpf.c))
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(filter-out %.bpf.c,$(wildcard tests/bench/bench_*.c)))
+benches: $(BENCHES)
+$(BUILD)/bench/%.bpf.o: tests/bench/%.bpf.c vmlinux/$(ARCH)/vmlinux.h
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)$(CLANG) $(BPF_CFLAGS) -target bpf -MMD -MP -MT $@ -c $< -o $@
+$(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libmemtrace.a | $(BENCH_SKELETONS)
+	@mkdir -p $(@D)
+	$(call say,BENCH,$@)$(CC) $(ALL_CFLAGS) -I$(BUILD)/bench -MMD -MP -MT $@ $(LDFLAGS) -o $@ $< $(BUILD)/libmemtrace.a $(LIBRARIES)
+
 setup:
 	$(Q)scripts/setup
 demo: setup
@@ -98,7 +111,7 @@ demo: setup
 check: setup
 	$(Q)scripts/check
 bench: setup
-	$(Q)$(MAKE) --no-print-directory all targets
+	$(Q)$(MAKE) --no-print-directory all benches
 	$(Q)scripts/bench
 fuzz: setup
 	$(Q)scripts/fuzz $(or $(SECONDS_PER_TARGET),600)
@@ -115,4 +128,4 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(wildcard $(BUILD)/bpf/*.d $(BUILD)/user/*.d $(BUILD)/user/*/*.d $(BUILD)/unit/*.d)
+-include $(wildcard $(BUILD)/bpf/*.d $(BUILD)/user/*.d $(BUILD)/user/*/*.d $(BUILD)/unit/*.d $(BUILD)/bench/*.d)
