@@ -1,0 +1,251 @@
+/* Frame information -> table: rows of all FDEs, sorted, without overlaps, merged. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "unwind/cfi_program.h"
+#include "unwind/table.h"
+
+/*
+ * How many bytes of instructions may be run for each byte of the section: a real one runs each of
+ * them once and a CIE's few again whenever the CIE changes.
+ */
+#define BUDGET_PER_BYTE 64
+
+/* Functions are aligned: what is skipped between two, up to this many bytes, is never executed. */
+#define MAX_PADDING 16
+
+/* Where an FDE's rows are among all raw rows. */
+struct piece {
+	uint32_t start; /* relative to the text's start */
+	uint32_t end;
+	uint32_t first_row;
+	uint32_t row_count;
+};
+
+typedef VEC(uint64_t) row_vec;
+
+struct builder {
+	const struct elf_image *image;
+	struct rule_packer packer;
+	struct cfi_program program;
+	bool is_signal_frame; /* the FDE that is being run */
+	VEC(struct piece) pieces;
+	row_vec raw;  /* rows of all FDEs as they come */
+	row_vec rows; /* the result */
+	struct unwind_statistics statistics;
+};
+
+static int add_raw_row(void *context, uint64_t start, const struct cfi_state *state)
+{
+	struct builder *b = context;
+	uint32_t rule = UNWIND_NO_RULE;
+
+	if (state)
+		rule = rule_packer__pack(&b->packer, state, b->is_signal_frame);
+	return vec_push(&b->raw, unwind_row(start - b->image->text_start, rule));
+}
+
+/* Runs one FDE; one that lies outside of the text (a function that was dropped) is skipped. */
+static int add_fde(struct builder *b, const struct cfi_fde *fde)
+{
+	struct piece piece = {.first_row = b->raw.size};
+	int ret;
+
+	b->statistics.fdes++;
+	if (fde->start < b->image->text_start || fde->end > b->image->text_end ||
+		fde->start == fde->end)
+		return 0;
+	b->is_signal_frame = fde->cie.is_signal_frame;
+	ret = cfi_program__run(&b->program, fde, add_raw_row, b);
+	if (ret == -EBADMSG)
+		b->statistics.malformed++;
+	else if (ret)
+		return ret;
+	if (b->raw.size > UINT32_MAX)
+		return -E2BIG;
+	piece.row_count = b->raw.size - piece.first_row;
+	piece.start = fde->start - b->image->text_start;
+	piece.end = fde->end - b->image->text_start;
+	return vec_push(&b->pieces, piece);
+}
+
+static int add_section(struct builder *b, const struct elf_bytes *bytes, bool is_debug_frame)
+{
+	struct cfi_iterator it = {.section = {.bytes = bytes, .is_debug_frame = is_debug_frame}};
+	struct cfi_fde fde;
+	int ret = 0;
+
+	b->program = (struct cfi_program){
+		.machine = b->image->machine,
+		.budget = BUDGET_PER_BYTE * (uint64_t)bytes->size,
+	};
+	while (!ret && cfi__next_fde(&it, &fde))
+		ret = add_fde(b, &fde);
+	b->statistics.malformed += it.malformed;
+	return ret;
+}
+
+static int compare_pieces(const void *left, const void *right)
+{
+	const struct piece *a = left, *b = right;
+
+	if (a->start != b->start)
+		return a->start < b->start ? -1 : 1;
+	return a->first_row < b->first_row ? -1 : a->first_row > b->first_row;
+}
+
+static void sort_pieces(struct builder *b)
+{
+	for (size_t i = 1; i < b->pieces.size; i++) {
+		if (b->pieces.data[i].start < b->pieces.data[i - 1].start) {
+			qsort(b->pieces.data, b->pieces.size, sizeof(*b->pieces.data),
+				compare_pieces);
+			return;
+		}
+	}
+}
+
+/* Appends a row unless the one before says the same; a second one for a pc replaces the first. */
+static int add_row(struct builder *b, uint64_t row)
+{
+	uint64_t *last = b->rows.size ? &b->rows.data[b->rows.size - 1] : NULL;
+
+	if (last && unwind_row_pc(*last) == unwind_row_pc(row)) {
+		*last = row;
+		return 0;
+	}
+	if (last && unwind_row_rule(*last) == unwind_row_rule(row))
+		return 0;
+	return vec_push(&b->rows, row);
+}
+
+/* One FDE's rows up to @end, where the next FDE begins if they overlap. */
+static int add_piece(struct builder *b, const struct piece *piece, uint32_t end)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < piece->row_count; i++) {
+		uint64_t row = b->raw.data[piece->first_row + i];
+
+		if (unwind_row_pc(row) >= end)
+			break;
+		ret = add_row(b, row);
+	}
+	return ret;
+}
+
+static int merge_pieces(struct builder *b)
+{
+	const struct piece *piece = b->pieces.data;
+	int ret = vec_reserve(&b->rows, b->raw.size);
+
+	for (size_t i = 0; !ret && i < b->pieces.size; i++, piece++) {
+		bool last = i + 1 == b->pieces.size;
+		uint32_t next = last ? UINT32_MAX : piece[1].start;
+
+		ret = add_piece(b, piece, piece->end < next ? piece->end : next);
+		if (!ret && next > piece->end && next - piece->end >= MAX_PADDING)
+			ret = add_row(b, unwind_row(piece->end, UNWIND_NO_RULE));
+	}
+	return ret;
+}
+
+/* The result, in one allocation of exactly its size. */
+static int make_table(struct builder *b, struct unwind_table **out)
+{
+	size_t rows_size = b->rows.size * sizeof(uint64_t);
+	size_t rare_size = b->packer.rare.size * sizeof(struct unwind_rare);
+	struct unwind_table *table = calloc(1, sizeof(*table));
+	char *storage = malloc(rows_size + rare_size + 1);
+
+	if (!table || !storage) {
+		free(table);
+		free(storage);
+		return -ENOMEM;
+	}
+	if (rows_size)
+		memcpy(storage, b->rows.data, rows_size);
+	if (rare_size)
+		memcpy(storage + rows_size, b->packer.rare.data, rare_size);
+	memcpy(b->statistics.defects, b->packer.defects, sizeof(b->packer.defects));
+	*table = (struct unwind_table){
+		.machine = b->image->machine,
+		.text_start = b->image->text_start,
+		.text_end = b->image->text_end,
+		.rows = (uint64_t *)storage,
+		.row_count = b->rows.size,
+		.rare = (struct unwind_rare *)(storage + rows_size),
+		.rare_count = b->packer.rare.size,
+		.statistics = b->statistics,
+		.storage = storage,
+	};
+	*out = table;
+	return 0;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+static int build(const struct elf_image *image, struct unwind_table **out, struct error *err)
+{
+	struct builder b = {.image = image, .packer = {.machine = image->machine}};
+	uint64_t start = now_ns();
+	int ret = 0;
+
+	if (image->text_end - image->text_start > UINT32_MAX)
+		return error__set(err, -E2BIG, "more than 4 GiB of code");
+	if (image->eh_frame.data)
+		ret = add_section(&b, &image->eh_frame, false);
+	if (!ret && !b.raw.size && image->debug_frame.data)
+		ret = add_section(&b, &image->debug_frame, true);
+	if (!ret) {
+		sort_pieces(&b);
+		ret = merge_pieces(&b);
+	}
+	b.statistics.build_ns = now_ns() - start;
+	if (!ret)
+		ret = make_table(&b, out);
+	if (ret)
+		error__set(err, ret, "cannot build the unwind table: %s", strerror(-ret));
+	vec_free(&b.pieces);
+	vec_free(&b.raw);
+	vec_free(&b.rows);
+	vec_free(&b.packer.rare);
+	return ret;
+}
+
+int unwind_table__build(int fd, struct unwind_table **out, struct error *err)
+{
+	struct elf_image image;
+	int ret;
+
+	*out = NULL;
+	ret = elf_image__read_fd(&image, fd, err);
+	if (ret)
+		return ret;
+	ret = build(&image, out, err);
+	elf_image__free(&image);
+	return ret;
+}
+
+int unwind_table__build_memory(
+	const void *memory, size_t size, struct unwind_table **out, struct error *err)
+{
+	struct elf_image image;
+	int ret;
+
+	*out = NULL;
+	ret = elf_image__read_memory(&image, memory, size, err);
+	if (ret)
+		return ret;
+	ret = build(&image, out, err);
+	elf_image__free(&image);
+	return ret;
+}

@@ -1,0 +1,391 @@
+#include "unwind/maps.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/vec.h"
+#include "unwind/range_pool.h"
+
+/* Where a table lies in BPF. */
+struct placement {
+	uint32_t segment;
+	uint32_t first_chunk;
+	uint32_t chunk_count;
+};
+
+/* The ranges of one or, after forks, several processes. */
+struct space {
+	uint32_t first;
+	uint32_t count;
+	uint32_t references;
+};
+
+static inline uint64_t hash_of_number(uint64_t key)
+{
+	return hash_mix(key);
+}
+
+static inline bool equal_numbers(uint64_t a, uint64_t b)
+{
+	return a == b;
+}
+
+DEFINE_HASH(placement_map, uint64_t, struct placement, hash_of_number, equal_numbers);
+DEFINE_HASH(space_map, uint64_t, struct space, hash_of_number, equal_numbers);
+DEFINE_HASH(process_map, uint64_t, uint32_t, hash_of_number, equal_numbers);
+
+struct unwind_maps {
+	struct unwind_maps_fds fds;
+	struct unwind_shared *shared;
+	struct unwind_range *ranges; /* the mapped array */
+	struct range_pool pool;
+	struct placement_map placements; /* by table */
+	struct space_map spaces;	 /* by number */
+	struct process_map processes;	 /* -> number of their space */
+	uint32_t last_space;
+	uint32_t segment_count;
+	uint64_t random;
+	struct unwind_maps_statistics statistics;
+};
+
+typedef VEC(const struct unwind_table *) table_vec;
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+static size_t mapped_size(size_t size)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+
+	return (size + page - 1) / page * page;
+}
+
+int unwind_maps__new(struct unwind_maps **out, const struct unwind_maps_fds *fds,
+	struct unwind_shared *shared, struct error *err)
+{
+	size_t size = mapped_size(UNWIND_MAX_RANGES * sizeof(struct unwind_range));
+	struct unwind_maps *maps = calloc(1, sizeof(*maps));
+
+	if (!maps)
+		return error__set(err, -ENOMEM, "out of memory");
+	maps->fds = *fds;
+	maps->shared = shared;
+	maps->pool.size = UNWIND_MAX_RANGES;
+	if (getrandom(&maps->random, sizeof(maps->random), GRND_NONBLOCK) < 0)
+		maps->random = now_ns();
+	maps->ranges = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fds->ranges, 0);
+	if (maps->ranges == MAP_FAILED) {
+		free(maps);
+		return error__set(err, -errno, "cannot map the unwind ranges: %s", strerror(errno));
+	}
+	*out = maps;
+	return 0;
+}
+
+void unwind_maps__free(struct unwind_maps *maps)
+{
+	if (!maps)
+		return;
+	munmap(maps->ranges, mapped_size(UNWIND_MAX_RANGES * sizeof(struct unwind_range)));
+	range_pool__free(&maps->pool);
+	placement_map__free(&maps->placements);
+	space_map__free(&maps->spaces);
+	process_map__free(&maps->processes);
+	free(maps);
+}
+
+struct unwind_maps_statistics unwind_maps__statistics(const struct unwind_maps *maps)
+{
+	struct unwind_maps_statistics statistics = maps->statistics;
+
+	statistics.ranges = maps->pool.used;
+	statistics.processes = maps->processes.size;
+	return statistics;
+}
+
+static size_t chunks_of(const struct unwind_table *table)
+{
+	return (table->row_count + UNWIND_CHUNK_ROWS - 1) / UNWIND_CHUNK_ROWS;
+}
+
+/* A table's rare rules are numbered by itself, BPF's by all tables together: one for another. */
+static uint32_t place_rare(struct unwind_maps *maps, const struct unwind_rare *rare)
+{
+	uint64_t *count = &maps->statistics.rare;
+
+	for (uint32_t i = 0; i < *count; i++)
+		if (!memcmp(&maps->shared->rare[i], rare, sizeof(*rare)))
+			return unwind_rule(UNWIND_RARE, 0, 0, i);
+	if (*count == UNWIND_MAX_RARE) {
+		maps->statistics.rare_dropped++;
+		return UNWIND_BAD;
+	}
+	maps->shared->rare[*count] = *rare;
+	return unwind_rule(UNWIND_RARE, 0, 0, (*count)++);
+}
+
+static uint64_t place_row(struct unwind_maps *maps, const struct unwind_table *table, uint64_t row)
+{
+	uint32_t rule = unwind_row_rule(row);
+	uint32_t i = unwind_rule_offset(rule);
+
+	if (unwind_rule_kind(rule) != UNWIND_RARE)
+		return row;
+	rule = i < table->rare_count ? place_rare(maps, &table->rare[i]) : UNWIND_BAD;
+	return unwind_row(unwind_row_pc(row), rule);
+}
+
+/* Copies a table's rows to its chunks; the last chunk is filled up with its last row. */
+static void place_rows(
+	struct unwind_maps *maps, const struct unwind_table *table, struct unwind_chunk *chunks)
+{
+	size_t slots = chunks_of(table) * UNWIND_CHUNK_ROWS;
+	uint64_t *to = (uint64_t *)chunks;
+
+	if (table->rare_count)
+		for (size_t i = 0; i < table->row_count; i++)
+			to[i] = place_row(maps, table, table->rows[i]);
+	else
+		memcpy(to, table->rows, table->row_count * sizeof(*to));
+	for (size_t i = table->row_count; i < slots; i++)
+		to[i] = to[table->row_count - 1];
+	maps->statistics.tables++;
+	maps->statistics.rows += table->row_count;
+}
+
+/* Fills a new segment's memory and notes where each table is. */
+static int fill_segment(
+	struct unwind_maps *maps, table_vec *tables, struct unwind_chunk *chunks)
+{
+	uint32_t next = 0;
+
+	vec_for_each (table, tables) {
+		struct placement *placement =
+			placement_map__insert(&maps->placements, (uintptr_t)*table);
+
+		if (!placement)
+			return -ENOMEM;
+		*placement = (struct placement){
+			.segment = maps->segment_count,
+			.first_chunk = next,
+			.chunk_count = chunks_of(*table),
+		};
+		place_rows(maps, *table, chunks + next);
+		next += placement->chunk_count;
+	}
+	return 0;
+}
+
+/* Makes one segment of @chunk_count chunks out of @tables and shows it to BPF. */
+static int add_segment(
+	struct unwind_maps *maps, table_vec *tables, size_t chunk_count, struct error *err)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_INNER_MAP | BPF_F_MMAPABLE);
+	size_t size = mapped_size(chunk_count * sizeof(struct unwind_chunk));
+	struct unwind_chunk *chunks;
+	int fd, ret;
+
+	if (maps->segment_count == UNWIND_MAX_SEGMENTS)
+		return error__set(
+			err, -ENOSPC, "more than %d unwind segments", UNWIND_MAX_SEGMENTS);
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "unwind_rows", sizeof(uint32_t),
+		sizeof(struct unwind_chunk), chunk_count, &options);
+	if (fd < 0)
+		return error__set(err, fd,
+			"cannot make a BPF map of %zu bytes for unwind tables: %s", size,
+			strerror(-fd));
+	chunks = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ret = chunks == MAP_FAILED ? -errno : fill_segment(maps, tables, chunks);
+	if (chunks != MAP_FAILED)
+		munmap(chunks, size);
+	if (!ret)
+		ret = bpf_map_update_elem(maps->fds.segments, &maps->segment_count, &fd, BPF_ANY);
+	close(fd); /* the outer map holds it */
+	if (ret)
+		return error__set(err, ret, "cannot load unwind tables: %s", strerror(-ret));
+	maps->segment_count++;
+	maps->statistics.bytes += size;
+	return 0;
+}
+
+static bool contains_table(table_vec *tables, const struct unwind_table *wanted)
+{
+	vec_for_each (table, tables)
+		if (*table == wanted)
+			return true;
+	return false;
+}
+
+/* Loads those tables of @mappings that BPF has not. */
+static int add_tables(struct unwind_maps *maps, const struct unwind_mapping *mappings, size_t count,
+	struct error *err)
+{
+	size_t chunk_count = 0;
+	table_vec tables = {0};
+	int ret = 0;
+
+	for (size_t i = 0; i < count && !ret; i++) {
+		const struct unwind_table *table = mappings[i].table;
+
+		if (!table || !table->row_count || contains_table(&tables, table) ||
+			placement_map__find(&maps->placements, (uintptr_t)table))
+			continue;
+		chunk_count += chunks_of(table);
+		ret = vec_push(&tables, table);
+	}
+	if (ret)
+		error__set(err, ret, "out of memory");
+	else if (chunk_count)
+		ret = add_segment(maps, &tables, chunk_count, err);
+	if (ret)
+		vec_for_each (table, &tables)
+			placement_map__remove(&maps->placements, (uintptr_t)*table, NULL);
+	vec_free(&tables);
+	return ret;
+}
+
+static struct unwind_range make_range(
+	struct unwind_maps *maps, const struct unwind_mapping *mapping, uint32_t space)
+{
+	struct unwind_range range = {.start = mapping->start, .end = mapping->end, .space = space};
+	const struct placement *placement = NULL;
+
+	if (mapping->table)
+		placement = placement_map__find(&maps->placements, (uintptr_t)mapping->table);
+	if (mapping->is_uprobes) {
+		range.kind = UNWIND_UPROBES;
+	} else if (!placement) {
+		range.kind = UNWIND_NO_RULE;
+	} else {
+		range.base = mapping->bias + mapping->table->text_start;
+		range.segment = placement->segment;
+		range.first_chunk = placement->first_chunk;
+		range.chunk_count = placement->chunk_count;
+	}
+	return range;
+}
+
+static void release_space(struct unwind_maps *maps, uint32_t number)
+{
+	struct space *space = space_map__find(&maps->spaces, number);
+
+	if (!space || --space->references)
+		return;
+	if (space->count)
+		range_pool__give(&maps->pool, space->first, space->count, now_ns());
+	space_map__remove(&maps->spaces, number, NULL);
+}
+
+/* Forgets all rules that were cached for @process (and for those that share its epoch). */
+static void change_epoch(struct unwind_maps *maps, uint32_t process)
+{
+	uint64_t *epoch = &maps->shared->epochs[process % UNWIND_EPOCHS];
+
+	maps->random = hash_combine(maps->random, process);
+	__atomic_store_n(epoch, maps->random >> 16, __ATOMIC_RELEASE);
+}
+
+/* Lets @process use space @number; its former one is released. */
+static int point_process(struct unwind_maps *maps, uint32_t process, uint32_t number)
+{
+	struct space *space = space_map__find(&maps->spaces, number);
+	struct unwind_space value = {.space = number, .first = space->first, .count = space->count};
+	uint32_t *current, former;
+	int ret;
+
+	current = process_map__insert(&maps->processes, process);
+	if (!current)
+		return -ENOMEM;
+	ret = bpf_map_update_elem(maps->fds.spaces, &process, &value, BPF_ANY);
+	if (ret) {
+		if (!*current)
+			process_map__remove(&maps->processes, process, NULL);
+		return ret == -E2BIG ? -ENOSPC : ret;
+	}
+	former = *current;
+	*current = number;
+	space->references++;
+	change_epoch(maps, process);
+	if (former)
+		release_space(maps, former);
+	return 0;
+}
+
+/* A new space with these ranges and no references; its number, or a negative errno. */
+static int64_t add_space(
+	struct unwind_maps *maps, const struct unwind_mapping *mappings, uint32_t count)
+{
+	uint32_t number = ++maps->last_space ? maps->last_space : ++maps->last_space;
+	struct space *space = space_map__insert(&maps->spaces, number);
+	int64_t first = 0;
+
+	if (!space)
+		return -ENOMEM;
+	if (count)
+		first = range_pool__take(&maps->pool, count, now_ns());
+	if (first < 0) {
+		space_map__remove(&maps->spaces, number, NULL);
+		return first;
+	}
+	*space = (struct space){.first = first, .count = count};
+	for (uint32_t i = 0; i < count; i++)
+		maps->ranges[first + i] = make_range(maps, &mappings[i], number);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	return number;
+}
+
+int unwind_maps__set(struct unwind_maps *maps, uint32_t process,
+	const struct unwind_mapping *mappings, size_t count, struct error *err)
+{
+	int64_t number;
+	int ret;
+
+	if (count > UNWIND_MAX_RANGES)
+		return error__set(
+			err, -ENOSPC, "more than %d executable mappings", UNWIND_MAX_RANGES);
+	ret = add_tables(maps, mappings, count, err);
+	if (ret)
+		return ret;
+	number = add_space(maps, mappings, count);
+	ret = number < 0 ? (int)number : point_process(maps, process, number);
+	if (ret && number > 0) {
+		space_map__find(&maps->spaces, number)->references++;
+		release_space(maps, number);
+	}
+	if (ret)
+		return error__set(
+			err, ret, "cannot load the process's mappings: %s", strerror(-ret));
+	return 0;
+}
+
+int unwind_maps__share(struct unwind_maps *maps, uint32_t parent, uint32_t child)
+{
+	uint32_t *number = process_map__find(&maps->processes, parent);
+
+	if (!number)
+		return -ENOENT;
+	if (process_map__find(&maps->processes, child))
+		return 0; /* it has been given its own meanwhile */
+	return point_process(maps, child, *number);
+}
+
+void unwind_maps__drop(struct unwind_maps *maps, uint32_t process)
+{
+	uint32_t number;
+
+	bpf_map_delete_elem(maps->fds.spaces, &process);
+	if (process_map__remove(&maps->processes, process, &number))
+		release_space(maps, number);
+}

@@ -1,0 +1,82 @@
+#include "unwind/walk.h"
+
+#include <errno.h>
+#include <sys/uio.h>
+
+static const struct unwind_target *target_of(const struct unwind_walk *w)
+{
+	return (const struct unwind_target *)(uintptr_t)w->context;
+}
+
+static int unwind_read(struct unwind_walk *w, void *to, uint32_t size, uint64_t address)
+{
+	const struct unwind_target *target = target_of(w);
+
+	return target->read(target->context, to, size, address);
+}
+
+static const struct unwind_mapping *find_mapping(const struct unwind_target *target, uint64_t pc)
+{
+	size_t low = 0, high = target->mapping_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (target->mappings[middle].start <= pc)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && pc < target->mappings[low - 1].end ? &target->mappings[low - 1] : NULL;
+}
+
+static uint32_t unwind_find_rule(struct unwind_walk *w, uint64_t pc)
+{
+	const struct unwind_mapping *mapping = find_mapping(target_of(w), pc);
+
+	if (!mapping)
+		return UNWIND_OUTSIDE;
+	if (mapping->is_uprobes)
+		return UNWIND_UPROBES;
+	if (!mapping->table)
+		return UNWIND_NO_RULE;
+	return unwind_table__find(mapping->table, pc - mapping->bias);
+}
+
+/* A rare rule's index is local to its table, and the table is that of the pc. */
+static int unwind_find_rare(struct unwind_walk *w, uint32_t index, struct unwind_rare *rare)
+{
+	const struct unwind_mapping *mapping = find_mapping(target_of(w), w->pc - 1 + w->exact);
+
+	if (!mapping || !mapping->table || index >= mapping->table->rare_count)
+		return -ENOENT;
+	*rare = mapping->table->rare[index];
+	return 0;
+}
+
+#include "unwind_step.h"
+
+int unwind__walk_native(const struct unwind_target *target, struct unwind_walk *walk,
+	uint32_t limit, enum unwind_start start)
+{
+	int stop;
+
+	walk->context = (uintptr_t)target;
+	unwind_begin(walk, limit, start);
+	do {
+		stop = unwind_frame(walk);
+	} while (stop == UNWIND_CONTINUE);
+	walk->record.header.flags = stop;
+	return stop;
+}
+
+int unwind__read_process(void *context, void *to, size_t size, uint64_t address)
+{
+	struct iovec local = {.iov_base = to, .iov_len = size};
+	struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = size};
+	ssize_t n = process_vm_readv(*(const pid_t *)context, &local, 1, &remote, 1, 0);
+
+	if (n < 0)
+		return -errno;
+	return n == (ssize_t)size ? 0 : -EFAULT;
+}
