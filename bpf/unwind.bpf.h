@@ -40,8 +40,8 @@ struct {
 			__uint(type, BPF_MAP_TYPE_ARRAY);
 			__uint(map_flags, BPF_F_INNER_MAP | BPF_F_MMAPABLE);
 			__uint(max_entries, 1); /* of another size at run time */
-			__type(key, __u32);
-			__type(value, struct unwind_chunk);
+			__uint(key_size, sizeof(__u32));
+			__uint(value_size, sizeof(struct unwind_chunk));
 		});
 } unwind_segments SEC(".maps");
 

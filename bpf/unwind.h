@@ -89,8 +89,9 @@ _Static_assert(sizeof(struct unwind_rare) == 16, "");
  * one map lookup only down to a chunk. A chunk's unused tail repeats its last row.
  */
 #define UNWIND_CHUNK_ROWS 64
-#define UNWIND_MAX_SEGMENTS 1024 /* each holds at least one module; adding one is never frequent \
-				  */
+#define UNWIND_MAX_SEGMENTS                                                  \
+	1024 /* each holds at least one module; adding one is never frequent \
+	      */
 struct unwind_chunk {
 	__u64 rows[UNWIND_CHUNK_ROWS];
 };
@@ -192,8 +193,13 @@ struct unwind_walk {
 	__u64 context; /* native: what is walked */
 	struct unwind_saved_return saved[UNWIND_SAVED_RETURNS];
 	__u64 window[UNWIND_WINDOW_WORDS];
-	struct event_stack record;
-	__u64 frames[EVENT_MAX_FRAMES];
+	union {
+		struct event_stack record;
+		struct {
+			__u64 record_header[sizeof(struct event_stack) / 8];
+			__u64 frames[EVENT_MAX_FRAMES];
+		};
+	};
 };
 
 #endif

@@ -166,8 +166,7 @@ static void place_rows(
 }
 
 /* Fills a new segment's memory and notes where each table is. */
-static int fill_segment(
-	struct unwind_maps *maps, table_vec *tables, struct unwind_chunk *chunks)
+static int fill_segment(struct unwind_maps *maps, table_vec *tables, struct unwind_chunk *chunks)
 {
 	uint32_t next = 0;
 
@@ -291,7 +290,7 @@ static void release_space(struct unwind_maps *maps, uint32_t number)
 /* Forgets all rules that were cached for @process (and for those that share its epoch). */
 static void change_epoch(struct unwind_maps *maps, uint32_t process)
 {
-	uint64_t *epoch = &maps->shared->epochs[process % UNWIND_EPOCHS];
+	__u64 *epoch = &maps->shared->epochs[process % UNWIND_EPOCHS];
 
 	maps->random = hash_combine(maps->random, process);
 	__atomic_store_n(epoch, maps->random >> 16, __ATOMIC_RELEASE);
