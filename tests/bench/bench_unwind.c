@@ -18,7 +18,7 @@
 #include "base/error.h"
 #include "unwind.h"
 #include "unwind/maps.h"
-#include "bench/bench_unwind.skel.h"
+#include "bench_unwind.skel.h"
 
 #define CALLS 100000
 #define ROUNDS 7
