@@ -66,7 +66,7 @@ static int add_site(struct planner *planner, const struct candidate *candidate,
 		allocators__arguments(function));
 	/* Programs for free read the first argument: they have no time for the cookie. */
 	if (allocators__is_free(function) && site.argument_in[0] != 0)
-		site = (struct site){.argument_in = {0, 1, 2, 3}, .reason = "entry: moved pointer"};
+		site = (struct site){.argument_in = {0, 1, 2, 3, 4, 5}, .reason = "entry: moved pointer"};
 	out.offset = elf_view__offset(&planner->view, candidate->address) + site.offset;
 	out.cookie = cookie_at(function, operation, &site);
 	out.emulated = site.emulated;

@@ -16,7 +16,7 @@ static struct site at_entry(bool emulated, const char *format, ...)
 
 static struct site at_entry(bool emulated, const char *format, ...)
 {
-	struct site site = {.emulated = emulated, .argument_in = {0, 1, 2, 3}};
+	struct site site = {.emulated = emulated, .argument_in = {0, 1, 2, 3, 4, 5}};
 	va_list args;
 
 	va_start(args, format);
@@ -75,7 +75,7 @@ static void name_registers(struct site *site, const struct holders *holders)
 struct site site__choose(struct decoder *decoder, const uint8_t *code, size_t available,
 	size_t size, uint64_t address, uint8_t arguments)
 {
-	struct holders holders = {{1, 2, 4, 8}};
+	struct holders holders = {{1, 2, 4, 8, 16, 32}};
 	struct instruction insn;
 	struct site site = {0};
 	size_t join, limit;

@@ -17,7 +17,7 @@
 #include "attach/insn.h"
 
 /* As many as the BPF programs can read (probe.h). */
-#define SITE_ARGUMENTS 4
+#define SITE_ARGUMENTS 6
 
 struct site {
 	uint32_t offset; /* bytes from the function's first instruction */

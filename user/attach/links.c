@@ -1,0 +1,346 @@
+#include "attach/links.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/perf_event.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "attach/tracefs.h"
+#include "base/log.h"
+#include "base/vec.h"
+
+/* Not in user-space errno.h, but what uprobes answer for an instruction they cannot handle. */
+#define KERNEL_ENOTSUPP 524
+
+/* union bpf_attr, link_create with its uprobe_multi part, as of Linux 6.6. */
+struct link_create_multi {
+	uint32_t prog_fd;
+	uint32_t target_fd;
+	uint32_t attach_type;
+	uint32_t flags;
+	uint64_t path;
+	uint64_t offsets;
+	uint64_t ref_ctr_offsets;
+	uint64_t cookies;
+	uint32_t count;
+	uint32_t multi_flags;
+	uint32_t pid;
+	uint32_t padding;
+};
+
+#define UPROBE_MULTI_RETURN 1 /* BPF_F_UPROBE_MULTI_RETURN */
+
+struct links {
+	VEC(int) fds;
+	int tracefs_fd; /* -1 until a tracepoint is looked up */
+};
+
+struct links *links__new(void)
+{
+	struct links *links = calloc(1, sizeof(*links));
+
+	if (links)
+		links->tracefs_fd = -1;
+	return links;
+}
+
+void links__free(struct links *links)
+{
+	if (!links)
+		return;
+	vec_for_each (fd, &links->fds)
+		close(*fd);
+	if (links->tracefs_fd >= 0)
+		close(links->tracefs_fd);
+	vec_free(&links->fds);
+	free(links);
+}
+
+void links__prepare_program(struct bpf_program *program, enum link_kind kind)
+{
+	static const int types[LINK_KIND_COUNT] = {
+		[LINK_SESSION] = ATTACH_TYPE_UPROBE_SESSION,
+		[LINK_MULTI] = ATTACH_TYPE_UPROBE_MULTI,
+		[LINK_PERF] = 0,
+	};
+
+	bpf_program__set_type(program, BPF_PROG_TYPE_KPROBE);
+	bpf_program__set_expected_attach_type(program, (enum bpf_attach_type)types[kind]);
+}
+
+const char *links__kind_name(enum link_kind kind)
+{
+	static const char *const names[LINK_KIND_COUNT] = {
+		[LINK_SESSION] = "uprobe session",
+		[LINK_MULTI] = "uprobe multi",
+		[LINK_PERF] = "perf-event uprobe",
+	};
+
+	return kind < LINK_KIND_COUNT ? names[kind] : "?";
+}
+
+int links__create_multi(int program_fd, unsigned int attach_type, const char *path,
+	const unsigned long long *offsets, const unsigned long long *cookies, size_t count,
+	pid_t pid, bool is_return)
+{
+	struct link_create_multi attr = {
+		.prog_fd = program_fd,
+		.attach_type = attach_type,
+		.path = (uintptr_t)path,
+		.offsets = (uintptr_t)offsets,
+		.cookies = (uintptr_t)cookies,
+		.count = count,
+		.multi_flags = is_return ? UPROBE_MULTI_RETURN : 0,
+		.pid = pid,
+	};
+	int fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* A number in a file of sysfs, after a prefix such as "config:"; -errno if it is not there. */
+static int read_sysfs_number(const char *path, const char *prefix)
+{
+	FILE *file = fopen(path, "re");
+	char format[32];
+	int value, matched;
+
+	if (!file)
+		return -errno;
+	snprintf(format, sizeof(format), "%s%%d", prefix);
+	matched = fscanf(file, format, &value);
+	fclose(file);
+	return matched == 1 ? value : -EINVAL;
+}
+
+static int open_perf_uprobe(const char *path, unsigned long long offset, pid_t pid, bool is_return)
+{
+	int type = read_sysfs_number("/sys/bus/event_source/devices/uprobe/type", "");
+	int bit = read_sysfs_number(
+		"/sys/bus/event_source/devices/uprobe/format/retprobe", "config:");
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.type = type,
+		.config = is_return ? 1ull << (bit & 63) : 0,
+		.config1 = (uintptr_t)path,
+		.config2 = offset,
+	};
+	int fd;
+
+	if (type < 0)
+		return type;
+	if (bit < 0)
+		return bit;
+	/* A uprobe fires on every CPU whichever is named; all processes need one named. */
+	fd = syscall(
+		SYS_perf_event_open, &attr, pid ? pid : -1, pid ? -1 : 0, -1, PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Links the program to the perf event, whose fd is taken over. The link's fd or -errno. */
+static int link_event(int program_fd, int event_fd, unsigned long long cookie)
+{
+	union bpf_attr attr = {0};
+	int fd;
+
+	attr.link_create.prog_fd = program_fd;
+	attr.link_create.target_fd = event_fd;
+	attr.link_create.attach_type = ATTACH_TYPE_PERF_EVENT;
+	attr.link_create.perf_event.bpf_cookie = cookie;
+	fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+	if (fd < 0)
+		fd = -errno;
+	close(event_fd); /* the link holds the event */
+	return fd;
+}
+
+int links__create_perf(int program_fd, const char *path, unsigned long long offset,
+	unsigned long long cookie, pid_t pid, bool is_return)
+{
+	int event_fd = open_perf_uprobe(path, offset, pid, is_return);
+
+	return event_fd < 0 ? event_fd : link_event(program_fd, event_fd, cookie);
+}
+
+static int describe_error(
+	const struct link_request *request, const char *where, int code, struct error *err)
+{
+	const char *file = request->file_name;
+
+	switch (-code) {
+	case EPERM:
+	case EACCES:
+		return error__set(err, code,
+			"%s: the kernel does not let memtrace attach probes: run it as root, or "
+			"with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE",
+			file);
+	case ESRCH:
+		return error__set(err, code, "process %d is gone", request->pid);
+	case EINVAL:
+		return error__set(err, code,
+			"%s %s: the kernel refused the probe; if another tracer holds this place "
+			"with a reference counter of its own (SDT semaphore), stop it first",
+			file, where);
+	case KERNEL_ENOTSUPP:
+	case EOPNOTSUPP:
+		return error__set(err, -EOPNOTSUPP,
+			"%s %s: the kernel cannot probe the instruction there", file, where);
+	case EIO:
+		return error__set(err, code,
+			"%s %s: its file system does not allow probes, or the file cannot be read",
+			file, where);
+	case EMFILE:
+	case ENFILE:
+		return error__set(err, code, "%s: too many open files: raise `ulimit -n`", file);
+	default:
+		return error__set(err, code, "%s %s: cannot attach a %s: %s", file, where,
+			links__kind_name(request->kind), strerror(-code));
+	}
+}
+
+/* Errors that concern one place in the file, not the attempt as a whole. */
+static bool is_about_site(int code)
+{
+	return code == -EINVAL || code == -KERNEL_ENOTSUPP || code == -EOPNOTSUPP || code == -EIO ||
+	       code == -ENOEXEC;
+}
+
+static int create_one(
+	const struct link_request *request, const char *path, const struct probe_site *site)
+{
+	unsigned long long offset = site->offset, cookie = site->cookie;
+
+	if (request->kind == LINK_PERF)
+		return links__create_perf(request->program_fd, path, offset, cookie, request->pid,
+			request->at_return);
+	return links__create_multi(request->program_fd,
+		request->kind == LINK_SESSION ? ATTACH_TYPE_UPROBE_SESSION
+					      : ATTACH_TYPE_UPROBE_MULTI,
+		path, &offset, &cookie, 1, request->pid, request->at_return);
+}
+
+static int create_all(const struct link_request *request, const char *path)
+{
+	size_t count = request->site_count;
+	unsigned long long *offsets = calloc(2 * count, sizeof(*offsets));
+	int fd;
+
+	if (!offsets)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		offsets[i] = request->sites[i].offset;
+		offsets[count + i] = request->sites[i].cookie;
+	}
+	fd = links__create_multi(request->program_fd,
+		request->kind == LINK_SESSION ? ATTACH_TYPE_UPROBE_SESSION
+					      : ATTACH_TYPE_UPROBE_MULTI,
+		path, offsets, offsets + count, count, request->pid, request->at_return);
+	free(offsets);
+	return fd;
+}
+
+/* Takes the link over; 0, or with @err set the error that @fd is or -ENOMEM. */
+static int keep(struct links *links, int fd, struct error *err)
+{
+	if (!vec_push(&links->fds, fd))
+		return 0;
+	close(fd);
+	return error__set(err, -ENOMEM, "no memory for the list of probes");
+}
+
+/* One link per site: the only way for perf events, and the way round a site that is refused. */
+static int attach_each(struct links *links, const struct link_request *request, const char *path,
+	struct error *err)
+{
+	struct error refused = {0};
+	size_t attached = 0;
+
+	for (size_t i = 0; i < request->site_count; i++) {
+		const struct probe_site *site = &request->sites[i];
+		int fd = create_one(request, path, site);
+
+		if (fd >= 0) {
+			if (keep(links, fd, err))
+				return -ENOMEM;
+			attached++;
+			continue;
+		}
+		describe_error(request, site->name, fd, &refused);
+		if (!is_about_site(fd))
+			return error__set(err, refused.code, "%s", refused.message);
+		log__warn("%s; its calls are not traced", refused.message);
+	}
+	return attached ? 0 : error__set(err, refused.code, "%s", refused.message);
+}
+
+int links__attach(struct links *links, const struct link_request *request, struct error *err)
+{
+	char path[64];
+	int fd;
+
+	if (!request->site_count)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", request->file_fd);
+	if (request->kind == LINK_PERF)
+		return attach_each(links, request, path, err);
+	fd = create_all(request, path);
+	if (fd >= 0)
+		return keep(links, fd, err);
+	if (!is_about_site(fd))
+		return describe_error(request, request->sites[0].name, fd, err);
+	return attach_each(links, request, path, err);
+}
+
+int links__attach_btf_tracepoint(
+	struct links *links, const struct bpf_program *program, struct error *err)
+{
+	union bpf_attr attr = {0};
+	int fd;
+
+	/* The tracepoint is the one that the program was loaded for: no name is passed. */
+	attr.raw_tracepoint.prog_fd = bpf_program__fd(program);
+	fd = syscall(SYS_bpf, BPF_RAW_TRACEPOINT_OPEN, &attr, sizeof(attr));
+	if (fd < 0)
+		return error__set(err, -errno, "cannot attach to tracepoint %s: %s",
+			bpf_program__section_name(program), strerror(errno));
+	return keep(links, fd, err);
+}
+
+/* The event of a tracepoint, in all processes on all CPUs (a BPF program sees every hit). */
+static int open_tracepoint(int id)
+{
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.type = PERF_TYPE_TRACEPOINT,
+		.config = id,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int links__attach_tracepoint(struct links *links, const struct bpf_program *program,
+	const char *category, const char *name, struct error *err)
+{
+	int id, event_fd, fd;
+
+	if (links->tracefs_fd < 0)
+		links->tracefs_fd = tracefs__open(err);
+	if (links->tracefs_fd < 0)
+		return links->tracefs_fd;
+	id = tracefs__event_id(links->tracefs_fd, category, name, err);
+	if (id < 0)
+		return id;
+	event_fd = open_tracepoint(id);
+	fd = event_fd < 0 ? event_fd : link_event(bpf_program__fd(program), event_fd, 0);
+	if (fd < 0)
+		return error__set(err, fd, "cannot attach to tracepoint %s:%s: %s", category, name,
+			strerror(-fd));
+	return keep(links, fd, err);
+}

@@ -1,0 +1,79 @@
+/*
+ * Links between probe sites and BPF programs, made by raw bpf(2): the newer kinds are unknown to
+ * the libbpf of today's long-term distributions, while kernels have them. A link is an fd; when the
+ * last fd is closed, be it because memtrace was killed, the kernel takes the probes out.
+ */
+#ifndef MEMTRACE_ATTACH_LINKS_H
+#define MEMTRACE_ATTACH_LINKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "attach/probe_site.h"
+
+/* Values of enum bpf_attach_type (linux/bpf.h); programs must be loaded with the one they need. */
+#define ATTACH_TYPE_PERF_EVENT 41
+#define ATTACH_TYPE_UPROBE_MULTI 48
+#define ATTACH_TYPE_UPROBE_SESSION 57
+
+enum link_kind {
+	LINK_SESSION = 0, /* one link per file, entry and return in one program (Linux 6.13) */
+	LINK_MULTI,	  /* one link per file and direction (Linux 6.6) */
+	LINK_PERF,	  /* one link per site and direction (Linux 5.15) */
+	LINK_KIND_COUNT,
+};
+
+/* "uprobe session", "uprobe multi", "perf-event uprobe". */
+const char *links__kind_name(enum link_kind kind);
+
+struct links;
+struct bpf_program;
+
+/* A set of links, empty; NULL: no memory. links__free takes all probes out. */
+struct links *links__new(void);
+void links__free(struct links *links);
+
+/* Before loading: sets the attach type that a uprobe program needs for the kind of link. */
+void links__prepare_program(struct bpf_program *program, enum link_kind kind);
+
+struct link_request {
+	enum link_kind kind;
+	int program_fd;
+	int file_fd;	       /* the ELF file that holds the sites; may be closed afterwards */
+	const char *file_name; /* for messages */
+	const struct probe_site *sites;
+	size_t site_count;
+	pid_t pid;	/* tgid whose calls count; 0: every process that maps the file */
+	bool at_return; /* MULTI and PERF: at the function's return, not its entry */
+};
+
+/*
+ * Attaches the program to the sites. A site that the kernel refuses is left out with a warning.
+ * Returns 0, or with @err set a negative errno if none could be attached: -EPERM, -ESRCH (no such
+ * process any more), -EINVAL, -EOPNOTSUPP...
+ */
+int links__attach(struct links *links, const struct link_request *request, struct error *err);
+
+/* Attaches a loaded program of section "tp_btf/..." to the tracepoint it names. 0 or -errno. */
+int links__attach_btf_tracepoint(
+	struct links *links, const struct bpf_program *program, struct error *err);
+
+/* Attaches a loaded program of section "tp/..." to tracepoint @category:@name. 0 or -errno. */
+int links__attach_tracepoint(struct links *links, const struct bpf_program *program,
+	const char *category, const char *name, struct error *err);
+
+/*
+ * One uprobe_multi or uprobe_session link by the system call itself; returns its fd or a negative
+ * errno. @path is opened by the kernel. For feature probes and for links__attach.
+ */
+int links__create_multi(int program_fd, unsigned int attach_type, const char *path,
+	const unsigned long long *offsets, const unsigned long long *cookies, size_t count,
+	pid_t pid, bool is_return);
+
+/* One perf-event uprobe link; its fd or a negative errno. */
+int links__create_perf(int program_fd, const char *path, unsigned long long offset,
+	unsigned long long cookie, pid_t pid, bool is_return);
+
+#endif
