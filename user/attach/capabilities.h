@@ -1,0 +1,25 @@
+/* Capabilities of this process and kernel lockdown, by name. */
+#ifndef MEMTRACE_ATTACH_CAPABILITIES_H
+#define MEMTRACE_ATTACH_CAPABILITIES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* One that memtrace uses, and for what. */
+struct capability {
+	int number;	  /* linux/capability.h */
+	const char *name; /* "CAP_BPF" */
+	const char *use;  /* "load BPF programs" */
+	bool is_required; /* nothing can be traced without it */
+};
+
+/* The list; ends with an entry whose name is NULL. */
+const struct capability *capabilities__list(void);
+
+/* Whether it is in this process's effective set; CAP_SYS_ADMIN stands for CAP_BPF, CAP_PERFMON. */
+bool capabilities__has(const struct capability *capability);
+
+/* "none", "integrity", "confidentiality", or "unknown" where the kernel does not say. */
+void capabilities__read_lockdown(char *out, size_t size);
+
+#endif
