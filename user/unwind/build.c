@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "unwind/cfi_program.h"
+#include "unwind/signal_scan.h"
 #include "unwind/table.h"
 
 /*
@@ -136,18 +137,47 @@ static int add_piece(struct builder *b, const struct piece *piece, uint32_t end)
 	return ret;
 }
 
+/*
+ * The rows of [start, end), which no FDE covers: none, but for signal returns. These begin a byte
+ * early, as the handler's return address is looked up at the byte before it.
+ */
+static int add_gap(struct builder *b, uint64_t start, uint64_t end)
+{
+	uint64_t base = b->image->text_start;
+	signal_return_vec found = {0};
+	int ret;
+
+	ret = signal_scan__find(b->image, base + start, base + end, &found);
+	if (ret == -EBADMSG)
+		ret = 0; /* text that is not in the file */
+	if (!ret)
+		ret = add_row(b, unwind_row(start, UNWIND_NO_RULE));
+	for (size_t i = 0; !ret && i < found.size; i++) {
+		uint64_t first = found.data[i].start - base;
+
+		ret = add_row(b, unwind_row(first - (first > start), UNWIND_SIGNAL));
+		if (!ret)
+			ret = add_row(b, unwind_row(found.data[i].end - base, UNWIND_NO_RULE));
+	}
+	vec_free(&found);
+	return ret;
+}
+
 static int merge_pieces(struct builder *b)
 {
+	uint64_t text_size = b->image->text_end - b->image->text_start;
 	const struct piece *piece = b->pieces.data;
 	int ret = vec_reserve(&b->rows, b->raw.size);
 
+	if (!ret)
+		ret = add_gap(b, 0, b->pieces.size ? piece->start : text_size);
 	for (size_t i = 0; !ret && i < b->pieces.size; i++, piece++) {
 		bool last = i + 1 == b->pieces.size;
-		uint32_t next = last ? UINT32_MAX : piece[1].start;
+		uint64_t next = last ? text_size : piece[1].start;
 
 		ret = add_piece(b, piece, piece->end < next ? piece->end : next);
 		if (!ret && next > piece->end && next - piece->end >= MAX_PADDING)
-			ret = add_row(b, unwind_row(piece->end, UNWIND_NO_RULE));
+			ret = add_gap(b, piece->end, next);
 	}
 	return ret;
 }

@@ -198,8 +198,32 @@ static const Elf64_Shdr *find_section(const Elf64_Shdr *sections, size_t count, 
 	return NULL;
 }
 
+/*
+ * Narrows the text to the executable sections: old linkers put read-only data, which may be most of
+ * a file, into the executable segment too.
+ */
+static void narrow_text(struct elf_image *image, const Elf64_Shdr *sections, size_t count)
+{
+	uint64_t start = UINT64_MAX, end = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const Elf64_Shdr *section = &sections[i];
+		uint64_t section_end = section->sh_addr + section->sh_size;
+
+		if (!(section->sh_flags & SHF_EXECINSTR) || section_end < section->sh_addr ||
+			section->sh_addr < image->text_start || section_end > image->text_end)
+			continue;
+		start = section->sh_addr < start ? section->sh_addr : start;
+		end = section_end > end ? section_end : end;
+	}
+	if (start < end) {
+		image->text_start = start;
+		image->text_end = end;
+	}
+}
+
 /* By section headers. A file without them, or with bad ones, just gives nothing. */
-static void read_frame_sections(struct elf_image *image, const Elf64_Ehdr *header)
+static void read_sections(struct elf_image *image, const Elf64_Ehdr *header)
 {
 	Elf64_Shdr *sections = NULL;
 	const Elf64_Shdr *found;
@@ -211,6 +235,7 @@ static void read_frame_sections(struct elf_image *image, const Elf64_Ehdr *heade
 	if (read_array(
 		    image, header->e_shoff, header->e_shnum, sizeof(*sections), (void **)&sections))
 		return;
+	narrow_text(image, sections, header->e_shnum);
 	names_size = sections[header->e_shstrndx].sh_size;
 	if (names_size > SECTION_MAX || read_array(image, sections[header->e_shstrndx].sh_offset,
 						names_size, 1, (void **)&names))
@@ -248,7 +273,7 @@ static int read_image(struct elf_image *image, struct error *err)
 	for (size_t i = 0; i < header.e_phnum; i++)
 		if (segments[i].p_type == PT_LOAD && segments[i].p_flags & PF_X)
 			add_text(image, &segments[i]);
-	read_frame_sections(image, &header);
+	read_sections(image, &header);
 	if (!image->eh_frame.data && !image->debug_frame.data)
 		ret = find_eh_frame_by_header(image, segments, header.e_phnum);
 	free(segments);

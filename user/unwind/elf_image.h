@@ -37,7 +37,7 @@ struct elf_image {
 	uint16_t type;					 /* ET_EXEC, ET_DYN, ... */
 	struct elf_segment text[ELF_IMAGE_MAX_SEGMENTS]; /* executable, in file order */
 	size_t text_count;
-	uint64_t text_start; /* lowest executable vaddr and the first one after the highest */
+	uint64_t text_start; /* lowest vaddr of code and the first one after the highest */
 	uint64_t text_end;
 	struct elf_bytes eh_frame;
 	struct elf_bytes debug_frame; /* read only where there is no .eh_frame */

@@ -1,0 +1,76 @@
+#include "unwind/signal_scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* mov $15, %rax (sign extended) or %eax: __NR_rt_sigreturn; then syscall. */
+static const uint8_t long_form[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
+static const uint8_t short_form[] = {0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05};
+
+/* Text is read in blocks of this size, which overlap by the longest form. */
+#define BLOCK_SIZE (1u << 20)
+
+/* File offset of @vaddr and the bytes from there to the segment's end; 0 if it is in none. */
+static uint64_t find_text(const struct elf_image *image, uint64_t vaddr, uint64_t *offset)
+{
+	for (size_t i = 0; i < image->text_count; i++) {
+		const struct elf_segment *text = &image->text[i];
+
+		if (vaddr < text->vaddr || vaddr - text->vaddr >= text->size)
+			continue;
+		*offset = text->file_offset + (vaddr - text->vaddr);
+		return text->size - (vaddr - text->vaddr);
+	}
+	return 0;
+}
+
+static int scan_block(const uint8_t *block, size_t size, uint64_t vaddr, signal_return_vec *found)
+{
+	const uint8_t *at = block, *end = block + size;
+
+	while ((at = memmem(at, end - at, short_form + 5, 2))) {
+		size_t before = at - block, length = 0;
+
+		if (before >= 7 && !memcmp(at - 7, long_form, sizeof(long_form)))
+			length = sizeof(long_form);
+		else if (before >= 5 && !memcmp(at - 5, short_form, sizeof(short_form)))
+			length = sizeof(short_form);
+		at += 2;
+		if (length && vec_push(found,
+				      (struct signal_return){.start = vaddr + (at - block) - length,
+					      .end = vaddr + (at - block)}))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int signal_scan__find(
+	const struct elf_image *image, uint64_t start, uint64_t end, signal_return_vec *found)
+{
+	uint64_t offset, left;
+	uint8_t *block;
+	int ret = 0;
+
+	if (image->machine != EM_X86_64 || end <= start || end - start < sizeof(short_form))
+		return 0;
+	block = malloc(end - start < BLOCK_SIZE ? end - start : BLOCK_SIZE);
+	if (!block)
+		return -ENOMEM;
+	while (!ret && end - start >= sizeof(short_form)) {
+		size_t size = end - start < BLOCK_SIZE ? end - start : BLOCK_SIZE;
+
+		left = find_text(image, start, &offset);
+		if (left < size)
+			size = left;
+		if (size < sizeof(short_form))
+			break;
+		ret = elf_image__read(image, offset, block, size);
+		if (!ret)
+			ret = scan_block(block, size, start, found);
+		if (size == left || size == end - start)
+			break;
+		start += size - sizeof(long_form);
+	}
+	free(block);
+	return ret;
+}
