@@ -1,0 +1,162 @@
+/* The text report: what it says, and that it fits. */
+#include "report_sample.h"
+#include "report/live_line.h"
+#include "report/text.h"
+
+struct page {
+	struct report report;
+	char *text;
+	size_t size;
+};
+
+static struct page write_page(
+	struct page page, struct report_options collect, struct text_options text)
+{
+	struct feed feed = sample_feed();
+	FILE *file;
+
+	sample_collect(&page.report, &feed, collect);
+	file = open_memstream(&page.text, &page.size);
+	text__write_report(&page.report, &text, file);
+	fclose(file);
+	feed_stop(&feed);
+	return page;
+}
+
+static void free_page(struct page *page)
+{
+	report__free(&page->report);
+	free(page->text);
+}
+
+static void assert_says(const struct page *page, const char *words)
+{
+	if (!strstr(page->text, words))
+		fail_msg("no \"%s\" in:\n%s", words, page->text);
+}
+
+static void test_leak_stands_first_with_its_stack(void **state)
+{
+	struct page page =
+		write_page((struct page){0}, (struct report_options){0}, (struct text_options){0});
+
+	assert_says(&page, "target      4321  /usr/bin/leaky --fast\n");
+	assert_says(&page, "no events lost");
+	assert_says(&page, "   1  100 KiB live in 100 blocks");
+	assert_says(&page, "leak_here");
+	assert_says(&page, "leaky.c:50");
+	assert_says(&page, "(+10 more)");
+	assert_says(&page, "and 1 from before the attach");
+	if (getenv("SHOW"))
+		print_message("%s", page.text);
+	free_page(&page);
+}
+
+static void test_report_fits_one_screen_of_80_by_24(void **state)
+{
+	struct page page =
+		write_page((struct page){0}, (struct report_options){0}, (struct text_options){0});
+	unsigned int rows = 0, column = 0;
+
+	for (const char *c = page.text; *c; c++) {
+		column = *c == '\n' ? 0 : column + 1;
+		rows += *c == '\n';
+		assert_in_range(column, 0, 80);
+	}
+	assert_in_range(rows, 10, 23); /* the prompt takes one */
+	free_page(&page);
+}
+
+static void test_loss_is_said_in_words_with_its_remedy(void **state)
+{
+	struct page page = {.report.run.losses = {[LOSS_RING_FULL] = 1234}};
+
+	page = write_page(page, (struct report_options){0}, (struct text_options){0});
+	assert_says(&page, "1,234 of 1,436 events LOST: ring buffer full (raise\n");
+	assert_says(&page, "            --ring-size)");
+	free_page(&page);
+}
+
+static void test_several_causes_of_loss_have_their_own_counts(void **state)
+{
+	struct page page = {.report.run.losses = {[LOSS_RING_FULL] = 5,
+				    [LOSS_RETURN_MISSED] = 7,
+				    [LOSS_STACK_RING_FULL] = 3}};
+	char words[1024];
+
+	page = write_page(page, (struct report_options){0}, (struct text_options){0});
+	text__describe_loss(&page.report, words, sizeof(words));
+	assert_string_equal(words, "12 of 214 events LOST: 5 ring buffer full (raise --ring-size); "
+				   "7 calls left by longjmp or an exception: outcome unknown");
+	assert_says(&page, "3 stacks lost, ring buffer full");
+	free_page(&page);
+}
+
+static void test_plumbing_frames_are_folded_unless_asked_for(void **state)
+{
+	struct report_options by_count = {.sort = REPORT_SORT_TEMPORARY};
+	struct page page = write_page((struct page){0}, by_count, (struct text_options){0});
+
+	assert_null(strstr(page.text, "push_back"));
+	free_page(&page);
+	page = write_page((struct page){0}, by_count, (struct text_options){.full_stacks = true});
+	assert_says(&page, "push_back");
+	free_page(&page);
+}
+
+static void test_top_shows_exactly_so_many_sites(void **state)
+{
+	struct page page = write_page((struct page){0}, (struct report_options){.top = 1},
+		(struct text_options){.top = 1});
+
+	assert_says(&page, "1 of 3 call sites by live bytes");
+	assert_says(&page, "... 2 more");
+	assert_null(strstr(page.text, "\n   2  "));
+	free_page(&page);
+}
+
+static void test_hostile_names_cannot_break_the_terminal(void **state)
+{
+	struct report_target target = {1, "evil\033[2Jname\n\xff"};
+	struct report report = {.run = {.targets = &target, .target_count = 1}};
+	struct text_options options = {0};
+	char *text;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	text__write_report(&report, &options, file);
+	fclose(file);
+	assert_non_null(strstr(text, "evil?[2Jname??\n"));
+	assert_null(strchr(text, '\033'));
+	free(text);
+	report__free(&report);
+}
+
+static void test_live_line_fits_80_columns_whatever_the_numbers(void **state)
+{
+	struct live_line large = {UINT64_MAX, UINT64_MAX, 1, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+	struct live_line usual = {61000000000, 250000, 250000000, 3 << 20, 12345, 0};
+	char text[LIVE_LINE_SIZE];
+
+	live_line__format(&large, text);
+	assert_in_range(strlen(text), 1, 80);
+	live_line__format(&usual, text);
+	assert_string_equal(text, "1 min 01 s | 1,000,000 allocs/s | 3.00 MiB live in "
+				  "12,345 blocks | 0 lost");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_leak_stands_first_with_its_stack),
+		cmocka_unit_test(test_report_fits_one_screen_of_80_by_24),
+		cmocka_unit_test(test_loss_is_said_in_words_with_its_remedy),
+		cmocka_unit_test(test_several_causes_of_loss_have_their_own_counts),
+		cmocka_unit_test(test_plumbing_frames_are_folded_unless_asked_for),
+		cmocka_unit_test(test_top_shows_exactly_so_many_sites),
+		cmocka_unit_test(test_hostile_names_cannot_break_the_terminal),
+		cmocka_unit_test(test_live_line_fits_80_columns_whatever_the_numbers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

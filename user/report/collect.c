@@ -1,0 +1,241 @@
+/* From the heap model to a report: figures first, names later. */
+#include "report/model.h"
+
+#include "report/loss.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What the pass over the live blocks adds up for each site. */
+struct ages {
+	uint64_t count;
+	uint64_t bytes;
+	uint64_t oldest_ns;
+	double sum_ns; /* 10^7 blocks of days of age would overflow 64 bits */
+};
+
+struct age_pass {
+	struct ages *sites;
+	uint64_t older_than_ns;
+};
+
+static void add_age(void *context, const struct block *block, uint64_t age_ns)
+{
+	struct age_pass *pass = context;
+	struct ages *ages = &pass->sites[block_site(block)];
+
+	if (age_ns < pass->older_than_ns)
+		return;
+	ages->count++;
+	ages->bytes += block->size;
+	ages->sum_ns += age_ns;
+	if (age_ns > ages->oldest_ns)
+		ages->oldest_ns = age_ns;
+}
+
+static const char *special_words(uint32_t id)
+{
+	switch (id) {
+	case SITE_NO_STACK:
+		return "(no stack was taken)";
+	case SITE_STACK_LOST:
+		return "(stack unknown: its record was lost)";
+	case SITE_TABLE_FULL:
+		return "(stack unknown: the table of call sites is full)";
+	default:
+		return NULL;
+	}
+}
+
+static bool is_untouched(const struct site *site)
+{
+	return !(site->alloc_count | site->failed_count | site->live_count | site->at_exit_count);
+}
+
+static uint64_t *copy_lifetimes(struct report *report, const struct site *site)
+{
+	uint64_t *copy;
+
+	if (!site->lifetimes)
+		return NULL;
+	copy = arena__alloc(&report->arena, LIFETIME_BUCKETS, sizeof(*copy));
+	for (int i = 0; copy && i < LIFETIME_BUCKETS; i++)
+		copy[i] = site->lifetimes[i];
+	return copy;
+}
+
+static struct report_site describe_site(
+	const struct heap *heap, const struct site *site, uint32_t id, const struct ages *ages)
+{
+	struct report_site out = {
+		.id = id,
+		.special = special_words(id),
+		.alloc_count = site->alloc_count,
+		.alloc_bytes = site->alloc_bytes,
+		.free_count = site->free_count,
+		.freed_bytes = site->freed_bytes,
+		.live_count = ages->count,
+		.live_bytes = ages->bytes,
+		.at_exit_count = site->at_exit_count,
+		.at_exit_bytes = site->at_exit_bytes,
+		.temporary_count = site->temporary_count,
+		.failed_count = site->failed_count,
+		.oldest_age_ns = ages->oldest_ns,
+		.mean_age_ns = ages->count ? (uint64_t)(ages->sum_ns / ages->count) : 0,
+		.functions = site->functions,
+		.stop = site->stop,
+		.address_count = site->frame_count,
+	};
+
+	heap__site_at_peak(heap, site, &out.peak_count, &out.peak_bytes);
+	return out;
+}
+
+static int compare(uint64_t a, uint64_t b)
+{
+	return a > b ? -1 : a < b;
+}
+
+static uint64_t sort_value(const struct report_site *site, enum report_sort sort)
+{
+	switch (sort) {
+	case REPORT_SORT_ALLOC:
+		return site->alloc_bytes;
+	case REPORT_SORT_COUNT:
+		return site->alloc_count;
+	case REPORT_SORT_TEMPORARY:
+		return site->temporary_count;
+	case REPORT_SORT_AGE:
+		return site->oldest_age_ns;
+	case REPORT_SORT_PEAK:
+		return site->peak_bytes;
+	default:
+		return site->live_bytes;
+	}
+}
+
+/* The largest first; equal ones by what else is large, at last by first appearance. */
+static int compare_sites(const void *left, const void *right, void *sort)
+{
+	const struct report_site *a = left, *b = right;
+	enum report_sort key = *(enum report_sort *)sort;
+	int order = compare(sort_value(a, key), sort_value(b, key));
+
+	if (!order)
+		order = compare(a->live_bytes, b->live_bytes);
+	if (!order)
+		order = compare(a->alloc_bytes, b->alloc_bytes);
+	return order ? order : (a->id > b->id) - (a->id < b->id);
+}
+
+static int collect_sites(struct report *report, const struct heap *heap, struct ages *ages)
+{
+	size_t count;
+	const struct site *sites = heap__sites(heap, &count);
+
+	for (size_t id = 0; id < count; id++) {
+		if (id == SITE_FILTERED || is_untouched(&sites[id]))
+			continue;
+		if (vec_push(&report->sites, describe_site(heap, &sites[id], id, &ages[id])))
+			return -ENOMEM;
+		report->live_count += ages[id].count;
+		report->live_bytes += ages[id].bytes;
+		for (int i = 0; sites[id].lifetimes && i < LIFETIME_BUCKETS; i++)
+			report->lifetimes[i] += sites[id].lifetimes[i];
+	}
+	report->site_total = report->sites.size;
+	return 0;
+}
+
+/* Copies what the chosen sites point to. */
+static int copy_details(struct report *report, const struct heap *heap)
+{
+	size_t count;
+	const struct site *sites = heap__sites(heap, &count);
+
+	vec_for_each (site, &report->sites) {
+		const struct site *from = &sites[site->id];
+		struct site_frame *copy;
+
+		site->lifetimes = copy_lifetimes(report, from);
+		copy = arena__alloc(&report->arena, site->address_count, sizeof(*copy));
+		if (!copy)
+			return -ENOMEM;
+		if (site->address_count)
+			memcpy(copy, heap__frames(heap, from), site->address_count * sizeof(*copy));
+		site->addresses = copy;
+	}
+	return 0;
+}
+
+static int collect_processes(struct report *report, const struct heap *heap)
+{
+	size_t count = heap__process_count(heap);
+	const struct heap_thread *threads;
+
+	if (vec_reserve(&report->processes, count))
+		return -ENOMEM;
+	for (; report->processes.size < count; report->processes.size++)
+		heap__process(heap, report->processes.size,
+			&report->processes.data[report->processes.size]);
+	threads = heap__threads(heap, &count);
+	for (size_t i = 0; i < count; i++)
+		if ((threads[i].alloc_count || threads[i].free_count) &&
+			vec_push(&report->threads, threads[i]))
+			return -ENOMEM;
+	return 0;
+}
+
+int report__collect(
+	struct report *report, const struct heap *heap, const struct report_options *options)
+{
+	struct age_pass pass = {.older_than_ns = options->older_than_ns};
+	size_t count;
+	int err;
+
+	heap__sites(heap, &count);
+	pass.sites = calloc(count, sizeof(*pass.sites));
+	if (!pass.sites)
+		return -ENOMEM;
+	report->sort = options->sort;
+	report->older_than_ns = options->older_than_ns;
+	report->series = *heap__series(heap);
+	series__at(&report->series, options->now_ns); /* quiet times are part of the picture */
+	heap__totals(heap, &report->heap);
+	report->seen = heap__seen(&report->heap);
+	report->lost = loss__events(report->run.losses);
+	heap__visit_live(heap, options->now_ns, add_age, &pass);
+	err = collect_sites(report, heap, pass.sites);
+	free(pass.sites);
+	if (err)
+		return err;
+	if (report->sites.size)
+		qsort_r(report->sites.data, report->sites.size, sizeof(*report->sites.data),
+			compare_sites, &report->sort);
+	if (options->top && options->top < report->sites.size)
+		report->sites.size = options->top;
+	err = copy_details(report, heap);
+	return err ? err : collect_processes(report, heap);
+}
+
+int report__note(struct report *report, const char *format, ...)
+{
+	char text[512], *copy;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	copy = arena__copy(&report->arena, text);
+	return copy ? vec_push(&report->notes, copy) : -ENOMEM;
+}
+
+void report__free(struct report *report)
+{
+	vec_free(&report->sites);
+	vec_free(&report->processes);
+	vec_free(&report->threads);
+	vec_free(&report->notes);
+	arena__free(&report->arena);
+}

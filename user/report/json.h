@@ -1,0 +1,34 @@
+/*
+ * The report as one JSON document. Its keys are relied upon by other tools: new ones may come,
+ * none goes or changes its meaning without a new JSON_REPORT_VERSION. Counts and bytes are exact
+ * integers, times are ns; what is unknown is absent.
+ *
+ *	version		of this layout
+ *	memtrace	version of the program
+ *	target		{pid, command} of the first target; all of them in targets[]
+ *	duration_ns, started_unix_ns, settings{}
+ *	command_status	{exited|signal} of a launched command that has ended
+ *	events		{seen, lost, lost_by_cause{}}: heap records; the rest in other_losses{}
+ *	heap		totals; live_* are blocks live now or at the end of their process
+ *	mappings	the account of mmap, munmap, mremap, brk; apart from the heap
+ *	stacks		distinct stacks by how their walk ended
+ *	sites[]		sorted; lifetimes[] by log2 of ns
+ *	processes[], threads[], series{}, lifetimes[], notes[]
+ */
+#ifndef MEMTRACE_REPORT_JSON_H
+#define MEMTRACE_REPORT_JSON_H
+
+#include "report/json_writer.h"
+#include "report/model.h"
+
+#define JSON_REPORT_VERSION 1
+
+/*
+ * Writes the document. What others add to it (waits, deadlocks) is written by @more (may be NULL),
+ * called inside the outermost object after the totals.
+ */
+typedef void json_more_fn(struct json_writer *json, const void *context);
+void json__write_report(
+	const struct report *report, FILE *file, json_more_fn *more, const void *context);
+
+#endif

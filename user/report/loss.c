@@ -1,0 +1,56 @@
+#include "report/loss.h"
+
+const struct loss_words *loss__words(enum loss_cause cause)
+{
+	static const struct loss_words words[LOSS_COUNT] = {
+		[LOSS_RING_FULL] = {"ring_full", "ring buffer full", "raise --ring-size"},
+		[LOSS_THREAD_STATE] = {"thread_state", "no memory for a thread's state", NULL},
+		[LOSS_RETURN_MISSED] = {"return_missed",
+			"calls left by longjmp or an exception: outcome unknown", NULL},
+		[LOSS_LATE_ATTACH] = {"late_attach",
+			"a library was in use before its probes were attached",
+			"start the program with memtrace -- COMMAND"},
+		[LOSS_STACK_RING_FULL] = {"stack_ring_full",
+			"stacks lost, ring buffer full: their sites are unknown",
+			"raise --ring-size"},
+		[LOSS_MAPPING_RING_FULL] = {"mapping_ring_full",
+			"mapping records lost, ring buffer full", "raise --ring-size"},
+		[LOSS_PROCESS_RING_FULL] = {"process_ring_full",
+			"records of processes lost, ring buffer full", "raise --ring-size"},
+	};
+
+	return &words[cause];
+}
+
+static const struct {
+	const char *key;
+	const char *words;
+} stop_words[STACK_STOP_COUNT] = {
+	[STACK_COMPLETE] = {"complete", "complete"},
+	[STACK_END_OF_THREAD] = {"end_of_thread", "complete"},
+	[STACK_TRUNCATED] = {"truncated", "deeper than the limit of frames"},
+	[STACK_NO_RULE] = {"no_rule", "code without unwind information"},
+	[STACK_BAD_RULE] = {"bad_rule", "unwind rule that cannot be followed"},
+	[STACK_BAD_MEMORY] = {"bad_memory", "stack memory not readable"},
+	[STACK_NO_PROGRESS] = {"no_progress", "unwinding made no progress"},
+	[STACK_NOT_WALKED] = {"not_walked", "only the caller was taken"},
+};
+
+const char *loss__stop_key(enum stack_stop stop)
+{
+	return stop_words[stop].key;
+}
+
+const char *loss__stop_words(enum stack_stop stop)
+{
+	return stop_words[stop].words;
+}
+
+uint64_t loss__events(const uint64_t losses[LOSS_COUNT])
+{
+	uint64_t sum = 0;
+
+	for (int cause = 0; cause < LOSS_EVENT_COUNT; cause++)
+		sum += losses[cause];
+	return sum;
+}

@@ -1,0 +1,151 @@
+/*
+ * The report: the one struct that all formats read. It is made in two steps, so that records wait
+ * only for the first:
+ *	report__collect   copies the figures out of the heap model (under the stream's lock)
+ *	report__name      asks a callback for the names of the frames
+ * Whoever makes it fills in `run` and `notes`; strings are the caller's and outlive the report,
+ * unless they come from report__note.
+ */
+#ifndef MEMTRACE_REPORT_MODEL_H
+#define MEMTRACE_REPORT_MODEL_H
+
+#include "base/vec.h"
+#include "heap/heap.h"
+#include "report/arena.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A call, or one that was inlined into it (`inlined`; the frame after is what it was inlined to).
+ */
+struct report_frame {
+	uint64_t address;     /* as first seen, absolute */
+	const char *module;   /* path as the target sees it; NULL: in no module */
+	const char *build_id; /* hex; NULL: the module has none */
+	uint64_t offset;      /* ELF virtual address in the module */
+	const char *function; /* NULL: unknown */
+	uint64_t function_offset;
+	const char *file; /* NULL: unknown */
+	uint32_t line;	  /* 0: unknown */
+	bool inlined;
+};
+
+struct report_site {
+	uint32_t id;	     /* in the heap model: the order in which sites appeared */
+	const char *special; /* why there is no stack, in words; NULL when there is one */
+	uint64_t alloc_count;
+	uint64_t alloc_bytes;
+	uint64_t free_count;
+	uint64_t freed_bytes;
+	uint64_t live_count; /* now or at the end of their process; see report_options.older_than_ns
+			      */
+	uint64_t live_bytes;
+	uint64_t at_exit_count; /* of live_count, left behind by processes that ended */
+	uint64_t at_exit_bytes;
+	uint64_t peak_count; /* when the whole heap was largest */
+	uint64_t peak_bytes;
+	uint64_t temporary_count;
+	uint64_t failed_count;
+	uint64_t oldest_age_ns; /* of live blocks; 0 when there are none */
+	uint64_t mean_age_ns;
+	const uint64_t *lifetimes; /* [LIFETIME_BUCKETS] or NULL */
+	uint32_t functions;	   /* bit set by enum event_function */
+	enum stack_stop stop;
+	const struct site_frame *addresses; /* frames before they got names */
+	size_t address_count;
+	struct report_frame *frames; /* innermost first; NULL until report__name */
+	size_t frame_count;
+};
+
+struct report_target {
+	uint32_t pid;
+	const char *command; /* command line */
+};
+
+struct report_setting {
+	const char *name; /* as in JSON */
+	const char *value;
+};
+
+/* The run as a whole; all of it is filled in by whoever ran it. */
+struct report_run {
+	const char *version; /* of the program */
+	const struct report_target *targets;
+	size_t target_count;
+	uint64_t start_unix_ns; /* CLOCK_REALTIME of the start */
+	uint64_t duration_ns;
+	bool launched;	 /* memtrace started the first target */
+	bool has_ended;	 /* and it has ended, */
+	int exit_status; /* with this status, as wait(2) gives it */
+	const struct report_setting *settings;
+	size_t setting_count;
+	uint64_t losses[LOSS_COUNT];
+	uint64_t stack_stops[STACK_STOP_COUNT]; /* distinct stacks by how their walk ended */
+	uint64_t guessed_frames;		/* of them, found by frame pointer only */
+	bool has_symbols;			/* frames could be named at all */
+};
+
+struct report {
+	struct report_run run;
+	uint64_t seen;
+	uint64_t lost;
+	struct heap_totals heap;
+	uint64_t live_count; /* now, or at the end of their process */
+	uint64_t live_bytes;
+	uint64_t lifetimes[LIFETIME_BUCKETS];
+	VEC(struct report_site) sites; /* sorted */
+	size_t site_total;	       /* those that --top cut off included */
+	VEC(struct heap_process) processes;
+	VEC(struct heap_thread)
+	threads; /* those that allocated or freed; [0] may be "all others" */
+	struct series series;
+	VEC(const char *) notes; /* sentences that the reader must know */
+	uint64_t older_than_ns;	 /* as in the options */
+	enum report_sort {
+		REPORT_SORT_LIVE = 0, /* live bytes */
+		REPORT_SORT_ALLOC,    /* bytes allocated */
+		REPORT_SORT_COUNT,    /* allocations */
+		REPORT_SORT_TEMPORARY,
+		REPORT_SORT_AGE,  /* of the oldest live block */
+		REPORT_SORT_PEAK, /* bytes at the heap's peak */
+	} sort;
+	struct arena arena;
+};
+
+struct report_options {
+	enum report_sort sort;
+	size_t top;		/* sites at most; 0: all */
+	uint64_t older_than_ns; /* live figures count only blocks at least this old */
+	uint64_t now_ns;	/* CLOCK_MONOTONIC, for ages */
+};
+
+/*
+ * Copies what a report needs out of the heap. @report is {0} or has `run` filled in; the losses
+ * there are added up. 0 or -ENOMEM; free it in any case.
+ */
+int report__collect(
+	struct report *report, const struct heap *heap, const struct report_options *options);
+
+/*
+ * Appends (vec_push) to frames->list those at one address, innermost first: more than one where
+ * calls were inlined, none to leave an artefact of the tracing out. The address is a return
+ * address: the call is before it. Called once for each distinct (module, offset); 0 or a negative
+ * errno.
+ */
+struct report_frames {
+	VEC(struct report_frame) list;
+};
+typedef int report_name_fn(
+	void *context, const struct site_frame *address, struct report_frames *frames);
+
+/* Names all frames; without @name they stay addresses. 0 or a negative errno of @name, -ENOMEM. */
+int report__name(struct report *report, report_name_fn *name, void *context);
+
+/* Adds a formatted note, owned by the report. 0 or -ENOMEM. */
+int report__note(struct report *report, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+void report__free(struct report *report);
+
+#endif

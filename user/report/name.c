@@ -1,0 +1,107 @@
+/* Names for the frames of a report: the callback is asked once for each distinct address. */
+#include "report/model.h"
+
+#include "base/hash.h"
+
+#include <string.h>
+
+struct place {
+	uint32_t module;
+	uint64_t offset;
+};
+
+/* The frames that stand at one place: a run in `frames.list`. */
+struct named {
+	size_t first;
+	size_t count;
+};
+
+static inline uint64_t place_hash(struct place place)
+{
+	return hash_combine(place.module, place.offset);
+}
+
+static inline bool place_equal(struct place a, struct place b)
+{
+	return a.module == b.module && a.offset == b.offset;
+}
+
+DEFINE_HASH(named_map, struct place, struct named, place_hash, place_equal);
+
+struct namer {
+	report_name_fn *name;
+	void *context;
+	struct named_map known;
+	struct report_frames frames;
+};
+
+static int name_nothing(
+	void *context, const struct site_frame *address, struct report_frames *frames)
+{
+	struct report_frame frame = {.address = address->address, .offset = address->offset};
+
+	return vec_push(&frames->list, frame);
+}
+
+/* NULL with *@err set when there is no memory or the callback failed. */
+static const struct named *find_names(
+	struct namer *namer, const struct site_frame *address, int *err)
+{
+	struct place place = {address->module, address->offset};
+	struct named *named = named_map__find(&namer->known, place);
+
+	*err = 0;
+	if (named)
+		return named;
+	named = named_map__insert(&namer->known, place);
+	if (!named) {
+		*err = -ENOMEM;
+		return NULL;
+	}
+	named->first = namer->frames.list.size;
+	*err = namer->name(namer->context, address, &namer->frames);
+	named->count = namer->frames.list.size - named->first;
+	return *err ? NULL : named;
+}
+
+static int name_site(struct report *report, struct report_site *site, struct namer *namer)
+{
+	const struct named *named;
+	size_t count = 0;
+	int err;
+
+	for (size_t i = 0; i < site->address_count; i++) {
+		named = find_names(namer, &site->addresses[i], &err);
+		if (!named)
+			return err;
+		count += named->count;
+	}
+	site->frames = arena__alloc(&report->arena, count, sizeof(*site->frames));
+	if (!site->frames)
+		return -ENOMEM;
+	for (size_t i = 0; i < site->address_count; i++) {
+		named = find_names(namer, &site->addresses[i], &err);
+		for (size_t j = 0; named && j < named->count; j++) {
+			struct report_frame *frame = &site->frames[site->frame_count++];
+
+			*frame = namer->frames.list.data[named->first + j];
+			frame->address = site->addresses[i].address;
+		}
+	}
+	return 0;
+}
+
+int report__name(struct report *report, report_name_fn *name, void *context)
+{
+	struct namer namer = {.name = name ? name : name_nothing, .context = context};
+	int err = 0;
+
+	vec_for_each (site, &report->sites) {
+		err = name_site(report, site, &namer);
+		if (err)
+			break;
+	}
+	named_map__free(&namer.known);
+	vec_free(&namer.frames.list);
+	return err;
+}

@@ -1,0 +1,277 @@
+#include "report/text.h"
+
+#include "base/text.h"
+#include "report/human.h"
+#include "report/loss.h"
+#include "report/text_sites.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define DEFAULT_WIDTH 80
+#define DEFAULT_ROWS 24
+#define LINE_SIZE 1024
+
+/* Prints one line, cut to the width: whatever a target's names are, no line wraps. */
+void text__print_line(struct text_page *page, const char *format, ...)
+{
+	char line[LINE_SIZE];
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	text__make_printable(line);
+	if (length > (int)page->width || length >= (int)sizeof(line)) {
+		char *end = line + page->width - 3;
+
+		while ((*end & 0xc0) == 0x80)
+			end--;
+		strcpy(end, "...");
+	}
+	fprintf(page->file, "%s\n", line);
+	page->rows_used++;
+}
+
+/* Prints @text as lines broken at spaces; those after the first are indented by @indent. */
+static void print_wrapped(struct text_page *page, unsigned int indent, const char *text)
+{
+	unsigned int margin = 0, room;
+
+	do {
+		size_t length = strlen(text), cut;
+
+		room = page->width - margin;
+		if (length > room) {
+			for (cut = room; cut > 0 && text[cut] != ' '; cut--)
+				;
+			length = cut ? cut : room;
+		}
+		text__print_line(page, "%*s%.*s", (int)margin, "", (int)length, text);
+		text += length;
+		text += strspn(text, " ");
+		margin = indent;
+	} while (*text);
+}
+
+static void append(char *out, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void append(char *out, size_t size, const char *format, ...)
+{
+	size_t length = strlen(out);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(out + length, size - length, format, arguments);
+	va_end(arguments);
+}
+
+static void append_cause(char *out, size_t size, enum loss_cause cause, uint64_t count)
+{
+	const struct loss_words *words = loss__words(cause);
+
+	append(out, size, "%s %s", human__exact(count).text, words->what);
+	if (words->remedy)
+		append(out, size, " (%s)", words->remedy);
+}
+
+void text__describe_loss(const struct report *report, char *out, size_t size)
+{
+	const uint64_t *losses = report->run.losses;
+	const char *separator = ": ";
+	unsigned int causes = 0;
+
+	*out = 0;
+	if (!report->lost) {
+		append(out, size, "no events lost");
+		return;
+	}
+	append(out, size, "%s of %s events LOST", human__exact(report->lost).text,
+		human__exact(report->seen + report->lost).text);
+	for (int cause = 0; cause < LOSS_EVENT_COUNT; cause++)
+		causes += losses[cause] > 0;
+	for (int cause = 0; cause < LOSS_EVENT_COUNT; cause++) {
+		const struct loss_words *words = loss__words(cause);
+
+		if (!losses[cause])
+			continue;
+		append(out, size, "%s", separator);
+		separator = "; ";
+		if (causes > 1)
+			append(out, size, "%s ", human__exact(losses[cause]).text);
+		append(out, size, "%s", words->what);
+		if (words->remedy)
+			append(out, size, " (%s)", words->remedy);
+	}
+}
+
+/* --- head */
+
+static void print_targets(struct text_page *page, const struct report_run *run)
+{
+	const struct report_target *first = run->targets;
+
+	if (!run->target_count)
+		return;
+	if (run->target_count == 1)
+		text__print_line(page, "target      %u  %s", first->pid,
+			first->command ? first->command : "");
+	else
+		text__print_line(page, "targets     %zu: %u %s, ...", run->target_count, first->pid,
+			first->command ? first->command : "");
+}
+
+static void describe_end(const struct report_run *run, char *out, size_t size)
+{
+	*out = 0;
+	if (!run->has_ended)
+		return;
+	if (WIFSIGNALED(run->exit_status))
+		append(out, size, ", killed by signal %d", WTERMSIG(run->exit_status));
+	else
+		append(out, size, ", exited with status %d", WEXITSTATUS(run->exit_status));
+}
+
+static void print_head(struct text_page *page, const struct report *report)
+{
+	const struct report_run *run = &report->run;
+	char end[64], loss[LINE_SIZE - 64], line[LINE_SIZE];
+
+	print_targets(page, run);
+	describe_end(run, end, sizeof(end));
+	text__print_line(page, "traced for  %s%s", human__duration(run->duration_ns).text, end);
+	text__describe_loss(report, loss, sizeof(loss));
+	snprintf(line, sizeof(line), "events      %s seen, %s", human__count(report->seen).text,
+		loss);
+	print_wrapped(page, 12, line);
+	for (int cause = LOSS_EVENT_COUNT; cause < LOSS_COUNT; cause++) {
+		if (!run->losses[cause])
+			continue;
+		strcpy(line, "            ");
+		append_cause(line, sizeof(line), cause, run->losses[cause]);
+		text__print_line(page, "%s", line);
+	}
+}
+
+/* --- totals */
+
+static void print_total(struct text_page *page, const char *name, uint64_t count, uint64_t bytes,
+	const char *remark)
+{
+	text__print_line(page, "%-12s%11s blocks %11s  %s", name, human__count(count).text,
+		human__bytes(bytes).text, remark);
+}
+
+static void print_live(struct text_page *page, const struct report *report)
+{
+	const struct heap_totals *heap = &report->heap;
+	char remark[128];
+
+	snprintf(remark, sizeof(remark), "peak %s at %s", human__bytes(heap->peak_bytes).text,
+		human__duration(heap->peak_at_ns).text);
+	if (report->older_than_ns)
+		snprintf(remark, sizeof(remark), "older than %s",
+			human__duration(report->older_than_ns).text);
+	print_total(page, "live", report->live_count, report->live_bytes, remark);
+}
+
+static void print_allocated(struct text_page *page, const struct report *report)
+{
+	const struct heap_counts *counts = &report->heap.counts;
+	uint64_t duration = report->run.duration_ns;
+	char remark[128] = "";
+
+	if (duration)
+		append(remark, sizeof(remark), "%s/s",
+			human__count((uint64_t)(counts->alloc_count * 1e9 / duration)).text);
+	if (counts->temporary_count)
+		append(remark, sizeof(remark), ", %s temporary",
+			human__percent(counts->temporary_count, counts->alloc_count).text);
+	print_total(page, "allocated", counts->alloc_count, counts->alloc_bytes, remark);
+}
+
+static void print_freed(struct text_page *page, const struct heap_counts *counts)
+{
+	char remark[128] = "";
+
+	if (counts->untracked_free_count)
+		snprintf(remark, sizeof(remark), "and %s from before the attach",
+			human__count(counts->untracked_free_count).text);
+	print_total(page, "freed", counts->free_count, counts->freed_bytes, remark);
+}
+
+/* What does not happen in an ordinary run, each a line only if it did. */
+static void print_unusual(struct text_page *page, const struct heap_counts *counts)
+{
+	if (counts->failed_count)
+		print_total(page, "failed", counts->failed_count, counts->failed_bytes,
+			"requested, not given");
+	if (counts->exec_discarded_count)
+		print_total(page, "discarded", counts->exec_discarded_count,
+			counts->exec_discarded_bytes, "by exec");
+	if (counts->inherited_count)
+		print_total(page, "inherited", counts->inherited_count, counts->inherited_bytes,
+			"copies in forked children");
+	if (counts->implied_free_count)
+		print_total(page, "free lost", counts->implied_free_count,
+			counts->implied_free_bytes, "freed, as later events show");
+	if (counts->forgotten_count)
+		print_total(page, "forgotten", counts->forgotten_count, counts->forgotten_bytes,
+			"no memory to track them");
+}
+
+static void print_mappings(struct text_page *page, const struct heap_totals *heap)
+{
+	const struct mapping_counts *counts = &heap->counts.mappings;
+	char line[LINE_SIZE] = "mappings    ";
+
+	if (!counts->mmap_count && !counts->munmap_count && !counts->mremap_count &&
+		!counts->brk_count)
+		return;
+	append(line, sizeof(line), "%s now, peak %s; mmap %s",
+		human__bytes(heap->mapped_bytes).text, human__bytes(heap->mapped_peak_bytes).text,
+		human__count(counts->mmap_count).text);
+	append(line, sizeof(line), ", munmap %s", human__count(counts->munmap_count).text);
+	if (counts->mremap_count)
+		append(line, sizeof(line), ", mremap %s", human__count(counts->mremap_count).text);
+	if (counts->brk_count)
+		append(line, sizeof(line), ", brk %s", human__count(counts->brk_count).text);
+	print_wrapped(page, 12, line);
+}
+
+static void print_notes(struct text_page *page, const struct report *report)
+{
+	char line[LINE_SIZE];
+
+	vec_for_each (note, &report->notes) {
+		snprintf(line, sizeof(line), "note        %s", *note);
+		print_wrapped(page, 12, line);
+	}
+}
+
+void text__write_report(const struct report *report, const struct text_options *options, FILE *file)
+{
+	struct text_page page = {
+		.file = file,
+		.width = options->width ? options->width : DEFAULT_WIDTH,
+		.rows = options->rows ? options->rows : DEFAULT_ROWS,
+		.top = options->top,
+		.full_stacks = options->full_stacks,
+	};
+
+	if (page.width < TEXT_MIN_WIDTH)
+		page.width = TEXT_MIN_WIDTH;
+	if (page.width > LINE_SIZE / 2)
+		page.width = LINE_SIZE / 2;
+	print_head(&page, report);
+	print_live(&page, report);
+	print_allocated(&page, report);
+	print_freed(&page, &report->heap.counts);
+	print_unusual(&page, &report->heap.counts);
+	print_mappings(&page, &report->heap);
+	print_notes(&page, report);
+	text__print_sites(&page, report);
+}

@@ -1,0 +1,180 @@
+#include "report/text_sites.h"
+
+#include "report/human.h"
+#include "report/loss.h"
+#include "report/names.h"
+
+#include <string.h>
+
+/* Columns before a frame, and those kept for where it is and for how many are folded. */
+#define FRAME_INDENT 6
+#define LOCATION_WIDTH 22
+#define FOLD_WIDTH 11
+
+/* Lines of a folded stack on a screen of so many rows. */
+static unsigned int folded_frames(const struct text_page *page)
+{
+	return page->rows <= 30 ? 2 : page->rows <= 45 ? 3 : 4;
+}
+
+/* "file.c:42", or "module+0x1234", in at most @width bytes. */
+static void describe_location(const struct report_frame *frame, size_t width, char *out)
+{
+	char text[NAME_SIZE];
+
+	if (frame->file && frame->line)
+		snprintf(text, sizeof(text), "%s:%u", names__base(frame->file), frame->line);
+	else if (frame->module && frame->function)
+		snprintf(text, sizeof(text), "%s", names__base(frame->module));
+	else if (frame->module)
+		snprintf(text, sizeof(text), "%s+0x%llx", names__base(frame->module),
+			(unsigned long long)frame->offset);
+	else
+		strcpy(text, "(no file)");
+	names__shorten(text, width, out);
+}
+
+static void describe_function(const struct report_frame *frame, size_t width, char *out)
+{
+	char address[32];
+
+	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)frame->address);
+	names__shorten(frame->function ? frame->function : address, width, out);
+}
+
+static void print_frame(struct text_page *page, const struct report_frame *frame, size_t folded)
+{
+	char function[NAME_SIZE], location[NAME_SIZE], more[40] = "";
+	size_t width = page->width - FRAME_INDENT - LOCATION_WIDTH - FOLD_WIDTH - 2;
+
+	if (folded)
+		snprintf(more, sizeof(more), " (+%zu more)", folded);
+	if (width > NAME_SIZE - 1)
+		width = NAME_SIZE - 1;
+	describe_function(frame, width, function);
+	describe_location(frame, LOCATION_WIDTH + FOLD_WIDTH - strlen(more), location);
+	text__print_line(
+		page, "%*s%-*s  %s%s", FRAME_INDENT, "", (int)width, function, location, more);
+}
+
+/* The first frame that belongs to the program and not to its containers' plumbing. */
+static size_t first_telling_frame(const struct report_site *site)
+{
+	for (size_t i = 0; i < site->frame_count; i++)
+		if (!site->frames[i].function || !names__is_plumbing(site->frames[i].function))
+			return i;
+	return 0;
+}
+
+static void print_stack(struct text_page *page, const struct report_site *site)
+{
+	size_t first = page->full_stacks ? 0 : first_telling_frame(site);
+	size_t count = site->frame_count - first, shown = count;
+
+	if (site->special) {
+		text__print_line(page, "%*s%s", FRAME_INDENT, "", site->special);
+		return;
+	}
+	if (!page->full_stacks && count > folded_frames(page))
+		shown = folded_frames(page);
+	for (size_t i = 0; i < shown; i++)
+		print_frame(page, &site->frames[first + i], i + 1 == shown ? count - shown : 0);
+	if (page->full_stacks && site->stop > STACK_END_OF_THREAD)
+		text__print_line(
+			page, "%*s... (%s)", FRAME_INDENT, "", loss__stop_words(site->stop));
+}
+
+static void describe_live(const struct report_site *site, char *out, size_t size)
+{
+	if (site->live_count)
+		snprintf(out, size, "%s live in %s blocks, oldest %s",
+			human__bytes(site->live_bytes).text, human__count(site->live_count).text,
+			human__duration(site->oldest_age_ns).text);
+	else
+		snprintf(out, size, "nothing live");
+}
+
+static void print_site_figures(struct text_page *page, size_t rank, const struct report_site *site)
+{
+	char live[4 * HUMAN_SIZE], more[2 * HUMAN_SIZE] = "";
+
+	describe_live(site, live, sizeof(live));
+	if (site->temporary_count)
+		snprintf(more, sizeof(more), ", %s temporary",
+			human__percent(site->temporary_count, site->alloc_count).text);
+	else if (site->failed_count)
+		snprintf(more, sizeof(more), ", %s failed", human__count(site->failed_count).text);
+	text__print_line(page, "%4zu  %s; %s in %s allocs%s", rank, live,
+		human__bytes(site->alloc_bytes).text, human__count(site->alloc_count).text, more);
+}
+
+static const char *sort_words(enum report_sort sort)
+{
+	switch (sort) {
+	case REPORT_SORT_ALLOC:
+		return "bytes allocated";
+	case REPORT_SORT_COUNT:
+		return "number of allocations";
+	case REPORT_SORT_TEMPORARY:
+		return "temporary allocations";
+	case REPORT_SORT_AGE:
+		return "age of the oldest live block";
+	case REPORT_SORT_PEAK:
+		return "bytes at the peak of the heap";
+	default:
+		return "live bytes";
+	}
+}
+
+static unsigned int lines_of(const struct text_page *page, const struct report_site *site)
+{
+	size_t first, frames;
+
+	if (site->special)
+		return 2;
+	first = page->full_stacks ? 0 : first_telling_frame(site);
+	frames = site->frame_count - first;
+	if (page->full_stacks)
+		return frames + 2;
+	return 1 + (frames < folded_frames(page) ? frames : folded_frames(page));
+}
+
+/* How many sites to print: those asked for, or what the screen holds but at least one. */
+static size_t count_shown(const struct text_page *page, const struct report *report)
+{
+	/* A heading, a line for what is left out, and the prompt that comes back after it. */
+	unsigned int used = page->rows_used + 4;
+	size_t shown = 0;
+
+	if (page->top)
+		return page->top < report->sites.size ? page->top : report->sites.size;
+	vec_for_each (site, &report->sites) {
+		used += lines_of(page, site);
+		if (used > page->rows && shown)
+			break;
+		shown++;
+	}
+	return shown;
+}
+
+void text__print_sites(struct text_page *page, const struct report *report)
+{
+	size_t shown = count_shown(page, report);
+
+	if (!shown) {
+		text__print_line(page, "no allocations were seen");
+		return;
+	}
+	text__print_line(page, "%s", "");
+	text__print_line(page, "%zu of %s call sites by %s", shown,
+		human__exact(report->site_total).text, sort_words(report->sort));
+	for (size_t i = 0; i < shown; i++) {
+		const struct report_site *site = &report->sites.data[i];
+
+		print_site_figures(page, i + 1, site);
+		print_stack(page, site);
+	}
+	if (shown < report->site_total)
+		text__print_line(page, "... %s more: --top N, --full-stacks, or --json for all",
+			human__exact(report->site_total - shown).text);
+}
