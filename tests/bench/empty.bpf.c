@@ -1,9 +1,16 @@
-/* Programs that do nothing: what a probe costs before anybody does anything in it. */
+/* Programs that do nothing: what probes cost before anybody does anything in them. */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 
+/* At entry and return. */
 SEC("uprobe")
-int empty(struct pt_regs *ctx)
+int empty_session(struct pt_regs *ctx)
+{
+	return 0;
+}
+
+SEC("uprobe")
+int empty_entry(struct pt_regs *ctx)
 {
 	return 0;
 }

@@ -148,8 +148,8 @@ teardown()
 }
 
 @test "launched: the C library's calls for threads agree with a counting preload" {
-	TRUTH='' LD_PRELOAD=$TARGETS/libcount_calls.so \
-		trace_launched -- env TRUTH="$PWD/counted" "$TARGETS/shortlived" 100
+	trace_launched -- env TRUTH="$PWD/counted" LD_PRELOAD="$TARGETS/libcount_calls.so" \
+		"$TARGETS/shortlived" 100
 	# The last line is the preload's.
 	tail -n 1 counted >truth
 	expect_totals alloc_count alloc_bytes free_count
