@@ -45,9 +45,10 @@ static struct feature_result no(const char *format, ...)
 
 static struct feature_result from_error(int code)
 {
-	if (code == -EPERM || code == -EACCES)
-		return no("not permitted");
-	return no("%s", strerror(-code));
+	struct feature_result result = no("%s", strerror(-code));
+
+	result.is_forbidden = code == -EPERM || code == -EACCES;
+	return result;
 }
 
 /* BTF starts with the magic number 0xeb9f (Documentation/bpf/btf.rst). */
@@ -77,13 +78,6 @@ static struct feature_result probe_ring_buffer(void)
 static struct feature_result probe_task_storage(void)
 {
 	int code = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, NULL);
-
-	return code > 0 ? yes("%s", "") : code ? from_error(code) : no("not in this kernel");
-}
-
-static struct feature_result probe_helper(enum bpf_func_id helper)
-{
-	int code = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, helper, NULL);
 
 	return code > 0 ? yes("%s", "") : code ? from_error(code) : no("not in this kernel");
 }
@@ -128,6 +122,19 @@ static int load_uprobe_program(unsigned int attach_type, int counter_fd)
 		bpf_prog_load(BPF_PROG_TYPE_KPROBE, "memtrace_probe", "GPL", code, count, &options);
 
 	return fd < 0 ? -errno : fd;
+}
+
+static struct feature_result probe_helper(enum bpf_func_id helper)
+{
+	/* libbpf takes a load that was not permitted for one that passed the verifier. */
+	int program = load_uprobe_program(0, -1), code;
+
+	if (program < 0)
+		return from_error(program);
+	close(program);
+	code = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, helper, NULL);
+
+	return code > 0 ? yes("%s", "") : code ? from_error(code) : no("not in this kernel");
 }
 
 /*

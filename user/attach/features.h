@@ -31,7 +31,8 @@ enum feature {
 
 struct feature_result {
 	bool available;
-	char reason[160]; /* why not, or how; may be empty */
+	bool is_forbidden; /* it could not be tried: the privileges are missing */
+	char reason[160];  /* why not, or how; may be empty */
 };
 
 /* Tries one feature. */
