@@ -32,7 +32,7 @@ ALL_CFLAGS := $(CFLAGS) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -DMEMTRACE_VERSION=
 	-DMEMTRACE_ARCH_$(BPF_TARGET_ARCH) -Iuser -Ibpf -I$(BUILD)/bpf -fno-omit-frame-pointer
 BPF_CFLAGS := -O2 -g -Wall -Werror -mcpu=v3 -D__TARGET_ARCH_$(BPF_TARGET_ARCH) -Ivmlinux/$(ARCH) -Ibpf
 LIBRARIES := -lbpf -ldw -lelf -lcapstone -ljansson -lprotobuf-c -lzstd -lxxhash -liberty \
-	-lncursesw -ltinfo -lz -lpthread
+	-lncursesw -ltinfo -llzma -lz -lpthread
 STATIC_LIBRARIES := -lbpf -ldw -lelf -lcapstone -ljansson -lprotobuf-c -lzstd -lxxhash \
 	-liberty -lncursesw -ltinfo -llzma -lbz2 -lz -lpthread
 ifdef SANITIZE

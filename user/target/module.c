@@ -3,15 +3,14 @@
 #include "base/hash.h"
 #include "base/vec.h"
 #include "target/image.h"
+#include "target/root.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -82,29 +81,6 @@ void modules__free(struct modules *modules)
 	free(modules);
 }
 
-/*
- * Opens for reading the regular file that the O_PATH descriptor @path_fd names, and closes that.
- * The detour keeps devices and FIFOs, whose opening has effects, from being opened.
- */
-static int reopen_regular(int path_fd)
-{
-	struct stat status;
-	char link[64];
-	int fd;
-
-	if (path_fd < 0)
-		return -errno;
-	if (fstat(path_fd, &status) || !S_ISREG(status.st_mode)) {
-		close(path_fd);
-		return -ENOEXEC;
-	}
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", path_fd);
-	fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	fd = fd < 0 ? -errno : fd;
-	close(path_fd);
-	return fd;
-}
-
 /* The very file that is mapped, whatever its name names now. Needs CAP_CHECKPOINT_RESTORE. */
 static int open_mapped_file(pid_t pid, const struct mapping *m)
 {
@@ -112,25 +88,18 @@ static int open_mapped_file(pid_t pid, const struct mapping *m)
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
 		(unsigned long long)m->start, (unsigned long long)m->end);
-	return reopen_regular(open(path, O_PATH | O_CLOEXEC));
+	return root__reopen(open(path, O_PATH | O_CLOEXEC));
 }
 
 /* The file that has the mapping's path in the target's root; its inode must be the mapped one. */
 static int open_by_path(pid_t pid, const struct mapping *m)
 {
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
 	struct stat status;
-	char path[64];
-	int root, fd;
+	int fd;
 
 	if (m->path[0] != '/')
 		return -ENOEXEC;
-	snprintf(path, sizeof(path), "/proc/%d/root", pid);
-	root = open(path, O_PATH | O_CLOEXEC | O_DIRECTORY);
-	if (root < 0)
-		return -errno;
-	fd = reopen_regular(syscall(SYS_openat2, root, m->path, &how, sizeof(how)));
-	close(root);
+	fd = root__open(pid, m->path);
 	if (fd >= 0 && (fstat(fd, &status) || status.st_ino != m->inode)) {
 		close(fd);
 		return -ESTALE;

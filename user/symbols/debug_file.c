@@ -1,0 +1,218 @@
+#include "symbols/debug_file.h"
+
+#include "target/root.h"
+
+#include <dlfcn.h>
+#include <elfutils/libdwelf.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+static bool has_build_id(int fd, const char *hex)
+{
+	struct elf_file *file;
+	const unsigned char *id;
+	char digits[3];
+	ssize_t size;
+	bool is_right;
+
+	if (elf_file__open(fd, &file, NULL))
+		return false;
+	/* Program headers of debug files are those of the stripped file: only sections tell. */
+	size = dwelf_elf_gnu_build_id(elf_file__elf(file), (const void **)&id);
+	is_right = size > 0 && strlen(hex) == 2 * (size_t)size;
+	for (ssize_t i = 0; is_right && i < size; i++) {
+		snprintf(digits, sizeof(digits), "%02x", id[i]);
+		is_right = memcmp(digits, hex + 2 * i, 2) == 0;
+	}
+	elf_file__close(file);
+	return is_right;
+}
+
+/* Opens a file whose build ID is the hexadecimal @id; -ENOENT otherwise. */
+static int open_with_build_id(const char *path, const char *id)
+{
+	int fd = root__open_own(path);
+
+	if (fd < 0)
+		return -ENOENT;
+	if (has_build_id(fd, id))
+		return fd;
+	close(fd);
+	return -ENOENT;
+}
+
+static int open_by_build_id(const char *id, const debug_dirs *dirs)
+{
+	char path[PATH_MAX];
+	int fd = -ENOENT;
+
+	if (strlen(id) < 4)
+		return -ENOENT;
+	for (size_t i = 0; fd < 0 && i < dirs->size; i++) {
+		snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s.debug", dirs->data[i], id,
+			id + 2);
+		fd = open_with_build_id(path, id);
+	}
+	return fd;
+}
+
+/* The name and the CRC in .gnu_debuglink: the CRC is the last word, behind padding. */
+static const char *read_link(struct elf_file *file, uint32_t *crc)
+{
+	Elf64_Shdr header;
+	size_t size, name_size;
+	const char *link =
+		elf_file__section_bytes(elf_file__section(file, ".gnu_debuglink", &header), &size);
+
+	if (!link || !(name_size = strnlen(link, size)) || name_size == size)
+		return NULL;
+	name_size = (name_size + 4) & ~(size_t)3;
+	if (name_size + 4 > size || strchr(link, '/'))
+		return NULL;
+	memcpy(crc, link + name_size, 4);
+	return link;
+}
+
+static uint32_t compute_crc(int fd)
+{
+	static const size_t chunk = 1 << 16;
+	unsigned char *buffer = malloc(chunk);
+	uint32_t crc = 0;
+	off_t at = 0;
+	ssize_t n;
+
+	while (buffer && (n = pread(fd, buffer, chunk, at)) > 0) {
+		crc = crc32(crc, buffer, n);
+		at += n;
+	}
+	free(buffer);
+	return crc;
+}
+
+static int open_with_crc(const char *path, uint32_t crc)
+{
+	int fd = root__open_own(path);
+
+	if (fd < 0)
+		return -ENOENT;
+	if (compute_crc(fd) == crc)
+		return fd;
+	close(fd);
+	return -ENOENT;
+}
+
+/* GDB's rule: beside the file, in .debug beside it, under the global directories. */
+static int open_by_link(const struct module *module, struct elf_file *file, const debug_dirs *dirs)
+{
+	int directory = module->name - module->path, fd = -ENOENT;
+	char path[PATH_MAX];
+	uint32_t crc;
+	const char *link = read_link(file, &crc);
+
+	if (!link || module->path[0] != '/')
+		return -ENOENT;
+	for (size_t i = 0; fd < 0 && i < dirs->size; i++) {
+		snprintf(path, sizeof(path), "%s%.*s%s", dirs->data[i], directory, module->path,
+			link);
+		fd = open_with_crc(path, crc);
+	}
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof(path), "%.*s%s", directory, module->path, link);
+	fd = open_with_crc(path, crc);
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof(path), "%.*s.debug/%s", directory, module->path, link);
+	return open_with_crc(path, crc);
+}
+
+int debug_file__open(const struct module *module, struct elf_file *file, const debug_dirs *dirs)
+{
+	int fd = open_by_build_id(module->build_id.hex, dirs);
+
+	return fd >= 0 ? fd : open_by_link(module, file, dirs);
+}
+
+/* The path and the hexadecimal build ID in .gnu_debugaltlink: "PATH\0ID". */
+static const char *read_alternate_link(struct elf_file *file, char id[2 * BUILD_ID_MAX_SIZE + 1])
+{
+	Elf64_Shdr header;
+	size_t size, path_size;
+	const char *link = elf_file__section_bytes(
+		elf_file__section(file, ".gnu_debugaltlink", &header), &size);
+
+	if (!link)
+		return NULL;
+	path_size = strnlen(link, size) + 1;
+	if (path_size >= size || size - path_size > BUILD_ID_MAX_SIZE)
+		return "";
+	for (size_t i = 0; i < size - path_size; i++)
+		sprintf(id + 2 * i, "%02x", (unsigned char)link[path_size + i]);
+	return link;
+}
+
+int debug_file__open_alternate(struct elf_file *file, const debug_dirs *dirs)
+{
+	char id[2 * BUILD_ID_MAX_SIZE + 1] = "", path[PATH_MAX];
+	const char *link = read_alternate_link(file, id), *base;
+	int fd = -ENOENT;
+
+	if (!link)
+		return 0;
+	if (!*link)
+		return -ENOENT;
+	if (*link == '/' && (fd = open_with_build_id(link, id)) >= 0)
+		return fd;
+	/* Debian and Fedora keep them in DIR/.dwz, some in a directory of the architecture below.
+	 */
+	base = strstr(link, ".dwz/");
+	for (size_t i = 0; base && fd < 0 && i < dirs->size; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dirs->data[i], base);
+		fd = open_with_build_id(path, id);
+	}
+	return fd >= 0 ? fd : open_by_build_id(id, dirs);
+}
+
+/* What is used of debuginfod.h (elfutils 0.179 and later). */
+struct debuginfod {
+	void *(*begin)(void);
+	int (*find_debuginfo)(void *client, const unsigned char *id, int size, char **path);
+	void (*end)(void *client);
+};
+
+static void *load_debuginfod(struct debuginfod *api)
+{
+	void *library = dlopen("libdebuginfod.so.1", RTLD_NOW | RTLD_LOCAL);
+
+	if (!library)
+		return NULL;
+	api->begin = dlsym(library, "debuginfod_begin");
+	api->find_debuginfo = dlsym(library, "debuginfod_find_debuginfo");
+	api->end = dlsym(library, "debuginfod_end");
+	if (api->begin && api->find_debuginfo && api->end)
+		return library;
+	dlclose(library);
+	return NULL;
+}
+
+int debug_file__download(const struct build_id *build_id)
+{
+	struct debuginfod api;
+	void *library, *client;
+	int fd;
+
+	if (!build_id->size)
+		return -ENOENT;
+	library = load_debuginfod(&api);
+	if (!library)
+		return -ENOSYS;
+	client = api.begin();
+	fd = client ? api.find_debuginfo(client, build_id->bytes, build_id->size, NULL) : -ENOMEM;
+	if (client)
+		api.end(client);
+	/* The library is not unloaded: libcurl, below it, cannot be used again after that. */
+	return fd;
+}

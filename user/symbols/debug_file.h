@@ -1,0 +1,35 @@
+/*
+ * Separate files with the debug information that was stripped from a module: where they may be,
+ * and whether they are the right ones.
+ */
+#ifndef MEMTRACE_SYMBOLS_DEBUG_FILE_H
+#define MEMTRACE_SYMBOLS_DEBUG_FILE_H
+
+#include "base/vec.h"
+#include "target/elf_file.h"
+#include "target/module.h"
+
+/* Directories in the order of search. */
+typedef VEC(const char *) debug_dirs;
+
+/*
+ * Opens the debug file of @module, whose ELF file is @file: by build ID under DIR/.build-id; by
+ * the name in .gnu_debuglink beside the module and under DIR, then its CRC must be the one in the
+ * link, or its build ID the module's. Returns an fd, or -ENOENT.
+ */
+int debug_file__open(const struct module *module, struct elf_file *file, const debug_dirs *dirs);
+
+/*
+ * Opens the supplementary file that `dwz` moved what several debug files share to: named in
+ * .gnu_debugaltlink by path and build ID.
+ * Returns an fd, -ENOENT where it is not found, 0 where @file needs none.
+ */
+int debug_file__open_alternate(struct elf_file *file, const debug_dirs *dirs);
+
+/*
+ * Asks the servers of $DEBUGINFOD_URLS, through libdebuginfod if that is installed. Returns an fd
+ * or a negative errno: -ENOSYS without the library.
+ */
+int debug_file__download(const struct build_id *build_id);
+
+#endif

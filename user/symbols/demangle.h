@@ -1,0 +1,12 @@
+/* C++ (Itanium ABI) and Rust (legacy and v0) names made readable; on libiberty. */
+#ifndef MEMTRACE_SYMBOLS_DEMANGLE_H
+#define MEMTRACE_SYMBOLS_DEMANGLE_H
+
+/*
+ * The readable form of the symbol @mangled, which the caller frees: with parameters for C++,
+ * without the hash for Rust. A suffix of the compiler's or the linker's stays: "f() [clone
+ * .cold]". NULL where it is no mangled name, is malformed, or would be absurdly long.
+ */
+char *demangle__symbol(const char *mangled);
+
+#endif

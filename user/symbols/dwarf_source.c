@@ -1,0 +1,199 @@
+#include "symbols/dwarf_source.h"
+
+#include "symbols/dwarf_unit.h"
+
+#include <dwarf.h>
+
+/* A chain of inlined functions is rarely longer than 20; recursion of hostile DIEs ends here. */
+#define MAX_INLINE_DEPTH 256
+
+struct dwarf_source {
+	Dwarf *dwarf;
+	uint64_t text_start;
+	uint64_t text_end;
+	struct range_index ranges; /* value: index into units */
+	VEC(struct dwarf_unit) units;
+};
+
+struct unit_sink {
+	struct dwarf_source *source;
+	uint32_t unit;
+	bool found;
+};
+
+static bool sink_unit_range(void *context, uint64_t start, uint64_t end)
+{
+	struct unit_sink *sink = context;
+	struct dwarf_source *source = sink->source;
+
+	if (start < source->text_start || start >= source->text_end)
+		return true;
+	sink->found = true;
+	return range_index__add(&source->ranges, start, end, 0, sink->unit) == 0;
+}
+
+static int add_unit(struct dwarf_source *source, Dwarf_Die *die)
+{
+	struct unit_sink sink = {source, source->units.size, false};
+
+	dwarf__each_range(die, sink_unit_range, &sink);
+	return sink.found ? vec_push(&source->units, (struct dwarf_unit){.die = *die}) : 0;
+}
+
+static int read_units(struct dwarf_source *source)
+{
+	Dwarf_CU *unit = NULL;
+	int code = 0;
+
+	while (!code) {
+		Dwarf_Die die;
+		uint8_t type;
+
+		if (dwarf_get_units(source->dwarf, unit, &unit, NULL, &type, &die, NULL) != 0)
+			break;
+		if (type == DW_UT_compile || type == DW_UT_skeleton)
+			code = add_unit(source, &die);
+	}
+	range_index__sort(&source->ranges);
+	return code;
+}
+
+struct dwarf_source *dwarf_source__new(Dwarf *dwarf, uint64_t text_start, uint64_t text_end)
+{
+	struct dwarf_source *source = calloc(1, sizeof(*source));
+
+	if (!source)
+		return NULL;
+	source->dwarf = dwarf;
+	source->text_start = text_start;
+	source->text_end = text_end;
+	if (read_units(source)) {
+		dwarf_source__free(source);
+		return NULL;
+	}
+	return source;
+}
+
+void dwarf_source__free(struct dwarf_source *source)
+{
+	if (!source)
+		return;
+	vec_for_each (unit, &source->units)
+		dwarf_unit__free(unit);
+	vec_free(&source->units);
+	range_index__free(&source->ranges);
+	free(source);
+}
+
+static void set_line(struct dwarf_frame *frame, Dwarf_Die *unit, uint64_t vaddr)
+{
+	Dwarf_Line *line = dwarf_getsrc_die(unit, vaddr);
+	int number = 0, column = 0;
+
+	if (!line)
+		return;
+	frame->file = dwarf_linesrc(line, NULL, NULL);
+	if (dwarf_lineno(line, &number) == 0 && number > 0)
+		frame->line = number;
+	if (dwarf_linecol(line, &column) == 0 && column > 0)
+		frame->column = column;
+}
+
+static uint64_t read_number(Dwarf_Die *die, unsigned int attribute)
+{
+	Dwarf_Attribute value;
+	Dwarf_Word number;
+
+	return dwarf_attr(die, attribute, &value) && dwarf_formudata(&value, &number) == 0 ? number
+											   : 0;
+}
+
+/* The line of the call that @inlined stands for, in the function that it is inlined into. */
+static void set_call_line(struct dwarf_frame *caller, Dwarf_Die *unit, Dwarf_Die *inlined)
+{
+	uint64_t file = read_number(inlined, DW_AT_call_file);
+	Dwarf_Files *files;
+	size_t count;
+
+	caller->line = read_number(inlined, DW_AT_call_line);
+	caller->column = read_number(inlined, DW_AT_call_column);
+	if (dwarf_getsrcfiles(unit, &files, &count) == 0 && file < count)
+		caller->file = dwarf_filesrc(files, file, NULL, NULL);
+}
+
+/* Follows abstract origins and specifications, which is where the names stand. */
+static void set_names(struct dwarf_frame *frame, Dwarf_Die *die)
+{
+	Dwarf_Attribute value;
+
+	if (dwarf_attr_integrate(die, DW_AT_linkage_name, &value) ||
+		dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &value))
+		frame->linkage_name = dwarf_formstring(&value);
+	if (dwarf_attr_integrate(die, DW_AT_name, &value))
+		frame->name = dwarf_formstring(&value);
+}
+
+/* The inlined functions at @vaddr: @chain[0] is the outermost. Returns how many. */
+static size_t find_inlines(struct dwarf_function *function, uint64_t vaddr,
+	struct dwarf_inline *chain[MAX_INLINE_DEPTH])
+{
+	size_t deepest = 0, count = 0;
+
+	vec_for_each (range, &function->ranges.ranges) {
+		if (range->start > vaddr)
+			break;
+		if (range->end <= vaddr || range->rank > MAX_INLINE_DEPTH)
+			continue;
+		while (deepest < range->rank)
+			chain[deepest++] = NULL;
+		chain[range->rank - 1] = &function->inlines.data[range->value];
+	}
+	/* A level whose ranges do not hold the address of what is inside it is left out. */
+	for (size_t i = 0; i < deepest; i++)
+		if (chain[i])
+			chain[count++] = chain[i];
+	return count;
+}
+
+/* Appends the frames of @function at @vaddr; @innermost has the line. */
+static int push_frames(struct dwarf_unit *unit, struct dwarf_function *function, uint64_t vaddr,
+	struct dwarf_frame frame, dwarf_frames *out)
+{
+	struct dwarf_inline *chain[MAX_INLINE_DEPTH];
+	size_t count;
+
+	dwarf_function__read_inlines(function);
+	count = find_inlines(function, vaddr, chain);
+	frame.function_start = function->start;
+	frame.inlined = true;
+	while (count-- > 0) {
+		Dwarf_Die *die = &chain[count]->die;
+
+		set_names(&frame, die);
+		if (vec_push(out, frame))
+			return -ENOMEM;
+		frame = (struct dwarf_frame){.inlined = true, .function_start = function->start};
+		set_call_line(&frame, &unit->die, die);
+	}
+	frame.inlined = false;
+	set_names(&frame, &function->die);
+	return vec_push(out, frame);
+}
+
+int dwarf_source__resolve(struct dwarf_source *source, uint64_t vaddr, dwarf_frames *out)
+{
+	const struct range *range = range_index__find(&source->ranges, vaddr);
+	struct dwarf_frame innermost = {0};
+	struct dwarf_function *function;
+	struct dwarf_unit *unit;
+
+	out->size = 0;
+	if (!range || range->value >= source->units.size)
+		return 0;
+	unit = &source->units.data[range->value];
+	set_line(&innermost, &unit->die, vaddr);
+	function = dwarf_unit__find_function(unit, vaddr);
+	if (function)
+		return push_frames(unit, function, vaddr, innermost, out);
+	return innermost.file ? vec_push(out, innermost) : 0;
+}

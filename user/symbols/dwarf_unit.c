@@ -1,0 +1,203 @@
+#include "symbols/dwarf_unit.h"
+
+#include <dwarf.h>
+
+/*
+ * Bounds for hostile input. The largest units known (amalgamated or unity builds) have some
+ * 10 million DIEs; scopes nest some 30 deep; a function split by the compiler has a few ranges.
+ */
+#define MAX_DIES 20000000
+#define MAX_DEPTH 256
+#define MAX_RANGES 65536
+
+struct walk {
+	struct dwarf_unit *unit;
+	bool deep;
+	uint32_t budget; /* DIEs that may still be visited */
+};
+
+void dwarf__each_range(
+	Dwarf_Die *die, bool (*each)(void *context, uint64_t start, uint64_t end), void *context)
+{
+	Dwarf_Addr base, start, end;
+	ptrdiff_t offset = 0;
+
+	for (size_t i = 0; i < MAX_RANGES; i++) {
+		offset = dwarf_ranges(die, offset, &base, &start, &end);
+		if (offset <= 0)
+			return;
+		if (start < end && !each(context, start, end))
+			return;
+	}
+}
+
+/* Moves @die to its next sibling; false at the last, and where hostile offsets go backwards. */
+static bool go_to_sibling(Dwarf_Die *die)
+{
+	Dwarf_Off before = dwarf_dieoffset(die);
+
+	return dwarf_siblingof(die, die) == 0 && dwarf_dieoffset(die) > before;
+}
+
+struct range_sink {
+	struct range_index *index;
+	uint32_t rank;
+	uint32_t value;
+	uint64_t lowest;
+};
+
+static bool sink_range(void *context, uint64_t start, uint64_t end)
+{
+	struct range_sink *sink = context;
+
+	if (start < sink->lowest)
+		sink->lowest = start;
+	return range_index__add(sink->index, start, end, sink->rank, sink->value) == 0;
+}
+
+static void add_function(struct dwarf_unit *unit, Dwarf_Die *die)
+{
+	struct range_sink sink = {&unit->ranges, 0, unit->functions.size, UINT64_MAX};
+
+	if (!dwarf_hasattr(die, DW_AT_low_pc) && !dwarf_hasattr(die, DW_AT_ranges))
+		return;
+	dwarf__each_range(die, sink_range, &sink);
+	if (sink.lowest == UINT64_MAX)
+		return;
+	/* Where this fails for want of memory the ranges' value is out of bounds: checked there. */
+	(void)vec_push(
+		&unit->functions, (struct dwarf_function){.die = *die, .start = sink.lowest});
+}
+
+/*
+ * Whether functions may be defined below a DIE. Definitions stand at namespace scope in nearly
+ * all cases, so bodies and types, which are most of all DIEs, are walked at second try only.
+ */
+static bool may_hold_functions(int tag, bool deep)
+{
+	switch (tag) {
+	case DW_TAG_namespace:
+	case DW_TAG_module:
+		return true;
+	case DW_TAG_subprogram:
+	case DW_TAG_lexical_block:
+	case DW_TAG_structure_type:
+	case DW_TAG_class_type:
+	case DW_TAG_union_type:
+	case DW_TAG_enumeration_type: /* Rust */
+	case DW_TAG_variant_part:
+	case DW_TAG_variant:
+		return deep;
+	default:
+		return false;
+	}
+}
+
+static void read_functions(struct walk *walk, Dwarf_Die *parent, unsigned int depth)
+{
+	Dwarf_Die die;
+
+	if (depth > MAX_DEPTH || dwarf_child(parent, &die) != 0)
+		return;
+	do {
+		int tag = dwarf_tag(&die);
+
+		if (!walk->budget--) {
+			walk->budget = 0;
+			return;
+		}
+		if (tag == DW_TAG_subprogram)
+			add_function(walk->unit, &die);
+		if (may_hold_functions(tag, walk->deep))
+			read_functions(walk, &die, depth + 1);
+	} while (go_to_sibling(&die));
+}
+
+static void free_functions(struct dwarf_unit *unit)
+{
+	vec_for_each (function, &unit->functions) {
+		range_index__free(&function->ranges);
+		vec_free(&function->inlines);
+	}
+	vec_free(&unit->functions);
+	range_index__free(&unit->ranges);
+}
+
+static void read_unit(struct dwarf_unit *unit, bool deep)
+{
+	struct walk walk = {unit, deep, MAX_DIES};
+
+	free_functions(unit);
+	read_functions(&walk, &unit->die, 0);
+	range_index__sort(&unit->ranges);
+	unit->functions_read = true;
+	unit->deeply_read = deep;
+}
+
+static struct dwarf_function *find_function(struct dwarf_unit *unit, uint64_t address)
+{
+	const struct range *range = range_index__find(&unit->ranges, address);
+
+	return range && range->value < unit->functions.size ? &unit->functions.data[range->value]
+							    : NULL;
+}
+
+struct dwarf_function *dwarf_unit__find_function(struct dwarf_unit *unit, uint64_t address)
+{
+	struct dwarf_function *function;
+
+	if (!unit->functions_read)
+		read_unit(unit, false);
+	function = find_function(unit, address);
+	if (!function && !unit->deeply_read) {
+		read_unit(unit, true);
+		function = find_function(unit, address);
+	}
+	return function;
+}
+
+static void add_inline(struct dwarf_function *function, Dwarf_Die *die, uint32_t depth)
+{
+	struct range_sink sink = {&function->ranges, depth, function->inlines.size, 0};
+
+	if (vec_push(&function->inlines, (struct dwarf_inline){*die, depth}) == 0)
+		dwarf__each_range(die, sink_range, &sink);
+}
+
+/* @depth counts DIEs, @level inlined functions. */
+static void read_inlines(struct dwarf_function *function, Dwarf_Die *parent, uint32_t *budget,
+	uint32_t depth, uint32_t level)
+{
+	Dwarf_Die die;
+
+	if (depth > MAX_DEPTH || dwarf_child(parent, &die) != 0)
+		return;
+	do {
+		int tag = dwarf_tag(&die);
+
+		if (!*budget || !--*budget)
+			return;
+		if (tag == DW_TAG_inlined_subroutine)
+			add_inline(function, &die, level + 1);
+		if (tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block ||
+			tag == DW_TAG_try_block || tag == DW_TAG_catch_block)
+			read_inlines(function, &die, budget, depth + 1,
+				level + (tag == DW_TAG_inlined_subroutine));
+	} while (go_to_sibling(&die));
+}
+
+void dwarf_function__read_inlines(struct dwarf_function *function)
+{
+	uint32_t budget = MAX_DIES;
+
+	if (function->inlines_read)
+		return;
+	function->inlines_read = true;
+	read_inlines(function, &function->die, &budget, 0, 0);
+	range_index__sort(&function->ranges);
+}
+
+void dwarf_unit__free(struct dwarf_unit *unit)
+{
+	free_functions(unit);
+}

@@ -1,0 +1,46 @@
+/*
+ * The functions of one DWARF compilation unit and what is inlined into each, as ranges of
+ * addresses. Used by dwarf_source.c alone.
+ */
+#ifndef MEMTRACE_SYMBOLS_DWARF_UNIT_H
+#define MEMTRACE_SYMBOLS_DWARF_UNIT_H
+
+#include "symbols/range_index.h"
+
+#include <elfutils/libdw.h>
+
+/* A DW_TAG_inlined_subroutine inside a function. */
+struct dwarf_inline {
+	Dwarf_Die die;
+	uint32_t depth; /* 1: inlined into the function itself */
+};
+
+struct dwarf_function {
+	Dwarf_Die die;
+	uint64_t start; /* lowest address */
+	bool inlines_read;
+	struct range_index ranges; /* rank: depth, value: index into inlines */
+	VEC(struct dwarf_inline) inlines;
+};
+
+struct dwarf_unit {
+	Dwarf_Die die;
+	bool functions_read;
+	bool deeply_read;	   /* with functions inside functions and types */
+	struct range_index ranges; /* value: index into functions */
+	VEC(struct dwarf_function) functions;
+};
+
+/* The function of @unit that holds @address, or NULL. Reads the unit when it is first asked. */
+struct dwarf_function *dwarf_unit__find_function(struct dwarf_unit *unit, uint64_t address);
+
+/* Reads what is inlined into @function, unless it is read already. */
+void dwarf_function__read_inlines(struct dwarf_function *function);
+
+/* Calls @each for every address range of @die until it returns false. */
+void dwarf__each_range(
+	Dwarf_Die *die, bool (*each)(void *context, uint64_t start, uint64_t end), void *context);
+
+void dwarf_unit__free(struct dwarf_unit *unit);
+
+#endif

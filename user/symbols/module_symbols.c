@@ -1,0 +1,177 @@
+#include "symbols/module_symbols.h"
+
+#include "base/log.h"
+#include "symbols/minidebug.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* An ELF file that names are taken from. */
+struct names_file {
+	int fd; /* ours; -1: the module's, or an image in memory */
+	struct elf_file *elf;
+};
+
+struct module_symbols {
+	const struct module *module;
+	struct names_file own;
+	struct names_file debug;
+	struct names_file alternate;
+	struct names_file mini;
+	void *mini_image;
+	Dwarf *dwarf;
+	Dwarf *alternate_dwarf;
+	struct dwarf_source *source;
+	struct symbol_table table;
+};
+
+/* Takes over @fd; false where there is nothing to use. */
+static bool open_names_file(struct names_file *file, int fd)
+{
+	if (fd < 0)
+		return false;
+	file->fd = fd;
+	return elf_file__open(fd, &file->elf, NULL) == 0;
+}
+
+static void close_names_file(struct names_file *file)
+{
+	elf_file__close(file->elf);
+	if (file->fd >= 0)
+		close(file->fd);
+}
+
+static bool has_section(const struct names_file *file, const char *name)
+{
+	Elf64_Shdr header;
+
+	return file->elf && elf_file__section(file->elf, name, &header) &&
+	       header.sh_type != SHT_NOBITS;
+}
+
+static bool has_dwarf(const struct names_file *file)
+{
+	return has_section(file, ".debug_info") || has_section(file, ".zdebug_info");
+}
+
+static void open_debug_file(
+	struct module_symbols *symbols, const struct module_symbols_options *options)
+{
+	const struct module *module = symbols->module;
+
+	if (has_dwarf(&symbols->own))
+		return;
+	if (open_names_file(
+		    &symbols->debug, debug_file__open(module, symbols->own.elf, options->dirs)) ||
+		!options->debuginfod || module->is_vdso)
+		return;
+	close_names_file(&symbols->debug);
+	symbols->debug.fd = -1;
+	symbols->debug.elf = NULL;
+	open_names_file(&symbols->debug, debug_file__download(&module->build_id));
+}
+
+/* The file that dwz made of what several have in common; without it names would be garbage. */
+static bool open_alternate(
+	struct module_symbols *symbols, struct elf_file *file, const debug_dirs *dirs)
+{
+	int fd = debug_file__open_alternate(file, dirs);
+
+	if (fd == 0)
+		return true;
+	if (!open_names_file(&symbols->alternate, fd)) {
+		log__debug("%s: its debug information refers to a file that is not installed",
+			symbols->module->path);
+		return false;
+	}
+	symbols->alternate_dwarf =
+		dwarf_begin_elf(elf_file__elf(symbols->alternate.elf), DWARF_C_READ, NULL);
+	return symbols->alternate_dwarf != NULL;
+}
+
+static void open_dwarf(struct module_symbols *symbols, const debug_dirs *dirs)
+{
+	struct names_file *file = has_dwarf(&symbols->own) ? &symbols->own : &symbols->debug;
+	const struct module *module = symbols->module;
+
+	if (!has_dwarf(file) || !open_alternate(symbols, file->elf, dirs))
+		return;
+	symbols->dwarf = dwarf_begin_elf(elf_file__elf(file->elf), DWARF_C_READ, NULL);
+	if (!symbols->dwarf)
+		return;
+	if (symbols->alternate_dwarf)
+		dwarf_setalt(symbols->dwarf, symbols->alternate_dwarf);
+	symbols->source = dwarf_source__new(symbols->dwarf, module->text_start, module->text_end);
+}
+
+static int open_mini(struct module_symbols *symbols)
+{
+	size_t size;
+
+	if (minidebug__unpack(symbols->own.elf, &symbols->mini_image, &size))
+		return 0;
+	if (elf_file__open_memory(symbols->mini_image, size, &symbols->mini.elf, NULL))
+		return 0;
+	return symbol_table__add(&symbols->table, symbols->mini.elf);
+}
+
+static int fill_table(struct module_symbols *symbols)
+{
+	int code;
+
+	symbols->table.text_start = symbols->module->text_start;
+	symbols->table.text_end = symbols->module->text_end;
+	code = symbol_table__add(&symbols->table, symbols->own.elf);
+	if (!code && symbols->debug.elf)
+		code = symbol_table__add(&symbols->table, symbols->debug.elf);
+	if (!code)
+		code = open_mini(symbols);
+	return code ? code : symbol_table__finish(&symbols->table);
+}
+
+struct module_symbols *module_symbols__new(
+	const struct module *module, const struct module_symbols_options *options)
+{
+	struct module_symbols *symbols = calloc(1, sizeof(*symbols));
+
+	if (!symbols)
+		return NULL;
+	symbols->module = module;
+	symbols->own.fd = symbols->debug.fd = symbols->alternate.fd = symbols->mini.fd = -1;
+	if (elf_file__open(module->fd, &symbols->own.elf, NULL))
+		return symbols;
+	open_debug_file(symbols, options);
+	if (options->dwarf)
+		open_dwarf(symbols, options->dirs);
+	if (fill_table(symbols)) {
+		module_symbols__free(symbols);
+		return NULL;
+	}
+	return symbols;
+}
+
+void module_symbols__free(struct module_symbols *symbols)
+{
+	if (!symbols)
+		return;
+	dwarf_source__free(symbols->source);
+	symbol_table__free(&symbols->table);
+	dwarf_end(symbols->dwarf);
+	dwarf_end(symbols->alternate_dwarf);
+	close_names_file(&symbols->own);
+	close_names_file(&symbols->debug);
+	close_names_file(&symbols->alternate);
+	close_names_file(&symbols->mini);
+	free(symbols->mini_image);
+	free(symbols);
+}
+
+struct dwarf_source *module_symbols__dwarf(struct module_symbols *symbols)
+{
+	return symbols->source;
+}
+
+const struct symbol_table *module_symbols__table(struct module_symbols *symbols)
+{
+	return &symbols->table;
+}

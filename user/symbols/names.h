@@ -1,0 +1,25 @@
+/*
+ * Strings kept once: the names that the symbolizer hands out. Equal strings are one pointer, valid
+ * until names__free.
+ */
+#ifndef MEMTRACE_SYMBOLS_NAMES_H
+#define MEMTRACE_SYMBOLS_NAMES_H
+
+#include <stdbool.h>
+
+struct names;
+
+struct names *names__new(void);
+void names__free(struct names *names);
+
+/* The kept copy of @text, made fit for a terminal. NULL for NULL, or where memory is short. */
+const char *names__intern(struct names *names, const char *text);
+
+/*
+ * The kept demangled form of @mangled (see demangle.h), or of itself where it is not mangled or
+ * @names was told not to demangle. Each is demangled once.
+ */
+const char *names__demangled(struct names *names, const char *mangled);
+void names__set_demangle(struct names *names, bool demangle);
+
+#endif

@@ -1,0 +1,288 @@
+#include "symbols/symbolizer.h"
+
+#include "base/hash.h"
+#include "base/vec.h"
+#include "symbols/jit_map.h"
+#include "symbols/module_symbols.h"
+#include "symbols/names.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DEFAULT_DEBUG_DIR "/usr/lib/debug"
+
+struct place {
+	uint64_t scope; /* module id; JIT: PID, above all ids */
+	uint64_t address;
+};
+
+#define JIT_SCOPE(pid) ((uint64_t)1 << 32 | (uint32_t)(pid))
+
+static uint64_t hash_place(struct place place)
+{
+	return hash_combine(hash_mix(place.scope), place.address);
+}
+
+static bool is_same_place(struct place a, struct place b)
+{
+	return a.scope == b.scope && a.address == b.address;
+}
+
+DEFINE_HASH(answer_map, struct place, struct symbol_frames, hash_place, is_same_place);
+
+static uint64_t hash_id(uint64_t id)
+{
+	return hash_mix(id);
+}
+
+static bool is_same_id(uint64_t a, uint64_t b)
+{
+	return a == b;
+}
+
+DEFINE_HASH(module_symbols_map, uint64_t, struct module_symbols *, hash_id, is_same_id);
+DEFINE_HASH(jit_map_map, uint64_t, struct jit_map, hash_id, is_same_id);
+
+struct symbolizer {
+	bool lines;
+	bool debuginfod;
+	debug_dirs dirs; /* the strings are in names */
+	struct names *names;
+	struct module_symbols_map modules; /* by id */
+	struct jit_map_map jit_maps;	   /* by PID */
+	struct answer_map answers;
+	VEC(struct symbol_frame *) kept; /* the frames of all answers */
+	dwarf_frames scratch;
+};
+
+static int add_directories(struct symbolizer *s, const struct symbolizer_options *options)
+{
+	for (size_t i = 0; i < options->debug_dir_count; i++) {
+		const char *directory = names__intern(s->names, options->debug_dirs[i]);
+
+		if (!directory || vec_push(&s->dirs, directory))
+			return -ENOMEM;
+	}
+	return vec_push(&s->dirs, DEFAULT_DEBUG_DIR);
+}
+
+struct symbolizer *symbolizer__new(const struct symbolizer_options *options)
+{
+	static const struct symbolizer_options defaults;
+	struct symbolizer *s = calloc(1, sizeof(*s));
+
+	options = options ? options : &defaults;
+	if (!s)
+		return NULL;
+	s->names = names__new();
+	s->lines = !options->no_lines;
+	s->debuginfod = options->debuginfod;
+	if (!s->names || add_directories(s, options)) {
+		symbolizer__free(s);
+		return NULL;
+	}
+	names__set_demangle(s->names, !options->no_demangle);
+	return s;
+}
+
+void symbolizer__free(struct symbolizer *s)
+{
+	if (!s)
+		return;
+	hash_for_each (slot, &s->modules)
+		module_symbols__free(slot->value);
+	hash_for_each (slot, &s->jit_maps)
+		jit_map__free(&slot->value);
+	vec_for_each (frames, &s->kept)
+		free(*frames);
+	module_symbols_map__free(&s->modules);
+	jit_map_map__free(&s->jit_maps);
+	answer_map__free(&s->answers);
+	vec_free(&s->kept);
+	vec_free(&s->dirs);
+	vec_free(&s->scratch);
+	names__free(s->names);
+	free(s);
+}
+
+/* The answer while memory is short or nothing is known. */
+static struct symbol_frames nameless(void)
+{
+	static const struct symbol_frame frame;
+
+	return (struct symbol_frames){&frame, 1};
+}
+
+/* The frames of a new answer, owned by the symbolizer; NULL where memory is short. */
+static struct symbol_frame *keep_frames(struct symbolizer *s, size_t count)
+{
+	struct symbol_frame *frames = calloc(count, sizeof(*frames));
+
+	if (frames && vec_push(&s->kept, frames)) {
+		free(frames);
+		frames = NULL;
+	}
+	return frames;
+}
+
+static struct module_symbols *get_module(struct symbolizer *s, const struct module *module)
+{
+	struct module_symbols_options options = {&s->dirs, s->lines, s->debuginfod};
+	struct module_symbols **slot = module_symbols_map__find(&s->modules, module->id);
+
+	if (slot)
+		return *slot;
+	slot = module_symbols_map__insert(&s->modules, module->id);
+	if (slot)
+		*slot = module_symbols__new(module, &options);
+	return slot ? *slot : NULL;
+}
+
+static const char *name_entry(struct symbolizer *s, const struct symbol_entry *entry)
+{
+	char stub[1024];
+
+	if (!entry)
+		return NULL;
+	if (!entry->is_plt)
+		return names__demangled(s->names, entry->name);
+	snprintf(stub, sizeof(stub), "%s@plt", names__demangled(s->names, entry->name));
+	return names__intern(s->names, stub);
+}
+
+/* Whether the symbol is @name with a suffix of the compiler's: "f.constprop.0". */
+static bool is_variant(const char *symbol, const char *name)
+{
+	size_t length = strlen(name);
+
+	return strncmp(symbol, name, length) == 0 && symbol[length] == '.';
+}
+
+/*
+ * The name of a frame that DWARF knows. Where it has no linkage name (C, lambdas, local functions)
+ * the symbol of the machine function says more: its class, or "malloc" where the source calls it
+ * __libc_malloc.
+ */
+static const char *name_frame(
+	struct symbolizer *s, const struct dwarf_frame *frame, const struct symbol_entry *entry)
+{
+	if (frame->linkage_name)
+		return names__demangled(s->names, frame->linkage_name);
+	if (frame->inlined || !entry)
+		return names__intern(s->names, frame->name);
+	if (!frame->name ||
+		(entry->start == frame->function_start && !is_variant(entry->name, frame->name)))
+		return name_entry(s, entry);
+	return names__intern(s->names, frame->name);
+}
+
+/* Builds the answer from the frames in s->scratch, or from the symbol alone. */
+static int build_answer(struct symbolizer *s, const struct symbol_entry *entry, uint64_t vaddr,
+	struct symbol_frames *out)
+{
+	size_t count = s->scratch.size ? s->scratch.size : 1;
+	struct symbol_frame *frames = keep_frames(s, count);
+	uint64_t start = entry		   ? entry->start
+			 : s->scratch.size ? s->scratch.data[0].function_start
+					   : 0;
+
+	if (!frames)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->scratch.size; i++) {
+		const struct dwarf_frame *frame = &s->scratch.data[i];
+
+		frames[i].function = name_frame(s, frame, entry);
+		frames[i].file = names__intern(s->names, frame->file);
+		frames[i].line = frame->line;
+		frames[i].column = frame->column;
+		frames[i].inlined = frame->inlined;
+	}
+	if (!s->scratch.size)
+		frames[0].function = name_entry(s, entry);
+	for (size_t i = 0; start && start <= vaddr && i < count; i++)
+		frames[i].function_offset = vaddr - start;
+	*out = (struct symbol_frames){frames, count};
+	return 0;
+}
+
+int symbolizer__resolve(struct symbolizer *s, const struct module *module, uint64_t vaddr,
+	bool is_return_address, struct symbol_frames *out)
+{
+	uint64_t lookup = vaddr - (is_return_address && vaddr);
+	/* The offset shown differs between the two kinds of address, so answers do. */
+	struct place place = {module->id, vaddr << 1 | is_return_address};
+	struct symbol_frames *known = answer_map__find(&s->answers, place);
+	const struct symbol_entry *entry;
+	struct module_symbols *symbols;
+	int code = 0;
+
+	*out = known ? *known : nameless();
+	if (known)
+		return 0;
+	symbols = get_module(s, module);
+	if (!symbols)
+		return -ENOMEM;
+	entry = symbol_table__find(module_symbols__table(symbols), lookup);
+	s->scratch.size = 0;
+	if (module_symbols__dwarf(symbols))
+		code = dwarf_source__resolve(module_symbols__dwarf(symbols), lookup, &s->scratch);
+	if (!code)
+		code = build_answer(s, entry, vaddr, out);
+	known = code ? NULL : answer_map__insert(&s->answers, place);
+	if (known)
+		*known = *out;
+	return code;
+}
+
+void symbolizer__watch_jit(struct symbolizer *s, const struct process_info *process)
+{
+	struct jit_map *map = jit_map_map__find(&s->jit_maps, process->pid);
+
+	if (!map) {
+		map = jit_map_map__insert(&s->jit_maps, process->pid);
+		if (!map)
+			return;
+		jit_map__init(map, process->pid, process__own_pid(process), process->uid);
+	}
+	jit_map__refresh(map);
+}
+
+/* Compilers reuse memory: the name at an address may have changed since the last answer. */
+static int keep_jit_answer(struct symbolizer *s, struct place place, const char *name,
+	uint64_t offset, struct symbol_frames *out)
+{
+	struct symbol_frames *known = answer_map__insert(&s->answers, place);
+	struct symbol_frame *frame;
+
+	if (!known)
+		return -ENOMEM;
+	if (!known->count || known->frames[0].function != name) {
+		frame = keep_frames(s, 1);
+		if (!frame) {
+			*known = nameless();
+			return -ENOMEM;
+		}
+		*frame = (struct symbol_frame){
+			.function = name, .function_offset = offset, .jit = true};
+		*known = (struct symbol_frames){frame, 1};
+	}
+	*out = *known;
+	return 0;
+}
+
+int symbolizer__resolve_jit(struct symbolizer *s, pid_t pid, uint64_t address,
+	bool is_return_address, struct symbol_frames *out)
+{
+	struct place place = {JIT_SCOPE(pid), address << 1 | is_return_address};
+	struct jit_map *map = jit_map_map__find(&s->jit_maps, pid);
+	const char *name;
+	uint64_t start;
+
+	*out = nameless();
+	if (!map)
+		return 0;
+	jit_map__refresh(map);
+	name = jit_map__find(map, address - is_return_address, &start);
+	name = name ? names__intern(s->names, name) : NULL;
+	return name ? keep_jit_answer(s, place, name, address - start, out) : 0;
+}

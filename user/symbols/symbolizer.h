@@ -1,0 +1,71 @@
+/*
+ * The symbolizer: from an address in a module to the functions that are running there, inlined
+ * ones included, with source lines. Only for reports: far too slow for the path of events.
+ *
+ * Of each module it takes, when first asked and in this order: DWARF (the module's own, or that of
+ * a separate debug file), .symtab, .dynsym, MiniDebugInfo, PLT. Answers are kept.
+ *
+ * One thread at a time. All strings handed out are the symbolizer's, printable, and equal ones are
+ * one pointer.
+ */
+#ifndef MEMTRACE_SYMBOLS_SYMBOLIZER_H
+#define MEMTRACE_SYMBOLS_SYMBOLIZER_H
+
+#include "target/module.h"
+#include "target/process.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct symbolizer;
+
+struct symbolizer_options {
+	const char *const *debug_dirs; /* searched before /usr/lib/debug; copied; may be NULL */
+	size_t debug_dir_count;
+	bool no_demangle;
+	bool no_lines;	 /* names from symbol tables only: no DWARF, no inlined frames */
+	bool debuginfod; /* ask the servers of $DEBUGINFOD_URLS for what is not here */
+};
+
+struct symbol_frame {
+	const char *function; /* demangled, "name@plt"; NULL unknown: show module+offset */
+	const char *file;     /* source file as the compiler was given it; NULL unknown */
+	uint32_t line;	      /* 0 unknown */
+	uint32_t column;      /* 0 unknown */
+	bool inlined;	      /* into the next frame of the answer */
+	bool jit;	      /* a name out of a perf-PID.map file */
+	/* From the start of the machine function that holds the address to it, bytes. Of inlined
+	   frames too: the function is then that of the last frame of the answer. */
+	uint64_t function_offset;
+};
+
+/* The last frame is the machine function's own, the others are inlined; innermost first. */
+struct symbol_frames {
+	const struct symbol_frame *frames; /* valid as long as the symbolizer */
+	size_t count;			   /* at least 1 */
+};
+
+/* @options may be NULL. NULL where memory is short. */
+struct symbolizer *symbolizer__new(const struct symbolizer_options *options);
+void symbolizer__free(struct symbolizer *symbolizer);
+
+/*
+ * Names the ELF address @vaddr of @module, which must live as long as the symbolizer. A return
+ * address names the call in front of it (looked up at @vaddr - 1). One nameless frame where
+ * nothing is known. Returns 0 or -ENOMEM (then too @out is valid).
+ */
+int symbolizer__resolve(struct symbolizer *symbolizer, const struct module *module, uint64_t vaddr,
+	bool is_return_address, struct symbol_frames *out);
+
+/*
+ * Makes the JIT map of @process known, if there is one: to be called when it is attached and now
+ * and then (a process that has exited before leaves its map unread).
+ */
+void symbolizer__watch_jit(struct symbolizer *symbolizer, const struct process_info *process);
+
+/* Names code without a module: @address is the run-time one. Process @pid must be watched. */
+int symbolizer__resolve_jit(struct symbolizer *symbolizer, pid_t pid, uint64_t address,
+	bool is_return_address, struct symbol_frames *out);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * Files by the name that a target knows them by: looked up inside its root directory (mount
+ * namespace, container), without following links out of it, and opened only if they are regular
+ * files: to open a device or a FIFO has effects, and may block.
+ */
+#ifndef MEMTRACE_TARGET_ROOT_H
+#define MEMTRACE_TARGET_ROOT_H
+
+#include <sys/types.h>
+
+/*
+ * Opens @path, absolute, in the root of process @pid for reading. Returns an fd, or a negative
+ * errno: -ENOEXEC where it is no regular file.
+ */
+int root__open(pid_t pid, const char *path);
+
+/* The same for a path of our own. */
+int root__open_own(const char *path);
+
+/*
+ * Opens for reading the regular file that the O_PATH descriptor @path_fd names, and closes that.
+ * A negative @path_fd stands for the errno it left.
+ */
+int root__reopen(int path_fd);
+
+#endif
