@@ -1,0 +1,143 @@
+#include "unwind/store.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+
+static inline uint64_t hash_of_id(uint32_t id)
+{
+	return hash_mix(id);
+}
+
+static inline bool equal_ids(uint32_t a, uint32_t b)
+{
+	return a == b;
+}
+
+/* By module id. A NULL table: it was tried and cannot be had. */
+DEFINE_HASH(table_map, uint32_t, struct unwind_table *, hash_of_id, equal_ids);
+
+struct unwind_store {
+	pthread_mutex_t lock;
+	struct unwind_cache *cache;
+	struct table_map tables;
+	struct unwind_store_statistics statistics;
+};
+
+struct unwind_store *unwind_store__new(struct unwind_cache *cache)
+{
+	struct unwind_store *store = calloc(1, sizeof(*store));
+
+	if (!store) {
+		unwind_cache__close(cache);
+		return NULL;
+	}
+	pthread_mutex_init(&store->lock, NULL);
+	store->cache = cache;
+	return store;
+}
+
+void unwind_store__free(struct unwind_store *store)
+{
+	if (!store)
+		return;
+	hash_for_each (slot, &store->tables)
+		unwind_table__free(slot->value);
+	table_map__free(&store->tables);
+	unwind_cache__close(store->cache);
+	pthread_mutex_destroy(&store->lock);
+	free(store);
+}
+
+static void count_table(struct unwind_store *store, const struct unwind_table *table)
+{
+	struct unwind_store_statistics *statistics = &store->statistics;
+
+	statistics->rows += table->row_count;
+	statistics->bytes += unwind_table__size(table);
+	statistics->build_ns += table->statistics.build_ns;
+	for (int i = 0; i < RULE_DEFECT_COUNT; i++)
+		statistics->defects[i] += table->statistics.defects[i];
+}
+
+/* From the cache, or built and then kept there. */
+static struct unwind_table *make_table(struct unwind_store *store, const struct module *module)
+{
+	const struct build_id *id = &module->build_id;
+	struct unwind_table *table = NULL;
+	struct error err = {0};
+
+	if (store->cache && id->size &&
+		!unwind_cache__load(store->cache, id->bytes, id->size, &table)) {
+		store->statistics.cached++;
+		return table;
+	}
+	if (unwind_table__build(module->fd, &table, &err)) {
+		log__debug("%s: %s", module->path, err.message);
+		store->statistics.failed++;
+		return NULL;
+	}
+	store->statistics.built++;
+	if (store->cache && id->size)
+		unwind_cache__store(store->cache, id->bytes, id->size, table);
+	return table;
+}
+
+const struct unwind_table *unwind_store__table(
+	struct unwind_store *store, const struct module *module)
+{
+	struct unwind_table **known, *table = NULL;
+
+	pthread_mutex_lock(&store->lock);
+	known = table_map__find(&store->tables, module->id);
+	if (known) {
+		table = *known;
+	} else {
+		known = table_map__insert(&store->tables, module->id);
+		if (known)
+			*known = table = make_table(store, module);
+		if (table)
+			count_table(store, table);
+	}
+	pthread_mutex_unlock(&store->lock);
+	return table;
+}
+
+static int describe_mapping(struct unwind_store *store, struct modules *modules, pid_t pid,
+	const struct mapping *mapping, unwind_mapping_vec *out)
+{
+	struct unwind_mapping described = {.start = mapping->start, .end = mapping->end};
+	const struct module *module = NULL;
+
+	if (!strcmp(mapping->path, "[uprobes]"))
+		described.is_uprobes = true;
+	else
+		module = modules__get(modules, pid, mapping, NULL);
+	if (module && module__bias(module, mapping, &described.bias))
+		described.table = unwind_store__table(store, module);
+	return vec_push(out, described);
+}
+
+int unwind_store__describe(struct unwind_store *store, struct modules *modules, pid_t pid,
+	const struct maps *maps, unwind_mapping_vec *out)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < maps->size; i++)
+		if (mapping__is_executable(&maps->data[i]))
+			ret = describe_mapping(store, modules, pid, &maps->data[i], out);
+	return ret;
+}
+
+struct unwind_store_statistics unwind_store__statistics(struct unwind_store *store)
+{
+	struct unwind_store_statistics statistics;
+
+	pthread_mutex_lock(&store->lock);
+	statistics = store->statistics;
+	pthread_mutex_unlock(&store->lock);
+	return statistics;
+}
