@@ -6,6 +6,8 @@
 /* The longest that a loader is held while user space attaches to a new library. */
 const volatile __u64 hold_limit_ns = 50000000;
 
+extern int share_unwind_space(__u32 parent, __u32 child);
+
 static __always_inline void fill_process(struct event_process *event, __u8 kind, __u32 process)
 {
 	__builtin_memset(event, 0, sizeof(*event));
@@ -53,6 +55,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	event.parent_process = target->process;
 	__builtin_memcpy(event.comm, child->comm, sizeof(event.comm));
 	send_process(&event);
+	share_unwind_space(target->process, child_target.process);
 	if (bpf_map_update_elem(&targets, &child_tgid, &child_target, BPF_ANY))
 		count_loss(LOSS_PROCESS_RING_FULL);
 	return 0;

@@ -12,6 +12,7 @@
 #include "attach/features.h"
 #include "attach/links.h"
 #include "attach/plan.h"
+#include "attach/unwinding.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/vec.h"
@@ -61,6 +62,7 @@ struct tracer {
 	struct tracer_shared *shared;
 	struct ring_buffer *control;
 	struct links *links;
+	struct unwinding *unwinding; /* NULL: stacks are not walked by tables */
 	enum link_kind link_kind;
 	bool wide_nops;
 	struct traced_map traced;
@@ -198,6 +200,20 @@ static int attach_tracepoints(struct tracer *tracer, struct error *err)
 	return 0;
 }
 
+static int prepare_unwinding(struct tracer *tracer, struct error *err)
+{
+	struct unwind_maps_fds fds = {
+		.spaces = bpf_map__fd(tracer->skel->maps.unwind_spaces),
+		.ranges = bpf_map__fd(tracer->skel->maps.unwind_ranges),
+		.segments = bpf_map__fd(tracer->skel->maps.unwind_segments),
+	};
+
+	if (tracer->options.stacks != STACKS_CFI)
+		return 0;
+	tracer->unwinding = unwinding__new(&fds, &tracer->skel->bss->unwind_shared, err);
+	return tracer->unwinding ? 0 : -ENOMEM;
+}
+
 static int handle_control_record(void *context, void *data, size_t size);
 
 static int prepare_tracer(struct tracer *tracer, struct error *err)
@@ -212,6 +228,8 @@ static int prepare_tracer(struct tracer *tracer, struct error *err)
 	code = open_programs(tracer, err);
 	if (!code)
 		code = load_programs(tracer, err);
+	if (!code)
+		code = prepare_unwinding(tracer, err);
 	if (!code)
 		code = attach_tracepoints(tracer, err);
 	if (code)
@@ -249,6 +267,7 @@ void tracer__free(struct tracer *tracer)
 		return;
 	links__free(tracer->links);
 	ring_buffer__free(tracer->control);
+	unwinding__free(tracer->unwinding);
 	tracer_bpf__destroy(tracer->skel);
 	traced_map__free(&tracer->traced);
 	attachment_set__free(&tracer->attached);
@@ -387,6 +406,21 @@ static bool is_program_file(const struct module *module, pid_t pid)
 	return strcmp(path, module->path) == 0;
 }
 
+/* What the code of an image is now: for its stacks' identity and for the unwinder. */
+static int note_code(struct tracer *tracer, struct traced *traced, const struct space_view *view,
+	struct error *err)
+{
+	bool is_new = view->generation != traced->generation || !traced->generation;
+
+	if (view->removals != traced->removals)
+		tracer->shared->stack_epoch++;
+	traced->removals = view->removals;
+	traced->generation = view->generation;
+	if (!tracer->unwinding || !is_new)
+		return 0;
+	return unwinding__set(tracer->unwinding, traced->process, view, err);
+}
+
 /* Attaches to all that a process maps now. Returns how many allocators came, or a negative errno.
  */
 static int attach_mapped(struct tracer *tracer, pid_t pid, struct traced *traced, struct error *err)
@@ -407,10 +441,8 @@ static int attach_mapped(struct tracer *tracer, pid_t pid, struct traced *traced
 		code = attach_module(tracer, module, pid, is_program_file(module, pid), err);
 		came += code > 0;
 	}
-	if (view.removals != traced->removals)
-		tracer->shared->stack_epoch++;
-	traced->removals = view.removals;
-	traced->generation = view.generation;
+	if (code >= 0 && note_code(tracer, traced, &view, err))
+		code = err->code;
 	space_view__free(&view);
 	return code < 0 ? code : came;
 }
@@ -483,6 +515,8 @@ static void handle_fork(struct tracer *tracer, const struct event_process *event
 		return;
 	*child = (struct traced){.process = event->header.process};
 	spaces__fork(tracer->spaces, event->parent_process, event->header.process, event->pid);
+	if (tracer->unwinding)
+		unwinding__share(tracer->unwinding, event->parent_process, event->header.process);
 }
 
 /* Attaches to what an image brought; @held: its loader waits for that. */
@@ -508,8 +542,11 @@ static void handle_exec(struct tracer *tracer, const struct event_process *event
 
 	if (!traced)
 		return;
-	if (event->parent_process)
+	if (event->parent_process) {
 		spaces__retire(tracer->spaces, event->parent_process);
+		if (tracer->unwinding)
+			unwinding__drop(tracer->unwinding, event->parent_process);
+	}
 	*traced = (struct traced){.process = event->header.process};
 	spaces__add(tracer->spaces, event->header.process, event->pid);
 	attach_new(tracer, event, false);
@@ -520,6 +557,8 @@ static void handle_exit(struct tracer *tracer, const struct event_process *event
 	struct traced *traced = traced_map__find(&tracer->traced, event->pid);
 
 	spaces__retire(tracer->spaces, event->header.process);
+	if (tracer->unwinding)
+		unwinding__drop(tracer->unwinding, event->header.process);
 	if (!traced || traced->process != event->header.process)
 		return;
 	traced_map__remove(&tracer->traced, event->pid, NULL);
