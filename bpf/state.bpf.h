@@ -9,7 +9,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
-#include "tracer.h"
+#include "tracer_shared.h"
 #include "unwind.h"
 
 /* The outermost allocation call that a thread is in; nested ones do not count. */

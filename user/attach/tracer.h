@@ -15,7 +15,7 @@
 #include "attach/spaces.h"
 #include "base/error.h"
 #include "target/module.h"
-#include "tracer.h"
+#include "tracer_shared.h"
 
 struct tracer;
 

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 #include "base/vec.h"
-#include "tracer.h"
+#include "tracer_shared.h"
 
 enum sort_key {
 	SORT_LIVE = 0,
