@@ -153,8 +153,12 @@ static __always_inline void hold_loader(__u64 ticket)
 		__sync_fetch_and_add(&shared.hold_timeouts, 1);
 }
 
-/* _dl_debug_state: the loader calls it after mapping libraries, before their constructors run. */
-SEC("uprobe")
+/*
+ * _dl_debug_state: the loader calls it after mapping libraries, before their constructors run.
+ * Sleepable, because it waits: a program that is not holds up RCU, for which user space has to
+ * wait when it adds tables, which this program would be waiting for.
+ */
+SEC("uprobe.s")
 int loader_entry(struct pt_regs *ctx)
 {
 	struct thread_state *state = thread_state__get();

@@ -164,7 +164,7 @@ static int load_programs(struct tracer *tracer, struct error *err)
 {
 	int code = tracer_bpf__load(tracer->skel);
 
-	if (code == -EPERM || code == -EACCES)
+	if (code == -EPERM)
 		return error__set(err, code,
 			"no permission to load BPF programs: run as root, or with CAP_BPF, "
 			"CAP_PERFMON and CAP_SYS_PTRACE (see memtrace doctor)");

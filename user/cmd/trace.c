@@ -3,6 +3,7 @@
  */
 #include "cmd/cmd.h"
 
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -420,6 +421,14 @@ static int run_trace(struct trace *trace, struct error *err)
 		trace->report, trace->command_ended, trace->command_status, err);
 }
 
+/* libbpf explains a refused program at length: with -v only. */
+static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (!log__is_verbose() || level == LIBBPF_DEBUG)
+		return 0;
+	return vfprintf(stderr, format, args);
+}
+
 int cmd_trace(int argc, char **argv)
 {
 	struct trace trace = {.epoll = -1, .signals = -1, .live_timer = -1, .interval_timer = -1,
@@ -431,6 +440,7 @@ int cmd_trace(int argc, char **argv)
 	if (code)
 		return code - 1;
 	log__set_verbose(trace.options.verbose);
+	libbpf_set_print(print_libbpf);
 	code = run_trace(&trace, &err);
 	if (code)
 		log__error("%s", err.message);
