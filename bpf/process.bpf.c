@@ -121,18 +121,26 @@ int BPF_PROG(process_exit, struct task_struct *task)
 struct hold {
 	__u64 ticket;
 	__u64 deadline;
+	__u64 sp;
 	__u32 timed_out;
 };
 
 static long hold_step(__u64 index, struct hold *hold)
 {
+	__u64 word;
+
 	if (*(volatile __u64 *)&shared.libraries_done >= hold->ticket)
 		return 1;
-	/* Reading the clock costs more than the load above. */
-	if (index % 16 == 0 && bpf_ktime_get_ns() > hold->deadline) {
+	if (bpf_ktime_get_ns() > hold->deadline) {
 		hold->timed_out = 1;
 		return 1;
 	}
+	/*
+	 * Lets others run: on kernels that do not preempt themselves user space may wait for this
+	 * very CPU. What is read does not matter; the helper's way to the page has a cond_resched.
+	 */
+	bpf_copy_from_user_task(
+		&word, sizeof(word), (void *)hold->sp, bpf_get_current_task_btf(), 0);
 	return 0;
 }
 
@@ -140,10 +148,10 @@ static long hold_step(__u64 index, struct hold *hold)
  * Waits, bounded, until user space has attached to what the loader brought. The thread stays
  * runnable in the kernel; nothing of the target is stopped or touched.
  */
-static __always_inline void hold_loader(__u64 ticket)
+static __always_inline void hold_loader(__u64 ticket, __u64 sp)
 {
 	__u64 start = bpf_ktime_get_ns();
-	struct hold hold = {.ticket = ticket, .deadline = start + hold_limit_ns};
+	struct hold hold = {.ticket = ticket, .deadline = start + hold_limit_ns, .sp = sp};
 
 	/* bpf_loop's own bound is 8 Mi steps; the deadline comes first. */
 	bpf_loop(1 << 23, hold_step, &hold, 0);
@@ -186,7 +194,7 @@ int loader_entry(struct pt_regs *ctx)
 		return 0;
 	}
 	if (hold_limit_ns)
-		hold_loader(ticket);
+		hold_loader(ticket, PT_REGS_SP(ctx));
 	return 0;
 }
 

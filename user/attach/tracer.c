@@ -136,7 +136,8 @@ static void choose_programs(struct tracer *tracer)
 			bpf_program__set_autoload(pair.back, !session);
 			links__prepare_program(pair.session, LINK_SESSION);
 		}
-		links__prepare_program(pair.entry, tracer->link_kind == LINK_PERF ? LINK_PERF : LINK_MULTI);
+		links__prepare_program(
+			pair.entry, tracer->link_kind == LINK_PERF ? LINK_PERF : LINK_MULTI);
 		if (pair.back)
 			links__prepare_program(
 				pair.back, tracer->link_kind == LINK_PERF ? LINK_PERF : LINK_MULTI);
@@ -234,8 +235,8 @@ static int prepare_tracer(struct tracer *tracer, struct error *err)
 		code = attach_tracepoints(tracer, err);
 	if (code)
 		return code;
-	tracer->control = ring_buffer__new(bpf_map__fd(tracer->skel->maps.control_ring),
-		handle_control_record, tracer, NULL);
+	tracer->control = ring_buffer__new(
+		bpf_map__fd(tracer->skel->maps.control_ring), handle_control_record, tracer, NULL);
 	if (!tracer->control)
 		return error__set(err, -errno, "cannot map the control ring: %m");
 	return 0;
@@ -329,8 +330,8 @@ static bool is_named_allocator(
 	return false;
 }
 
-static int make_plan(const struct tracer *tracer, const struct module *module,
-	bool is_executable, struct probe_plan *plan, struct error *err)
+static int make_plan(const struct tracer *tracer, const struct module *module, bool is_executable,
+	struct probe_plan *plan, struct error *err)
 {
 	char prefix[64] = "";
 	bool named = is_named_allocator(tracer, module, prefix);
@@ -493,8 +494,7 @@ uint32_t tracer__add(struct tracer *tracer, pid_t pid, bool awaits_exec, struct 
 		return 0;
 	}
 	traced->process = target.process;
-	code = bpf_map_update_elem(
-		bpf_map__fd(tracer->skel->maps.targets), &key, &target, BPF_ANY);
+	code = bpf_map_update_elem(bpf_map__fd(tracer->skel->maps.targets), &key, &target, BPF_ANY);
 	if (code) {
 		error__set(err, -errno, "cannot make process %d a target: %m", pid);
 		return 0;

@@ -46,7 +46,8 @@ void unwinding__free(struct unwinding *unwinding)
 	if (!unwinding)
 		return;
 	unwind_maps__free(unwinding->maps);
-	hash_for_each(slot, &unwinding->tables) unwind_table__free(slot->value);
+	hash_for_each (slot, &unwinding->tables)
+		unwind_table__free(slot->value);
 	table_map__free(&unwinding->tables);
 	free(unwinding);
 }

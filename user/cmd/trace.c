@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -29,6 +30,9 @@
 
 /* A launched process that ended is known by waitid a moment before its exit record is read. */
 #define EXIT_RECORD_WAIT_MS 200
+
+/* Of the thread that attaches to new libraries while their loaders wait. */
+#define CONTROL_NICE (-15)
 
 struct trace {
 	struct trace_options options;
@@ -78,8 +82,7 @@ static void on_exited(void *context, pid_t pid, uint32_t status, size_t left)
 
 static int open_processes(struct trace *trace, struct error *err)
 {
-	vec_for_each(pid, &trace->options.pids)
-	{
+	vec_for_each (pid, &trace->options.pids) {
 		struct process_info info;
 		int code = process__open(*pid, &info, err);
 
@@ -111,8 +114,8 @@ static int make_tracer(struct trace *trace, struct error *err)
 	trace->spaces = trace->modules ? spaces__new(trace->modules) : NULL;
 	if (!trace->spaces)
 		return error__set(err, -ENOMEM, "out of memory");
-	trace->tracer = tracer__new(
-		&tracer_options, trace->modules, trace->spaces, &callbacks, err);
+	trace->tracer =
+		tracer__new(&tracer_options, trace->modules, trace->spaces, &callbacks, err);
 	return trace->tracer ? 0 : err->code;
 }
 
@@ -124,13 +127,12 @@ static int make_model(struct trace *trace, struct error *err)
 		.max_size = trace->options.max_size,
 	};
 
-	trace->start_ns = options.start_ns;
 	trace->feed.spaces = trace->spaces;
 	trace->feed.heap = heap__new(&options);
 	if (!trace->feed.heap)
 		return error__set(err, -ENOMEM, "out of memory");
-	trace->stream = stream__start(
-		tracer__ring_fd(trace->tracer), feed__record, &trace->feed, err);
+	trace->stream =
+		stream__start(tracer__ring_fd(trace->tracer), feed__record, &trace->feed, err);
 	return trace->stream ? 0 : err->code;
 }
 
@@ -151,8 +153,7 @@ static int attach_processes(struct trace *trace, struct error *err)
 {
 	int code;
 
-	vec_for_each(process, &trace->processes)
-	{
+	vec_for_each (process, &trace->processes) {
 		code = add_target(trace, process->pid, process->comm, false, err);
 		if (!code && !process__is_alive(process))
 			code = error__set(err, -ESRCH,
@@ -181,8 +182,9 @@ static void announce(const struct trace *trace)
 		return;
 	}
 	fprintf(stderr, "attached to ");
-	vec_for_each(process, &trace->processes) fprintf(stderr, "%s%d (%s)",
-		process == trace->processes.data ? "" : ", ", process->pid, process->comm);
+	vec_for_each (process, &trace->processes)
+		fprintf(stderr, "%s%d (%s)", process == trace->processes.data ? "" : ", ",
+			process->pid, process->comm);
 	fprintf(stderr, ", %zu probe sites\n", tracer__site_count(trace->tracer));
 }
 
@@ -194,6 +196,11 @@ static int start_tracing(struct trace *trace, struct error *err)
 	if (code)
 		return code;
 	trace->start_ns = now_ns();
+	stream__lock(trace->stream);
+	heap__begin(trace->feed.heap, trace->start_ns);
+	stream__unlock(trace->stream);
+	/* A loader that waits for us should not wait long. A wish: failure is harmless. */
+	setpriority(PRIO_PROCESS, 0, CONTROL_NICE);
 	tracer__enable(trace->tracer, true);
 	announce(trace);
 	return trace->launched ? launch__release(&trace->launch, err) : 0;
@@ -240,15 +247,15 @@ static int make_loop(struct trace *trace, struct error *err)
 	if (trace->epoll < 0 || trace->signals < 0 || watch_fd(trace, trace->signals) ||
 		watch_fd(trace, tracer__control_fd(trace->tracer)))
 		return error__set(err, -errno, "cannot set up the main loop: %m");
-	vec_for_each(process, &trace->processes) watch_fd(trace, process->pidfd);
+	vec_for_each (process, &trace->processes)
+		watch_fd(trace, process->pidfd);
 	if (options->duration_ns)
 		trace->end_timer = make_timer(trace, options->duration_ns, 0);
 	if (options->interval_ns)
 		trace->interval_timer =
 			make_timer(trace, options->interval_ns, options->interval_ns);
 	if (isatty(STDERR_FILENO))
-		trace->live_timer =
-			make_timer(trace, LIVE_LINE_INTERVAL_NS, LIVE_LINE_INTERVAL_NS);
+		trace->live_timer = make_timer(trace, LIVE_LINE_INTERVAL_NS, LIVE_LINE_INTERVAL_NS);
 	return 0;
 }
 
@@ -301,7 +308,9 @@ static void notice_exit(struct trace *trace, int fd)
 	tracer__handle_control(trace->tracer);
 	if (trace->options.follow)
 		return; /* its children may live on; their exit records count */
-	vec_for_each(process, &trace->processes) if (process__is_alive(process)) return;
+	vec_for_each (process, &trace->processes)
+		if (process__is_alive(process))
+			return;
 	trace->done = true;
 }
 
@@ -365,7 +374,8 @@ static void free_trace(struct trace *trace)
 	modules__free(trace->modules);
 	if (trace->launched)
 		launch__close(&trace->launch);
-	vec_for_each(process, &trace->processes) process__close(process);
+	vec_for_each (process, &trace->processes)
+		process__close(process);
 	vec_free(&trace->processes);
 	trace_options__free(&trace->options);
 }
@@ -431,7 +441,10 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 
 int cmd_trace(int argc, char **argv)
 {
-	struct trace trace = {.epoll = -1, .signals = -1, .live_timer = -1, .interval_timer = -1,
+	struct trace trace = {.epoll = -1,
+		.signals = -1,
+		.live_timer = -1,
+		.interval_timer = -1,
 		.end_timer = -1};
 	struct error err = {0};
 	int code;

@@ -174,8 +174,7 @@ static int add_frame(struct report_frames *frames, const struct symbol_frame *sy
 }
 
 /* JIT code is named by any process of the run that has a name for it. */
-static int resolve_jit(
-	struct trace_report *report, uint64_t address, struct symbol_frames *symbols)
+static int resolve_jit(struct trace_report *report, uint64_t address, struct symbol_frames *symbols)
 {
 	for (size_t i = 0; i < report->source.process_count; i++) {
 		int err = symbolizer__resolve_jit(report->symbolizer,
@@ -187,8 +186,7 @@ static int resolve_jit(
 	return 0;
 }
 
-static int name_frame(
-	void *context, const struct site_frame *address, struct report_frames *frames)
+static int name_frame(void *context, const struct site_frame *address, struct report_frames *frames)
 {
 	static const struct symbol_frame nameless;
 	struct symbol_frames symbols = {&nameless, 1};

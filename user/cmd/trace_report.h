@@ -31,8 +31,7 @@ struct trace_report;
 int trace_report__check_output(const struct trace_options *options, struct error *err);
 
 /* NULL with @err set: no memory. */
-struct trace_report *trace_report__new(
-	const struct trace_report_source *source, struct error *err);
+struct trace_report *trace_report__new(const struct trace_report_source *source, struct error *err);
 void trace_report__free(struct trace_report *report);
 
 /* The run begins now, at @start_ns (CLOCK_MONOTONIC). */
