@@ -8,6 +8,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{"trace", cmd_trace},
+	{"doctor", cmd_doctor},
 };
 
 int cmd__run(int argc, char **argv)
