@@ -121,35 +121,24 @@ static __always_inline struct thread_state *end_call(__u32 function)
 	return state;
 }
 
-/* Loads the result once: clang would else compute an address into ctx, which is refused. */
-static __always_inline long result_of(const struct trace_event_raw_sys_exit *ctx)
-{
-	long result = ctx->ret;
-
-	barrier_var(result);
-	return result;
-}
-
 SEC("tp/syscalls/sys_exit_mmap")
 int exit_mmap(struct trace_event_raw_sys_exit *ctx)
 {
-	long result = result_of(ctx);
 	struct thread_state *state = end_call(FUNCTION_MMAP);
 
-	if (!state || IS_ERROR(result))
+	if (!state || IS_ERROR(ctx->ret))
 		return 0;
 	if (state->mapping.protection & PROT_EXEC && !(state->mapping.map_flags & MAP_ANONYMOUS))
 		count_executable_mapping(state);
-	return send_mapping(state, result);
+	return send_mapping(state, ctx->ret);
 }
 
 SEC("tp/syscalls/sys_exit_munmap")
 int exit_munmap(struct trace_event_raw_sys_exit *ctx)
 {
-	long result = result_of(ctx);
 	struct thread_state *state = end_call(FUNCTION_MUNMAP);
 
-	if (!state || result)
+	if (!state || ctx->ret)
 		return 0;
 	return send_mapping(state, state->mapping.address);
 }
@@ -157,24 +146,22 @@ int exit_munmap(struct trace_event_raw_sys_exit *ctx)
 SEC("tp/syscalls/sys_exit_mremap")
 int exit_mremap(struct trace_event_raw_sys_exit *ctx)
 {
-	long result = result_of(ctx);
 	struct thread_state *state = end_call(FUNCTION_MREMAP);
 
-	if (!state || IS_ERROR(result))
+	if (!state || IS_ERROR(ctx->ret))
 		return 0;
-	return send_mapping(state, result);
+	return send_mapping(state, ctx->ret);
 }
 
 /* brk(0) only asks; a refused brk returns the old break. The model sees every value. */
 SEC("tp/syscalls/sys_exit_brk")
 int exit_brk(struct trace_event_raw_sys_exit *ctx)
 {
-	long result = result_of(ctx);
 	struct thread_state *state = end_call(FUNCTION_BRK);
 
 	if (!state)
 		return 0;
-	return send_mapping(state, result);
+	return send_mapping(state, ctx->ret);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -9,6 +9,7 @@ static const struct {
 } commands[] = {
 	{"trace", cmd_trace},
 	{"doctor", cmd_doctor},
+	{"locks", cmd_locks},
 };
 
 int cmd__run(int argc, char **argv)

@@ -64,7 +64,12 @@ int unwind__walk_native(const struct unwind_target *target, struct unwind_walk *
 	walk->context = (uintptr_t)target;
 	unwind_begin(walk, limit, start);
 	do {
+		uint32_t count = walk->record.frame_count;
+		uint64_t sp = walk->sp;
+
 		stop = unwind_frame(walk);
+		if (target->stack_pointers && walk->record.frame_count > count)
+			target->stack_pointers[count] = sp;
 	} while (stop == UNWIND_CONTINUE);
 	walk->record.header.flags = stop;
 	return stop;

@@ -41,8 +41,13 @@ typedef struct {
 
 struct mm_struct;
 
+struct ns_common {
+	unsigned int inum;
+};
+
 struct pid_namespace {
 	unsigned int level;
+	struct ns_common ns;
 };
 
 struct upid {
@@ -60,16 +65,59 @@ struct signal_struct {
 	int group_exit_code;
 };
 
+struct sched_entity {
+	u64 sum_exec_runtime;
+	u64 prev_sum_exec_runtime;
+};
+
+struct sched_info {
+	long long unsigned int last_arrival;
+};
+
 struct task_struct {
+	unsigned int __state;
+	int exit_state;
 	unsigned int flags;
+	int on_cpu;
+	struct sched_entity se;
+	struct sched_info sched_info;
 	struct mm_struct *mm;
 	int exit_code;
 	pid_t pid;
 	pid_t tgid;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
+	long unsigned int nvcsw;
+	long unsigned int nivcsw;
+	u64 start_boottime;
 	char comm[16];
 	struct signal_struct *signal;
+};
+struct task_struct___old {
+	long int state;
+};
+struct restart_block___futex {
+	union {
+		struct {
+			u32 *uaddr;
+			u32 val;
+			u32 flags;
+		} futex;
+	};
+};
+struct task_struct___futex {
+	struct restart_block___futex restart_block;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
 };
 
 struct linux_binprm;

@@ -1,0 +1,31 @@
+/*
+ * Blocked threads with their stacks: turns a look (look.h) into the snapshot that locks/ judges,
+ * and answers its questions about memory. Nothing is stopped; a thread that runs on meanwhile has
+ * a stack that makes no sense, which is why verdicts need two looks.
+ */
+#ifndef MEMTRACE_ATTACH_BLOCKED_H
+#define MEMTRACE_ATTACH_BLOCKED_H
+
+#include "attach/look.h"
+#include "attach/subject.h"
+#include "locks/snapshot.h"
+
+struct blocked {
+	struct snapshot snapshot;
+	struct subjects *subjects;
+	struct lock_memory memory;
+	struct lock_frame *frames; /* of all threads */
+	size_t frame_count;
+	size_t unreadable; /* processes that could not be looked at (gone, no permission) */
+};
+
+/*
+ * Builds the snapshot of @look: all of its threads, those of the processes @pids with stacks and to
+ * be judged. Processes that are gone or may not be looked at are counted. Returns 0 or a negative
+ * errno. @look may be freed, @subjects must outlive @out. The caller calls blocked__free.
+ */
+int blocked__build(const struct look *look, struct subjects *subjects, const pid_t *pids,
+	size_t pid_count, struct blocked *out, struct error *err);
+void blocked__free(struct blocked *blocked);
+
+#endif

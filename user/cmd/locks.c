@@ -1,0 +1,202 @@
+/* memtrace locks: who waits for whom, now, in processes that may have hung long ago. */
+#include "cmd/cmd.h"
+
+#include "attach/locks_look.h"
+#include "base/log.h"
+#include "base/vec.h"
+#include "report/human.h"
+#include "report/locks_dot.h"
+#include "report/locks_json.h"
+#include "report/locks_text.h"
+#include "report/output.h"
+#include "target/process.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_ALL = 0x100, KEY_JSON, KEY_DOT, KEY_FULL, KEY_PROC };
+
+struct options {
+	VEC(pid_t) pids;
+	bool all;
+	bool json;
+	bool dot;
+	const char *json_path; /* NULL: stdout */
+	const char *dot_path;
+	bool full_stacks;
+	bool proc_only;
+};
+
+static const struct argp_option argp_options[] = {
+	{"pid", 'p', "PID", 0, "Look at this process; may be given several times", 0},
+	{"all", KEY_ALL, 0, 0, "Look at every process that has a thread blocked on a futex", 0},
+	{"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "JSON to FILE, default stdout", 0},
+	{"dot", KEY_DOT, "FILE", OPTION_ARG_OPTIONAL, "Graphviz to FILE, default stdout", 0},
+	{"full-stacks", KEY_FULL, 0, 0, "Every frame of every stack", 0},
+	{"proc", KEY_PROC, 0, 0, "Look through /proc only, without BPF", 0},
+	{"verbose", 'v', 0, 0, "Say more on stderr", 0},
+	{0},
+};
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct options *options = state->input;
+	char *end;
+	long pid;
+
+	switch (key) {
+	case 'p':
+		pid = strtol(argument, &end, 10);
+		if (*end || end == argument || pid <= 0 || pid > LAYOUT_MAX_TID)
+			argp_error(state, "-p %s: not a PID", argument);
+		return vec_push(&options->pids, (pid_t)pid) ? ENOMEM : 0;
+	case KEY_ALL:
+		options->all = true;
+		return 0;
+	case KEY_JSON:
+		options->json = true;
+		options->json_path = argument;
+		return 0;
+	case KEY_DOT:
+		options->dot = true;
+		options->dot_path = argument;
+		return 0;
+	case KEY_FULL:
+		options->full_stacks = true;
+		return 0;
+	case KEY_PROC:
+		options->proc_only = true;
+		return 0;
+	case 'v':
+		log__set_verbose(true);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "%s: what to look at is given by -p PID or --all", argument);
+		return 0;
+	case ARGP_KEY_END:
+		if (!options->pids.size == !options->all)
+			argp_error(state, "give -p PID (or several), or --all");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp argp = {
+	.options = argp_options,
+	.parser = parse_option,
+	.doc = "Shows which thread waits for which, on which lock, from which call stack, in "
+	       "processes that may hang already. They are neither stopped nor touched.\v"
+	       "Exit status: 0 no deadlock, 1 could not look, 2 usage, 3 a deadlock was found.",
+};
+
+/* Says what is wrong with a PID better than "no such process" can; gone ones are left out. */
+static int check_pids(const struct options *options, struct error *err)
+{
+	vec_for_each (pid, &options->pids) {
+		struct process_info process;
+		int rc = process__open(*pid, &process, err);
+
+		if (rc)
+			return rc;
+		process__close(&process);
+	}
+	return 0;
+}
+
+static int write_json(
+	const struct options *options, const struct locks_look *look, struct error *err)
+{
+	struct locks_json_head head = {look->looks, look->took_ns, look->used_proc, 0, NULL};
+	struct output output;
+	int rc = output__open(&output, options->json_path, err);
+
+	if (rc)
+		return rc;
+	locks_json__write(output.file, &look->findings, &head, false);
+	rc = output__commit(&output, err);
+	output__abort(&output);
+	return rc;
+}
+
+static int write_dot(
+	const struct options *options, const struct locks_look *look, struct error *err)
+{
+	struct output output;
+	int rc = output__open(&output, options->dot_path, err);
+
+	if (rc)
+		return rc;
+	locks_dot__write(output.file, &look->findings);
+	rc = output__commit(&output, err);
+	output__abort(&output);
+	return rc;
+}
+
+static void write_text(const struct options *options, const struct locks_look *look)
+{
+	struct locks_text_options text = {.full_stacks = options->full_stacks};
+
+	printf("memtrace locks: %zu process%s, %zu thread%s blocked; %zu look%s in %s%s\n\n",
+		look->blocked.snapshot.process_count,
+		look->blocked.snapshot.process_count == 1 ? "" : "es", look->findings.waits.size,
+		look->findings.waits.size == 1 ? "" : "s", look->looks, look->looks == 1 ? "" : "s",
+		human__duration(look->took_ns).text, look->used_proc ? ", through /proc" : "");
+	locks_text__write(stdout, &look->findings, &text);
+	if (look->blocked.unreadable)
+		printf("%zu process%s could not be looked at (gone, or no permission).\n",
+			look->blocked.unreadable, look->blocked.unreadable == 1 ? "" : "es");
+}
+
+/* Text goes to stdout unless something else does. */
+static int write_reports(
+	const struct options *options, const struct locks_look *look, struct error *err)
+{
+	bool stdout_taken =
+		(options->json && !options->json_path) || (options->dot && !options->dot_path);
+	int rc = 0;
+
+	if (options->json)
+		rc = write_json(options, look, err);
+	if (options->dot && !rc)
+		rc = write_dot(options, look, err);
+	if (!stdout_taken && !rc)
+		write_text(options, look);
+	return rc;
+}
+
+int cmd_locks(int argc, char **argv)
+{
+	struct options options = {0};
+	struct locks_look look;
+	struct error err = {0};
+	int rc, status = EXIT_COULD_NOT;
+
+	argp_err_exit_status = EXIT_USAGE;
+	rc = argp_parse(&argp, argc, argv, 0, NULL, &options);
+	if (!rc)
+		rc = check_pids(&options, &err);
+	if (!rc) {
+		struct locks_look_options what = {
+			.pids = options.pids.data,
+			.pid_count = options.pids.size,
+			.all = options.all,
+			.proc_only = options.proc_only,
+			.lines = !options.all,
+		};
+
+		rc = locks__look_at(&what, &look, &err);
+	}
+	if (!rc) {
+		status = look.findings.deadlocks ? EXIT_DEADLOCK : EXIT_DONE;
+		rc = write_reports(&options, &look, &err);
+		locks_look__free(&look);
+	}
+	vec_free(&options.pids);
+	if (rc) {
+		log__error("%s", err.message[0] ? err.message : strerror(abs(rc)));
+		return EXIT_COULD_NOT;
+	}
+	return status;
+}

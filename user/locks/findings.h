@@ -1,0 +1,48 @@
+/*
+ * What a look says in the end: waits, their graph, and which of it held up on a second look. The
+ * reports read this.
+ */
+#ifndef MEMTRACE_LOCKS_FINDINGS_H
+#define MEMTRACE_LOCKS_FINDINGS_H
+
+#include "locks/graph.h"
+
+struct lock_findings {
+	const struct snapshot *snapshot;
+	struct lock_waits waits;
+	struct wait_graph graph;
+	bool *confirmed;      /* of each cycle: seen on an earlier look too */
+	bool *dead_confirmed; /* of each wait whose owner is dead: the same */
+	bool settled; /* nothing that was confirmed has run in between: more looks add nothing */
+	size_t deadlocks; /* confirmed cycles without a timeout */
+};
+
+/* Judges a snapshot, nothing confirmed yet. 0 or -ENOMEM; findings__free. @snapshot stays. */
+int findings__judge(const struct snapshot *snapshot, const struct lock_memory *memory,
+	struct lock_findings *out);
+void findings__free(struct lock_findings *findings);
+
+/*
+ * Confirms what @before, from a look at least 50 ms earlier, shows as well. With @before_counts
+ * only what was confirmed there counts: for a third look and further ones.
+ */
+void findings__confirm(
+	struct lock_findings *now, const struct lock_findings *before, bool before_counts);
+
+/* Whether there is anything that a second look could confirm. */
+bool findings__need_confirmation(const struct lock_findings *findings);
+
+/* The verdict on wait @index; what was not confirmed is not said. */
+enum verdict findings__verdict(const struct lock_findings *findings, size_t index);
+
+/* Whether wait @index waits behind cycle @cycle, or is in it (@in_cycle). */
+bool findings__leads_to(
+	const struct lock_findings *findings, size_t index, size_t cycle, bool in_cycle);
+
+/*
+ * Processes of owners that snapshot->processes does not have: to be looked at as well, as a lock in
+ * shared memory ties processes together. Writes at most @limit PIDs, returns how many.
+ */
+size_t findings__missing_owners(const struct lock_findings *findings, pid_t *pids, size_t limit);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * The futex system calls, decoded: futex(2), futex_waitv(2) (Linux 5.16) and futex_wait,
+ * futex_requeue (6.7). Numbers: asm-generic and x86-64 agree on all but the first.
+ */
+#ifndef MEMTRACE_LOCKS_FUTEX_H
+#define MEMTRACE_LOCKS_FUTEX_H
+
+#include "locks/snapshot.h"
+
+enum futex_wait_type {
+	FUTEX_TYPE_PLAIN,      /* WAIT, WAIT_BITSET, futex_wait: until woken */
+	FUTEX_TYPE_PI,	       /* LOCK_PI, LOCK_PI2: the kernel hands the lock over */
+	FUTEX_TYPE_REQUEUE_PI, /* a PI condition variable */
+	FUTEX_TYPE_VECTOR,     /* futex_waitv: until any of several is woken */
+};
+
+struct futex_wait {
+	enum futex_wait_type type;
+	uint64_t uaddr; /* VECTOR: the array of struct futex_waitv */
+	uint32_t expected;
+	bool timed;
+	bool is_private; /* FUTEX_PRIVATE_FLAG: keyed by address alone */
+};
+
+/* Whether @thread sleeps in a futex call that waits; then fills @out. */
+bool futex__decode(const struct lock_thread *thread, struct futex_wait *out);
+
+/* Name of system call @number on this machine, or NULL. For blocking ones, the rest is NULL. */
+const char *futex__syscall_name(long number);
+
+#endif

@@ -1,0 +1,84 @@
+#include "locks/owner.h"
+
+static bool is_number_of(const struct lock_thread *thread, const struct lock_wait *wait)
+{
+	return thread->ns_tid == (pid_t)wait->state.owner && thread->state != 'X' &&
+	       thread->state != 'Z';
+}
+
+static const struct lock_thread *find_in_process(
+	const struct snapshot *snapshot, const struct lock_wait *wait)
+{
+	size_t count;
+	const struct lock_thread *threads =
+		snapshot__threads_of(snapshot, wait->thread->pid, &count);
+
+	/* Without pid namespaces, numbers are the same and the table is sorted by them. */
+	if (wait->thread->ns_tid == wait->thread->tid)
+		return snapshot__find(snapshot, wait->thread->pid, wait->state.owner);
+	for (size_t i = 0; i < count; i++)
+		if (is_number_of(&threads[i], wait))
+			return &threads[i];
+	return NULL;
+}
+
+/* Any process that maps the memory: those of the waiter's namespace number alike. */
+static const struct lock_thread *find_anywhere(
+	const struct snapshot *snapshot, const struct lock_wait *wait)
+{
+	for (size_t i = 0; i < snapshot->thread_count; i++) {
+		const struct lock_thread *thread = &snapshot->threads[i];
+
+		if (thread->pid_namespace == wait->thread->pid_namespace &&
+			is_number_of(thread, wait))
+			return thread;
+	}
+	return NULL;
+}
+
+static void resolve_number(const struct snapshot *snapshot, struct lock_wait *wait)
+{
+	wait->owner_number = wait->state.owner;
+	wait->owner = find_in_process(snapshot, wait);
+	if (wait->owner && !is_number_of(wait->owner, wait))
+		wait->owner = NULL;
+	if (!wait->owner && wait->shared)
+		wait->owner = find_anywhere(snapshot, wait);
+	wait->certainty = CERTAINTY_EXACT;
+	if (wait->owner)
+		return;
+	wait->owner_dead = true;
+	wait__explain(wait, "its owner field says %u, %s", wait->state.owner,
+		wait->shared ? "which is no live thread"
+			     : "which is no live thread of this process");
+}
+
+void owner__resolve(const struct snapshot *snapshot, struct lock_wait *wait)
+{
+	switch (wait->state.field) {
+	case OWNER_TID:
+		resolve_number(snapshot, wait);
+		if (wait->parked && wait->owner)
+			wait__explain(wait, "the kernel refused the lock (EDEADLK): glibc parks "
+					    "the thread for ever");
+		break;
+	case OWNER_DIED:
+		wait->owner_dead = true;
+		wait->certainty = CERTAINTY_EXACT;
+		wait__explain(wait, "the kernel marked that its owner died");
+		break;
+	case OWNER_GARBAGE:
+		wait__explain(wait, "its owner field holds no TID: the lock is corrupt");
+		break;
+	case OWNER_FREE:
+		wait__explain(wait, "it is free at this instant");
+		break;
+	case OWNER_READERS:
+		wait__explain(wait, "%u %s: the lock does not say who", wait->state.readers,
+			wait->state.readers == 1 ? "reader holds it" : "readers hold it");
+		break;
+	case OWNER_WRITER_WAITS:
+	case OWNER_NONE:
+		break;
+	}
+}

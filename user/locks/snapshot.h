@@ -1,0 +1,108 @@
+/*
+ * What one look at blocked threads saw, as plain data: the input of everything in locks/. It is
+ * filled from the kernel (attach/look.h) or by hand in tests; nothing here touches a process.
+ */
+#ifndef MEMTRACE_LOCKS_SNAPSHOT_H
+#define MEMTRACE_LOCKS_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define LOCK_COMM_SIZE 16
+/* Callee-saved registers kept for a thread: rbx, rbp, r12-r15; x19-x29 on arm64. */
+#define LOCK_SAVED_REGISTERS 12
+
+/* An age that is not known. */
+#define LOCK_AGE_UNKNOWN UINT64_MAX
+
+/* A frame of a thread's stack, innermost first. Strings are owned by whoever made the snapshot. */
+struct lock_frame {
+	uint64_t pc;		  /* frame 0: the next instruction; others: the return address */
+	uint64_t slot;		  /* where pc was read on the stack; frame 0: the stack pointer */
+	const char *function;	  /* NULL: no symbol */
+	uint64_t function_offset; /* of pc in it */
+	const char *called;	  /* frames above 0: the function that the call before pc names. It
+				     differs from the frame below where that one was jumped to, as
+				     pthread_mutex_lock jumps to a nameless helper. NULL: unknown */
+	const char *module;	  /* file name without folders; NULL: none */
+	uint64_t module_offset;
+	const char *file; /* source, NULL: unknown */
+	uint32_t line;
+};
+
+struct lock_thread {
+	pid_t pid; /* thread group, as we see it */
+	pid_t tid;
+	pid_t ns_pid; /* the same two as the thread's own pid namespace numbers them */
+	pid_t ns_tid;
+	uint32_t pid_namespace; /* inode number of that namespace */
+	char comm[LOCK_COMM_SIZE];
+	char state;	    /* R, S, D, T, t, Z, X, I */
+	uint64_t start_ns;  /* since boot: tells a TID that is used again */
+	uint64_t switches;  /* context switches so far; the same twice: it did not run between */
+	uint64_t asleep_ns; /* how long it has not run, or LOCK_AGE_UNKNOWN */
+	bool is_32bit;
+	long syscall; /* number it is blocked in, -1: none or unknown */
+	uint64_t args[6];
+	bool restarted; /* a timed wait that a signal interrupted and the kernel took up again */
+	uint64_t saved[LOCK_SAVED_REGISTERS];
+	size_t saved_count;
+	struct lock_frame *frames;
+	size_t frame_count;
+};
+
+enum lock_libc { LIBC_UNKNOWN = 0, LIBC_GLIBC, LIBC_MUSL };
+
+struct lock_process {
+	pid_t pid;
+	enum lock_libc libc;
+	int libc_minor; /* glibc 2.N; 0: unknown */
+};
+
+struct snapshot {
+	struct lock_thread *threads; /* ascending by (pid, tid) */
+	size_t thread_count;
+	struct lock_process *processes; /* those to be judged, ascending by pid */
+	size_t process_count;
+	uint64_t taken_ns; /* CLOCK_MONOTONIC */
+};
+
+/* What two waiters have in common who wait for the same lock. */
+struct lock_key {
+	uint64_t space;	 /* private: the pid; shared: the device of the memory's file */
+	uint64_t inode;	 /* 0: private */
+	uint64_t offset; /* address, or offset in the file */
+};
+
+/* How the pure part asks about the processes of a snapshot. */
+struct lock_memory {
+	void *context;
+	/* Copies @size bytes at @address of @pid. Returns 0 or a negative errno: all or nothing. */
+	int (*read)(void *context, pid_t pid, uint64_t address, void *data, size_t size);
+	/*
+	 * Writes the name of the variable at @address ("cache_lock", "object+8") into @name, and
+	 * its module's into @module; both at most @size bytes with the 0. False: no symbol there.
+	 */
+	bool (*symbol)(
+		void *context, pid_t pid, uint64_t address, char *name, char *module, size_t size);
+	/* The name of the stdio stream whose lock is at @lock ("stdout"); false: not known. */
+	bool (*stream)(void *context, pid_t pid, uint64_t lock, char *name, size_t size);
+	/* Whether @address is in memory that other processes can map; then fills @key. */
+	bool (*shared_key)(void *context, pid_t pid, uint64_t address, struct lock_key *key);
+};
+
+/* The thread with that TID as we see it, or NULL. */
+const struct lock_thread *snapshot__find(const struct snapshot *snapshot, pid_t pid, pid_t tid);
+
+/* The first thread of process @pid, *count how many it has; NULL and 0 where there is none. */
+const struct lock_thread *snapshot__threads_of(
+	const struct snapshot *snapshot, pid_t pid, size_t *count);
+
+const struct lock_process *snapshot__process(const struct snapshot *snapshot, pid_t pid);
+
+/* Puts threads and processes in the order that the functions above need. */
+void snapshot__sort(struct snapshot *snapshot);
+
+#endif

@@ -1,0 +1,309 @@
+#include "locks/waits.h"
+
+#include "base/vec.h"
+#include "locks/infer.h"
+#include "locks/owner.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *certainty__name(enum certainty certainty)
+{
+	static const char *const names[] = {"unknown", "inferred", "exact"};
+
+	return names[certainty];
+}
+
+bool lock_key__equal(const struct lock_key *a, const struct lock_key *b)
+{
+	return a->space == b->space && a->inode == b->inode && a->offset == b->offset;
+}
+
+void wait__explain(struct lock_wait *wait, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(wait->reason, sizeof(wait->reason), format, args);
+	va_end(args);
+}
+
+/* What a judging of one wait needs. */
+struct view {
+	const struct snapshot *snapshot;
+	const struct lock_memory *memory;
+	const struct lock_process *process;
+};
+
+static bool uses_musl(const struct view *view, const struct lock_wait *wait)
+{
+	return view->process->libc == LIBC_MUSL ||
+	       (view->process->libc == LIBC_UNKNOWN && wait->site.musl);
+}
+
+/*
+ * A PI lock that would close a cycle is refused by the kernel with EDEADLK, and glibc then lets
+ * the thread wait for ever on a word of its own stack (pthread_mutex_lock.c, "Delay the thread
+ * indefinitely"). Which lock it wanted is still in a register or on the stack below the caller.
+ */
+static bool find_parked_lock(const struct view *view, struct lock_wait *wait)
+{
+	const struct lock_thread *thread = wait->thread;
+	uint64_t words[64];
+	uint64_t stack = thread->frame_count ? thread->frames[0].slot : 0;
+	size_t count = 0;
+
+	if (!stack || wait->futex.uaddr < stack || wait->futex.uaddr >= stack + sizeof(words))
+		return false;
+	for (size_t i = 0; i < thread->saved_count; i++)
+		words[count++] = thread->saved[i];
+	if (!view->memory->read(view->memory->context, thread->pid, stack, words + count,
+		    sizeof(words) - count * sizeof(*words)))
+		count = sizeof(words) / sizeof(*words);
+	for (size_t i = 0; i < count; i++) {
+		struct lock_state state;
+
+		if (!words[i] || !layout__glibc_mutex(view->memory, thread->pid, words[i], &state))
+			continue;
+		if (!state.pi || state.field != OWNER_TID)
+			continue;
+		wait->state = state;
+		wait->parked = true;
+		return true;
+	}
+	return false;
+}
+
+static void refine_mutex(const struct view *view, struct lock_wait *wait)
+{
+	pid_t pid = wait->thread->pid;
+
+	if (uses_musl(view, wait)) {
+		if (!layout__musl_mutex(view->memory, pid, wait->futex.uaddr, &wait->state))
+			wait->kind = WAIT_UNKNOWN;
+	} else if (wait->futex.type != FUTEX_TYPE_PI && find_parked_lock(view, wait)) {
+		wait->kind = WAIT_PI_MUTEX;
+	} else if (!layout__glibc_mutex(view->memory, pid, wait->futex.uaddr, &wait->state)) {
+		wait->kind = WAIT_UNKNOWN;
+	}
+	if (wait->kind == WAIT_MUTEX && wait->state.robust)
+		wait->kind = WAIT_ROBUST_MUTEX;
+	if (wait->kind != WAIT_UNKNOWN && wait->state.pi)
+		wait->kind = WAIT_PI_MUTEX;
+}
+
+/* pthread_cond_wait also waits for its mutex at the end: then the word is a mutex's. */
+static void refine_condition(const struct view *view, struct lock_wait *wait)
+{
+	pid_t pid = wait->thread->pid;
+
+	if (uses_musl(view, wait))
+		return; /* waits on a word of its own stack */
+	if (wait->futex.type == FUTEX_TYPE_PLAIN && wait->futex.expected != 2 &&
+		layout__glibc_condition(view->memory, pid, view->process->libc_minor,
+			wait->futex.uaddr, &wait->state))
+		return;
+	wait->kind = WAIT_MUTEX;
+	refine_mutex(view, wait);
+	if (wait->kind == WAIT_MUTEX && wait->state.field == OWNER_TID)
+		return;
+	if (layout__glibc_condition(
+		    view->memory, pid, view->process->libc_minor, wait->futex.uaddr, &wait->state))
+		wait->kind = WAIT_CONDITION;
+}
+
+/* A low-level lock of the C library: malloc's, a stream's, or another one. */
+static void refine_low_level(const struct view *view, struct lock_wait *wait)
+{
+	pid_t pid = wait->thread->pid;
+
+	if (wait->site.in_malloc) {
+		wait->kind = WAIT_ARENA;
+	} else if (!uses_musl(view, wait) &&
+		   layout__glibc_stdio(view->memory, pid, wait->futex.uaddr, &wait->state)) {
+		wait->kind = WAIT_STDIO;
+	} else {
+		wait->kind = WAIT_LIBC;
+	}
+}
+
+static void refine_join(const struct view *view, struct lock_wait *wait)
+{
+	pid_t pid = wait->thread->pid;
+
+	if (layout__glibc_join(
+		    view->memory, pid, wait->futex.uaddr, wait->futex.expected, &wait->state) ||
+		layout__musl_join(view->memory, pid, wait->futex.uaddr, &wait->state))
+		return;
+	wait->kind = WAIT_UNKNOWN;
+}
+
+static void refine_stdio(const struct view *view, struct lock_wait *wait)
+{
+	if (uses_musl(view, wait))
+		layout__musl_stdio(
+			view->memory, wait->thread->pid, wait->futex.uaddr, &wait->state);
+	else if (!layout__glibc_stdio(
+			 view->memory, wait->thread->pid, wait->futex.uaddr, &wait->state))
+		wait->kind = WAIT_LIBC;
+}
+
+static void refine_rwlock(const struct view *view, struct lock_wait *wait)
+{
+	if (uses_musl(view, wait))
+		return; /* musl stores no owner: infer.c */
+	if (!layout__glibc_rwlock(view->memory, wait->thread->pid, wait->futex.uaddr,
+		    wait->futex.expected, wait->kind == WAIT_WRITE_LOCK, &wait->state))
+		wait->kind = WAIT_UNKNOWN;
+}
+
+/* No function was recognized, as in a program without symbols: layouts that prove themselves. */
+static void refine_nameless(const struct view *view, struct lock_wait *wait)
+{
+	pid_t pid = wait->thread->pid;
+
+	if (wait->futex.type == FUTEX_TYPE_PI) {
+		wait->kind = WAIT_PI_MUTEX;
+		layout__pi_word(view->memory, pid, wait->futex.uaddr, &wait->state);
+	} else if (wait->futex.type == FUTEX_TYPE_VECTOR) {
+		wait->kind = WAIT_VECTOR;
+	} else if (wait->site.low_level) {
+		refine_low_level(view, wait);
+	} else if (layout__glibc_join(view->memory, pid, wait->futex.uaddr, wait->futex.expected,
+			   &wait->state)) {
+		wait->kind = WAIT_JOIN;
+	}
+}
+
+static void refine(const struct view *view, struct lock_wait *wait)
+{
+	switch (wait->kind) {
+	case WAIT_MUTEX:
+		refine_mutex(view, wait);
+		break;
+	case WAIT_CONDITION:
+		refine_condition(view, wait);
+		break;
+	case WAIT_READ_LOCK:
+	case WAIT_WRITE_LOCK:
+		refine_rwlock(view, wait);
+		break;
+	case WAIT_JOIN:
+		refine_join(view, wait);
+		break;
+	case WAIT_STDIO:
+		refine_stdio(view, wait);
+		break;
+	case WAIT_BARRIER:
+		wait->state.address = wait->futex.uaddr - 4; /* its current_round */
+		break;
+	case WAIT_UNKNOWN:
+		refine_nameless(view, wait);
+		break;
+	default:
+		break;
+	}
+	wait->address = wait->state.address ? wait->state.address : wait->futex.uaddr;
+}
+
+static void set_key(const struct view *view, struct lock_wait *wait)
+{
+	const struct lock_memory *memory = view->memory;
+
+	wait->key = (struct lock_key){.space = wait->thread->pid, .offset = wait->address};
+	if (wait->futex.is_private && wait->kind != WAIT_PI_MUTEX)
+		return;
+	wait->shared = memory->shared_key && memory->shared_key(memory->context, wait->thread->pid,
+						     wait->address, &wait->key);
+}
+
+/* "_rtld_global+2648" is known to its author alone; the loader's locks have names. */
+static void rename_loader_lock(const struct view *view, struct lock_wait *wait)
+{
+	unsigned long offset = 0;
+	const char *name;
+
+	if (strncmp(wait->name, "_rtld_global", 12) || (wait->name[12] && wait->name[12] != '+'))
+		return;
+	sscanf(wait->name + 12, "+%lu", &offset);
+	name = layout__loader_lock(view->memory, wait->thread->pid, wait->address - offset, offset);
+	if (name)
+		snprintf(wait->name, sizeof(wait->name), "%s", name);
+}
+
+static void set_name(const struct view *view, struct lock_wait *wait)
+{
+	const struct lock_memory *memory = view->memory;
+
+	if (wait->kind == WAIT_JOIN) {
+		snprintf(wait->name, sizeof(wait->name), "thread");
+		return;
+	}
+	if (wait->kind == WAIT_STDIO && memory->stream &&
+		memory->stream(memory->context, wait->thread->pid, wait->address, wait->name,
+			sizeof(wait->name)))
+		return;
+	if (!memory->symbol || !memory->symbol(memory->context, wait->thread->pid, wait->address,
+				       wait->name, wait->module, sizeof(wait->name)))
+		return;
+	rename_loader_lock(view, wait);
+}
+
+static int add_wait(
+	const struct view *view, const struct lock_thread *thread, struct lock_waits *out)
+{
+	struct lock_wait wait = {.thread = thread};
+
+	if (!futex__decode(thread, &wait.futex))
+		return 0;
+	wait.site = functions__wait_site(thread);
+	wait.kind = wait.site.kind;
+	refine(view, &wait);
+	set_key(view, &wait);
+	set_name(view, &wait);
+	return vec_push(out, wait) ? -ENOMEM : 0;
+}
+
+int waits__find(
+	const struct snapshot *snapshot, const struct lock_memory *memory, struct lock_waits *out)
+{
+	*out = (struct lock_waits){0};
+	for (size_t i = 0; i < snapshot->process_count; i++) {
+		struct view view = {snapshot, memory, &snapshot->processes[i]};
+		size_t count;
+		const struct lock_thread *threads =
+			snapshot__threads_of(snapshot, view.process->pid, &count);
+
+		for (size_t n = 0; n < count; n++) {
+			if (!add_wait(&view, &threads[n], out))
+				continue;
+			waits__free(out);
+			return -ENOMEM;
+		}
+	}
+	for (size_t i = 0; i < out->size; i++)
+		owner__resolve(snapshot, &out->data[i]);
+	return infer__owners(snapshot, memory, out);
+}
+
+void waits__free(struct lock_waits *waits)
+{
+	vec_free(waits);
+}
+
+struct lock_wait *waits__of(const struct lock_waits *waits, const struct lock_thread *thread)
+{
+	size_t low = 0, high = waits->size;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		/* Both point into one sorted array. */
+		if (waits->data[middle].thread < thread)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < waits->size && waits->data[low].thread == thread ? &waits->data[low] : NULL;
+}

@@ -1,0 +1,67 @@
+/*
+ * Waits: for each blocked thread of a snapshot, what it waits for, and who has it. The kind comes
+ * from the functions on the blocked stack, checked against the layout of the lock; never from the
+ * futex operation alone. An owner counts only if it is a live thread that can hold this lock.
+ */
+#ifndef MEMTRACE_LOCKS_WAITS_H
+#define MEMTRACE_LOCKS_WAITS_H
+
+#include "locks/futex.h"
+#include "locks/layouts.h"
+#include "locks/functions.h"
+
+/* Long enough for an unmangled C++ name that a person would still read. */
+#define WAIT_NAME_SIZE 192
+#define WAIT_REASON_SIZE 256
+
+enum certainty {
+	CERTAINTY_UNKNOWN = 0,
+	CERTAINTY_INFERRED, /* from stacks or by elimination: `reason` says from what */
+	CERTAINTY_EXACT,    /* the lock says so, and that thread can hold it */
+};
+
+const char *certainty__name(enum certainty certainty);
+
+struct lock_wait {
+	const struct lock_thread *thread;
+	struct futex_wait futex;
+	enum wait_kind kind;
+	struct wait_site site;
+	uint64_t address; /* of the lock; the futex word where no layout is known */
+	struct lock_key key;
+	bool shared;		     /* other processes can map it */
+	char name[WAIT_NAME_SIZE];   /* of the lock; "" where it has none */
+	char module[WAIT_NAME_SIZE]; /* where that name is from; "" */
+	struct lock_state state;
+	const struct lock_thread *owner; /* NULL: none, dead or unknown */
+	enum certainty certainty;	 /* of owner, or of owner_dead */
+	bool owner_dead;		 /* somebody held it and is no more */
+	pid_t owner_number; /* what the lock says, in its namespace's numbers; 0 nothing */
+	bool parked;	    /* refused by the kernel, and glibc parks such a thread for ever */
+	char reason[WAIT_REASON_SIZE]; /* why this owner, or why none; "" where it is plain */
+};
+
+struct lock_waits {
+	struct lock_wait *data; /* ascending by (pid, tid) */
+	size_t size;
+	size_t capacity;
+};
+
+/*
+ * Finds the waits of the processes in snapshot->processes (threads of other processes only serve
+ * as owners). Returns 0 or -ENOMEM; the caller calls waits__free. @snapshot must outlive @out.
+ */
+int waits__find(
+	const struct snapshot *snapshot, const struct lock_memory *memory, struct lock_waits *out);
+void waits__free(struct lock_waits *waits);
+
+/* The wait of @thread, or NULL. */
+struct lock_wait *waits__of(const struct lock_waits *waits, const struct lock_thread *thread);
+
+bool lock_key__equal(const struct lock_key *a, const struct lock_key *b);
+
+/* Sets the reason; printf's rules. */
+void wait__explain(struct lock_wait *wait, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

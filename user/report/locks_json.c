@@ -1,0 +1,260 @@
+#include "report/locks_json.h"
+
+#include <stdint.h>
+
+/* Raised when a key changes its meaning; new keys do not. */
+#define SCHEMA_VERSION 1
+/* Every cycle, for put_waits. */
+#define ALL_CYCLES SIZE_MAX
+
+static void put_frame(struct json_writer *json, const struct lock_frame *frame)
+{
+	json__begin_object(json);
+	json__put_integer(json, "address", frame->pc);
+	if (frame->module) {
+		json__put_string(json, "module", frame->module);
+		json__put_integer(json, "offset", frame->module_offset);
+	}
+	if (frame->function) {
+		json__put_string(json, "function", frame->function);
+		json__put_integer(json, "function_offset", frame->function_offset);
+	}
+	if (frame->file) {
+		json__put_string(json, "file", frame->file);
+		json__put_integer(json, "line", frame->line);
+	}
+	json__end_object(json);
+}
+
+static void put_lock(struct json_writer *json, const struct lock_wait *wait)
+{
+	json__key(json, "lock");
+	json__begin_object(json);
+	json__put_integer(json, "address", wait->address);
+	if (wait->name[0])
+		json__put_string(json, "name", wait->name);
+	if (wait->module[0])
+		json__put_string(json, "module", wait->module);
+	json__put_boolean(json, "shared", wait->shared);
+	json__end_object(json);
+}
+
+static void put_owner(struct json_writer *json, const struct lock_wait *wait)
+{
+	json__key(json, "owner");
+	json__begin_object(json);
+	if (wait->owner) {
+		json__put_integer(json, "tid", wait->owner->tid);
+		json__put_integer(json, "ns_tid", wait->owner->ns_tid);
+		json__put_integer(json, "pid", wait->owner->pid);
+		json__put_string(json, "comm", wait->owner->comm);
+	} else if (wait->owner_number) {
+		json__put_integer(json, "ns_tid", wait->owner_number);
+	}
+	json__put_string(json, "certainty", certainty__name(wait->certainty));
+	if (wait->owner_dead)
+		json__put_boolean(json, "dead", true);
+	if (wait->reason[0])
+		json__put_string(json, "reason", wait->reason);
+	json__end_object(json);
+}
+
+/* Where the chain of owners ends, if it ends in a thread that waits for no lock. */
+static void put_end(struct json_writer *json, const struct wait_fate *fate)
+{
+	const char *syscall;
+
+	if (!fate->end || fate->verdict != VERDICT_OWNER_ELSEWHERE)
+		return;
+	syscall = futex__syscall_name(fate->end->syscall);
+	json__key(json, "ends_in");
+	json__begin_object(json);
+	json__put_integer(json, "tid", fate->end->tid);
+	if (syscall)
+		json__put_string(json, "syscall", syscall);
+	json__put_integer(json, "syscall_number", fate->end->syscall);
+	json__end_object(json);
+}
+
+static void put_wait(struct json_writer *json, const struct lock_findings *findings, size_t index)
+{
+	const struct lock_wait *wait = &findings->waits.data[index];
+	const struct lock_thread *thread = wait->thread;
+
+	json__begin_object(json);
+	json__put_integer(json, "pid", thread->pid);
+	json__put_integer(json, "tid", thread->tid);
+	json__put_integer(json, "ns_pid", thread->ns_pid);
+	json__put_integer(json, "ns_tid", thread->ns_tid);
+	json__put_string(json, "comm", thread->comm);
+	json__put_string(json, "kind", wait_kind__name(wait->kind));
+	if (wait->site.function)
+		json__put_string(json, "function", wait->site.function);
+	json__put_integer(json, "uaddr", wait->futex.uaddr);
+	put_lock(json, wait);
+	json__put_boolean(json, "timed", wait->futex.timed);
+	if (thread->asleep_ns != LOCK_AGE_UNKNOWN)
+		json__put_integer(json, "age_ns", thread->asleep_ns);
+	put_owner(json, wait);
+	json__put_string(json, "verdict", verdict__name(findings__verdict(findings, index)));
+	put_end(json, &findings->graph.fates[index]);
+	json__key(json, "stack");
+	json__begin_array(json);
+	for (size_t i = 0; i < thread->frame_count; i++)
+		put_frame(json, &thread->frames[i]);
+	json__end_array(json);
+	json__end_object(json);
+}
+
+static void put_waits(struct json_writer *json, const struct lock_findings *findings, size_t cycle)
+{
+	json__key(json, "waits");
+	json__begin_array(json);
+	for (size_t i = 0; i < findings->waits.size; i++)
+		if (cycle == ALL_CYCLES || findings__leads_to(findings, i, cycle, true) ||
+			findings__leads_to(findings, i, cycle, false))
+			put_wait(json, findings, i);
+	json__end_array(json);
+}
+
+/* A lock as a person would call it. */
+static void put_lock_label(struct json_writer *json, const char *key, const struct lock_wait *wait)
+{
+	char address[32];
+
+	if (wait->name[0]) {
+		json__put_string(json, key, wait->name);
+		return;
+	}
+	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)wait->address);
+	json__put_string(json, key, address);
+}
+
+static void put_member(struct json_writer *json, const struct lock_wait *wait)
+{
+	json__begin_object(json);
+	json__put_integer(json, "pid", wait->thread->pid);
+	json__put_integer(json, "tid", wait->thread->tid);
+	json__put_integer(json, "ns_tid", wait->thread->ns_tid);
+	json__put_string(json, "comm", wait->thread->comm);
+	put_lock_label(json, "waits_for", wait);
+	json__put_integer(json, "lock_address", wait->address);
+	json__put_string(json, "kind", wait_kind__name(wait->kind));
+	json__put_integer(json, "held_by", wait->owner->tid);
+	json__put_string(json, "certainty", certainty__name(wait->certainty));
+	if (wait->reason[0])
+		json__put_string(json, "reason", wait->reason);
+	json__end_object(json);
+}
+
+static void put_cycle(struct json_writer *json, const struct lock_findings *findings, size_t index)
+{
+	const struct wait_cycle *cycle = &findings->graph.cycles[index];
+
+	json__begin_object(json);
+	json__put_string(json, "verdict", verdict__name(cycle->verdict));
+	json__put_string(json, "certainty",
+		certainty__name(cycle->exact ? CERTAINTY_EXACT : CERTAINTY_INFERRED));
+	json__key(json, "cycle");
+	json__begin_array(json);
+	for (size_t i = 0; i < cycle->count; i++)
+		put_member(json, &findings->waits.data[findings->graph.members[cycle->first + i]]);
+	json__end_array(json);
+	json__key(json, "victims");
+	json__begin_array(json);
+	for (size_t i = 0; i < findings->waits.size; i++)
+		if (findings__leads_to(findings, i, index, false))
+			json__integer(json, findings->waits.data[i].thread->tid);
+	json__end_array(json);
+	json__end_object(json);
+}
+
+/* The confirmed cycles that are deadlocks; or (@timed) those that a timeout will break. */
+static void put_cycles(struct json_writer *json, const struct lock_findings *findings, bool timed)
+{
+	json__begin_array(json);
+	for (size_t i = 0; i < findings->graph.cycle_count; i++)
+		if (findings->confirmed[i] &&
+			verdict__is_deadlock(findings->graph.cycles[i].verdict) != timed)
+			put_cycle(json, findings, i);
+	json__end_array(json);
+}
+
+static void put_convoys(struct json_writer *json, const struct lock_findings *findings)
+{
+	json__key(json, "convoys");
+	json__begin_array(json);
+	for (size_t i = 0; i < findings->graph.convoy_count; i++) {
+		const struct convoy *convoy = &findings->graph.convoys[i];
+		const struct lock_wait *wait = &findings->waits.data[convoy->wait];
+
+		json__begin_object(json);
+		put_lock_label(json, "lock", wait);
+		json__put_integer(json, "address", wait->address);
+		json__put_integer(json, "length", convoy->count);
+		if (wait->owner)
+			json__put_integer(json, "held_by", wait->owner->tid);
+		json__end_object(json);
+	}
+	json__end_array(json);
+}
+
+void locks_json__put(struct json_writer *json, const struct lock_findings *findings)
+{
+	json__key(json, "deadlocks");
+	put_cycles(json, findings, false);
+	json__key(json, "warnings");
+	put_cycles(json, findings, true);
+	put_convoys(json, findings);
+	put_waits(json, findings, ALL_CYCLES);
+}
+
+void locks_json__put_cycle(
+	struct json_writer *json, const struct lock_findings *findings, size_t cycle)
+{
+	json__key(json, "deadlocks");
+	json__begin_array(json);
+	put_cycle(json, findings, cycle);
+	json__end_array(json);
+	put_waits(json, findings, cycle);
+}
+
+static void put_processes(struct json_writer *json, const struct snapshot *snapshot)
+{
+	json__key(json, "processes");
+	json__begin_array(json);
+	for (size_t i = 0; i < snapshot->process_count; i++) {
+		size_t count;
+		const struct lock_thread *threads =
+			snapshot__threads_of(snapshot, snapshot->processes[i].pid, &count);
+
+		json__begin_object(json);
+		json__put_integer(json, "pid", snapshot->processes[i].pid);
+		json__put_integer(json, "threads", count);
+		if (threads) {
+			json__put_integer(json, "ns_pid", threads->ns_pid);
+			json__put_string(json, "comm", threads->comm);
+		}
+		json__end_object(json);
+	}
+	json__end_array(json);
+}
+
+void locks_json__write(FILE *file, const struct lock_findings *findings,
+	const struct locks_json_head *head, bool compact)
+{
+	struct json_writer json;
+
+	json__start(&json, file, compact ? 0 : 3);
+	json__begin_object(&json);
+	json__put_integer(&json, "version", SCHEMA_VERSION);
+	if (head->event)
+		json__put_string(&json, "event", head->event);
+	json__put_integer(&json, "looks", head->looks);
+	json__put_integer(&json, "took_ns", head->took_ns);
+	json__put_string(&json, "source", head->used_proc ? "proc" : "bpf");
+	put_processes(&json, findings->snapshot);
+	locks_json__put(&json, findings);
+	json__end_object(&json);
+	json__finish(&json);
+}

@@ -1,0 +1,307 @@
+#include "report/locks_text.h"
+
+#include "report/human.h"
+#include "report/names.h"
+
+#include <string.h>
+
+/* Frames of a folded stack, and waits of a list, that fit one screen. */
+#define FOLDED_FRAMES 8
+#define LISTED_WAITS 12
+#define FUNCTION_WIDTH 48
+
+static void print_thread(FILE *file, const struct lock_thread *thread)
+{
+	fprintf(file, "%s (", thread->comm);
+	if (thread->pid != thread->tid)
+		fprintf(file, "PID %d, TID %d", thread->pid, thread->tid);
+	else
+		fprintf(file, "PID %d", thread->pid);
+	if (thread->ns_tid != thread->tid)
+		fprintf(file, "; TID %d in its namespace", thread->ns_tid);
+	fputc(')', file);
+}
+
+static void print_lock(FILE *file, const struct lock_wait *wait)
+{
+	fprintf(file, "%s ", wait_kind__name(wait->kind));
+	if (wait->kind == WAIT_JOIN) {
+		fprintf(file, "of a thread");
+		return;
+	}
+	if (wait->name[0])
+		fprintf(file, "%s%s%s%s at 0x%llx", wait->name, wait->module[0] ? " (" : "",
+			wait->module, wait->module[0] ? ")" : "",
+			(unsigned long long)wait->address);
+	else
+		fprintf(file, "at 0x%llx%s%s", (unsigned long long)wait->address,
+			wait->module[0] ? " in " : "", wait->module);
+	if (wait->shared)
+		fprintf(file, ", shared between processes");
+}
+
+static void print_owner(FILE *file, const struct lock_wait *wait)
+{
+	if (wait->owner) {
+		fprintf(file, "held by ");
+		print_thread(file, wait->owner);
+		fprintf(file, ", %s", certainty__name(wait->certainty));
+	} else if (wait->owner_dead) {
+		fprintf(file, "held by a thread that is gone");
+		if (wait->owner_number)
+			fprintf(file, " (TID %d)", wait->owner_number);
+	} else if (wait_kind__has_holder(wait->kind)) {
+		fprintf(file, "owner unknown");
+	} else {
+		fprintf(file, "nobody holds it: somebody has to signal");
+	}
+}
+
+static void print_frame(FILE *file, const struct lock_frame *frame, const char *indent, bool full)
+{
+	char name[NAME_SIZE];
+
+	fprintf(file, "%s", indent);
+	if (frame->function) {
+		names__shorten(frame->function, full ? NAME_SIZE - 1 : FUNCTION_WIDTH, name);
+		fprintf(file, "%s", name);
+	} else if (frame->module) {
+		fprintf(file, "%s+0x%llx", frame->module, (unsigned long long)frame->module_offset);
+	} else {
+		fprintf(file, "0x%llx", (unsigned long long)frame->pc);
+	}
+	if (full && frame->function && frame->module)
+		fprintf(file, "+0x%llx (%s)", (unsigned long long)frame->function_offset,
+			frame->module);
+	if (frame->file)
+		fprintf(file, "  %s:%u", full ? frame->file : names__base(frame->file),
+			frame->line);
+	fputc('\n', file);
+}
+
+/* What every thread begins with tells nothing. */
+static bool is_root(const struct lock_frame *frame)
+{
+	static const char *const roots[] = {"start_thread", "clone3", "__clone3", "clone",
+		"__clone", "_start", "__libc_start_main", "__libc_start_call_main",
+		"__libc_start_main_impl"};
+
+	for (size_t i = 0; frame->function && i < sizeof(roots) / sizeof(*roots); i++)
+		if (!strncmp(frame->function, roots[i], strlen(roots[i])))
+			return true;
+	return false;
+}
+
+static void print_folded(FILE *file, const struct lock_wait *wait, const char *indent)
+{
+	const struct lock_thread *thread = wait->thread;
+	size_t first = wait->site.frame < thread->frame_count ? wait->site.frame : 0;
+	size_t end = thread->frame_count, shown = 0, left = 0;
+
+	while (end > first + 1 &&
+		(is_root(&thread->frames[end - 1]) || !thread->frames[end - 1].function))
+		end--;
+	if (first && wait->site.function)
+		fprintf(file, "%s%s\n", indent, wait->site.function);
+	for (size_t i = first; i < end; i++) {
+		const struct lock_frame *frame = &thread->frames[i];
+
+		/* Nameless frames of the C library between named ones add nothing. */
+		if (shown == FOLDED_FRAMES ||
+			(!frame->function && functions__is_libc(frame->module))) {
+			left++;
+			continue;
+		}
+		print_frame(file, frame, indent, false);
+		shown++;
+	}
+	if (left)
+		fprintf(file, "%s... %zu more frame%s (--full-stacks)\n", indent, left,
+			left == 1 ? "" : "s");
+}
+
+static void print_stack(FILE *file, const struct lock_wait *wait, const char *indent, bool full)
+{
+	if (!wait->thread->frame_count) {
+		fprintf(file, "%s(its stack could not be walked)\n", indent);
+		return;
+	}
+	if (!full) {
+		print_folded(file, wait, indent);
+		return;
+	}
+	for (size_t i = 0; i < wait->thread->frame_count; i++)
+		print_frame(file, &wait->thread->frames[i], indent, true);
+}
+
+static void print_age(FILE *file, const struct lock_wait *wait)
+{
+	if (wait->thread->asleep_ns != LOCK_AGE_UNKNOWN)
+		fprintf(file, " for %s", human__duration(wait->thread->asleep_ns).text);
+}
+
+static void print_member(FILE *file, const struct lock_wait *wait, bool first, bool last,
+	const struct locks_text_options *options)
+{
+	const char *bar = last ? "     " : "  |  ";
+	char indent[16];
+
+	fprintf(file, first ? "  +->" : last ? "  +--" : "  +->");
+	fprintf(file, " ");
+	print_thread(file, wait->thread);
+	fprintf(file, " has waited");
+	print_age(file, wait);
+	fprintf(file, "%s\n%s   for     ", wait->futex.timed ? ", with a timeout," : "", bar);
+	print_lock(file, wait);
+	fprintf(file, "\n%s   ", bar);
+	print_owner(file, wait);
+	fputc('\n', file);
+	if (wait->reason[0])
+		fprintf(file, "%s   (%s)\n", bar, wait->reason);
+	snprintf(indent, sizeof(indent), "%s     ", bar);
+	print_stack(file, wait, indent, options->full_stacks);
+}
+
+static void print_victims(FILE *file, const struct lock_findings *findings, size_t cycle)
+{
+	size_t count = findings->graph.cycles[cycle].victims, shown = 0;
+
+	if (!count)
+		return;
+	fprintf(file, "  %zu thread%s queue%s behind it, victims:\n", count, count == 1 ? "" : "s",
+		count == 1 ? "s" : "");
+	for (size_t i = 0; i < findings->waits.size && shown < LISTED_WAITS; i++) {
+		if (!findings__leads_to(findings, i, cycle, false))
+			continue;
+		fprintf(file, "      ");
+		print_thread(file, findings->waits.data[i].thread);
+		fprintf(file, ": ");
+		print_lock(file, &findings->waits.data[i]);
+		fputc('\n', file);
+		shown++;
+	}
+	if (shown < count)
+		fprintf(file, "      ... and %zu more\n", count - shown);
+}
+
+void locks_text__headline(
+	const struct lock_findings *findings, size_t cycle, char *out, size_t size)
+{
+	const struct wait_cycle *of = &findings->graph.cycles[cycle];
+	const struct lock_wait *wait = &findings->waits.data[findings->graph.members[of->first]];
+	const struct lock_thread *thread = wait->thread;
+
+	if (of->count == 1)
+		snprintf(out, size, "%s: %s (PID %d, TID %d) waits for itself, on %s",
+			verdict__name(of->verdict), thread->comm, thread->pid, thread->tid,
+			wait->name[0] ? wait->name : wait_kind__name(wait->kind));
+	else
+		snprintf(out, size, "%s: %zu threads wait for each other, %s (PID %d, TID %d)...",
+			verdict__name(of->verdict), of->count, thread->comm, thread->pid,
+			thread->tid);
+}
+
+void locks_text__write_cycle(FILE *file, const struct lock_findings *findings, size_t cycle,
+	const struct locks_text_options *options)
+{
+	const struct wait_cycle *of = &findings->graph.cycles[cycle];
+	char headline[256];
+
+	locks_text__headline(findings, cycle, headline, sizeof(headline));
+	fprintf(file, "%s\n", headline);
+	for (size_t i = 0; i < of->count; i++)
+		print_member(file, &findings->waits.data[findings->graph.members[of->first + i]],
+			i == 0, i + 1 == of->count, options);
+	print_victims(file, findings, cycle);
+	fputc('\n', file);
+}
+
+static void print_end(FILE *file, const struct wait_fate *fate)
+{
+	const char *name;
+
+	if (!fate->end || fate->verdict != VERDICT_OWNER_ELSEWHERE)
+		return;
+	name = futex__syscall_name(fate->end->syscall);
+	fprintf(file, "\n      the chain ends in ");
+	print_thread(file, fate->end);
+	if (name)
+		fprintf(file, ", which waits in %s", name);
+	else
+		fprintf(file, ", which waits in system call %ld", fate->end->syscall);
+}
+
+static void print_other(FILE *file, const struct lock_findings *findings, size_t index,
+	const struct locks_text_options *options)
+{
+	const struct lock_wait *wait = &findings->waits.data[index];
+
+	fprintf(file, "%s: ", verdict__name(findings__verdict(findings, index)));
+	print_thread(file, wait->thread);
+	fprintf(file, " has waited");
+	print_age(file, wait);
+	fprintf(file, "%s\n      for ", wait->futex.timed ? ", with a timeout," : "");
+	print_lock(file, wait);
+	fprintf(file, "\n      ");
+	print_owner(file, wait);
+	if (wait->reason[0])
+		fprintf(file, " (%s)", wait->reason);
+	print_end(file, &findings->graph.fates[index]);
+	fputc('\n', file);
+	print_stack(file, wait, "        ", options->full_stacks);
+}
+
+static bool is_in_shown_cycle(const struct lock_findings *findings, size_t index)
+{
+	enum verdict verdict = findings__verdict(findings, index);
+
+	return verdict >= VERDICT_DEADLOCK && verdict <= VERDICT_TIMED_CYCLE;
+}
+
+static void print_others(
+	FILE *file, const struct lock_findings *findings, const struct locks_text_options *options)
+{
+	size_t shown = 0, left = 0;
+
+	for (size_t i = 0; i < findings->waits.size; i++) {
+		if (is_in_shown_cycle(findings, i))
+			continue;
+		if (shown == LISTED_WAITS && !options->full_stacks) {
+			left++;
+			continue;
+		}
+		print_other(file, findings, i, options);
+		shown++;
+	}
+	if (left)
+		fprintf(file, "... and %zu more waits (--full-stacks shows all, --json too)\n",
+			left);
+}
+
+static void print_convoys(FILE *file, const struct lock_findings *findings)
+{
+	for (size_t i = 0; i < findings->graph.convoy_count && i < LISTED_WAITS; i++) {
+		const struct convoy *convoy = &findings->graph.convoys[i];
+		const struct lock_wait *wait = &findings->waits.data[convoy->wait];
+
+		fprintf(file, "CONVOY: %s threads wait for ", human__count(convoy->count).text);
+		print_lock(file, wait);
+		fprintf(file, ", ");
+		print_owner(file, wait);
+		fputc('\n', file);
+	}
+}
+
+void locks_text__write(
+	FILE *file, const struct lock_findings *findings, const struct locks_text_options *options)
+{
+	for (size_t i = 0; i < findings->graph.cycle_count; i++)
+		if (findings->confirmed[i])
+			locks_text__write_cycle(file, findings, i, options);
+	print_convoys(file, findings);
+	print_others(file, findings, options);
+	if (!findings->waits.size)
+		fprintf(file, "No thread waits for a lock.\n");
+	else if (!findings->deadlocks)
+		fprintf(file, "No deadlock.\n");
+}

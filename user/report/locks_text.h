@@ -1,0 +1,25 @@
+/* Who waits for whom, for a person at a terminal of 80 columns: the cycles first. */
+#ifndef MEMTRACE_REPORT_LOCKS_TEXT_H
+#define MEMTRACE_REPORT_LOCKS_TEXT_H
+
+#include "locks/findings.h"
+
+#include <stdio.h>
+
+struct locks_text_options {
+	bool full_stacks; /* every frame, with modules and source lines */
+};
+
+/* All of it: cycles, then warnings, convoys, and the other waits. */
+void locks_text__write(
+	FILE *file, const struct lock_findings *findings, const struct locks_text_options *options);
+
+/* One cycle with its stacks and victims. */
+void locks_text__write_cycle(FILE *file, const struct lock_findings *findings, size_t cycle,
+	const struct locks_text_options *options);
+
+/* One line: "DEADLOCK in python3 (PID 12): worker (TID 14) <-> main (TID 12)". At most @size. */
+void locks_text__headline(
+	const struct lock_findings *findings, size_t cycle, char *out, size_t size);
+
+#endif
