@@ -46,7 +46,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all demo check bench static fuzz install uninstall vmlinux format clean setup \
-	targets unit benches
+	targets unit benches print-libraries
 all: $(BUILD)/memtrace
 
 # --- BPF: the tracer's parts are linked into one object; each other subject is one by itself.
@@ -113,6 +113,8 @@ check: setup
 bench: setup
 	$(Q)$(MAKE) --no-print-directory all benches
 	$(Q)scripts/bench
+print-libraries:
+	@echo $(LIBRARIES)
 fuzz: setup
 	$(Q)scripts/fuzz $(or $(SECONDS_PER_TARGET),600)
 vmlinux:

@@ -337,6 +337,12 @@ static __always_inline int on_delete_entry(struct pt_regs *ctx)
 	return WATCH_RETURN;
 }
 
+/* For process.bpf.c: a forked child unwinds with its parent's tables from its first call on. */
+__noinline int share_unwind_space(__u32 parent, __u32 child)
+{
+	return unwind__share_space(parent, child);
+}
+
 SEC("uprobe")
 int alloc_entry(struct pt_regs *ctx)
 {

@@ -121,24 +121,35 @@ static __always_inline struct thread_state *end_call(__u32 function)
 	return state;
 }
 
+/* Loads the result once: clang would else compute an address into ctx, which is refused. */
+static __always_inline long result_of(const struct trace_event_raw_sys_exit *ctx)
+{
+	long result = ctx->ret;
+
+	barrier_var(result);
+	return result;
+}
+
 SEC("tp/syscalls/sys_exit_mmap")
 int exit_mmap(struct trace_event_raw_sys_exit *ctx)
 {
+	long result = result_of(ctx);
 	struct thread_state *state = end_call(FUNCTION_MMAP);
 
-	if (!state || IS_ERROR(ctx->ret))
+	if (!state || IS_ERROR(result))
 		return 0;
 	if (state->mapping.protection & PROT_EXEC && !(state->mapping.map_flags & MAP_ANONYMOUS))
 		count_executable_mapping(state);
-	return send_mapping(state, ctx->ret);
+	return send_mapping(state, result);
 }
 
 SEC("tp/syscalls/sys_exit_munmap")
 int exit_munmap(struct trace_event_raw_sys_exit *ctx)
 {
+	long result = result_of(ctx);
 	struct thread_state *state = end_call(FUNCTION_MUNMAP);
 
-	if (!state || ctx->ret)
+	if (!state || result)
 		return 0;
 	return send_mapping(state, state->mapping.address);
 }
@@ -146,22 +157,24 @@ int exit_munmap(struct trace_event_raw_sys_exit *ctx)
 SEC("tp/syscalls/sys_exit_mremap")
 int exit_mremap(struct trace_event_raw_sys_exit *ctx)
 {
+	long result = result_of(ctx);
 	struct thread_state *state = end_call(FUNCTION_MREMAP);
 
-	if (!state || IS_ERROR(ctx->ret))
+	if (!state || IS_ERROR(result))
 		return 0;
-	return send_mapping(state, ctx->ret);
+	return send_mapping(state, result);
 }
 
 /* brk(0) only asks; a refused brk returns the old break. The model sees every value. */
 SEC("tp/syscalls/sys_exit_brk")
 int exit_brk(struct trace_event_raw_sys_exit *ctx)
 {
+	long result = result_of(ctx);
 	struct thread_state *state = end_call(FUNCTION_BRK);
 
 	if (!state)
 		return 0;
-	return send_mapping(state, ctx->ret);
+	return send_mapping(state, result);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -5,6 +5,7 @@
 #define MEMTRACE_STACK_BPF_H
 
 #include "state.bpf.h"
+#include "unwind.bpf.h"
 
 const volatile __u32 stack_mode = STACKS_FP;
 const volatile __u32 max_frames = EVENT_MAX_FRAMES;
@@ -16,94 +17,111 @@ struct {
 	__type(value, __u64[SENT_STACK_WAYS]);
 } sent_stacks SEC(".maps");
 
-/* An odd constant with well spread bits (the golden ratio's). */
-#define HASH_MULTIPLIER 0x9e3779b97f4a7c15ull
-
-static __always_inline __u64 mix(__u64 hash, __u64 value)
+static __always_inline int send_stack(struct thread_state *state, __u64 hash)
 {
-	hash = (hash ^ value) * HASH_MULTIPLIER;
-	return hash ^ (hash >> 29);
-}
-
-static __always_inline __u64 hash_frames(struct thread_state *state, __u32 count)
-{
-	__u64 hash = mix(shared.stack_epoch, state->process);
-
-	for (__u32 i = 0; i < EVENT_MAX_FRAMES; i++) {
-		if (i >= count)
-			break;
-		hash = mix(hash, state->stack.frames[i]);
-	}
-	return hash ? hash : 1;
-}
-
-static __always_inline int send_stack(
-	struct thread_state *state, __u64 hash, __u32 count, enum stack_stop stop)
-{
-	struct event_stack *record = &state->stack;
-	__u32 size = sizeof(*record) + count * sizeof(__u64);
+	struct event_stack *record = &state->walk.record;
+	__u32 size = sizeof(*record) + record->frame_count * sizeof(__u64);
+	__u16 stop = record->header.flags;
 
 	fill_header(&record->header, state, EVENT_STACK, 0);
 	record->header.flags = stop;
 	record->stack = hash;
-	record->frame_count = count;
 	/* For the verifier: the size is at most that of the buffer. */
-	if (size > sizeof(state->stack_room))
-		size = sizeof(state->stack_room);
+	if (size > sizeof(*record) + sizeof(state->walk.frames))
+		size = sizeof(*record) + sizeof(state->walk.frames);
 	return bpf_ringbuf_output(&ring, record, size, BPF_RB_NO_WAKEUP);
 }
 
-/* Sends the stack in state->stack unless that was done; returns its hash. */
-static __noinline __u64 publish_stack(struct thread_state *state, __u32 count, __u32 stop)
+/* Sends the stack in state->walk unless that was done; returns its hash, never 0. */
+static __noinline __u64 publish_stack(struct thread_state *state)
 {
 	__u64 hash, *bucket;
 	__u32 index;
 
 	if (!state)
 		return 0;
-	hash = hash_frames(state, count);
+	hash = state->walk.hash ? state->walk.hash : 1;
 	index = (hash >> 40) % SENT_STACK_BUCKETS;
 	bucket = bpf_map_lookup_elem(&sent_stacks, &index);
 	if (!bucket)
-		return 0;
+		return hash;
 	for (int way = 0; way < SENT_STACK_WAYS; way++)
 		if (bucket[way] == hash)
 			return hash;
-	if (send_stack(state, hash, count, stop)) {
+	if (send_stack(state, hash)) {
 		count_loss(LOSS_STACK_RING_FULL);
 		return hash;
 	}
-	/* Which way to replace: bits of the hash that did not choose the bucket. */
 	for (int way = 0; way < SENT_STACK_WAYS; way++) {
 		if (bucket[way] == 0) {
 			bucket[way] = hash;
 			return hash;
 		}
 	}
+	/* Which one to forget: bits of the hash that did not choose the bucket. */
 	bucket[(hash >> 8) % SENT_STACK_WAYS] = hash;
 	return hash;
 }
 
-/* The kernel's frame-pointer walk. At a function's return its first frame is the caller. */
-static __always_inline __u64 capture_fp(struct pt_regs *ctx, struct thread_state *state)
+/* Differs by process image, and again when code was unmapped: addresses then mean other code. */
+static __always_inline __u64 stack_seed(struct thread_state *state)
 {
-	long bytes;
-
-	state->stack.guessed_frames = 0;
-	bytes = bpf_get_stack(
-		ctx, state->stack.frames, EVENT_MAX_FRAMES * sizeof(__u64), BPF_F_USER_STACK);
-	if (bytes < 8) {
-		state->stack.frames[0] = PT_REGS_IP(ctx);
-		bytes = 8;
-	}
-	return publish_stack(state, (__u32)bytes / 8, STACK_NOT_WALKED);
+	return ((shared.stack_epoch << 32) + state->process) * UNWIND_MIX;
 }
 
+static __always_inline __u64 mix_frame(__u64 hash, __u64 frame)
+{
+	hash = (hash ^ frame) * UNWIND_MIX;
+	return hash ^ hash >> 29;
+}
+
+/* The kernel's frame-pointer walk. At a function's return its first frame is the caller. */
+static __always_inline void walk_frame_pointers(struct pt_regs *ctx, struct thread_state *state)
+{
+	struct unwind_walk *walk = &state->walk;
+	__u64 hash = stack_seed(state);
+	long bytes;
+
+	bytes = bpf_get_stack(ctx, walk->frames, sizeof(walk->frames), BPF_F_USER_STACK);
+	if (bytes < (long)sizeof(__u64)) {
+		walk->frames[0] = PT_REGS_IP(ctx);
+		bytes = sizeof(__u64);
+	}
+	walk->record.frame_count = bytes / sizeof(__u64);
+	walk->record.guessed_frames = walk->record.frame_count;
+	walk->record.header.flags = STACK_NOT_WALKED;
+	for (__u32 i = 0; i < EVENT_MAX_FRAMES && i < walk->record.frame_count; i++)
+		hash = mix_frame(hash, walk->frames[i]);
+	walk->hash = hash;
+}
+
+/* At a function's return the registers are those of its caller: the walk starts there. */
+static __always_inline void walk_tables(struct pt_regs *ctx, struct thread_state *state)
+{
+	struct unwind_walk *walk = &state->walk;
+
+	walk->pc = PT_REGS_IP(ctx);
+	walk->sp = PT_REGS_SP(ctx);
+	walk->bp = PT_REGS_FP(ctx);
+#ifdef __TARGET_ARCH_x86
+	walk->bx = ctx->bx;
+#else
+	walk->bx = ctx->regs[30];
+#endif
+	walk->hash = stack_seed(state);
+	unwind__walk(walk, state->process, max_frames, UNWIND_FROM_RETURN);
+}
+
+/* The hash of the stack of the call that returns now; 0: stacks are not wanted. */
 static __always_inline __u64 capture_stack(struct pt_regs *ctx, struct thread_state *state)
 {
 	if (stack_mode == STACKS_NONE)
 		return 0;
-	return capture_fp(ctx, state);
+	if (stack_mode == STACKS_FP)
+		walk_frame_pointers(ctx, state);
+	else
+		walk_tables(ctx, state);
+	return publish_stack(state);
 }
 
 #endif

@@ -9,7 +9,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
-#include "tracer.h"
+#include "tracer_shared.h"
+#include "unwind.h"
 
 /* The outermost allocation call that a thread is in; nested ones do not count. */
 struct call_in_flight {
@@ -49,13 +50,10 @@ struct thread_state {
 	struct new_hint hint;
 	struct mapping_call mapping;
 	/*
-	 * Room to build a stack record in. It is the thread's own and not the CPU's: a program can
-	 * be preempted by another thread's on the same CPU.
+	 * Where stacks are walked and their records built. It is the thread's own and not the
+	 * CPU's: a program can be preempted by another thread's on the same CPU.
 	 */
-	union {
-		struct event_stack stack;
-		__u8 stack_room[sizeof(struct event_stack) + EVENT_MAX_FRAMES * sizeof(__u64)];
-	};
+	struct unwind_walk walk;
 };
 
 /* The maps; heap.bpf.c defines them. */

@@ -170,6 +170,7 @@ static int read_ranges(
 
 		if (!mapping__is_executable(m))
 			continue;
+		range.is_uprobes = strcmp(m->path, "[uprobes]") == 0;
 		range.module = modules__get(spaces->modules, space->pid, m, NULL);
 		if (range.module && !module__bias(range.module, m, &range.bias))
 			range.module = NULL;
@@ -185,7 +186,8 @@ static bool has_range(
 	const struct code_range *ranges, size_t count, const struct code_range *wanted)
 {
 	for (size_t i = 0; i < count; i++)
-		if (memcmp(&ranges[i], wanted, sizeof(*wanted)) == 0)
+		if (ranges[i].start == wanted->start && ranges[i].end == wanted->end &&
+			ranges[i].module == wanted->module && ranges[i].bias == wanted->bias)
 			return true;
 	return false;
 }

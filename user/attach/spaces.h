@@ -20,6 +20,7 @@ struct code_range {
 	uint64_t end;
 	uint64_t bias;		     /* run-time address - ELF address; 0 without a module */
 	const struct module *module; /* NULL: JIT or other memory without a file */
+	bool is_uprobes;	     /* the kernel's page of probed instructions */
 };
 
 struct resolved_address {

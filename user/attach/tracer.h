@@ -15,7 +15,7 @@
 #include "attach/spaces.h"
 #include "base/error.h"
 #include "target/module.h"
-#include "tracer.h"
+#include "tracer_shared.h"
 
 struct tracer;
 
@@ -24,7 +24,7 @@ struct tracer_options {
 	uint32_t max_frames;
 	uint64_t ring_size; /* bytes, a power of two */
 	uint64_t hold_limit_ns;
-	bool follow; /* forked children are traced too */
+	bool follow;		       /* forked children are traced too */
 	const char *const *allocators; /* LIB-OR-EXE[:PREFIX] */
 	size_t allocator_count;
 };

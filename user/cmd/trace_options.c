@@ -68,7 +68,8 @@ static const struct argp_option option_table[] = {
 	{"ring-size", OPT_RING_SIZE, "BYTES", 0,
 		"Ring buffer, rounded up to a power of two (default 64M)", 0},
 	{"hold", OPT_HOLD, "TIME", 0,
-		"Longest that a dlopen waits for its library to be probed (default 100ms; 0: never)",
+		"Longest that a dlopen waits for its library to be probed (default 100ms; 0: "
+		"never)",
 		0},
 	{"verbose", 'v', 0, 0, "Say what is probed where, and why", 0},
 	{0},
@@ -89,7 +90,9 @@ static int add_pid(struct argp_state *state, struct trace_options *options, cons
 	pid = strtol(text, &end, 10);
 	if (errno || *end || end == text || pid <= 0 || pid > INT32_MAX)
 		return bad_value(state, "-p PID", text);
-	vec_for_each(known, &options->pids) if (*known == pid) return 0;
+	vec_for_each (known, &options->pids)
+		if (*known == pid)
+			return 0;
 	return vec_push(&options->pids, pid) ? ENOMEM : 0;
 }
 
@@ -123,8 +126,8 @@ static int parse_sort(struct argp_state *state, struct trace_options *options, c
 	return 0;
 }
 
-static int parse_count(struct argp_state *state, const char *option, const char *text,
-	uint64_t min, uint64_t max, uint64_t *out)
+static int parse_count(struct argp_state *state, const char *option, const char *text, uint64_t min,
+	uint64_t max, uint64_t *out)
 {
 	char *end;
 
@@ -135,7 +138,8 @@ static int parse_count(struct argp_state *state, const char *option, const char 
 	return 0;
 }
 
-static int parse_ring_size(struct argp_state *state, struct trace_options *options, const char *text)
+static int parse_ring_size(
+	struct argp_state *state, struct trace_options *options, const char *text)
 {
 	uint64_t bytes, size = MIN_RING_SIZE;
 
@@ -282,8 +286,10 @@ static const struct argp argp = {
 	.options = option_table,
 	.parser = parse_option,
 	.args_doc = "-p PID\n-- COMMAND [ARG]...\nlocks|watch|doctor [OPTION]...",
-	.doc = "Rebuilds every live heap allocation of a running process, with its call stack, from "
-	       "outside: nothing in it is stopped, changed or locked.\vExit status: 0 done, 1 could "
+	.doc = "Rebuilds every live heap allocation of a running process, with its call stack, "
+	       "from "
+	       "outside: nothing in it is stopped, changed or locked.\vExit status: 0 done, 1 "
+	       "could "
 	       "not do it, 2 usage, 3 a deadlock was found. Commands: memtrace doctor --help, "
 	       "memtrace locks --help, memtrace watch --help; memtrace(8) has the details.",
 };

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 #include "base/vec.h"
-#include "tracer.h"
+#include "tracer_shared.h"
 
 enum sort_key {
 	SORT_LIVE = 0,
@@ -27,7 +27,7 @@ struct trace_options {
 	/* how */
 	enum stack_mode stacks;
 	uint32_t max_frames;
-	uint64_t ring_size; /* bytes, a power of two */
+	uint64_t ring_size;   /* bytes, a power of two */
 	uint64_t duration_ns; /* 0: until something else ends it */
 	uint64_t interval_ns; /* 0: no periodic reports */
 	uint64_t hold_limit_ns;

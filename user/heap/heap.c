@@ -10,16 +10,22 @@ struct heap *heap__new(const struct heap_options *options)
 	if (!heap)
 		return NULL;
 	heap->options = *options;
-	heap->last_ns = options->start_ns;
 	if (!heap->options.page_size)
 		heap->options.page_size = sysconf(_SC_PAGESIZE);
-	series__init(&heap->series, options->start_ns);
+	heap__begin(heap, options->start_ns);
 	if (sites__init(&heap->sites, options->max_sites) ||
 		vec_push(&heap->threads, (struct heap_thread){0})) {
 		heap__free(heap);
 		return NULL;
 	}
 	return heap;
+}
+
+void heap__begin(struct heap *heap, uint64_t start_ns)
+{
+	heap->options.start_ns = start_ns;
+	heap->last_ns = start_ns;
+	series__init(&heap->series, start_ns);
 }
 
 void heap__free(struct heap *heap)

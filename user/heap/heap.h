@@ -136,6 +136,9 @@ struct heap_thread {
 struct heap *heap__new(const struct heap_options *options);
 void heap__free(struct heap *heap);
 
+/* Moves the run's start to @start_ns, before the first record: attaching takes its time. */
+void heap__begin(struct heap *heap, uint64_t start_ns);
+
 /* Names a process instance before its first record; @comm may be NULL. 0 or -ENOMEM. */
 int heap__add_process(struct heap *heap, uint32_t number, uint32_t pid, const char *comm);
 

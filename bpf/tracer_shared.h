@@ -1,6 +1,6 @@
 /* What the tracer's BPF programs and user/attach/tracer.c agree on, beside the records. */
-#ifndef MEMTRACE_TRACER_H
-#define MEMTRACE_TRACER_H
+#ifndef MEMTRACE_TRACER_SHARED_H
+#define MEMTRACE_TRACER_SHARED_H
 
 #include "event.h"
 

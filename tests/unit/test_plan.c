@@ -1,0 +1,458 @@
+/*
+ * Plans for real files: this program's own functions, written below in assembly so that their code
+ * is known, and the allocators that the system has.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "attach/delegate.h"
+#include "attach/plan.h"
+
+#ifdef __x86_64__
+/*
+ * `rjem` names are in the table through their prefix; a_ ones by --allocator FILE:a_. None is ever
+ * called. Each jump leaves by a symbol that this program imports or defines.
+ */
+#define FUNCTION(name, body)                                                                     \
+	".globl " name "\n.type " name ", @function\n.balign 16\n" name ":\n" body ".size " name \
+	", . - " name "\n"
+
+__asm__(".text\n"
+	/* operator new as libstdc++ has it: malloc on every path that returns */
+	FUNCTION("_ZnwmSt11align_val_t",
+		"push %rbx\nmov %rdi, %rbx\n1: mov %rbx, %rdi\ncall malloc@plt\ntest %rax, %rax\n"
+		"je 2f\npop %rbx\nret\n2: call abort@plt\njmp 1b\n")
+	/* one that keeps small blocks itself */
+	FUNCTION("_ZnamSt11align_val_t",
+		"push %rbx\ncmp $64, %rdi\nja 1f\nmov %rdi, %rax\npop %rbx\nret\n"
+		"1: call malloc@plt\npop %rbx\nret\n")
+	/* one that works alone */
+	FUNCTION("_ZnwmSt11align_val_tRKSt9nothrow_t", "mov %rdi, %rax\nret\n")
+	/* delete that lets NULL through to nobody */
+	FUNCTION("_ZdlPvSt11align_val_t", "test %rdi, %rdi\nje 1f\njmp free@plt\n1: ret\n")
+	/* delete that gives some blocks back to a pool */
+	FUNCTION("_ZdaPvSt11align_val_t",
+		"cmp $64, %rsi\nja 1f\nmov %rdi, (%rsi)\nret\n1: jmp free@plt\n")
+	/* through a pointer that the loader fills (-fno-plt) */
+	FUNCTION("_ZdlPvmSt11align_val_t", "jmp *free@GOTPCREL(%rip)\n")
+	/* another name */
+	FUNCTION("a_malloc", "endbr64\njmp malloc@plt\n")
+	/* with its own meaning of the arguments: no other name */
+	FUNCTION("a_calloc", "xchg %rdi, %rsi\njmp calloc@plt\n")
+		FUNCTION("a_free", "mov %rdi, %rax\ntest %rax, %rax\nje 1f\n1: ret\n")
+	/* calls free through a function of its own */
+	FUNCTION("a_cfree", "call a_free\nret\n")
+		FUNCTION("a_realloc", "push %rbx\npop %rbx\nret\n")
+			FUNCTION("_rjem_malloc", "push %rbx\npop %rbx\nret\n"));
+#endif
+
+static int open_self(void)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void plan_file(struct probe_plan *plan, int fd, bool is_executable, const char *prefix)
+{
+	struct plan_options options = {.is_executable = is_executable, .prefix = prefix};
+	struct error err;
+
+	if (plan__make(plan, fd, &options, &err))
+		fail_msg("%s", err.message);
+}
+
+/* The site of a function, by its symbol, under any program; NULL if it is not probed. */
+static const struct probe_site *find_site(
+	const struct probe_plan *plan, const char *symbol, enum probe_program *program)
+{
+	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++)
+		for (size_t k = 0; k < plan->sites[i].size; k++) {
+			const struct probe_site *site = &plan->sites[i].data[k];
+			size_t length = strlen(symbol);
+
+			if (strncmp(site->name, symbol, length) || site->name[length] != '+')
+				continue;
+			*program = i;
+			return site;
+		}
+	return NULL;
+}
+
+static void assert_program(
+	const struct probe_plan *plan, const char *symbol, enum probe_program wanted)
+{
+	enum probe_program program;
+
+	if (!find_site(plan, symbol, &program))
+		fail_msg("%s is not probed", symbol);
+	assert_int_equal(program, wanted);
+}
+
+static void assert_not_probed(const struct probe_plan *plan, const char *symbol)
+{
+	enum probe_program program;
+
+	assert_null(find_site(plan, symbol, &program));
+}
+
+#ifdef __x86_64__
+static int plan_self(void **state)
+{
+	static struct probe_plan plan;
+	int fd = open_self();
+
+	plan_file(&plan, fd, true, "a_");
+	close(fd);
+	*state = &plan;
+	return 0;
+}
+
+static int free_plan(void **state)
+{
+	plan__free(*state);
+	return 0;
+}
+
+static void test_operator_new_that_calls_malloc_is_a_hint(void **state)
+{
+	assert_program(*state, "_ZnwmSt11align_val_t", PROBE_PROGRAM_HINT);
+}
+
+static void test_operator_new_with_a_pool_is_probed_with_its_return(void **state)
+{
+	assert_program(*state, "_ZnamSt11align_val_t", PROBE_PROGRAM_ALLOC);
+}
+
+static void test_operator_new_of_its_own_is_probed_with_its_return(void **state)
+{
+	assert_program(*state, "_ZnwmSt11align_val_tRKSt9nothrow_t", PROBE_PROGRAM_ALLOC);
+}
+
+static void test_operator_delete_that_frees_what_is_not_null_is_not_probed(void **state)
+{
+	assert_not_probed(*state, "_ZdlPvSt11align_val_t");
+}
+
+static void test_operator_delete_with_a_pool_is_probed_with_its_return(void **state)
+{
+	assert_program(*state, "_ZdaPvSt11align_val_t", PROBE_PROGRAM_DELETE);
+}
+
+static void test_call_through_the_global_offset_table_is_followed(void **state)
+{
+	assert_not_probed(*state, "_ZdlPvmSt11align_val_t");
+}
+
+static void test_lone_jump_to_malloc_is_another_name_of_it(void **state)
+{
+	assert_not_probed(*state, "a_malloc");
+}
+
+static void test_jump_with_exchanged_arguments_is_a_function_of_its_own(void **state)
+{
+	assert_program(*state, "a_calloc", PROBE_PROGRAM_ALLOC);
+}
+
+static void test_free_of_its_own_is_probed_at_entry_alone(void **state)
+{
+	enum probe_program program;
+	const struct probe_site *site = find_site(*state, "a_free", &program);
+
+	assert_non_null(site);
+	assert_int_equal(program, PROBE_PROGRAM_FREE);
+	assert_true(site->emulated);
+	assert_string_equal(site->name, "a_free+6");
+	assert_int_equal(PROBE_COOKIE_OPERATION(site->cookie), PROBE_FREE);
+}
+
+static void test_call_inside_the_file_is_followed(void **state)
+{
+	assert_not_probed(*state, "a_cfree");
+}
+
+static void test_prefixed_functions_are_found(void **state)
+{
+	assert_program(*state, "a_realloc", PROBE_PROGRAM_REALLOC);
+	assert_program(*state, "_rjem_malloc", PROBE_PROGRAM_ALLOC);
+}
+
+static void test_imported_functions_are_not_probed(void **state)
+{
+	assert_not_probed(*state, "malloc");
+	assert_not_probed(*state, "free");
+	assert_not_probed(*state, "calloc");
+}
+
+static void test_prefix_that_was_not_asked_for_is_not_looked_for(void **state)
+{
+	struct probe_plan plan;
+	int fd = open_self();
+
+	plan_file(&plan, fd, true, NULL);
+	assert_not_probed(&plan, "a_realloc");
+	assert_program(&plan, "_rjem_malloc", PROBE_PROGRAM_ALLOC);
+	plan__free(&plan);
+	close(fd);
+}
+#endif
+
+/* Opens a library of the system by its name, or skips the test. */
+static int open_library(const char *name)
+{
+	static const char *const directories[] = {"/lib/x86_64-linux-gnu",
+		"/usr/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/usr/lib64", "/lib64",
+		"/usr/lib"};
+
+	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+		char path[256];
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/%s", directories[i], name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0)
+			return fd;
+	}
+	print_message("%s is not installed\n", name);
+	skip();
+	return -1;
+}
+
+static void assert_has_malloc_and_free(struct probe_plan *plan)
+{
+	assert_program(plan, "malloc", PROBE_PROGRAM_ALLOC);
+	assert_program(plan, "calloc", PROBE_PROGRAM_ALLOC);
+	assert_program(plan, "realloc", PROBE_PROGRAM_REALLOC);
+	assert_program(plan, "free", PROBE_PROGRAM_FREE);
+}
+
+static void assert_offsets_differ(const struct probe_plan *plan)
+{
+	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++)
+		for (size_t k = 0; k < plan->sites[i].size; k++)
+			for (int j = i; j < PROBE_PROGRAM_COUNT; j++)
+				for (size_t m = j == i ? k + 1 : 0; m < plan->sites[j].size; m++)
+					assert_int_not_equal(plan->sites[i].data[k].offset,
+						plan->sites[j].data[m].offset);
+}
+
+static void check_allocator(const char *library)
+{
+	struct probe_plan plan;
+	int fd = open_library(library);
+
+	plan_file(&plan, fd, false, NULL);
+	assert_true(plan__has_allocator(&plan));
+	assert_has_malloc_and_free(&plan);
+	assert_offsets_differ(&plan);
+	plan__free(&plan);
+	close(fd);
+}
+
+static void test_allocator_libraries_have_one_probe_per_function(void **state)
+{
+	check_allocator("libc.so.6");
+}
+
+static void test_jemalloc_is_an_allocator(void **state)
+{
+	check_allocator("libjemalloc.so.2");
+}
+
+static void test_tcmalloc_is_an_allocator(void **state)
+{
+	check_allocator("libtcmalloc_minimal.so.4");
+}
+
+static void test_mimalloc_is_an_allocator(void **state)
+{
+	check_allocator("libmimalloc.so.2.0");
+}
+
+static void test_aliases_of_glibc_are_one_probe_under_the_standard_name(void **state)
+{
+	struct probe_plan plan;
+	int fd = open_library("libc.so.6");
+
+	plan_file(&plan, fd, false, NULL);
+	assert_not_probed(&plan, "__libc_malloc");
+	assert_not_probed(&plan, "memalign");
+	assert_program(&plan, "aligned_alloc", PROBE_PROGRAM_ALLOC);
+	plan__free(&plan);
+	close(fd);
+}
+
+static void test_operators_of_libstdcxx_are_hints_and_its_deletes_are_left_alone(void **state)
+{
+	struct probe_plan plan;
+	int fd = open_library("libstdc++.so.6");
+
+	plan_file(&plan, fd, false, NULL);
+	assert_program(&plan, "_Znwm", PROBE_PROGRAM_HINT);
+	assert_program(&plan, "_Znam", PROBE_PROGRAM_HINT);
+	assert_program(&plan, "_ZnwmRKSt9nothrow_t", PROBE_PROGRAM_HINT);
+	assert_program(&plan, "_ZnwmSt11align_val_t", PROBE_PROGRAM_HINT);
+	assert_int_equal(plan.sites[PROBE_PROGRAM_DELETE].size, 0);
+	assert_int_equal(plan.sites[PROBE_PROGRAM_FREE].size, 0);
+	assert_int_equal(plan.sites[PROBE_PROGRAM_ALLOC].size, 0);
+	plan__free(&plan);
+	close(fd);
+}
+
+static void test_loader_has_its_hook_and_no_allocator(void **state)
+{
+	struct probe_plan plan;
+#ifdef __x86_64__
+	int fd = open_library("ld-linux-x86-64.so.2");
+#else
+	int fd = open_library("ld-linux-aarch64.so.1");
+#endif
+
+	plan_file(&plan, fd, false, NULL);
+	assert_false(plan__has_allocator(&plan));
+	assert_program(&plan, "_dl_debug_state", PROBE_PROGRAM_LOADER);
+	plan__free(&plan);
+	close(fd);
+}
+
+static void test_library_without_allocator_has_an_empty_plan(void **state)
+{
+	struct probe_plan plan;
+	int fd = open_library("libm.so.6");
+
+	plan_file(&plan, fd, false, NULL);
+	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++)
+		assert_int_equal(plan.sites[i].size, 0);
+	assert_false(plan.is_static_stripped);
+	plan__free(&plan);
+	close(fd);
+}
+
+static int make_file(const void *data, size_t size)
+{
+	int fd = memfd_create("plan", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, data, size), size);
+	return fd;
+}
+
+static void test_file_that_is_no_elf_is_refused(void **state)
+{
+	struct plan_options options = {0};
+	struct probe_plan plan;
+	struct error err;
+	static const char script[] =
+		"#!/bin/sh\nthis file is longer than an ELF header, but it is none at all\n";
+	int fd = make_file(script, sizeof(script));
+
+	assert_int_equal(plan__make(&plan, fd, &options, &err), -EINVAL);
+	plan__free(&plan);
+	close(fd);
+}
+
+static uint8_t *read_file(int fd, size_t *size)
+{
+	struct stat stat;
+	uint8_t *data;
+
+	assert_int_equal(fstat(fd, &stat), 0);
+	data = malloc(stat.st_size);
+	assert_non_null(data);
+	assert_int_equal(pread(fd, data, stat.st_size, 0), stat.st_size);
+	*size = stat.st_size;
+	return data;
+}
+
+/* Headers, tables and code with random damage: a plan or an error, never a crash or a hang. */
+static void test_damaged_file_does_no_harm(void **state)
+{
+	struct plan_options options = {.is_executable = true, .all_symbols = true};
+	int library = open_library("libstdc++.so.6");
+	size_t size;
+	uint8_t *data = read_file(library, &size);
+
+	srand(2);
+	for (int round = 0; round < 200; round++) {
+		size_t kept = round % 4 ? size : 64 + (size_t)rand() % (size - 64);
+		int fd = make_file(data, kept);
+		struct probe_plan plan;
+
+		for (int i = rand() % 6; i >= 0; i--) {
+			uint8_t byte = rand();
+			/* Half of the damage in the program headers, which lead everywhere. */
+			off_t where = i & 1 ? 64 + rand() % 600 : rand() % (off_t)kept;
+
+			assert_int_equal(pwrite(fd, &byte, 1, where), 1);
+		}
+		plan__make(&plan, fd, &options, NULL);
+		plan__free(&plan);
+		close(fd);
+	}
+	free(data);
+	close(library);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#ifdef __x86_64__
+		cmocka_unit_test_setup_teardown(
+			test_operator_new_that_calls_malloc_is_a_hint, plan_self, free_plan),
+		cmocka_unit_test_setup_teardown(
+			test_operator_new_with_a_pool_is_probed_with_its_return, plan_self,
+			free_plan),
+		cmocka_unit_test_setup_teardown(
+			test_operator_new_of_its_own_is_probed_with_its_return, plan_self,
+			free_plan),
+		cmocka_unit_test_setup_teardown(
+			test_operator_delete_that_frees_what_is_not_null_is_not_probed, plan_self,
+			free_plan),
+		cmocka_unit_test_setup_teardown(
+			test_operator_delete_with_a_pool_is_probed_with_its_return, plan_self,
+			free_plan),
+		cmocka_unit_test_setup_teardown(
+			test_call_through_the_global_offset_table_is_followed, plan_self,
+			free_plan),
+		cmocka_unit_test_setup_teardown(
+			test_lone_jump_to_malloc_is_another_name_of_it, plan_self, free_plan),
+		cmocka_unit_test_setup_teardown(
+			test_jump_with_exchanged_arguments_is_a_function_of_its_own, plan_self,
+			free_plan),
+		cmocka_unit_test_setup_teardown(
+			test_free_of_its_own_is_probed_at_entry_alone, plan_self, free_plan),
+		cmocka_unit_test_setup_teardown(
+			test_call_inside_the_file_is_followed, plan_self, free_plan),
+		cmocka_unit_test_setup_teardown(
+			test_prefixed_functions_are_found, plan_self, free_plan),
+		cmocka_unit_test_setup_teardown(
+			test_imported_functions_are_not_probed, plan_self, free_plan),
+		cmocka_unit_test(test_prefix_that_was_not_asked_for_is_not_looked_for),
+#endif
+		cmocka_unit_test(test_allocator_libraries_have_one_probe_per_function),
+		cmocka_unit_test(test_jemalloc_is_an_allocator),
+		cmocka_unit_test(test_tcmalloc_is_an_allocator),
+		cmocka_unit_test(test_mimalloc_is_an_allocator),
+		cmocka_unit_test(test_aliases_of_glibc_are_one_probe_under_the_standard_name),
+		cmocka_unit_test(
+			test_operators_of_libstdcxx_are_hints_and_its_deletes_are_left_alone),
+		cmocka_unit_test(test_loader_has_its_hook_and_no_allocator),
+		cmocka_unit_test(test_library_without_allocator_has_an_empty_plan),
+		cmocka_unit_test(test_file_that_is_no_elf_is_refused),
+		cmocka_unit_test(test_damaged_file_does_no_harm),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

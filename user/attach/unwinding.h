@@ -1,0 +1,30 @@
+/*
+ * Gives the BPF walker the unwind tables of the traced images: a table for each module, built once,
+ * and for each image where in its address space which table holds.
+ */
+#ifndef MEMTRACE_ATTACH_UNWINDING_H
+#define MEMTRACE_ATTACH_UNWINDING_H
+
+#include "attach/spaces.h"
+#include "base/error.h"
+#include "unwind/maps.h"
+
+struct unwinding;
+
+/* See unwind_maps__new. NULL with @err set. */
+struct unwinding *unwinding__new(
+	const struct unwind_maps_fds *fds, struct unwind_shared *shared, struct error *err);
+/* Only when no BPF program uses the maps any more. */
+void unwinding__free(struct unwinding *unwinding);
+
+/* Image @process has the code that @view says. 0 or a negative errno with @err set. */
+int unwinding__set(struct unwinding *unwinding, uint32_t process, const struct space_view *view,
+	struct error *err);
+
+/* A forked child uses its parent's tables until it is given its own. */
+void unwinding__share(struct unwinding *unwinding, uint32_t parent, uint32_t child);
+void unwinding__drop(struct unwinding *unwinding, uint32_t process);
+
+struct unwind_maps_statistics unwinding__statistics(const struct unwinding *unwinding);
+
+#endif

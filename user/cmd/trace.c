@@ -1,0 +1,463 @@
+/*
+ * memtrace -p PID, memtrace -- COMMAND: attaches, follows until the end, reports.
+ */
+#include "cmd/cmd.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attach/tracer.h"
+#include "base/log.h"
+#include "cmd/trace_options.h"
+#include "cmd/trace_report.h"
+#include "stream/feed.h"
+#include "stream/stream.h"
+#include "target/launch.h"
+#include "target/process.h"
+
+/* The live line is redrawn this often; the issue of a slow terminal is the terminal's. */
+#define LIVE_LINE_INTERVAL_NS 250000000ull
+
+/* A launched process that ended is known by waitid a moment before its exit record is read. */
+#define EXIT_RECORD_WAIT_MS 200
+
+/* Of the thread that attaches to new libraries while their loaders wait. */
+#define CONTROL_NICE (-15)
+
+struct trace {
+	struct trace_options options;
+	VEC(struct process_info) processes;
+	struct launch launch;
+	bool launched;
+	bool command_ended;
+	int command_status;
+
+	struct modules *modules;
+	struct spaces *spaces;
+	struct tracer *tracer;
+	struct feed feed;
+	struct stream *stream;
+	struct trace_report *report;
+
+	int epoll;
+	int signals;
+	int live_timer;
+	int interval_timer;
+	int end_timer;
+	bool done;
+	uint64_t start_ns;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+/* --- setting up */
+
+static void on_exited(void *context, pid_t pid, uint32_t status, size_t left)
+{
+	struct trace *trace = context;
+
+	if (trace->launched && pid == trace->launch.pid) {
+		trace->command_ended = true;
+		trace->command_status = status;
+	}
+	if (left == 0)
+		trace->done = true;
+}
+
+static int open_processes(struct trace *trace, struct error *err)
+{
+	vec_for_each (pid, &trace->options.pids) {
+		struct process_info info;
+		int code = process__open(*pid, &info, err);
+
+		if (code)
+			return code;
+		if (vec_push(&trace->processes, info)) {
+			process__close(&info);
+			return error__set(err, -ENOMEM, "out of memory");
+		}
+	}
+	return 0;
+}
+
+static int make_tracer(struct trace *trace, struct error *err)
+{
+	const struct trace_options *options = &trace->options;
+	struct tracer_options tracer_options = {
+		.stacks = options->stacks,
+		.max_frames = options->max_frames,
+		.ring_size = options->ring_size,
+		.hold_limit_ns = options->hold_limit_ns,
+		.follow = options->follow,
+		.allocators = options->allocators.data,
+		.allocator_count = options->allocators.size,
+	};
+	struct tracer_callbacks callbacks = {.context = trace, .exited = on_exited};
+
+	trace->modules = modules__new();
+	trace->spaces = trace->modules ? spaces__new(trace->modules) : NULL;
+	if (!trace->spaces)
+		return error__set(err, -ENOMEM, "out of memory");
+	trace->tracer =
+		tracer__new(&tracer_options, trace->modules, trace->spaces, &callbacks, err);
+	return trace->tracer ? 0 : err->code;
+}
+
+static int make_model(struct trace *trace, struct error *err)
+{
+	struct heap_options options = {
+		.start_ns = now_ns(),
+		.min_size = trace->options.min_size,
+		.max_size = trace->options.max_size,
+	};
+
+	trace->feed.spaces = trace->spaces;
+	trace->feed.heap = heap__new(&options);
+	if (!trace->feed.heap)
+		return error__set(err, -ENOMEM, "out of memory");
+	trace->stream =
+		stream__start(tracer__ring_fd(trace->tracer), feed__record, &trace->feed, err);
+	return trace->stream ? 0 : err->code;
+}
+
+static int add_target(
+	struct trace *trace, pid_t pid, const char *comm, bool awaits_exec, struct error *err)
+{
+	uint32_t process = tracer__add(trace->tracer, pid, awaits_exec, err);
+
+	if (!process)
+		return err->code;
+	stream__lock(trace->stream);
+	heap__add_process(trace->feed.heap, process, pid, comm);
+	stream__unlock(trace->stream);
+	return 0;
+}
+
+static int attach_processes(struct trace *trace, struct error *err)
+{
+	int code;
+
+	vec_for_each (process, &trace->processes) {
+		code = add_target(trace, process->pid, process->comm, false, err);
+		if (!code && !process__is_alive(process))
+			code = error__set(err, -ESRCH,
+				"process %d ended while memtrace attached to it", process->pid);
+		if (code)
+			return code;
+	}
+	return tracer__check(trace->tracer, err);
+}
+
+static int attach_command(struct trace *trace, struct error *err)
+{
+	struct launch *launch = &trace->launch;
+	int code = add_target(trace, launch->pid, NULL, true, err);
+
+	for (size_t i = 0; i < launch->file_count && !code; i++)
+		code = tracer__attach_file(trace->tracer, launch->pid, launch->files[i], err);
+	return code;
+}
+
+static void announce(const struct trace *trace)
+{
+	if (trace->launched) {
+		fprintf(stderr, "attached to %d (%s), %zu probe sites\n", trace->launch.pid,
+			trace->launch.path, tracer__site_count(trace->tracer));
+		return;
+	}
+	fprintf(stderr, "attached to ");
+	vec_for_each (process, &trace->processes)
+		fprintf(stderr, "%s%d (%s)", process == trace->processes.data ? "" : ", ",
+			process->pid, process->comm);
+	fprintf(stderr, ", %zu probe sites\n", tracer__site_count(trace->tracer));
+}
+
+static int start_tracing(struct trace *trace, struct error *err)
+{
+	int code;
+
+	code = trace->launched ? attach_command(trace, err) : attach_processes(trace, err);
+	if (code)
+		return code;
+	trace->start_ns = now_ns();
+	stream__lock(trace->stream);
+	heap__begin(trace->feed.heap, trace->start_ns);
+	stream__unlock(trace->stream);
+	/* A loader that waits for us should not wait long. A wish: failure is harmless. */
+	setpriority(PRIO_PROCESS, 0, CONTROL_NICE);
+	tracer__enable(trace->tracer, true);
+	announce(trace);
+	return trace->launched ? launch__release(&trace->launch, err) : 0;
+}
+
+/* --- the main loop */
+
+static int watch_fd(struct trace *trace, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	return epoll_ctl(trace->epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static int make_timer(struct trace *trace, uint64_t first_ns, uint64_t interval_ns)
+{
+	struct itimerspec spec = {
+		.it_value = {first_ns / 1000000000, first_ns % 1000000000},
+		.it_interval = {interval_ns / 1000000000, interval_ns % 1000000000},
+	};
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+
+	if (fd >= 0 && (timerfd_settime(fd, 0, &spec, NULL) || watch_fd(trace, fd))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int make_loop(struct trace *trace, struct error *err)
+{
+	const struct trace_options *options = &trace->options;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	trace->epoll = epoll_create1(EPOLL_CLOEXEC);
+	trace->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (trace->epoll < 0 || trace->signals < 0 || watch_fd(trace, trace->signals) ||
+		watch_fd(trace, tracer__control_fd(trace->tracer)))
+		return error__set(err, -errno, "cannot set up the main loop: %m");
+	vec_for_each (process, &trace->processes)
+		watch_fd(trace, process->pidfd);
+	if (options->duration_ns)
+		trace->end_timer = make_timer(trace, options->duration_ns, 0);
+	if (options->interval_ns)
+		trace->interval_timer =
+			make_timer(trace, options->interval_ns, options->interval_ns);
+	if (isatty(STDERR_FILENO))
+		trace->live_timer = make_timer(trace, LIVE_LINE_INTERVAL_NS, LIVE_LINE_INTERVAL_NS);
+	return 0;
+}
+
+/* Ctrl-C a second time: the default action ends memtrace at once, wherever it is. */
+static void end_by_signal(struct trace *trace)
+{
+	sigset_t set;
+
+	trace->done = true;
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void reap_command(struct trace *trace)
+{
+	siginfo_t info = {0};
+
+	if (!trace->launched || trace->command_ended)
+		return;
+	if (waitid(P_PID, trace->launch.pid, &info, WEXITED | WNOHANG | WNOWAIT) ||
+		info.si_pid == 0)
+		return;
+	waitpid(trace->launch.pid, &trace->command_status, 0);
+	trace->command_ended = true;
+	/* The exit record, if there is one, ends the run; a child that never ran has none. */
+	if (tracer__live_count(trace->tracer) == 0)
+		trace->done = true;
+}
+
+static void read_signals(struct trace *trace)
+{
+	struct signalfd_siginfo info;
+
+	while (read(trace->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			reap_command(trace);
+		else
+			end_by_signal(trace);
+	}
+}
+
+/* A pidfd became readable: the process is gone, also where its exit record was lost. */
+static void notice_exit(struct trace *trace, int fd)
+{
+	epoll_ctl(trace->epoll, EPOLL_CTL_DEL, fd, NULL);
+	tracer__handle_control(trace->tracer);
+	if (trace->options.follow)
+		return; /* its children may live on; their exit records count */
+	vec_for_each (process, &trace->processes)
+		if (process__is_alive(process))
+			return;
+	trace->done = true;
+}
+
+static void handle_timer(struct trace *trace, int fd)
+{
+	uint64_t expirations;
+
+	if (read(fd, &expirations, sizeof(expirations)) != sizeof(expirations))
+		return;
+	if (fd == trace->end_timer)
+		trace->done = true;
+	else if (fd == trace->interval_timer)
+		trace_report__print_interim(trace->report);
+	else
+		trace_report__draw_live_line(trace->report);
+}
+
+static void handle_fd(struct trace *trace, int fd)
+{
+	if (fd == trace->signals)
+		read_signals(trace);
+	else if (fd == tracer__control_fd(trace->tracer))
+		tracer__handle_control(trace->tracer);
+	else if (fd == trace->end_timer || fd == trace->interval_timer || fd == trace->live_timer)
+		handle_timer(trace, fd);
+	else
+		notice_exit(trace, fd);
+}
+
+static void run_loop(struct trace *trace)
+{
+	struct epoll_event events[8];
+
+	while (!trace->done) {
+		int count = epoll_wait(trace->epoll, events, 8, -1);
+
+		for (int i = 0; i < count && !trace->done; i++)
+			handle_fd(trace, events[i].data.fd);
+	}
+}
+
+/* --- ending */
+
+static void stop_tracing(struct trace *trace)
+{
+	tracer__enable(trace->tracer, false);
+	tracer__handle_control(trace->tracer);
+	if (trace->launched && !trace->command_ended)
+		reap_command(trace);
+	stream__stop(trace->stream);
+	trace->stream = NULL;
+}
+
+static void free_trace(struct trace *trace)
+{
+	trace_report__free(trace->report);
+	stream__stop(trace->stream);
+	tracer__free(trace->tracer);
+	heap__free(trace->feed.heap);
+	spaces__free(trace->spaces);
+	modules__free(trace->modules);
+	if (trace->launched)
+		launch__close(&trace->launch);
+	vec_for_each (process, &trace->processes)
+		process__close(process);
+	vec_free(&trace->processes);
+	trace_options__free(&trace->options);
+}
+
+static int exit_code_of(const struct trace *trace)
+{
+	int status = trace->command_status;
+
+	if (!trace->options.exit_status || !trace->command_ended)
+		return EXIT_DONE;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int run_trace(struct trace *trace, struct error *err)
+{
+	struct trace_report_source source = {.options = &trace->options};
+	int code;
+
+	code = process__check_capabilities(err);
+	if (!code)
+		code = trace_report__check_output(&trace->options, err);
+	if (!code)
+		code = open_processes(trace, err);
+	if (!code && trace->options.command) {
+		code = launch__prepare(trace->options.command, &trace->launch, err);
+		trace->launched = !code;
+	}
+	if (!code)
+		code = make_tracer(trace, err);
+	if (!code)
+		code = make_model(trace, err);
+	if (!code)
+		code = make_loop(trace, err);
+	if (code)
+		return code;
+	source.feed = &trace->feed;
+	source.stream = trace->stream;
+	source.tracer = trace->tracer;
+	source.modules = trace->modules;
+	source.processes = trace->processes.data;
+	source.process_count = trace->processes.size;
+	source.launch = trace->launched ? &trace->launch : NULL;
+	trace->report = trace_report__new(&source, err);
+	if (!trace->report)
+		return err->code;
+	code = start_tracing(trace, err);
+	if (code)
+		return code;
+	trace_report__start(trace->report, trace->start_ns);
+	run_loop(trace);
+	stop_tracing(trace);
+	return trace_report__print_final(
+		trace->report, trace->command_ended, trace->command_status, err);
+}
+
+/* libbpf explains a refused program at length: with -v only. */
+static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (!log__is_verbose() || level == LIBBPF_DEBUG)
+		return 0;
+	return vfprintf(stderr, format, args);
+}
+
+int cmd_trace(int argc, char **argv)
+{
+	struct trace trace = {.epoll = -1,
+		.signals = -1,
+		.live_timer = -1,
+		.interval_timer = -1,
+		.end_timer = -1};
+	struct error err = {0};
+	int code;
+
+	code = trace_options__parse(argc, argv, &trace.options);
+	if (code)
+		return code - 1;
+	log__set_verbose(trace.options.verbose);
+	libbpf_set_print(print_libbpf);
+	code = run_trace(&trace, &err);
+	if (code)
+		log__error("%s", err.message);
+	code = code ? EXIT_COULD_NOT : exit_code_of(&trace);
+	free_trace(&trace);
+	return code;
+}

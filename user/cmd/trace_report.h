@@ -1,0 +1,53 @@
+/* The reports of a trace: interim, final, and the live line. */
+#ifndef MEMTRACE_CMD_TRACE_REPORT_H
+#define MEMTRACE_CMD_TRACE_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attach/tracer.h"
+#include "base/error.h"
+#include "cmd/trace_options.h"
+#include "stream/feed.h"
+#include "stream/stream.h"
+#include "target/launch.h"
+#include "target/process.h"
+
+/* What a report is made from; all of it stays the caller's and outlives the trace_report. */
+struct trace_report_source {
+	const struct trace_options *options;
+	const struct feed *feed;
+	struct stream *stream;
+	const struct tracer *tracer;
+	struct modules *modules;
+	const struct process_info *processes;
+	size_t process_count;
+	const struct launch *launch; /* NULL: nothing was launched */
+};
+
+struct trace_report;
+
+/* Says early whether the report can be written where the options want it. 0 or negative errno. */
+int trace_report__check_output(const struct trace_options *options, struct error *err);
+
+/* NULL with @err set: no memory. */
+struct trace_report *trace_report__new(const struct trace_report_source *source, struct error *err);
+void trace_report__free(struct trace_report *report);
+
+/* The run begins now, at @start_ns (CLOCK_MONOTONIC). */
+void trace_report__start(struct trace_report *report, uint64_t start_ns);
+
+/* Redraws the live line on stderr. */
+void trace_report__draw_live_line(struct trace_report *report);
+
+/* A report of the run so far; the trace goes on. */
+void trace_report__print_interim(struct trace_report *report);
+
+/*
+ * The report, after the stream was stopped. @status: of a launched command that has @ended, as
+ * wait(2) gives it. Returns 0, or a negative errno with @err set.
+ */
+int trace_report__print_final(
+	struct trace_report *report, bool ended, int status, struct error *err);
+
+#endif
