@@ -155,8 +155,6 @@ static __always_inline int unwind_rare_frame(struct unwind_walk *w, __u32 rule)
 /* AAPCS64, 6.4.6: x29 points at the frame record {caller's x29, lr}. */
 static __always_inline int unwind_guess_frame(struct unwind_walk *w)
 {
-	if (!w->bp)
-		return STACK_END_OF_THREAD;
 	if (w->bp & 7 || w->bp < w->sp || w->bp - w->sp > UNWIND_GUESS_MAX)
 		return STACK_NO_RULE;
 	if (unwind_leave(w, w->bp + 16, w->bp) != UNWIND_CONTINUE)
@@ -269,13 +267,14 @@ static __always_inline int unwind_deref_frame(struct unwind_walk *w, __u32 rule)
 		bx_slot ? saved_from - 8 * bx_slot : 0);
 }
 
-/* psABI, 3.4.1: with frame pointers, rbp points at {caller's rbp, return address}; 0 ends. */
+/*
+ * psABI, 3.4.1: with frame pointers, rbp points at {caller's rbp, return address}. A 0 in rbp does
+ * not count as the outermost frame's: code without frame pointers may have it there by chance.
+ */
 static __always_inline int unwind_guess_frame(struct unwind_walk *w)
 {
 	__u64 bp = w->bp;
 
-	if (!bp)
-		return STACK_END_OF_THREAD;
 	if (bp & 7 || bp < w->sp || bp - w->sp > UNWIND_GUESS_MAX)
 		return STACK_NO_RULE;
 	if (unwind_leave(w, bp + 16, bp, 0) != UNWIND_CONTINUE)

@@ -23,9 +23,9 @@
 
 struct header {
 	char magic[16];
+	uint64_t hash; /* of all bytes after this field */
 	uint32_t version;
 	uint32_t machine;
-	uint64_t hash; /* of all bytes after this field */
 	uint64_t text_start;
 	uint64_t text_end;
 	uint64_t row_count;
@@ -37,7 +37,7 @@ struct header {
 	uint8_t build_id[BUILD_ID_MAX];
 };
 _Static_assert(sizeof(struct header) == 192, "rows after it are aligned");
-#define HASHED_FROM offsetof(struct header, text_start)
+#define HASHED_FROM offsetof(struct header, version)
 
 struct unwind_cache {
 	int directory;
