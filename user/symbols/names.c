@@ -5,14 +5,11 @@
 #include "symbols/demangle.h"
 
 #include <string.h>
+#include <xxhash.h>
 
 static uint64_t hash_text(const char *text)
 {
-	uint64_t hash = 0xcbf29ce484222325ull; /* FNV-1a */
-
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull;
-	return hash_mix(hash);
+	return XXH3_64bits(text, strlen(text));
 }
 
 static bool is_same_text(const char *a, const char *b)
@@ -20,16 +17,26 @@ static bool is_same_text(const char *a, const char *b)
 	return strcmp(a, b) == 0;
 }
 
-struct name {
-	char *kept;	   /* the key's text, owned */
-	const char *shown; /* mangled names: the demangled form */
-};
+/* The key's text is the value, owned by the table. */
+DEFINE_HASH(text_map, const char *, char *, hash_text, is_same_text);
 
-DEFINE_HASH(name_map, const char *, struct name, hash_text, is_same_text);
+static uint64_t hash_pointer(const char *pointer)
+{
+	return hash_mix((uintptr_t)pointer);
+}
+
+static bool is_same_pointer(const char *a, const char *b)
+{
+	return a == b;
+}
+
+/* What a text at a fixed place is shown as. */
+DEFINE_HASH(pointer_map, const char *, const char *, hash_pointer, is_same_pointer);
 
 struct names {
-	struct name_map texts;
-	struct name_map mangled;
+	struct text_map texts;
+	struct pointer_map plain;
+	struct pointer_map demangled;
 	bool demangle;
 };
 
@@ -42,19 +49,15 @@ struct names *names__new(void)
 	return names;
 }
 
-static void free_map(struct name_map *map)
-{
-	hash_for_each (slot, map)
-		free(slot->value.kept);
-	name_map__free(map);
-}
-
 void names__free(struct names *names)
 {
 	if (!names)
 		return;
-	free_map(&names->texts);
-	free_map(&names->mangled);
+	hash_for_each (slot, &names->texts)
+		free(slot->value);
+	text_map__free(&names->texts);
+	pointer_map__free(&names->plain);
+	pointer_map__free(&names->demangled);
 	free(names);
 }
 
@@ -63,43 +66,43 @@ void names__set_demangle(struct names *names, bool demangle)
 	names->demangle = demangle;
 }
 
-/* The entry of @text, which it takes over, made if there is none; NULL where memory is short. */
-static struct name *keep(struct name_map *map, char *text)
-{
-	struct name *name = text ? name_map__find(map, text) : NULL;
-
-	if (!name && text && (name = name_map__insert(map, text))) {
-		name->kept = text;
-		return name;
-	}
-	free(text);
-	return name;
-}
-
 const char *names__intern(struct names *names, const char *text)
 {
-	char *copy = text ? strdup(text) : NULL;
-	struct name *name;
+	char *copy = text ? strdup(text) : NULL, **known;
 
 	if (!copy)
 		return NULL;
 	text__make_printable(copy);
-	name = keep(&names->texts, copy);
-	return name ? name->kept : NULL;
+	known = text_map__find(&names->texts, copy);
+	if (!known && (known = text_map__insert(&names->texts, copy))) {
+		*known = copy;
+		return copy;
+	}
+	free(copy);
+	return known ? *known : NULL;
+}
+
+const char *names__intern_fixed(struct names *names, const char *text)
+{
+	const char **known = text ? pointer_map__insert(&names->plain, text) : NULL;
+
+	if (known && !*known)
+		*known = names__intern(names, text);
+	return known ? *known : NULL;
 }
 
 const char *names__demangled(struct names *names, const char *mangled)
 {
-	struct name *name;
+	const char **known;
 	char *demangled;
 
 	if (!mangled || !names->demangle)
-		return names__intern(names, mangled);
-	name = keep(&names->mangled, strdup(mangled));
-	if (!name || name->shown)
-		return name ? name->shown : NULL;
-	demangled = demangle__symbol(mangled);
-	name->shown = names__intern(names, demangled ? demangled : mangled);
-	free(demangled);
-	return name->shown;
+		return names__intern_fixed(names, mangled);
+	known = pointer_map__insert(&names->demangled, mangled);
+	if (known && !*known) {
+		demangled = demangle__symbol(mangled);
+		*known = names__intern(names, demangled ? demangled : mangled);
+		free(demangled);
+	}
+	return known ? *known : NULL;
 }

@@ -16,8 +16,14 @@ void names__free(struct names *names);
 const char *names__intern(struct names *names, const char *text);
 
 /*
+ * The same for a text that stays at its place unchanged as long as @names, such as one in a mapped
+ * string table: its pointer is known again, without a look at the text.
+ */
+const char *names__intern_fixed(struct names *names, const char *text);
+
+/*
  * The kept demangled form of @mangled (see demangle.h), or of itself where it is not mangled or
- * @names was told not to demangle. Each is demangled once.
+ * @names was told not to demangle. Each is demangled once. The text must be fixed, as above.
  */
 const char *names__demangled(struct names *names, const char *mangled);
 void names__set_demangle(struct names *names, bool demangle);

@@ -158,6 +158,11 @@ static bool is_variant(const char *symbol, const char *name)
 	return strncmp(symbol, name, length) == 0 && symbol[length] == '.';
 }
 
+static bool is_mangled(const char *symbol)
+{
+	return symbol[0] == '_' && (symbol[1] == 'Z' || symbol[1] == 'R');
+}
+
 /*
  * The name of a frame that DWARF knows. Where it has no linkage name (C, lambdas, local functions)
  * the symbol of the machine function says more: its class, or "malloc" where the source calls it
@@ -169,11 +174,11 @@ static const char *name_frame(
 	if (frame->linkage_name)
 		return names__demangled(s->names, frame->linkage_name);
 	if (frame->inlined || !entry)
-		return names__intern(s->names, frame->name);
-	if (!frame->name ||
+		return names__intern_fixed(s->names, frame->name);
+	if (!frame->name || is_mangled(entry->name) ||
 		(entry->start == frame->function_start && !is_variant(entry->name, frame->name)))
 		return name_entry(s, entry);
-	return names__intern(s->names, frame->name);
+	return names__intern_fixed(s->names, frame->name);
 }
 
 /* Builds the answer from the frames in s->scratch, or from the symbol alone. */
@@ -192,7 +197,7 @@ static int build_answer(struct symbolizer *s, const struct symbol_entry *entry, 
 		const struct dwarf_frame *frame = &s->scratch.data[i];
 
 		frames[i].function = name_frame(s, frame, entry);
-		frames[i].file = names__intern(s->names, frame->file);
+		frames[i].file = names__intern_fixed(s->names, frame->file);
 		frames[i].line = frame->line;
 		frames[i].column = frame->column;
 		frames[i].inlined = frame->inlined;
