@@ -208,6 +208,22 @@ static int start_tracing(struct trace *trace, struct error *err)
 
 /* --- the main loop */
 
+/* Before any thread is made, as each starts with its maker's mask. */
+static int block_signals(struct trace *trace, struct error *err)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	trace->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	return trace->signals < 0 ? error__set(err, -errno, "cannot read signals: %m") : 0;
+}
+
 static int watch_fd(struct trace *trace, int fd)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
@@ -233,18 +249,9 @@ static int make_timer(struct trace *trace, uint64_t first_ns, uint64_t interval_
 static int make_loop(struct trace *trace, struct error *err)
 {
 	const struct trace_options *options = &trace->options;
-	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
 	trace->epoll = epoll_create1(EPOLL_CLOEXEC);
-	trace->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	if (trace->epoll < 0 || trace->signals < 0 || watch_fd(trace, trace->signals) ||
+	if (trace->epoll < 0 || watch_fd(trace, trace->signals) ||
 		watch_fd(trace, tracer__control_fd(trace->tracer)))
 		return error__set(err, -errno, "cannot set up the main loop: %m");
 	vec_for_each (process, &trace->processes)
@@ -403,6 +410,8 @@ static int run_trace(struct trace *trace, struct error *err)
 		code = launch__prepare(trace->options.command, &trace->launch, err);
 		trace->launched = !code;
 	}
+	if (!code)
+		code = block_signals(trace, err);
 	if (!code)
 		code = make_tracer(trace, err);
 	if (!code)

@@ -282,7 +282,12 @@ static int print_report(struct trace_report *report, struct report *out, struct 
 		code = note_holds(report, out);
 	if (code)
 		return error__set(err, code, "out of memory for the report");
-	return options->json ? write_json(report, out, err) : write_text(report, out, err);
+	if (options->json)
+		code = write_json(report, out, err);
+	/* A file for tools leaves the terminal to the reader. */
+	if (!code && (!options->json || options->json_path))
+		code = write_text(report, out, err);
+	return code;
 }
 
 static int collect(struct trace_report *report, struct report *out)
