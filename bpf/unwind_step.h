@@ -385,9 +385,12 @@ static __always_inline int unwind_frame(struct unwind_walk *w)
 	unwind_append(w);
 	w->guessed = 0;
 	stop = unwind_step(w, rule);
-	if (stop == UNWIND_CONTINUE && !w->pc)
+	if (stop != UNWIND_CONTINUE || w->pc)
+		return stop;
+	if (!w->guessed)
 		return STACK_END_OF_THREAD;
-	return stop;
+	w->record.guessed_frames--; /* zeroed memory that a stray frame pointer led to */
+	return STACK_NO_RULE;
 }
 
 /*
