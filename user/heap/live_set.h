@@ -2,9 +2,13 @@
  * The live blocks of one address space: address → block, open addressing with linear probing.
  *
  * Made for one event per 50 ns with millions of blocks: a block is half a cache line, so a look-up
- * costs one cache miss; a slot's index is the top bits of its address's hash, so that growing is a
- * sequential sweep over both tables; deletion shifts back and leaves no tombstones; tables of
- * megabytes ask for huge pages. Address 0 marks an empty slot: no allocation has it.
+ * costs one cache miss; deletion shifts back and leaves no tombstones; tables of megabytes ask for
+ * huge pages. Address 0 marks an empty slot: no allocation has it.
+ *
+ * A table of ten million blocks takes most of a second to move when it grows, too long for a ring
+ * buffer that fills meanwhile. So every insertion moves a few slots of the old table until it is
+ * empty. A slot's index is the top bits of its address's hash, so that the move is a sweep over
+ * both tables, and whether an address may still be in the old one is told by its home there.
  */
 #ifndef MEMTRACE_HEAP_LIVE_SET_H
 #define MEMTRACE_HEAP_LIVE_SET_H
@@ -29,25 +33,50 @@ static inline uint32_t block_site(const struct block *block)
 	return block->site & ~BLOCK_INHERITED;
 }
 
+struct block_table {
+	struct block *slots; /* NULL: no table */
+	size_t capacity;     /* a power of two */
+	size_t size;	     /* blocks in it */
+	unsigned int shift;  /* 64 - log2(capacity) */
+};
+
 struct live_set {
-	struct block *slots; /* NULL until the first insertion */
-	size_t size;
-	size_t capacity;    /* a power of two */
-	unsigned int shift; /* 64 - log2(capacity) */
+	struct block_table table; /* where new blocks go */
+	struct block_table old;	  /* being emptied into `table` */
+	size_t old_start;	  /* a slot of `old` that was empty when the move began */
+	size_t old_moved;	  /* slots from there on that are empty by now, circularly */
 };
 
 /* The slot where a probe for @address starts. */
-static inline size_t live_set__home(const struct live_set *set, uint64_t address)
+static inline size_t block_table__home(const struct block_table *table, uint64_t address)
 {
 	uint64_t x = address * 0x9e3779b97f4a7c15ull;
+
 	x = (x ^ (x >> 32)) * 0xbf58476d1ce4e5b9ull;
-	return x >> set->shift;
+	return x >> table->shift;
+}
+
+static inline void block_table__prefetch(const struct block_table *table, uint64_t address)
+{
+	const struct block *slot;
+
+	if (!table->slots)
+		return;
+	slot = &table->slots[block_table__home(table, address)];
+	__builtin_prefetch(slot, 1);
+	/* GCC takes a function that only prefetches for one without effects and empties it. */
+	__asm__ volatile("" : : "r"(slot));
 }
 
 static inline void live_set__prefetch(const struct live_set *set, uint64_t address)
 {
-	if (set->slots)
-		__builtin_prefetch(&set->slots[live_set__home(set, address)], 1);
+	block_table__prefetch(&set->table, address);
+	block_table__prefetch(&set->old, address);
+}
+
+static inline size_t live_set__size(const struct live_set *set)
+{
+	return set->table.size + set->old.size;
 }
 
 /* The block at @address or NULL. Pointers are valid until the next insertion or removal. */
@@ -65,14 +94,13 @@ bool live_set__remove(struct live_set *set, uint64_t address, struct block *old)
 /* Makes @copy (to be freed by the caller) hold what @set holds. 0 or -ENOMEM. */
 int live_set__copy(struct live_set *copy, const struct live_set *set);
 
-/* Gives back memory that a table much larger than its content holds; keeps it if that fails. */
-void live_set__shrink(struct live_set *set);
-
 void live_set__free(struct live_set *set);
 
-#define live_set_for_each(block, set)                                                             \
-	for (struct block *block = (set)->slots; block && block < (set)->slots + (set)->capacity; \
-		block++)                                                                          \
-		if (block->address)
+/* The first block (@block NULL) or the one after @block, in no order; NULL at the end. */
+struct block *live_set__next(const struct live_set *set, const struct block *block);
+
+#define live_set_for_each(block, set)                                  \
+	for (struct block *block = live_set__next((set), NULL); block; \
+		block = live_set__next((set), block))
 
 #endif
