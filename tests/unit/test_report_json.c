@@ -154,9 +154,9 @@ static void test_top_cuts_the_sites_and_says_how_many_there_are(void **state)
 
 static void test_losses_are_summed_and_listed_by_cause(void **state)
 {
-	struct report report = {
-		.run.losses = {
-			[LOSS_RING_FULL] = 5, [LOSS_LATE_ATTACH] = 2, [LOSS_STACK_RING_FULL] = 9}};
+	struct report report = {.run.losses = {[LOSS_RING_FULL] = 5,
+					[LOSS_RETURN_MISSED] = 2,
+					[LOSS_STACK_RING_FULL] = 9}};
 	struct feed feed = sample_feed();
 	json_t *root, *causes;
 
@@ -165,7 +165,7 @@ static void test_losses_are_summed_and_listed_by_cause(void **state)
 	causes = json_object_get(json_object_get(root, "events"), "lost_by_cause");
 	assert_int_equal(get(root, "events", "lost"), 7);
 	assert_int_equal(json_integer_value(json_object_get(causes, "ring_full")), 5);
-	assert_int_equal(json_integer_value(json_object_get(causes, "late_attach")), 2);
+	assert_int_equal(json_integer_value(json_object_get(causes, "return_missed")), 2);
 	json_decref(root);
 	report__free(&report);
 	feed_stop(&feed);

@@ -8,7 +8,7 @@ const struct loss_words *loss__words(enum loss_cause cause)
 		[LOSS_RETURN_MISSED] = {"return_missed",
 			"calls left by longjmp or an exception: outcome unknown", NULL},
 		[LOSS_LATE_ATTACH] = {"late_attach",
-			"a library was in use before its probes were attached",
+			"allocators in use before their probes were attached",
 			"start the program with memtrace -- COMMAND"},
 		[LOSS_STACK_RING_FULL] = {"stack_ring_full",
 			"stacks lost, ring buffer full: their sites are unknown",
