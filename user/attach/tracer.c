@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -342,7 +343,13 @@ static int make_plan(const struct tracer *tracer, const struct module *module, b
 		.wide_nops = tracer->wide_nops,
 	};
 
-	return plan__make(plan, module->fd, &options, err);
+	int code = plan__make(plan, module->fd, &options, err);
+
+	if (code || !named || (plan__has_allocator(plan) && has_prefixed_site(plan, prefix)))
+		return code;
+	return error__set(err, -ENOENT,
+		"--allocator: %s defines no allocation functions that begin with '%s'",
+		module->path, prefix);
 }
 
 static int attach_plan(struct tracer *tracer, const struct module *module,
@@ -376,7 +383,7 @@ static int attach_module(struct tracer *tracer, const struct module *module, pid
 		return 0;
 	if (!attachment_set__insert(&tracer->attached, key))
 		return error__set(err, -ENOMEM, "out of memory");
-	code = make_plan(tracer, module, is_executable, &plan, NULL);
+	code = make_plan(tracer, module, is_executable, &plan, err);
 	if (!code) {
 		plan__log(&plan, module->name);
 		tracer->met_stripped_static |= plan.is_static_stripped;
@@ -385,26 +392,23 @@ static int attach_module(struct tracer *tracer, const struct module *module, pid
 			tracer->has_allocator = true;
 			code = 1;
 		}
-	} else {
-		log__debug("%s: not probed: %s", module->name, strerror(-code));
+	} else if (code != -ENOENT) {
+		log__debug("%s: not probed: %s", module->name, err->message);
 		code = 0; /* a file that cannot be read as ELF has no functions to probe */
 	}
 	plan__free(&plan);
 	return code;
 }
 
-/* The program's own file, as /proc/PID/exe has it: it may hold an allocator linked into it. */
+/* The program's own file: it may hold an allocator linked into it. */
 static bool is_program_file(const struct module *module, pid_t pid)
 {
-	char link[64], path[4096];
-	ssize_t length;
+	struct stat program, file;
+	char link[64];
 
 	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
-	length = readlink(link, path, sizeof(path) - 1);
-	if (length <= 0)
-		return false;
-	path[length] = '\0';
-	return strcmp(path, module->path) == 0;
+	return !stat(link, &program) && !fstat(module->fd, &file) &&
+	       program.st_ino == file.st_ino && program.st_dev == file.st_dev;
 }
 
 /* What the code of an image is now: for its stacks' identity and for the unwinder. */

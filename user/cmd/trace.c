@@ -80,12 +80,30 @@ static void on_exited(void *context, pid_t pid, uint32_t status, size_t left)
 		trace->done = true;
 }
 
+/* A name with a slash is a path, which a typing error would make match nothing, silently. */
+static int check_allocators(const struct trace *trace, struct error *err)
+{
+	vec_for_each (spec, &trace->options.allocators) {
+		const char *colon = strrchr(*spec, ':');
+		char path[4096];
+
+		snprintf(path, sizeof(path), "%.*s",
+			(int)(colon ? colon - *spec : (long)strlen(*spec)), *spec);
+		if (strchr(path, '/') && access(path, F_OK))
+			return error__set(err, -errno, "--allocator %s: %m", path);
+	}
+	return 0;
+}
+
 static int open_processes(struct trace *trace, struct error *err)
 {
 	vec_for_each (pid, &trace->options.pids) {
 		struct process_info info;
-		int code = process__open(*pid, &info, err);
+		int code;
 
+		if (*pid == getpid())
+			return error__set(err, -EINVAL, "%d is memtrace itself", *pid);
+		code = process__open(*pid, &info, err);
 		if (code)
 			return code;
 		if (vec_push(&trace->processes, info)) {
@@ -404,6 +422,8 @@ static int run_trace(struct trace *trace, struct error *err)
 	code = process__check_capabilities(err);
 	if (!code)
 		code = trace_report__check_output(&trace->options, err);
+	if (!code)
+		code = check_allocators(trace, err);
 	if (!code)
 		code = open_processes(trace, err);
 	if (!code && trace->options.command) {

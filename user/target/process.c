@@ -61,7 +61,7 @@ static int check_status(pid_t pid, const char *status, struct error *err)
 			comm);
 	if (state && (*state == 'Z' || *state == 'X'))
 		return error__set(err, -ESRCH,
-			"process %d (%s) has exited and only waits for its parent to notice", pid,
+			"process %d (%s) is a zombie: it has exited and only waits for its parent to notice", pid,
 			comm);
 	return 0;
 }
