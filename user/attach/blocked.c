@@ -18,12 +18,35 @@ static int read_memory(void *context, pid_t pid, uint64_t address, void *data, s
 	return subject__read(pid, address, data, size);
 }
 
+/* A lock in memory of a file or shared memory, which has no symbols: "name+offset". */
+static bool name_shared_memory(
+	const struct subject *subject, uint64_t address, char *name, size_t size)
+{
+	const struct mapping *mapping = maps__find(subject__maps(subject), address);
+	const char *path = "shared memory";
+	uint64_t offset;
+
+	if (!mapping || !mapping->shared)
+		return false;
+	if (mapping->path[0] && strcmp(mapping->path, "/dev/zero"))
+		path = strrchr(mapping->path, '/') ? strrchr(mapping->path, '/') + 1
+						   : mapping->path;
+	offset = mapping__file_offset(mapping, address);
+	if (!offset)
+		snprintf(name, size, "%s", path);
+	else
+		snprintf(name, size, "%.*s+%llu", (int)size - 24, path, (unsigned long long)offset);
+	text__make_printable(name);
+	return true;
+}
+
 static bool name_variable(
 	void *context, pid_t pid, uint64_t address, char *name, char *module, size_t size)
 {
 	struct subject *subject = subjects__find(context, pid);
 
-	return subject && subject__variable(subject, address, name, module, size);
+	return subject && (subject__variable(subject, address, name, module, size) ||
+				  name_shared_memory(subject, address, name, size));
 }
 
 static bool find_shared_key(void *context, pid_t pid, uint64_t address, struct lock_key *key)
@@ -172,7 +195,10 @@ static int add_frame(struct builder *builder, uint64_t pc, uint64_t slot, bool i
 		return -ENOMEM;
 	if (!known->known)
 		name_frame(builder, pc, is_return, known);
-	known->frame.slot = slot;
+	known->frame.is_guessed = slot & SLOT_IS_GUESSED;
+	slot &= ~SLOT_IS_GUESSED;
+	/* The return address lies right below where the caller's stack pointer was. */
+	known->frame.slot = is_return ? slot - 8 : slot;
 	return vec_push(&builder->frames, known->frame);
 }
 
@@ -203,8 +229,7 @@ static int add_stack(struct builder *builder, const struct look_thread *in, stru
 	begin_walk(in, &walk);
 	subject__walk(builder->subject, &walk, pointers);
 	for (uint32_t i = 0; i < walk.record.frame_count && !rc; i++) {
-		/* The return address lies right below where the caller's stack pointer was. */
-		rc = add_frame(builder, walk.frames[i], i ? pointers[i] - 8 : pointers[0], i > 0);
+		rc = add_frame(builder, walk.frames[i], pointers[i], i > 0);
 		out->frame_count++;
 	}
 	return rc;

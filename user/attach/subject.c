@@ -13,6 +13,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+/* How far, and how often in one stack, a return address is searched for. The frames between a
+ * system call and the function that waits are small and few. */
+#define SCAN_WORDS 64
+#define SCAN_TURNS 16
+
 /* Where a module lies in an address space: all of it, data included. */
 struct placed_module {
 	const struct module *module;
@@ -261,7 +266,9 @@ static int read_for_walk(void *context, void *to, size_t size, uint64_t address)
 	return subject__read(subject->pid, address, to, size);
 }
 
-void subject__walk(struct subject *subject, struct unwind_walk *walk, uint64_t *slots)
+/* A walk, with the tables that it turns out to need. */
+static void walk_once(
+	struct subject *subject, struct unwind_walk *walk, enum unwind_start start, uint64_t *slots)
 {
 	struct unwind_target target = {
 		.mappings = subject->code.data,
@@ -270,13 +277,13 @@ void subject__walk(struct subject *subject, struct unwind_walk *walk, uint64_t *
 		.context = subject,
 		.stack_pointers = slots,
 	};
-	struct unwind_walk start = *walk;
+	struct unwind_walk begin = *walk;
 
 	build_tables(subject, &walk->pc, 1);
 	/* Each turn goes further than the one before, or is the last. */
 	for (size_t turn = 0; turn < EVENT_MAX_FRAMES; turn++) {
-		*walk = start;
-		unwind__walk_native(&target, walk, EVENT_MAX_FRAMES, UNWIND_FROM_PC);
+		*walk = begin;
+		unwind__walk_native(&target, walk, EVENT_MAX_FRAMES, start);
 		if (!build_tables(subject, walk->frames, walk->record.frame_count))
 			return;
 	}
@@ -299,6 +306,87 @@ static const char *name_of_function(struct subject *subject, uint64_t address)
 	struct symbol_frames frames = subject__names(subject, address, false);
 
 	return frames.count ? frames.frames[frames.count - 1].function : NULL;
+}
+
+/*
+ * Index of the first word that is a return address: in front of it is a call, to @function or, for
+ * NULL, to any that has a name. @count: there is none.
+ */
+static size_t find_return_address(
+	struct subject *subject, const uint64_t *words, size_t count, const char *function)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *called =
+			find_placed(subject, words[i]) ? subject__called(subject, words[i]) : NULL;
+
+		if (called && (!function || !strcmp(called, function)))
+			return i;
+	}
+	return count;
+}
+
+static bool has_rule(const struct subject *subject, uint64_t pc)
+{
+	vec_for_each (code, &subject->code)
+		if (pc >= code->start && pc < code->end)
+			return code->table &&
+			       unwind_table__find(code->table, pc - code->bias) != UNWIND_NO_RULE;
+	return false;
+}
+
+static void append_frames(struct unwind_walk *walk, uint64_t *slots, const struct unwind_walk *more,
+	const uint64_t *more_slots)
+{
+	uint32_t count = walk->record.frame_count;
+
+	for (uint32_t i = 0; i < more->record.frame_count && count < EVENT_MAX_FRAMES; i++) {
+		slots[count] = more_slots[i];
+		walk->frames[count++] = more->frames[i];
+	}
+	walk->record.frame_count = count;
+	walk->record.header.flags = more->record.header.flags;
+	walk->record.guessed_frames += more->record.guessed_frames + 1;
+}
+
+/*
+ * A C library without unwind tables (musl's) cuts stacks off below the first frame. From there the
+ * stack is searched for what can only be a return address, and the walk goes on from it: a guess.
+ */
+static bool scan_on(struct subject *subject, struct unwind_walk *walk, uint64_t *slots)
+{
+	uint64_t words[SCAN_WORDS], more_slots[EVENT_MAX_FRAMES + 1];
+	uint32_t count = walk->record.frame_count;
+	struct unwind_walk more = *walk;
+	uint64_t sp = count ? slots[count - 1] & ~SLOT_IS_GUESSED : 0;
+	uint64_t pc = count ? walk->frames[count - 1] - (count > 1) : 0;
+	size_t readable = SCAN_WORDS, i;
+	const char *function;
+
+	if (!count || walk->record.header.flags == STACK_COMPLETE || has_rule(subject, pc))
+		return false;
+	/* A thread's first frames lie near the end of its stack. */
+	while (readable && subject__read(subject->pid, sp, words, readable * sizeof(*words)))
+		readable /= 2;
+	/* Rather one that called the function that we are in, if that is not jumped to. */
+	function = name_of_function(subject, pc);
+	i = function ? find_return_address(subject, words, readable, function) : readable;
+	if (i == readable)
+		i = find_return_address(subject, words, readable, NULL);
+	if (i == readable)
+		return false;
+	more.pc = words[i];
+	more.sp = sp + 8 * (i + 1);
+	walk_once(subject, &more, UNWIND_FROM_RETURN, more_slots);
+	more_slots[0] |= SLOT_IS_GUESSED;
+	append_frames(walk, slots, &more, more_slots);
+	return walk->record.frame_count > count;
+}
+
+void subject__walk(struct subject *subject, struct unwind_walk *walk, uint64_t *slots)
+{
+	walk_once(subject, walk, UNWIND_FROM_PC, slots);
+	for (int turn = 0; turn < SCAN_TURNS && scan_on(subject, walk, slots); turn++)
+		;
 }
 
 const char *subject__called(struct subject *subject, uint64_t return_address)

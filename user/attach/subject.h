@@ -40,8 +40,10 @@ const struct module *subject__module_at(
 
 /*
  * Walks a stack from walk->pc, sp, bp, bx (see unwind.h); @slots (room for EVENT_MAX_FRAMES + 1)
- * gets the stack pointer of each frame that is reached.
+ * gets the stack pointer of each frame that is reached, with SLOT_IS_GUESSED in it where no table
+ * led there.
  */
+#define SLOT_IS_GUESSED 1ull
 void subject__walk(struct subject *subject, struct unwind_walk *walk, uint64_t *slots);
 
 /* Names of the code at @pc; NULL frames where it is in no module. */

@@ -33,7 +33,6 @@ bool wait_kind__has_holder(enum wait_kind kind)
 	case WAIT_CONDITION:
 	case WAIT_SEMAPHORE:
 	case WAIT_BARRIER:
-	case WAIT_UNKNOWN:
 	case WAIT_VECTOR:
 		return false;
 	default:
@@ -109,10 +108,7 @@ static const char *const below[] = {
 	"lll_timedwait_tid",
 	"lll_clocklock_wait",
 	"syscall",
-	"timedwait",
-	"timedwait_cp",
-	"wait",
-	"lock",
+	"sccp",
 	"syscall_cp",
 	"syscall_cp_asm",
 	"syscall_cp_c",
@@ -124,6 +120,9 @@ static const char *const below[] = {
 	"pthread_rwlock_wrlock_full",
 	"pthread_rwlock_rdlock_full",
 };
+
+/* musl's; with their underscores, as an application's `lock` says nothing. */
+static const char *const below_musl[] = {"__timedwait", "__timedwait_cp", "__wait", "__lock"};
 
 static const char *const allocators[] = {"malloc", "free", "calloc", "realloc", "reallocarray",
 	"memalign", "aligned_alloc", "posix_memalign", "valloc", "pvalloc", "libc_malloc",
@@ -157,13 +156,10 @@ static bool is_one_of(const char *name, size_t length, const char *const *list, 
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-/* musl's `__lock` and `__wait` are helpers; an application's `lock` says nothing. */
 static bool is_below(const char *function, const char *core, size_t length)
 {
-	if (!strncmp(core, "futex_", 6))
-		return true;
-	return is_one_of(core, length, below, COUNT(below)) &&
-	       (length > 7 || !strncmp(core, "syscall", 7) || function[0] == '_');
+	return !strncmp(core, "futex_", 6) || is_one_of(core, length, below, COUNT(below)) ||
+	       is_one_of(function, strlen(function), below_musl, COUNT(below_musl));
 }
 
 enum function_role functions__role(const char *function, enum wait_kind *kind)
@@ -212,7 +208,7 @@ bool functions__is_musl(const char *function)
  * reasons of its own. In a static program the C library's frames have no module to tell them. */
 static bool is_foreign(const struct lock_frame *frame, enum function_role role)
 {
-	return role == ROLE_UNKNOWN && !functions__is_libc(frame->module);
+	return role == ROLE_UNKNOWN && !frame->is_guessed && !functions__is_libc(frame->module);
 }
 
 /* Takes one name into account; true when it decides. */

@@ -14,14 +14,25 @@ struct search {
 	struct lock_waits *waits;
 };
 
-/* The first frame of @thread that is not part of what it waits in itself. */
-static size_t first_frame_behind_wait(const struct search *search, const struct lock_thread *thread)
+/*
+ * The first frame of @thread that may show it inside something of @kind: what it waits in itself
+ * does not count.
+ */
+static size_t first_frame_inside(
+	const struct search *search, const struct lock_thread *thread, enum wait_kind kind)
 {
 	const struct lock_wait *wait = waits__of(search->waits, thread);
+	size_t frame = wait ? wait->site.frame : 0;
 
-	if (!wait || wait->site.frame >= thread->frame_count)
+	if (!wait || frame >= thread->frame_count)
 		return 0;
-	return wait->site.frame + 1;
+	if (wait->kind != kind)
+		return frame;
+	/* calloc may call malloc: the wait ends where the C library was called. */
+	while (kind == WAIT_ARENA && frame < thread->frame_count &&
+		functions__is_libc(thread->frames[frame].module))
+		frame++;
+	return frame + 1;
 }
 
 static const char *frame_name(const struct lock_frame *frame)
@@ -64,7 +75,7 @@ static bool holds_once_word(
 static size_t find_once_frame(
 	const struct search *search, const struct lock_thread *thread, const struct lock_wait *wait)
 {
-	size_t i = first_frame_behind_wait(search, thread);
+	size_t i = first_frame_inside(search, thread, WAIT_ONCE);
 
 	for (;; i++) {
 		i = functions__find_call(thread, i, WAIT_ONCE);
@@ -115,7 +126,7 @@ static void infer_guard(const struct search *search, struct lock_wait *wait)
 		return;
 	asker = &waiter->frames[wait->site.frame];
 	for (size_t i = 0; i < count; i++) {
-		size_t n = first_frame_behind_wait(search, &threads[i]);
+		size_t n = first_frame_inside(search, &threads[i], WAIT_GUARD);
 
 		for (; n < threads[i].frame_count; n++)
 			if (same_function(&threads[i].frames[n], asker) &&
@@ -139,7 +150,7 @@ static void infer_arena(const struct search *search, struct lock_wait *wait)
 		snapshot__threads_of(search->snapshot, wait->thread->pid, &count);
 
 	for (size_t i = 0; i < count; i++) {
-		size_t from = first_frame_behind_wait(search, &threads[i]);
+		size_t from = first_frame_inside(search, &threads[i], WAIT_ARENA);
 		size_t frame = functions__find_call(&threads[i], from, WAIT_ARENA);
 
 		if (frame >= threads[i].frame_count)

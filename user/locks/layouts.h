@@ -45,7 +45,8 @@ struct lock_state {
 #define MUTEX_KIND_ROBUST 16
 #define MUTEX_KIND_PI 32
 #define MUTEX_KIND_PSHARED 128
-#define MUTEX_KIND_ALL 0x1f3 /* with PP 64 and elision 256 */
+/* With priority protection 64, elision 256, and the NO_ELISION 512 that settype leaves. */
+#define MUTEX_KIND_ALL 0x3f3
 /* sizeof(pthread_mutex_t), on 64-bit machines */
 #define MUTEX_SIZE 40
 

@@ -28,6 +28,7 @@ struct lock_frame {
 				     pthread_mutex_lock jumps to a nameless helper. NULL: unknown */
 	const char *module;	  /* file name without folders; NULL: none */
 	uint64_t module_offset;
+	bool is_guessed;  /* found by searching the stack, not by an unwind table */
 	const char *file; /* source, NULL: unknown */
 	uint32_t line;
 };

@@ -203,7 +203,7 @@ static void cross(struct shared *shared, int me)
 	shared->tid[me] = truth__tid();
 	pthread_mutex_lock(mine);
 	pthread_barrier_wait(&shared->both);
-	truth__wait(me ? "one" : "two", other, shared->tid[!me], true);
+	truth__wait(me ? "shared memory" : "shared memory+40", other, shared->tid[!me], true);
 	if (!me) {
 		usleep(200000);
 		truth__verdict("DEADLOCK");
