@@ -255,6 +255,24 @@ static void test_a_signal_return_is_found_by_its_bytes(void **state)
 	unwind_table__free(table);
 }
 
+static void test_signal_returns_side_by_side_are_one_piece(void **state)
+{
+	static const uint8_t code[] = {0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05, 0xb8, 0x0f, 0, 0, 0, 0x0f,
+		0x05};
+	struct image image;
+	struct unwind_table *table;
+
+	begin(&image, EM_X86_64);
+	memcpy(image.bytes + TEXT + 0x800, code, sizeof(code));
+	table = build(&image);
+	for (size_t i = 1; i < table->row_count; i++)
+		assert_true(table->rows[i] > table->rows[i - 1]);
+	assert_int_equal(unwind_table__find(table, TEXT + 0x7ff), UNWIND_SIGNAL);
+	assert_int_equal(unwind_table__find(table, TEXT + 0x80d), UNWIND_SIGNAL);
+	assert_int_equal(unwind_table__find(table, TEXT + 0x80e), UNWIND_NO_RULE);
+	unwind_table__free(table);
+}
+
 static void test_arm64_frame_records(void **state)
 {
 	struct image image;
@@ -378,6 +396,7 @@ int main(void)
 		cmocka_unit_test(test_what_cannot_be_followed_is_marked_and_counted),
 		cmocka_unit_test(test_instructions_that_make_no_sense_end_a_functions_rows),
 		cmocka_unit_test(test_a_signal_return_is_found_by_its_bytes),
+		cmocka_unit_test(test_signal_returns_side_by_side_are_one_piece),
 		cmocka_unit_test(test_arm64_frame_records),
 		cmocka_unit_test(test_a_file_without_frame_information_has_an_empty_table),
 		cmocka_unit_test(test_what_is_not_elf_is_refused_with_a_reason),

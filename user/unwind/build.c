@@ -143,7 +143,7 @@ static int add_piece(struct builder *b, const struct piece *piece, uint32_t end)
  */
 static int add_gap(struct builder *b, uint64_t start, uint64_t end)
 {
-	uint64_t base = b->image->text_start;
+	uint64_t base = b->image->text_start, last_end = start;
 	signal_return_vec found = {0};
 	int ret;
 
@@ -155,9 +155,10 @@ static int add_gap(struct builder *b, uint64_t start, uint64_t end)
 	for (size_t i = 0; !ret && i < found.size; i++) {
 		uint64_t first = found.data[i].start - base;
 
-		ret = add_row(b, unwind_row(first - (first > start), UNWIND_SIGNAL));
+		ret = add_row(b, unwind_row(first - (first > last_end), UNWIND_SIGNAL));
+		last_end = found.data[i].end - base;
 		if (!ret)
-			ret = add_row(b, unwind_row(found.data[i].end - base, UNWIND_NO_RULE));
+			ret = add_row(b, unwind_row(last_end, UNWIND_NO_RULE));
 	}
 	vec_free(&found);
 	return ret;
