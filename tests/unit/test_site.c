@@ -49,8 +49,10 @@ static struct decoder *arm64(void **state)
 	return ((struct decoders *)*state)->arm64;
 }
 
-#define CHOOSE(decoder, code, arguments) \
-	site__choose(decoder, code, sizeof(code), sizeof(code), ADDRESS, arguments)
+#define CHOOSE(decoder, code, arguments) CHOOSE_FOR(decoder, code, arguments, false)
+#define CHOOSE_FOR(decoder, code, arguments, entry_only)                 \
+	site__choose(decoder, code, sizeof(code), sizeof(code), ADDRESS, \
+		(struct site_needs){arguments, entry_only})
 
 static void test_push_at_the_entry_is_taken(void **state)
 {
@@ -92,6 +94,16 @@ static void test_stack_pointer_is_never_moved(void **state)
 
 	assert_int_equal(site.offset, 0);
 	assert_false(site.emulated);
+}
+
+static void test_stack_pointer_may_move_where_no_return_is_probed(void **state)
+{
+	/* endbr64; sub $8,%rsp; call; add $8,%rsp; ret */
+	static const uint8_t code[] = {0xf3, 0x0f, 0x1e, 0xfa, 0x48, 0x83, 0xec, 8, 0xe8, 0, 1, 0,
+		0, 0x48, 0x83, 0xc4, 8, 0xc3};
+
+	assert_int_equal(CHOOSE_FOR(x86(state), code, FIRST_ARGUMENT, true).offset, 8);
+	assert_int_equal(CHOOSE_FOR(x86(state), code, FIRST_ARGUMENT, false).offset, 0);
 }
 
 static void test_needed_argument_is_not_lost(void **state)
@@ -186,7 +198,8 @@ static void test_loop_behind_the_site_does_no_harm(void **state)
 static void test_function_of_unknown_size_is_probed_at_its_entry(void **state)
 {
 	static const uint8_t code[] = {0x48, 0x85, 0xff, 0x74, 0, 0xc3};
-	struct site site = site__choose(x86(state), code, sizeof(code), 0, ADDRESS, FIRST_ARGUMENT);
+	struct site site = site__choose(x86(state), code, sizeof(code), 0, ADDRESS,
+		(struct site_needs){FIRST_ARGUMENT, false});
 
 	assert_int_equal(site.offset, 0);
 }
@@ -195,7 +208,8 @@ static void test_walk_ends_with_the_function(void **state)
 {
 	/* test %rdi,%rdi; then the next function: push %rbp */
 	static const uint8_t code[] = {0x48, 0x85, 0xff, 0x55};
-	struct site site = site__choose(x86(state), code, sizeof(code), 3, ADDRESS, FIRST_ARGUMENT);
+	struct site site = site__choose(x86(state), code, sizeof(code), 3, ADDRESS,
+		(struct site_needs){FIRST_ARGUMENT, false});
 
 	assert_int_equal(site.offset, 0);
 }
@@ -273,7 +287,7 @@ static void test_site_lies_inside_whatever_the_bytes_are(void **state)
 		for (size_t i = 0; i < sizeof(code); i++)
 			code[i] = rand();
 		site = site__choose(round & 1 ? x86(state) : arm64(state), code, sizeof(code), size,
-			ADDRESS, rand() & 63);
+			ADDRESS, (struct site_needs){rand() & 63, rand() & 1});
 		assert_true(site.offset < size);
 		for (int i = 0; i < SITE_ARGUMENTS; i++)
 			assert_true(site.argument_in[i] < 8);
@@ -287,6 +301,7 @@ int main(void)
 		cmocka_unit_test(test_free_of_glibc_is_probed_on_its_je),
 		cmocka_unit_test(test_endbr64_is_stepped_over),
 		cmocka_unit_test(test_stack_pointer_is_never_moved),
+		cmocka_unit_test(test_stack_pointer_may_move_where_no_return_is_probed),
 		cmocka_unit_test(test_needed_argument_is_not_lost),
 		cmocka_unit_test(test_argument_that_nobody_reads_may_change),
 		cmocka_unit_test(test_half_of_a_register_is_the_register),

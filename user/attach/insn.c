@@ -65,7 +65,7 @@ void decoder__free(struct decoder *decoder)
 	free(decoder);
 }
 
-/* Fills arguments_written; false if the stack pointer or the link register changes. */
+/* Fills arguments_written and changes_frame; false if the decoder does not know them. */
 static bool read_written_registers(struct decoder *decoder, struct instruction *out)
 {
 	cs_regs read, written;
@@ -78,8 +78,8 @@ static bool read_written_registers(struct decoder *decoder, struct instruction *
 		int role = decoder->arch->role_of(written[i]);
 
 		if (role == ROLE_FRAME)
-			return false;
-		if (role >= 0)
+			out->changes_frame = true;
+		else if (role >= 0)
 			out->arguments_written |= 1u << role;
 	}
 	return true;

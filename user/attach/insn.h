@@ -26,8 +26,8 @@ struct instruction {
 	uint8_t length;
 	uint8_t flow; /* enum instruction_flow */
 	bool emulated;
-	/* Well known, the next instruction follows, stack pointer and link register are kept. */
-	bool is_plain;
+	bool is_plain; /* well known: the two below tell all, and the next instruction follows */
+	bool changes_frame;	   /* the stack pointer or (arm64) the link register */
 	uint8_t arguments_written; /* bit n: argument register n (rdi... or x0...) changes */
 	bool writes_memory;	   /* other than by pushing */
 	bool is_wide_nop; /* x86-64: longer than one byte; emulated by newer kernels only */

@@ -54,6 +54,10 @@ static int add_site(struct planner *planner, const struct candidate *candidate,
 	enum probe_program program, enum probe_operation operation)
 {
 	const struct allocator_function *function = candidate->function;
+	struct site_needs needs = {
+		.arguments = allocators__arguments(function),
+		.entry_only = program == PROBE_PROGRAM_FREE || program == PROBE_PROGRAM_HINT,
+	};
 	struct probe_site out = {0};
 	struct site site;
 	const uint8_t *code;
@@ -62,11 +66,12 @@ static int add_site(struct planner *planner, const struct candidate *candidate,
 	code = elf_view__at(&planner->view, candidate->address, &available);
 	if (!code)
 		return add_note(planner->plan, "%s: its code is not in the file", candidate->name);
-	site = site__choose(planner->decoder, code, available, candidate->size, candidate->address,
-		allocators__arguments(function));
+	site = site__choose(
+		planner->decoder, code, available, candidate->size, candidate->address, needs);
 	/* Programs for free read the first argument: they have no time for the cookie. */
 	if (allocators__is_free(function) && site.argument_in[0] != 0)
-		site = (struct site){.argument_in = {0, 1, 2, 3, 4, 5}, .reason = "entry: moved pointer"};
+		site = (struct site){
+			.argument_in = {0, 1, 2, 3, 4, 5}, .reason = "entry: moved pointer"};
 	out.offset = elf_view__offset(&planner->view, candidate->address) + site.offset;
 	out.cookie = cookie_at(function, operation, &site);
 	out.emulated = site.emulated;

@@ -62,6 +62,11 @@ static bool follow_values(struct holders *holders, const struct instruction *ins
 	return true;
 }
 
+static bool may_pass(const struct instruction *insn, struct site_needs needs)
+{
+	return insn->is_plain && (!insn->changes_frame || needs.entry_only);
+}
+
 /* The argument's own register where it still has the value, else the lowest that has. */
 static void name_registers(struct site *site, const struct holders *holders)
 {
@@ -73,7 +78,7 @@ static void name_registers(struct site *site, const struct holders *holders)
 }
 
 struct site site__choose(struct decoder *decoder, const uint8_t *code, size_t available,
-	size_t size, uint64_t address, uint8_t arguments)
+	size_t size, uint64_t address, struct site_needs needs)
 {
 	struct holders holders = {{1, 2, 4, 8, 16, 32}};
 	struct instruction insn;
@@ -88,7 +93,7 @@ struct site site__choose(struct decoder *decoder, const uint8_t *code, size_t av
 		return at_entry(false, "entry: function size unknown");
 	join = find_first_join(decoder, code, size, address);
 	limit = size < MAX_WALK_BYTES ? size : MAX_WALK_BYTES;
-	while (insn.is_plain && follow_values(&holders, &insn, arguments)) {
+	while (may_pass(&insn, needs) && follow_values(&holders, &insn, needs.arguments)) {
 		site.offset += insn.length;
 		if (site.offset >= join)
 			return at_entry(false, "entry: a jump leads to +%zu", join);

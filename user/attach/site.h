@@ -19,6 +19,16 @@
 /* As many as the BPF programs can read (probe.h). */
 #define SITE_ARGUMENTS 6
 
+/* What a probe needs to find at its site. */
+struct site_needs {
+	uint8_t arguments; /* bit n: the program reads argument n */
+	/*
+	 * No return is probed and no return address read: a stack pointer that has moved down by
+	 * the function's own frame is no matter.
+	 */
+	bool entry_only;
+};
+
 struct site {
 	uint32_t offset; /* bytes from the function's first instruction */
 	bool emulated;	 /* the cheap kind */
@@ -31,10 +41,9 @@ struct site {
 /*
  * Chooses the site in the function whose @available bytes of @code run at @address. @size is the
  * function's length in bytes, 0 where the symbol does not say: then nothing rules out a jump back,
- * and the entry is taken. @arguments: bit n says that the probe reads argument n. Cannot fail: the
- * entry is always possible.
+ * and the entry is taken. Cannot fail: the entry is always possible.
  */
 struct site site__choose(struct decoder *decoder, const uint8_t *code, size_t available,
-	size_t size, uint64_t address, uint8_t arguments);
+	size_t size, uint64_t address, struct site_needs needs);
 
 #endif
