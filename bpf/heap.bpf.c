@@ -60,6 +60,9 @@ static __always_inline __u64 argument(struct pt_regs *ctx, __u32 index)
 	} else if (index == 5) {
 		value = SIXTH_ARGUMENT(ctx);
 		barrier_var(value);
+	} else if (index == PROBE_RAX) {
+		value = PT_REGS_RC(ctx);
+		barrier_var(value);
 	}
 	return value;
 }

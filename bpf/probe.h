@@ -6,11 +6,13 @@
  *	bits  0-3   enum probe_operation
  *	bits  8-15  enum event_function
  *	bits 16-18  index of the size argument, 20-22 of the count, 24-26 of the pointer
- *	            (0-5: rdi rsi rdx rcx r8 r9, or x0-x5; PROBE_NO_ARGUMENT: there is none)
+ *	            (0-5: rdi rsi rdx rcx r8 r9, or x0-x5; PROBE_RAX: the function has moved it
+ *	            there before the site; PROBE_NO_ARGUMENT: there is none)
  *	bits 32-47  PROBE_* flags
  *
- * At every site, moved or not, the stack pointer is what it was at the function's entry and the
- * argument registers hold their values: on x86-64 the return address is at *rsp and the caller's
+ * At every site, moved or not, the arguments are where the cookie says. The stack pointer is what
+ * it was at the function's entry (for FREE and HINT, which read no return address, it may be lower
+ * by the function's own frame): on x86-64 the return address is at *rsp and the caller's
  * CFA is rsp + 8; on arm64 the return address is in x30 and the CFA is sp.
  */
 #ifndef MEMTRACE_PROBE_H
@@ -41,6 +43,7 @@ enum probe_program {
 	PROBE_PROGRAM_COUNT,
 };
 
+#define PROBE_RAX 6 /* x86-64 only */
 #define PROBE_NO_ARGUMENT 7
 
 /*
@@ -55,9 +58,9 @@ enum probe_program {
  * operator-new-like reallocs), not that the block was freed. */
 #define PROBE_ZERO_SIZE_KEEPS (1 << 2)
 
-#define PROBE_COOKIE(operation, function, size, count, pointer, flags)                             \
-	((unsigned long long)(operation) | (unsigned long long)(function) << 8 |                   \
-		(unsigned long long)(size) << 16 | (unsigned long long)(count) << 20 |             \
+#define PROBE_COOKIE(operation, function, size, count, pointer, flags)                 \
+	((unsigned long long)(operation) | (unsigned long long)(function) << 8 |       \
+		(unsigned long long)(size) << 16 | (unsigned long long)(count) << 20 | \
 		(unsigned long long)(pointer) << 24 | (unsigned long long)(flags) << 32)
 
 #define PROBE_COOKIE_OPERATION(cookie) ((unsigned int)((cookie)&0xf))

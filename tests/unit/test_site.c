@@ -9,6 +9,7 @@
 
 #include "attach/insn.h"
 #include "attach/site.h"
+#include "probe.h"
 
 #define ADDRESS 0x401000
 #define FIRST_ARGUMENT 1
@@ -143,6 +144,18 @@ static void test_value_is_followed_to_the_register_it_is_copied_to(void **state)
 	assert_int_equal(site.argument_in[0], 1);
 	/* The second argument was overwritten by the copy. */
 	assert_int_equal(CHOOSE(x86(state), code, TWO_ARGUMENTS).offset, 0);
+}
+
+static void test_value_is_followed_into_rax(void **state)
+{
+	/* mov %rdi,%rax; mov %fs:(%rdx),%rdi; cmp $1,%rax; je +0; ret: calloc of mimalloc */
+	static const uint8_t code[] = {
+		0x48, 0x89, 0xf8, 0x64, 0x48, 0x8b, 0x3a, 0x48, 0x83, 0xf8, 1, 0x74, 0, 0xc3};
+	struct site site = CHOOSE(x86(state), code, TWO_ARGUMENTS);
+
+	assert_int_equal(site.offset, 11);
+	assert_int_equal(site.argument_in[0], PROBE_RAX);
+	assert_int_equal(site.argument_in[1], 1);
 }
 
 static void test_exchanged_arguments_are_told_apart(void **state)
@@ -306,6 +319,7 @@ int main(void)
 		cmocka_unit_test(test_argument_that_nobody_reads_may_change),
 		cmocka_unit_test(test_half_of_a_register_is_the_register),
 		cmocka_unit_test(test_value_is_followed_to_the_register_it_is_copied_to),
+		cmocka_unit_test(test_value_is_followed_into_rax),
 		cmocka_unit_test(test_exchanged_arguments_are_told_apart),
 		cmocka_unit_test(test_implicit_writes_count),
 		cmocka_unit_test(test_loop_back_into_the_prologue_keeps_the_probe_at_the_entry),

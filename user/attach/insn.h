@@ -28,10 +28,10 @@ struct instruction {
 	bool emulated;
 	bool is_plain; /* well known: the two below tell all, and the next instruction follows */
 	bool changes_frame;	   /* the stack pointer or (arm64) the link register */
-	uint8_t arguments_written; /* bit n: argument register n (rdi... or x0...) changes */
+	uint8_t arguments_written; /* bit n: register n changes, as cookies number them (probe.h) */
 	bool writes_memory;	   /* other than by pushing */
 	bool is_wide_nop; /* x86-64: longer than one byte; emulated by newer kernels only */
-	int8_t copied_to, copied_from; /* argument registers of a whole-register copy; else -1 */
+	int8_t copied_to, copied_from; /* of a copy between such registers; else -1 */
 	uint64_t target;	       /* of a direct branch, call or jump; else 0 */
 	uint64_t slot; /* address of the pointer that a jump or call reads; 0 if not known */
 	char mnemonic[16];

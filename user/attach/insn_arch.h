@@ -14,7 +14,7 @@ struct insn_arch {
 	cs_mode mode;
 	/* Fills flow, target, slot, emulated, writes_memory, is_wide_nop. */
 	void (*describe)(const cs_insn *insn, struct instruction *out);
-	/* What a register is at a call: an argument's index, ROLE_FRAME or ROLE_NONE. */
+	/* What a register is to a probe: its index in a cookie, ROLE_FRAME or ROLE_NONE. */
 	int (*role_of)(unsigned int reg);
 	/* Whether it is one of the plain instructions whose register lists are known to be whole.
 	 */

@@ -9,9 +9,9 @@
 
 static int role_of(unsigned int reg)
 {
-	if (reg >= ARM64_REG_X0 && reg <= ARM64_REG_X7)
+	if (reg >= ARM64_REG_X0 && reg <= ARM64_REG_X5)
 		return reg - ARM64_REG_X0;
-	if (reg >= ARM64_REG_W0 && reg <= ARM64_REG_W7)
+	if (reg >= ARM64_REG_W0 && reg <= ARM64_REG_W5)
 		return reg - ARM64_REG_W0;
 	if (reg == ARM64_REG_SP || reg == ARM64_REG_WSP || reg == ARM64_REG_LR ||
 		reg == ARM64_REG_W30)
@@ -108,7 +108,7 @@ static void describe(const cs_insn *insn, struct instruction *out)
 	out->flow = flow_of(insn, word);
 	out->emulated = is_emulated(word);
 	/* mov xd, xm is orr xd, xzr, xm */
-	if ((word & 0xffe0ffe0) == 0xaa0003e0 && (word & 0x1f) < 8 && (word >> 16 & 0x1f) < 8) {
+	if ((word & 0xffe0ffe0) == 0xaa0003e0 && (word & 0x1f) < 6 && (word >> 16 & 0x1f) < 6) {
 		out->copied_to = word & 0x1f;
 		out->copied_from = word >> 16 & 0x1f;
 	}

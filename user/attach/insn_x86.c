@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "probe.h"
+
 static int role_of(unsigned int reg)
 {
 	switch (reg) {
@@ -41,6 +43,12 @@ static int role_of(unsigned int reg)
 	case X86_REG_R9W:
 	case X86_REG_R9B:
 		return 5;
+	case X86_REG_RAX:
+	case X86_REG_EAX:
+	case X86_REG_AX:
+	case X86_REG_AL:
+	case X86_REG_AH:
+		return PROBE_RAX;
 	case X86_REG_RSP:
 	case X86_REG_ESP:
 	case X86_REG_SP:

@@ -3,10 +3,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "probe.h"
+
 /* Prologues are short; what is further away than this would be reached by few paths only. */
 #define MAX_WALK_BYTES 64
 
-/* For each argument the set of argument registers that hold its value. */
+/* For each argument the set of registers that hold its value, numbered as in cookies. */
 struct holders {
 	uint8_t of[SITE_ARGUMENTS];
 };
@@ -54,7 +56,7 @@ static bool follow_values(struct holders *holders, const struct instruction *ins
 		bool copied = insn->copied_from >= 0 && holders->of[n] >> insn->copied_from & 1;
 
 		holders->of[n] &= ~insn->arguments_written;
-		if (copied && insn->copied_to >= 0 && insn->copied_to < SITE_ARGUMENTS)
+		if (copied && insn->copied_to >= 0 && insn->copied_to < PROBE_NO_ARGUMENT)
 			holders->of[n] |= 1u << insn->copied_to;
 		if (needed >> n & 1 && !holders->of[n])
 			return false;
