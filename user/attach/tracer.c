@@ -331,6 +331,15 @@ static bool is_named_allocator(
 	return false;
 }
 
+static bool has_prefixed_site(const struct probe_plan *plan, const char *prefix)
+{
+	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++)
+		vec_for_each(site, &plan->sites[i])
+			if (!strncmp(site->name, prefix, strlen(prefix)))
+				return true;
+	return false;
+}
+
 static int make_plan(const struct tracer *tracer, const struct module *module, bool is_executable,
 	struct probe_plan *plan, struct error *err)
 {
