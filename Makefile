@@ -29,7 +29,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 WARNINGS := -Wall -Wextra -Werror -Wno-unused-parameter
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := $(CFLAGS) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -DMEMTRACE_VERSION='"$(VERSION)"' \
-	-DMEMTRACE_ARCH_$(BPF_TARGET_ARCH) -Iuser -Ibpf -I$(BUILD)/bpf -fno-omit-frame-pointer
+	-DMEMTRACE_ARCH_$(BPF_TARGET_ARCH) -Iuser -Ibpf -I$(BUILD)/bpf -I$(BUILD)/report -fno-omit-frame-pointer
 BPF_CFLAGS := -O2 -g -Wall -Werror -mcpu=v3 -D__TARGET_ARCH_$(BPF_TARGET_ARCH) -Ivmlinux/$(ARCH) -Ibpf
 LIBRARIES := -lbpf -ldw -lelf -lcapstone -ljansson -lprotobuf-c -lzstd -lxxhash -liberty \
 	-lncursesw -ltinfo -llzma -lz -lpthread
@@ -66,7 +66,15 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 
 # --- the program: a library of all rooms but main.c, which unit tests and benches link too.
 SOURCES := $(filter-out user/main.c,$(wildcard user/*/*.c))
-OBJECTS := $(patsubst user/%.c,$(BUILD)/user/%.o,$(SOURCES))
+OBJECTS := $(patsubst user/%.c,$(BUILD)/user/%.o,$(SOURCES)) $(BUILD)/report/profile.pb-c.o
+
+$(BUILD)/report/profile.pb-c.c: user/report/profile.proto
+	@mkdir -p $(@D)
+	$(call say,PROTO,$@)protoc-c --proto_path=user/report --c_out=$(@D) $<
+$(BUILD)/report/profile.pb-c.h: $(BUILD)/report/profile.pb-c.c ;
+$(BUILD)/report/profile.pb-c.o: $(BUILD)/report/profile.pb-c.c
+	$(call say,CC,$@)$(CC) $(ALL_CFLAGS) -c $< -o $@
+$(BUILD)/user/report/pprof.o: $(BUILD)/report/profile.pb-c.h
 
 $(BUILD)/user/%.o: user/%.c | $(SKELETONS)
 	@mkdir -p $(@D)

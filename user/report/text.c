@@ -161,8 +161,16 @@ static void print_head(struct text_page *page, const struct report *report)
 static void print_total(struct text_page *page, const char *name, uint64_t count, uint64_t bytes,
 	const char *remark)
 {
-	text__print_line(page, "%-12s%11s blocks %11s  %s", name, human__count(count).text,
-		human__bytes(bytes).text, remark);
+	text__print_line(page, "%-12s%11s blocks %11s%s%s", name, human__count(count).text,
+		human__bytes(bytes).text, *remark ? "  " : "", remark);
+}
+
+static bool all_ended(const struct report *report)
+{
+	vec_for_each (process, &report->processes)
+		if (process->end == PROCESS_RUNS)
+			return false;
+	return report->processes.size > 0;
 }
 
 static void print_live(struct text_page *page, const struct report *report)
@@ -175,7 +183,8 @@ static void print_live(struct text_page *page, const struct report *report)
 	if (report->older_than_ns)
 		snprintf(remark, sizeof(remark), "older than %s",
 			human__duration(report->older_than_ns).text);
-	print_total(page, "live", report->live_count, report->live_bytes, remark);
+	print_total(page, all_ended(report) ? "live at exit" : "live", report->live_count,
+		report->live_bytes, remark);
 }
 
 static void print_allocated(struct text_page *page, const struct report *report)

@@ -87,8 +87,9 @@ static void print_stack(struct text_page *page, const struct report_site *site)
 static void describe_live(const struct report_site *site, char *out, size_t size)
 {
 	if (site->live_count)
-		snprintf(out, size, "%s live in %s blocks, oldest %s",
+		snprintf(out, size, "%s live in %s block%s, oldest %s",
 			human__bytes(site->live_bytes).text, human__count(site->live_count).text,
+			site->live_count == 1 ? "" : "s",
 			human__duration(site->oldest_age_ns).text);
 	else
 		snprintf(out, size, "nothing live");
@@ -104,8 +105,9 @@ static void print_site_figures(struct text_page *page, size_t rank, const struct
 			human__percent(site->temporary_count, site->alloc_count).text);
 	else if (site->failed_count)
 		snprintf(more, sizeof(more), ", %s failed", human__count(site->failed_count).text);
-	text__print_line(page, "%4zu  %s; %s in %s allocs%s", rank, live,
-		human__bytes(site->alloc_bytes).text, human__count(site->alloc_count).text, more);
+	text__print_line(page, "%4zu  %s; %s in %s alloc%s%s", rank, live,
+		human__bytes(site->alloc_bytes).text, human__count(site->alloc_count).text,
+		site->alloc_count == 1 ? "" : "s", more);
 }
 
 static const char *sort_words(enum report_sort sort)

@@ -1,0 +1,342 @@
+#include "report/pprof.h"
+
+#include "base/text.h"
+#include "report/gzip.h"
+#include "report/string_table.h"
+#include "report/text.h"
+
+#include "profile.pb-c.h"
+
+typedef Perftools__Profiles__Profile Profile;
+typedef Perftools__Profiles__ValueType ValueType;
+typedef Perftools__Profiles__Sample Sample;
+typedef Perftools__Profiles__Mapping Mapping;
+typedef Perftools__Profiles__Location Location;
+typedef Perftools__Profiles__Line Line;
+typedef Perftools__Profiles__Function Function;
+
+#define SAMPLE_TYPES 4
+
+struct pair {
+	uint64_t a;
+	uint64_t b;
+};
+
+static inline uint64_t pair_hash(struct pair pair)
+{
+	return hash_combine(pair.a, pair.b);
+}
+
+static inline bool pair_equal(struct pair x, struct pair y)
+{
+	return x.a == y.a && x.b == y.b;
+}
+
+DEFINE_HASH(pair_map, struct pair, uint32_t, pair_hash, pair_equal); /* → index in a list */
+
+struct pprof {
+	struct arena arena;
+	struct string_table strings;
+	struct pair_map function_ids; /* (name, file) */
+	struct pair_map location_ids; /* (mapping, address in it) */
+	struct pair_map mapping_ids;  /* (path, build id) */
+	VEC(Function *) functions;
+	VEC(Location *) locations;
+	VEC(Mapping *) mappings;
+	VEC(uint64_t) biases; /* of the mappings: address - ELF address, as first seen */
+	VEC(Sample *) samples;
+	bool no_memory; /* sticky: whatever failed, nothing is written */
+};
+
+/* The number of a text in the profile's table. */
+static int64_t text(struct pprof *pprof, const char *string)
+{
+	int64_t number = string_table__add(&pprof->strings, string);
+
+	if (number < 0)
+		pprof->no_memory = true;
+	return number < 0 ? 0 : number;
+}
+
+/* A new message in @list, from the arena and initialized; NULL without memory. */
+#define new_message(pprof, list, init)                                      \
+	({                                                                  \
+		__typeof__(*(list)->data) message =                         \
+			arena__alloc(&(pprof)->arena, 1, sizeof(*message)); \
+		if (!message || vec_push((list), message)) {                \
+			(pprof)->no_memory = true;                          \
+			message = NULL;                                     \
+		}                                                           \
+		if (message)                                                \
+			init(message);                                      \
+		message;                                                    \
+	})
+
+/* The entry for @key: its index in a list, @next if it is new. NULL without memory. */
+static uint32_t *find_or_add(
+	struct pprof *pprof, struct pair_map *map, struct pair key, size_t next, bool *is_new)
+{
+	uint32_t *index = pair_map__find(map, key);
+
+	*is_new = !index;
+	if (!index) {
+		index = pair_map__insert(map, key);
+		if (index)
+			*index = next;
+		else
+			pprof->no_memory = true;
+	}
+	return index;
+}
+
+static uint64_t function_id(struct pprof *pprof, const struct report_frame *frame)
+{
+	struct pair key = {text(pprof, frame->function), text(pprof, frame->file)};
+	Function *function;
+	uint32_t *index;
+	bool is_new;
+
+	index = find_or_add(pprof, &pprof->function_ids, key, pprof->functions.size, &is_new);
+	if (!index || !is_new)
+		return index ? *index + 1 : 0;
+	function = new_message(pprof, &pprof->functions, perftools__profiles__function__init);
+	if (!function)
+		return 0;
+	function->id = pprof->functions.size;
+	function->name = function->system_name = key.a;
+	function->filename = key.b;
+	return function->id;
+}
+
+/* The index of the frame's mapping, grown so that it holds the frame; -1 if it is in none. */
+static int64_t mapping_index(struct pprof *pprof, const struct report_frame *frame)
+{
+	struct pair key = {text(pprof, frame->module), text(pprof, frame->build_id)};
+	uint64_t address;
+	Mapping *mapping;
+	uint32_t *index;
+	bool is_new;
+
+	if (!frame->module)
+		return -1;
+	index = find_or_add(pprof, &pprof->mapping_ids, key, pprof->mappings.size, &is_new);
+	if (!index)
+		return -1;
+	if (is_new) {
+		mapping = new_message(pprof, &pprof->mappings, perftools__profiles__mapping__init);
+		if (!mapping || vec_push(&pprof->biases, frame->address - frame->offset)) {
+			pprof->no_memory = true;
+			return -1;
+		}
+		mapping->id = pprof->mappings.size;
+		mapping->filename = key.a;
+		mapping->build_id = key.b;
+		mapping->memory_start = UINT64_MAX;
+		/* All that can be named is; without this pprof looks for the binaries. */
+		mapping->has_functions = mapping->has_filenames = true;
+		mapping->has_line_numbers = mapping->has_inline_frames = true;
+	}
+	mapping = pprof->mappings.data[*index];
+	address = pprof->biases.data[*index] + frame->offset;
+	if (address < mapping->memory_start)
+		mapping->memory_start = address;
+	if (address >= mapping->memory_limit)
+		mapping->memory_limit = address + 1;
+	return *index;
+}
+
+/* The lines of a location: one for each of @frames that has a name. */
+static void add_lines(
+	struct pprof *pprof, Location *location, const struct report_frame *frames, size_t count)
+{
+	location->line = arena__alloc(&pprof->arena, count, sizeof(*location->line));
+	if (!location->line) {
+		pprof->no_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		Line *line = arena__alloc(&pprof->arena, 1, sizeof(*line));
+
+		if (!line) {
+			pprof->no_memory = true;
+			return;
+		}
+		if (!frames[i].function)
+			continue;
+		perftools__profiles__line__init(line);
+		line->function_id = function_id(pprof, &frames[i]);
+		line->line = frames[i].line;
+		location->line[location->n_line++] = line;
+	}
+}
+
+/* The location of @count frames at one address: calls inlined there, then the function. */
+static uint64_t location_id(struct pprof *pprof, const struct report_frame *frames, size_t count)
+{
+	const struct report_frame *frame = &frames[count - 1];
+	int64_t mapping = mapping_index(pprof, frame);
+	uint64_t address =
+		mapping < 0 ? frame->address : pprof->biases.data[mapping] + frame->offset;
+	struct pair key = {mapping, address};
+	Location *location;
+	uint32_t *index;
+	bool is_new;
+
+	index = find_or_add(pprof, &pprof->location_ids, key, pprof->locations.size, &is_new);
+	if (!index || !is_new)
+		return index ? *index + 1 : 0;
+	location = new_message(pprof, &pprof->locations, perftools__profiles__location__init);
+	if (!location)
+		return 0;
+	location->id = pprof->locations.size;
+	location->mapping_id = mapping + 1;
+	location->address = address;
+	add_lines(pprof, location, frames, count);
+	return location->id;
+}
+
+/* A stack that is not known becomes one frame that says so. */
+static void add_special(struct pprof *pprof, const struct report_site *site, Sample *sample)
+{
+	struct report_frame frame = {
+		.function = site->special ? site->special : "(no frames)",
+		.address = site->id,
+	};
+
+	sample->location_id[sample->n_location_id++] = location_id(pprof, &frame, 1);
+}
+
+static void add_sample(struct pprof *pprof, const struct report_site *site)
+{
+	Sample *sample = new_message(pprof, &pprof->samples, perftools__profiles__sample__init);
+	size_t first = 0;
+
+	if (!sample)
+		return;
+	sample->value = arena__alloc(&pprof->arena, SAMPLE_TYPES, sizeof(*sample->value));
+	sample->location_id =
+		arena__alloc(&pprof->arena, site->frame_count + 1, sizeof(*sample->location_id));
+	if (!sample->value || !sample->location_id) {
+		pprof->no_memory = true;
+		return;
+	}
+	sample->n_value = SAMPLE_TYPES;
+	sample->value[0] = site->alloc_count;
+	sample->value[1] = site->alloc_bytes;
+	sample->value[2] = site->live_count;
+	sample->value[3] = site->live_bytes;
+	for (size_t i = 0; i < site->frame_count; i++) {
+		if (site->frames[i].inlined && i + 1 < site->frame_count)
+			continue; /* belongs to the same address as the frame after it */
+		sample->location_id[sample->n_location_id++] =
+			location_id(pprof, &site->frames[first], i + 1 - first);
+		first = i + 1;
+	}
+	if (!site->frame_count)
+		add_special(pprof, site, sample);
+}
+
+static void set_type(struct pprof *pprof, ValueType *type, const char *name, const char *unit)
+{
+	perftools__profiles__value_type__init(type);
+	type->type = text(pprof, name);
+	type->unit = text(pprof, unit);
+}
+
+/* Where protobuf-c puts the packed bytes. */
+struct gzip_sink {
+	ProtobufCBuffer buffer; /* first: protobuf-c hands out a pointer to it */
+	struct gzip gzip;
+};
+
+static void append_to_gzip(ProtobufCBuffer *buffer, size_t size, const uint8_t *data)
+{
+	gzip__write(&((struct gzip_sink *)buffer)->gzip, data, size);
+}
+
+static int write_packed(const Profile *profile, FILE *file)
+{
+	struct gzip_sink sink = {.buffer.append = append_to_gzip};
+	int err = gzip__start(&sink.gzip, file);
+
+	if (err)
+		return err;
+	perftools__profiles__profile__pack_to_buffer(profile, &sink.buffer);
+	return gzip__finish(&sink.gzip);
+}
+
+/* proto3 strings are UTF-8, which a target's names need not be. */
+static void make_texts_valid(struct pprof *pprof)
+{
+	vec_for_each (string, &pprof->strings.list) {
+		char *copy = arena__copy(&pprof->arena, *string);
+
+		if (!copy) {
+			pprof->no_memory = true;
+			return;
+		}
+		text__make_printable(copy);
+		*string = copy;
+	}
+}
+
+static int write_profile(struct pprof *pprof, const struct report *report, FILE *file)
+{
+	ValueType types[SAMPLE_TYPES], period, *type_list[SAMPLE_TYPES];
+	Profile profile = PERFTOOLS__PROFILES__PROFILE__INIT;
+	int64_t comments[1];
+	char loss[1024];
+
+	set_type(pprof, &types[0], "alloc_objects", "count");
+	set_type(pprof, &types[1], "alloc_space", "bytes");
+	set_type(pprof, &types[2], "inuse_objects", "count");
+	set_type(pprof, &types[3], "inuse_space", "bytes");
+	set_type(pprof, &period, "space", "bytes");
+	for (int i = 0; i < SAMPLE_TYPES; i++)
+		type_list[i] = &types[i];
+	text__describe_loss(report, loss, sizeof(loss));
+	comments[0] = text(pprof, loss);
+	make_texts_valid(pprof);
+	profile.n_sample_type = SAMPLE_TYPES;
+	profile.sample_type = type_list;
+	profile.default_sample_type = types[3].type;
+	profile.period_type = &period;
+	profile.period = 1; /* every allocation, not samples */
+	profile.time_nanos = report->run.start_unix_ns;
+	profile.duration_nanos = report->run.duration_ns;
+	profile.n_comment = 1;
+	profile.comment = comments;
+	profile.n_sample = pprof->samples.size;
+	profile.sample = pprof->samples.data;
+	profile.n_mapping = pprof->mappings.size;
+	profile.mapping = pprof->mappings.data;
+	profile.n_location = pprof->locations.size;
+	profile.location = pprof->locations.data;
+	profile.n_function = pprof->functions.size;
+	profile.function = pprof->functions.data;
+	profile.n_string_table = pprof->strings.list.size;
+	profile.string_table = (char **)pprof->strings.list.data;
+	return pprof->no_memory ? -ENOMEM : write_packed(&profile, file);
+}
+
+int pprof__write_report(const struct report *report, FILE *file)
+{
+	struct pprof pprof = {0};
+	int err;
+
+	text(&pprof, ""); /* the format wants it first */
+	vec_for_each (site, &report->sites)
+		add_sample(&pprof, site);
+	err = write_profile(&pprof, report, file);
+	string_table__free(&pprof.strings);
+	pair_map__free(&pprof.function_ids);
+	pair_map__free(&pprof.location_ids);
+	pair_map__free(&pprof.mapping_ids);
+	vec_free(&pprof.functions);
+	vec_free(&pprof.locations);
+	vec_free(&pprof.mappings);
+	vec_free(&pprof.biases);
+	vec_free(&pprof.samples);
+	arena__free(&pprof.arena);
+	return err;
+}

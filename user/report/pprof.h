@@ -1,0 +1,16 @@
+/*
+ * pprof's profile.proto, gzipped: sample types alloc_objects, alloc_space, inuse_objects and
+ * inuse_space (the default), as Go's heap profiles have them. A location is an address with the
+ * calls inlined there as its lines.
+ */
+#ifndef MEMTRACE_REPORT_PPROF_H
+#define MEMTRACE_REPORT_PPROF_H
+
+#include "report/model.h"
+
+#include <stdio.h>
+
+/* 0, -ENOMEM, or -EIO when compressing failed; errors of the stream are the caller's (ferror). */
+int pprof__write_report(const struct report *report, FILE *file);
+
+#endif

@@ -1,0 +1,15 @@
+/*
+ * speedscope's own JSON (https://www.speedscope.app/file-format-schema.json): one "sampled" profile
+ * for each weight that is not zero everywhere, all sharing one table of frames.
+ */
+#ifndef MEMTRACE_REPORT_SPEEDSCOPE_H
+#define MEMTRACE_REPORT_SPEEDSCOPE_H
+
+#include "report/model.h"
+
+#include <stdio.h>
+
+/* 0 or -ENOMEM; errors of the stream are the caller's (ferror). */
+int speedscope__write_report(const struct report *report, FILE *file);
+
+#endif
