@@ -176,28 +176,35 @@ static __always_inline void send_free(
 	bpf_ringbuf_submit(event, wakeup_flags());
 }
 
+/* Whether the function entered at @sp was called, or jumped to, by the operator new of the hint. */
+static __always_inline bool is_hinted(struct thread_state *state, __u64 sp)
+{
+	return state->hint.sp && sp <= state->hint.sp && state->hint.sp - sp < HINT_REACH;
+}
+
 static __always_inline int on_alloc_entry(struct pt_regs *ctx)
 {
 	struct thread_state *state = thread_state__get();
 	__u64 cookie, size, sp = PT_REGS_SP(ctx);
+	__u32 function;
 
 	if (!state || !shared.enabled || is_nested(state, sp))
 		return SKIP_RETURN;
 	cookie = bpf_get_attach_cookie(ctx);
 	size = requested_size(ctx, cookie);
+	function = PROBE_COOKIE_FUNCTION(cookie);
+	if (is_hinted(state, sp)) {
+		size = state->hint.size;
+		function = state->hint.function;
+	}
+	/* The next allocation after operator new was entered is the one inside it, or none is. */
+	state->hint.sp = 0;
 	if ((PROBE_COOKIE_FLAGS(cookie) & PROBE_MAY_THROW) && size >= impossible_size) {
-		send_failed(state, PROBE_COOKIE_FUNCTION(cookie), size);
+		send_failed(state, function, size);
 		return SKIP_RETURN;
 	}
 	enter_call(state, sp, cookie, size, argument(ctx, PROBE_COOKIE_POINTER(cookie)));
-	if (state->hint.sp) {
-		/* The next allocation after operator new was entered is the one inside it. */
-		if (sp < state->hint.sp && state->hint.sp - sp < HINT_REACH) {
-			state->call.size = state->hint.size;
-			state->call.function = state->hint.function;
-		}
-		state->hint.sp = 0;
-	}
+	state->call.function = function;
 	return WATCH_RETURN;
 }
 
@@ -390,7 +397,7 @@ int hint_entry(struct pt_regs *ctx)
 	if (!state || !shared.enabled || is_nested(state, sp))
 		return 0;
 	/* operator new[] calls operator new: what the outer one was asked for stands. */
-	if (state->hint.sp && sp < state->hint.sp && state->hint.sp - sp < HINT_REACH)
+	if (is_hinted(state, sp))
 		return 0;
 	cookie = bpf_get_attach_cookie(ctx);
 	state->hint.size = requested_size(ctx, cookie);
