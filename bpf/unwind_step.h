@@ -216,6 +216,18 @@ static __always_inline int unwind_signal_frame(struct unwind_walk *w)
 	return UNWIND_CONTINUE;
 }
 
+/*
+ * A saved register. If its slot cannot be read it lies below the stack pointer: in an epilogue that
+ * has popped it already, so that the register has the caller's value.
+ */
+static __always_inline void unwind_restore(struct unwind_walk *w, __u64 slot, __u64 *reg)
+{
+	__u64 value;
+
+	if (slot && !unwind_load(w, slot, &value))
+		*reg = value;
+}
+
 /* The caller's registers, with the CFA known and rbp, rbx saved at the given addresses (0: not). */
 static __always_inline int unwind_leave(struct unwind_walk *w, __u64 cfa, __u64 bp_at, __u64 bx_at)
 {
@@ -226,10 +238,8 @@ static __always_inline int unwind_leave(struct unwind_walk *w, __u64 cfa, __u64 
 	unwind_cover(w, cfa);
 	if (unwind_load(w, cfa - 8, &pc))
 		return STACK_BAD_MEMORY;
-	if (bp_at && unwind_load(w, bp_at, &w->bp))
-		return STACK_BAD_MEMORY;
-	if (bx_at && unwind_load(w, bx_at, &w->bx))
-		return STACK_BAD_MEMORY;
+	unwind_restore(w, bp_at, &w->bp);
+	unwind_restore(w, bx_at, &w->bx);
 	w->sp = cfa;
 	w->pc = pc;
 	w->exact = 0;

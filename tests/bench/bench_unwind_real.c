@@ -264,10 +264,10 @@ static enum verdict judge(
 	while (common < ours && common < theirs->count &&
 		walk->frames[common] == theirs->pcs[common])
 		common++;
+	if (!is_mapped(b, walk->frames[ours - 1]))
+		return RACE;
 	if (common == ours && common == theirs->count)
 		return whole ? SAME : SAME_CUT;
-	if (!common || !is_mapped(b, walk->frames[common - 1]))
-		return RACE;
 	if (walk->record.guessed_frames)
 		return GUESSED;
 	if (common == theirs->count)
@@ -285,12 +285,14 @@ static void show_difference(struct bench *b, const struct unwind_walk *walk, int
 
 	if (b->shown++ >= SHOWN_DIFFERENCES)
 		return;
-	printf("  %s: stop %d, %u guessed\n", verdict_names[verdict], stop,
-		walk->record.guessed_frames);
+	printf("  %s: %zu frames, stop %d, %u guessed; where they part or end:\n",
+		verdict_names[verdict], count, stop, walk->record.guessed_frames);
 	for (size_t i = 0; i < count || i < theirs->count; i++) {
 		uint64_t ours = i < count ? walk->frames[i] : 0;
 		uint64_t other = i < theirs->count ? theirs->pcs[i] : 0;
 
+		if (ours == other && i + 1 < count)
+			continue;
 		mapping = maps__find(&b->process.maps, ours ? ours : other);
 		printf("    %16lx %16lx %s+%lx\n", ours, other, mapping ? mapping->path : "?",
 			mapping ? mapping__file_offset(mapping, ours ? ours : other) : 0);
@@ -314,10 +316,13 @@ static void compare_sample(struct bench *b)
 	dwfl_getthread_frames(b->process.dwfl, b->current.tid, take_frame, &theirs);
 	verdict = judge(b, &walk, stop, &theirs);
 	b->samples++;
-	b->stops[stop]++;
 	b->verdicts[verdict]++;
+	if (verdict == RACE)
+		return;
+	b->stops[stop]++;
 	b->frames += walk.record.frame_count;
-	if (verdict == DIFFERENT || verdict == SHORTER || verdict == SHORTER_GUESS)
+	if (verdict == DIFFERENT || verdict == SHORTER || verdict == SHORTER_GUESS ||
+		stop == STACK_NO_RULE || stop == STACK_BAD_RULE)
 		show_difference(b, &walk, stop, &theirs, verdict);
 }
 
@@ -427,7 +432,9 @@ static void sample_command(struct bench *b, pid_t pid)
 static int print_result(const struct bench *b, const char *name)
 {
 	unsigned long whole = b->stops[STACK_COMPLETE] + b->stops[STACK_END_OF_THREAD];
-	unsigned long n = b->samples ? b->samples : 1;
+	unsigned long n = b->samples - b->verdicts[RACE];
+
+	n = n ? n : 1;
 
 	printf("%s: %lu samples (%lu lost), %.1f frames each; %.2f %% reach the base\n", name,
 		b->samples, b->lost, (double)b->frames / n, 100.0 * whole / n);

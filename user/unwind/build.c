@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "unwind/cfi_program.h"
-#include "unwind/signal_scan.h"
+#include "unwind/known_code.h"
 #include "unwind/table.h"
 
 /*
@@ -141,13 +141,13 @@ static int add_piece(struct builder *b, const struct piece *piece, uint32_t end)
  * The rows of [start, end), which no FDE covers: none, but for signal returns. These begin a byte
  * early, as the handler's return address is looked up at the byte before it.
  */
-static int add_gap(struct builder *b, uint64_t start, uint64_t end)
+static int add_unknown(struct builder *b, uint64_t start, uint64_t end)
 {
 	uint64_t base = b->image->text_start, last_end = start;
 	signal_return_vec found = {0};
 	int ret;
 
-	ret = signal_scan__find(b->image, base + start, base + end, &found);
+	ret = known_code__find_signal_returns(b->image, base + start, base + end, &found);
 	if (ret == -EBADMSG)
 		ret = 0; /* text that is not in the file */
 	if (!ret)
@@ -162,6 +162,24 @@ static int add_gap(struct builder *b, uint64_t start, uint64_t end)
 	}
 	vec_free(&found);
 	return ret;
+}
+
+/* [start, end), which no FDE covers, and in it perhaps the code where stacks begin. */
+static int add_gap(struct builder *b, uint64_t start, uint64_t end)
+{
+	uint64_t entry = b->image->entry - b->image->text_start, after;
+	int ret = 0;
+
+	if (entry < start || entry >= end || !known_code__is_start(b->image))
+		return add_unknown(b, start, end);
+	after = end - entry < KNOWN_CODE_START_SIZE ? end : entry + KNOWN_CODE_START_SIZE;
+	if (entry > start)
+		ret = add_unknown(b, start, entry);
+	if (!ret)
+		ret = add_row(b, unwind_row(entry, UNWIND_END));
+	if (!ret && after < end)
+		ret = add_unknown(b, after, end);
+	return ret ? ret : add_row(b, unwind_row(end, UNWIND_NO_RULE));
 }
 
 static int merge_pieces(struct builder *b)

@@ -265,6 +265,7 @@ static int read_image(struct elf_image *image, struct error *err)
 		return ret;
 	image->machine = header.e_machine;
 	image->type = header.e_type;
+	image->entry = header.e_entry;
 	ret = read_array(
 		image, header.e_phoff, header.e_phnum, sizeof(*segments), (void **)&segments);
 	if (ret)

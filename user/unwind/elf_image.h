@@ -39,6 +39,7 @@ struct elf_image {
 	size_t text_count;
 	uint64_t text_start; /* lowest vaddr of code and the first one after the highest */
 	uint64_t text_end;
+	uint64_t entry; /* vaddr of the entry point; 0: none */
 	struct elf_bytes eh_frame;
 	struct elf_bytes debug_frame; /* read only where there is no .eh_frame */
 	/* Private: where bytes come from. */

@@ -28,7 +28,8 @@ struct unwind_target {
 	size_t mapping_count;
 	unwind_read_fn *read;
 	void *context;
-	/* NULL, or room for the limit: the stack pointer of each frame, once its callee returned. */
+	/* NULL, or room for the limit: the stack pointer of each frame, once its callee returned.
+	 */
 	uint64_t *stack_pointers;
 };
 

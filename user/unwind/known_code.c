@@ -1,4 +1,4 @@
-#include "unwind/signal_scan.h"
+#include "unwind/known_code.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +44,7 @@ static int scan_block(const uint8_t *block, size_t size, uint64_t vaddr, signal_
 	return 0;
 }
 
-int signal_scan__find(
+int known_code__find_signal_returns(
 	const struct elf_image *image, uint64_t start, uint64_t end, signal_return_vec *found)
 {
 	uint64_t offset, left;
@@ -73,4 +73,25 @@ int signal_scan__find(
 	}
 	free(block);
 	return ret;
+}
+
+bool known_code__is_start(const struct elf_image *image)
+{
+	static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
+	/* xor %ebp, %ebp and xor %rbp, %rbp: the psABI asks for it; mov %rsp, %rdi; call: ld.so. */
+	static const uint8_t clear_ebp[] = {0x31, 0xed};
+	static const uint8_t clear_rbp[] = {0x48, 0x31, 0xed};
+	static const uint8_t loader[] = {0x48, 0x89, 0xe7, 0xe8};
+	uint8_t code[8];
+	const uint8_t *at = code;
+	uint64_t offset;
+
+	if (image->machine != EM_X86_64 || !image->entry ||
+		find_text(image, image->entry, &offset) < sizeof(code) ||
+		elf_image__read(image, offset, code, sizeof(code)))
+		return false;
+	if (!memcmp(at, endbr64, sizeof(endbr64)))
+		at += sizeof(endbr64);
+	return !memcmp(at, clear_ebp, sizeof(clear_ebp)) ||
+	       !memcmp(at, clear_rbp, sizeof(clear_rbp)) || !memcmp(at, loader, sizeof(loader));
 }
