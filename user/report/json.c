@@ -196,6 +196,15 @@ static void write_lifetimes(struct json_writer *json, const uint64_t *lifetimes)
 	json__end_array(json);
 }
 
+void json__write_stack(struct json_writer *json, const struct report_site *site)
+{
+	json__key(json, "stack");
+	json__begin_array(json);
+	for (size_t i = 0; i < site->frame_count; i++)
+		write_frame(json, &site->frames[i]);
+	json__end_array(json);
+}
+
 static void write_site(struct json_writer *json, const struct report_site *site)
 {
 	json__begin_object(json);
@@ -219,11 +228,7 @@ static void write_site(struct json_writer *json, const struct report_site *site)
 		json__put_string(json, "stack_end", loss__stop_key(site->stop));
 	if (site->lifetimes)
 		write_lifetimes(json, site->lifetimes);
-	json__key(json, "stack");
-	json__begin_array(json);
-	for (size_t i = 0; i < site->frame_count; i++)
-		write_frame(json, &site->frames[i]);
-	json__end_array(json);
+	json__write_stack(json, site);
 	json__end_object(json);
 }
 

@@ -31,4 +31,7 @@ typedef void json_more_fn(struct json_writer *json, const void *context);
 void json__write_report(
 	const struct report *report, FILE *file, json_more_fn *more, const void *context);
 
+/* Inside an object: the key "stack" with the site's frames. */
+void json__write_stack(struct json_writer *json, const struct report_site *site);
+
 #endif

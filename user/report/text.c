@@ -240,8 +240,9 @@ static void print_mappings(struct text_page *page, const struct heap_totals *hea
 	if (!counts->mmap_count && !counts->munmap_count && !counts->mremap_count &&
 		!counts->brk_count)
 		return;
-	append(line, sizeof(line), "%s now, peak %s; mmap %s",
-		human__bytes(heap->mapped_bytes).text, human__bytes(heap->mapped_peak_bytes).text,
+	if (heap->mapped_bytes)
+		append(line, sizeof(line), "%s now, ", human__bytes(heap->mapped_bytes).text);
+	append(line, sizeof(line), "peak %s; mmap %s", human__bytes(heap->mapped_peak_bytes).text,
 		human__count(counts->mmap_count).text);
 	append(line, sizeof(line), ", munmap %s", human__count(counts->munmap_count).text);
 	if (counts->mremap_count)

@@ -66,7 +66,7 @@ static size_t first_telling_frame(const struct report_site *site)
 	return 0;
 }
 
-static void print_stack(struct text_page *page, const struct report_site *site)
+void text__print_stack(struct text_page *page, const struct report_site *site)
 {
 	size_t first = page->full_stacks ? 0 : first_telling_frame(site);
 	size_t count = site->frame_count - first, shown = count;
@@ -174,7 +174,7 @@ void text__print_sites(struct text_page *page, const struct report *report)
 		const struct report_site *site = &report->sites.data[i];
 
 		print_site_figures(page, i + 1, site);
-		print_stack(page, site);
+		text__print_stack(page, site);
 	}
 	if (shown < report->site_total)
 		text__print_line(page, "... %s more: --top N, --full-stacks, or --json for all",

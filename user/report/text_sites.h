@@ -21,6 +21,9 @@ struct text_page {
 void text__print_line(struct text_page *page, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The frames of a site, folded unless the page wants full stacks. */
+void text__print_stack(struct text_page *page, const struct report_site *site);
+
 /* A heading and the sites that fit, or as many as were asked for. */
 void text__print_sites(struct text_page *page, const struct report *report);
 
