@@ -9,6 +9,7 @@
 
 struct dwarf_source {
 	Dwarf *dwarf;
+	struct dwarf_info info;
 	uint64_t text_start;
 	uint64_t text_end;
 	struct range_index ranges; /* value: index into units */
@@ -67,6 +68,7 @@ struct dwarf_source *dwarf_source__new(Dwarf *dwarf, uint64_t text_start, uint64
 	source->dwarf = dwarf;
 	source->text_start = text_start;
 	source->text_end = text_end;
+	dwarf_info__find(dwarf, &source->info);
 	if (read_units(source)) {
 		dwarf_source__free(source);
 		return NULL;
@@ -192,7 +194,7 @@ int dwarf_source__resolve(struct dwarf_source *source, uint64_t vaddr, dwarf_fra
 		return 0;
 	unit = &source->units.data[range->value];
 	set_line(&innermost, &unit->die, vaddr);
-	function = dwarf_unit__find_function(unit, vaddr);
+	function = dwarf_unit__find_function(unit, &source->info, vaddr);
 	if (function)
 		return push_frames(unit, function, vaddr, innermost, out);
 	return innermost.file ? vec_push(out, innermost) : 0;

@@ -1,6 +1,7 @@
 /*
- * What DWARF says of code: functions, those inlined into them, source lines. On libdw, from which
- * it takes one compilation unit at a time: reading all of a large program takes minutes.
+ * What DWARF says of code: functions, those inlined into them, source lines. On libdw but for the
+ * search for functions (dwarf_scan.h), and one compilation unit at a time: reading all of a large
+ * program takes minutes.
  *
  * At first the ranges of all units are read; of a unit that an address falls into, its functions;
  * of such a function, what is inlined in it. DWARF 5, 3.1.1 (units), 3.3 (subroutines), 3.3.8

@@ -3,18 +3,12 @@
 #include <dwarf.h>
 
 /*
- * Bounds for hostile input. The largest units known (amalgamated or unity builds) have some
- * 10 million DIEs; scopes nest some 30 deep; a function split by the compiler has a few ranges.
+ * Bounds for hostile input. The largest functions known have some 100,000 DIEs; scopes nest some 30
+ * deep; a function split by the compiler has a few ranges.
  */
-#define MAX_DIES 20000000
+#define MAX_DIES 4000000
 #define MAX_DEPTH 256
 #define MAX_RANGES 65536
-
-struct walk {
-	struct dwarf_unit *unit;
-	bool deep;
-	uint32_t budget; /* DIEs that may still be visited */
-};
 
 void dwarf__each_range(
 	Dwarf_Die *die, bool (*each)(void *context, uint64_t start, uint64_t end), void *context)
@@ -55,105 +49,31 @@ static bool sink_range(void *context, uint64_t start, uint64_t end)
 	return range_index__add(sink->index, start, end, sink->rank, sink->value) == 0;
 }
 
-static void add_function(struct dwarf_unit *unit, Dwarf_Die *die)
+static bool add_function(void *context, Dwarf_Die *die)
 {
+	struct dwarf_unit *unit = context;
 	struct range_sink sink = {&unit->ranges, 0, unit->functions.size, UINT64_MAX};
 
-	if (!dwarf_hasattr(die, DW_AT_low_pc) && !dwarf_hasattr(die, DW_AT_ranges))
-		return;
-	dwarf__each_range(die, sink_range, &sink);
-	if (sink.lowest == UINT64_MAX)
-		return;
-	/* Where this fails for want of memory the ranges' value is out of bounds: checked there. */
-	(void)vec_push(
-		&unit->functions, (struct dwarf_function){.die = *die, .start = sink.lowest});
-}
-
-/*
- * Whether functions may be defined below a DIE. Definitions stand at namespace scope in nearly
- * all cases, so bodies and types, which are most of all DIEs, are walked at second try only.
- */
-static bool may_hold_functions(int tag, bool deep)
-{
-	switch (tag) {
-	case DW_TAG_namespace:
-	case DW_TAG_module:
-		return true;
-	case DW_TAG_subprogram:
-	case DW_TAG_lexical_block:
-	case DW_TAG_structure_type:
-	case DW_TAG_class_type:
-	case DW_TAG_union_type:
-	case DW_TAG_enumeration_type: /* Rust */
-	case DW_TAG_variant_part:
-	case DW_TAG_variant:
-		return deep;
-	default:
+	if (vec_push(&unit->functions, (struct dwarf_function){.die = *die}))
 		return false;
+	dwarf__each_range(die, sink_range, &sink);
+	unit->functions.data[sink.value].start = sink.lowest;
+	return true;
+}
+
+struct dwarf_function *dwarf_unit__find_function(
+	struct dwarf_unit *unit, const struct dwarf_info *info, uint64_t address)
+{
+	const struct range *range;
+
+	if (!unit->functions_read) {
+		/* What was found before an error is good. */
+		dwarf_scan__functions(info, &unit->die, add_function, unit);
+		range_index__sort(&unit->ranges);
+		unit->functions_read = true;
 	}
-}
-
-static void read_functions(struct walk *walk, Dwarf_Die *parent, unsigned int depth)
-{
-	Dwarf_Die die;
-
-	if (depth > MAX_DEPTH || dwarf_child(parent, &die) != 0)
-		return;
-	do {
-		int tag = dwarf_tag(&die);
-
-		if (!walk->budget--) {
-			walk->budget = 0;
-			return;
-		}
-		if (tag == DW_TAG_subprogram)
-			add_function(walk->unit, &die);
-		if (may_hold_functions(tag, walk->deep))
-			read_functions(walk, &die, depth + 1);
-	} while (go_to_sibling(&die));
-}
-
-static void free_functions(struct dwarf_unit *unit)
-{
-	vec_for_each (function, &unit->functions) {
-		range_index__free(&function->ranges);
-		vec_free(&function->inlines);
-	}
-	vec_free(&unit->functions);
-	range_index__free(&unit->ranges);
-}
-
-static void read_unit(struct dwarf_unit *unit, bool deep)
-{
-	struct walk walk = {unit, deep, MAX_DIES};
-
-	free_functions(unit);
-	read_functions(&walk, &unit->die, 0);
-	range_index__sort(&unit->ranges);
-	unit->functions_read = true;
-	unit->deeply_read = deep;
-}
-
-static struct dwarf_function *find_function(struct dwarf_unit *unit, uint64_t address)
-{
-	const struct range *range = range_index__find(&unit->ranges, address);
-
-	return range && range->value < unit->functions.size ? &unit->functions.data[range->value]
-							    : NULL;
-}
-
-struct dwarf_function *dwarf_unit__find_function(struct dwarf_unit *unit, uint64_t address)
-{
-	struct dwarf_function *function;
-
-	if (!unit->functions_read)
-		read_unit(unit, false);
-	function = find_function(unit, address);
-	if (!function && !unit->deeply_read) {
-		read_unit(unit, true);
-		function = find_function(unit, address);
-	}
-	return function;
+	range = range_index__find(&unit->ranges, address);
+	return range ? &unit->functions.data[range->value] : NULL;
 }
 
 static void add_inline(struct dwarf_function *function, Dwarf_Die *die, uint32_t depth)
@@ -199,5 +119,10 @@ void dwarf_function__read_inlines(struct dwarf_function *function)
 
 void dwarf_unit__free(struct dwarf_unit *unit)
 {
-	free_functions(unit);
+	vec_for_each (function, &unit->functions) {
+		range_index__free(&function->ranges);
+		vec_free(&function->inlines);
+	}
+	vec_free(&unit->functions);
+	range_index__free(&unit->ranges);
 }

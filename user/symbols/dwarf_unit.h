@@ -5,6 +5,7 @@
 #ifndef MEMTRACE_SYMBOLS_DWARF_UNIT_H
 #define MEMTRACE_SYMBOLS_DWARF_UNIT_H
 
+#include "symbols/dwarf_scan.h"
 #include "symbols/range_index.h"
 
 #include <elfutils/libdw.h>
@@ -32,7 +33,8 @@ struct dwarf_unit {
 };
 
 /* The function of @unit that holds @address, or NULL. Reads the unit when it is first asked. */
-struct dwarf_function *dwarf_unit__find_function(struct dwarf_unit *unit, uint64_t address);
+struct dwarf_function *dwarf_unit__find_function(
+	struct dwarf_unit *unit, const struct dwarf_info *info, uint64_t address);
 
 /* Reads what is inlined into @function, unless it is read already. */
 void dwarf_function__read_inlines(struct dwarf_function *function);
