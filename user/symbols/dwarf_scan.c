@@ -3,8 +3,6 @@
 #include "base/vec.h"
 
 #include <dwarf.h>
-#include <gelf.h>
-#include <string.h>
 
 /* Compilers number abbreviations from 1 without gaps; a large unit has a few thousand. */
 #define MAX_ABBREVIATIONS 65536
@@ -31,53 +29,14 @@ struct abbreviation {
 	bool has_address;
 };
 
-struct cursor {
-	const uint8_t *at;
-	const uint8_t *end;
-};
-
 struct scan {
-	struct cursor dies;
+	struct dwarf_cursor dies;
 	uint8_t address_size;
 	uint8_t offset_size;
 	uint16_t version;
 	VEC(struct abbreviation) abbreviations; /* by code */
 	VEC(struct skip) skips;
 };
-
-static bool find_section(Elf *elf, const char *wanted, const uint8_t **start, const uint8_t **end)
-{
-	Elf_Scn *section = NULL;
-	size_t names;
-
-	if (!elf || elf_getshdrstrndx(elf, &names))
-		return false;
-	while ((section = elf_nextscn(elf, section))) {
-		GElf_Shdr header;
-		const char *name;
-		Elf_Data *data;
-
-		if (!gelf_getshdr(section, &header) ||
-			!(name = elf_strptr(elf, names, header.sh_name)) ||
-			strcmp(name, wanted) != 0)
-			continue;
-		data = elf_getdata(section, NULL);
-		if (!data || !data->d_buf)
-			return false;
-		*start = data->d_buf;
-		*end = *start + data->d_size;
-		return true;
-	}
-	return false;
-}
-
-bool dwarf_info__find(Dwarf *dwarf, struct dwarf_info *info)
-{
-	Elf *elf = dwarf_getelf(dwarf);
-
-	return find_section(elf, ".debug_info", &info->start, &info->end) &&
-	       find_section(elf, ".debug_abbrev", &info->abbreviations, &info->abbreviations_end);
-}
 
 /* The bytes that a form takes where that is fixed; -1 where it depends on the value. */
 static int fixed_size(const struct scan *scan, unsigned int form)
@@ -183,34 +142,20 @@ static int add_skip(struct scan *scan, struct abbreviation *abbreviation, unsign
 	return vec_push(&scan->skips, skip);
 }
 
-/* Reads a LEB128 number; what does not fit 64 bits is cut. */
-static bool read_leb(struct cursor *c, uint64_t *value)
-{
-	*value = 0;
-	for (unsigned int shift = 0; c->at < c->end; shift += 7) {
-		uint8_t byte = *c->at++;
-
-		if (shift < 64)
-			*value |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80))
-			return true;
-	}
-	return false;
-}
-
 /* Reads the pairs of attribute and form of one abbreviation. */
-static int read_attributes(struct scan *scan, struct cursor *c, struct abbreviation *abbreviation)
+static int read_attributes(
+	struct scan *scan, struct dwarf_cursor *c, struct abbreviation *abbreviation)
 {
 	uint64_t name, form, value;
 
 	for (;;) {
 		int error;
 
-		if (!read_leb(c, &name) || !read_leb(c, &form))
+		if (!cursor__read_leb(c, &name) || !cursor__read_leb(c, &form))
 			return -EINVAL;
 		if (!name && !form)
 			return 0;
-		if (form == DW_FORM_implicit_const && !read_leb(c, &value))
+		if (form == DW_FORM_implicit_const && !cursor__read_leb(c, &value))
 			return -EINVAL;
 		if (name == DW_AT_low_pc || name == DW_AT_ranges)
 			abbreviation->has_address = true;
@@ -220,13 +165,13 @@ static int read_attributes(struct scan *scan, struct cursor *c, struct abbreviat
 	}
 }
 
-static int add_abbreviation(struct scan *scan, struct cursor *c, uint64_t code)
+static int add_abbreviation(struct scan *scan, struct dwarf_cursor *c, uint64_t code)
 {
 	struct abbreviation abbreviation = {.first_skip = scan->skips.size, .known = true};
 	uint64_t tag;
 	int error = 0;
 
-	if (code >= MAX_ABBREVIATIONS || !read_leb(c, &tag) || c->at++ >= c->end)
+	if (code >= MAX_ABBREVIATIONS || !cursor__read_leb(c, &tag) || c->at++ >= c->end)
 		return -EINVAL;
 	abbreviation.is_function = tag == DW_TAG_subprogram;
 	error = read_attributes(scan, c, &abbreviation);
@@ -237,9 +182,10 @@ static int add_abbreviation(struct scan *scan, struct cursor *c, uint64_t code)
 	return error;
 }
 
-static int read_abbreviations(struct scan *scan, const struct dwarf_info *info, uint64_t offset)
+static int read_abbreviations(
+	struct scan *scan, const struct dwarf_sections *sections, uint64_t offset)
 {
-	struct cursor c = {info->abbreviations, info->abbreviations_end};
+	struct dwarf_cursor c = sections->abbrev;
 	uint64_t code;
 	int error = 0;
 
@@ -247,42 +193,13 @@ static int read_abbreviations(struct scan *scan, const struct dwarf_info *info, 
 		return -EINVAL;
 	c.at += offset;
 	while (!error) {
-		if (!read_leb(&c, &code))
+		if (!cursor__read_leb(&c, &code))
 			return -EINVAL;
 		if (!code)
 			return 0;
 		error = add_abbreviation(scan, &c, code);
 	}
 	return error;
-}
-
-static bool skip_bytes(struct cursor *c, uint64_t size)
-{
-	if (size > (uint64_t)(c->end - c->at))
-		return false;
-	c->at += size;
-	return true;
-}
-
-static bool skip_block(struct cursor *c, uint32_t length_size)
-{
-	uint32_t length = 0;
-
-	if (length_size > (uint64_t)(c->end - c->at))
-		return false;
-	memcpy(&length, c->at, length_size);
-	c->at += length_size;
-	return skip_bytes(c, length);
-}
-
-static bool skip_string(struct cursor *c)
-{
-	const uint8_t *zero = memchr(c->at, 0, c->end - c->at);
-
-	if (!zero)
-		return false;
-	c->at = zero + 1;
-	return true;
 }
 
 static bool skip_attributes(struct scan *scan, const struct abbreviation *abbreviation)
@@ -294,35 +211,36 @@ static bool skip_attributes(struct scan *scan, const struct abbreviation *abbrev
 	for (uint32_t i = 0; ok && i < abbreviation->skip_count; i++, skip++) {
 		switch (skip->kind) {
 		case SKIP_BYTES:
-			ok = skip_bytes(&scan->dies, skip->size);
+			ok = cursor__skip(&scan->dies, skip->size);
 			break;
 		case SKIP_LEB:
-			ok = read_leb(&scan->dies, &value);
+			ok = cursor__read_leb(&scan->dies, &value);
 			break;
 		case SKIP_STRING:
-			ok = skip_string(&scan->dies);
+			ok = cursor__take_string(&scan->dies) != NULL;
 			break;
 		case SKIP_BLOCK:
-			ok = skip_block(&scan->dies, skip->size);
+			ok = cursor__skip(&scan->dies, cursor__take(&scan->dies, skip->size));
 			break;
 		default:
-			ok = read_leb(&scan->dies, &value) && skip_bytes(&scan->dies, value);
+			ok = cursor__read_leb(&scan->dies, &value) &&
+			     cursor__skip(&scan->dies, value);
 		}
 	}
 	return ok;
 }
 
 /* Nesting is of no interest: DIEs follow one another, the ends of lists are single 0 bytes. */
-static int scan_dies(struct scan *scan, const struct dwarf_info *info, Dwarf *dwarf,
+static int scan_dies(struct scan *scan, const struct dwarf_sections *sections, Dwarf *dwarf,
 	bool (*each)(void *context, Dwarf_Die *function), void *context)
 {
 	while (scan->dies.at < scan->dies.end) {
 		const struct abbreviation *abbreviation;
-		Dwarf_Off offset = scan->dies.at - info->start;
+		Dwarf_Off offset = scan->dies.at - sections->info.at;
 		Dwarf_Die die;
 		uint64_t code;
 
-		if (!read_leb(&scan->dies, &code))
+		if (!cursor__read_leb(&scan->dies, &code))
 			return -EINVAL;
 		if (!code)
 			continue;
@@ -338,12 +256,12 @@ static int scan_dies(struct scan *scan, const struct dwarf_info *info, Dwarf *dw
 	return 0;
 }
 
-int dwarf_scan__functions(const struct dwarf_info *info, Dwarf_Die *unit,
+int dwarf_scan__functions(const struct dwarf_sections *sections, Dwarf_Die *unit,
 	bool (*each)(void *context, Dwarf_Die *function), void *context)
 {
 	Dwarf *dwarf = dwarf_cu_getdwarf(unit->cu);
 	Dwarf_Off start = dwarf_dieoffset(unit) - dwarf_cuoffset(unit), next, abbreviations;
-	uint64_t size = info->end - info->start;
+	uint64_t size = cursor__left(&sections->info);
 	struct scan scan = {0};
 	size_t header_size;
 	Dwarf_Half version;
@@ -355,14 +273,15 @@ int dwarf_scan__functions(const struct dwarf_info *info, Dwarf_Die *unit,
 		return -EINVAL;
 	if (next > size)
 		next = size;
-	if ((const uint8_t *)unit->addr < info->start || unit->addr > (void *)(info->start + next))
+	if ((const uint8_t *)unit->addr < sections->info.at ||
+		unit->addr > (void *)(sections->info.at + next))
 		return -EINVAL;
 	scan.dies.at = unit->addr;
-	scan.dies.end = info->start + next;
+	scan.dies.end = sections->info.at + next;
 	scan.version = version;
-	error = read_abbreviations(&scan, info, abbreviations);
+	error = read_abbreviations(&scan, sections, abbreviations);
 	if (!error)
-		error = scan_dies(&scan, info, dwarf, each, context);
+		error = scan_dies(&scan, sections, dwarf, each, context);
 	vec_free(&scan.abbreviations);
 	vec_free(&scan.skips);
 	return error;

@@ -7,27 +7,14 @@
 #ifndef MEMTRACE_SYMBOLS_DWARF_SCAN_H
 #define MEMTRACE_SYMBOLS_DWARF_SCAN_H
 
-#include <elfutils/libdw.h>
-#include <stdbool.h>
-#include <stdint.h>
-
-/* The bytes of .debug_info and .debug_abbrev, which libdw has in memory. */
-struct dwarf_info {
-	const uint8_t *start;
-	const uint8_t *end;
-	const uint8_t *abbreviations;
-	const uint8_t *abbreviations_end;
-};
-
-/* Finds them. False where libdw keeps them elsewhere (.zdebug_info, of before 2015). */
-bool dwarf_info__find(Dwarf *dwarf, struct dwarf_info *info);
+#include "symbols/dwarf_sections.h"
 
 /*
  * Calls @each with the DIE of every function of @unit, at whatever depth, that has code, until it
  * returns false. Returns 0; -EINVAL where the bytes are no DWARF that is known, in which case some
  * may have been found; -ENOMEM.
  */
-int dwarf_scan__functions(const struct dwarf_info *info, Dwarf_Die *unit,
+int dwarf_scan__functions(const struct dwarf_sections *sections, Dwarf_Die *unit,
 	bool (*each)(void *context, Dwarf_Die *function), void *context);
 
 #endif

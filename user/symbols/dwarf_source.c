@@ -9,7 +9,7 @@
 
 struct dwarf_source {
 	Dwarf *dwarf;
-	struct dwarf_info info;
+	struct dwarf_sections sections;
 	uint64_t text_start;
 	uint64_t text_end;
 	struct range_index ranges; /* value: index into units */
@@ -68,7 +68,7 @@ struct dwarf_source *dwarf_source__new(Dwarf *dwarf, uint64_t text_start, uint64
 	source->dwarf = dwarf;
 	source->text_start = text_start;
 	source->text_end = text_end;
-	dwarf_info__find(dwarf, &source->info);
+	dwarf_sections__find(dwarf, &source->sections);
 	if (read_units(source)) {
 		dwarf_source__free(source);
 		return NULL;
@@ -87,18 +87,15 @@ void dwarf_source__free(struct dwarf_source *source)
 	free(source);
 }
 
-static void set_line(struct dwarf_frame *frame, Dwarf_Die *unit, uint64_t vaddr)
+static void set_line(struct dwarf_frame *frame, struct dwarf_lines *lines, uint64_t vaddr)
 {
-	Dwarf_Line *line = dwarf_getsrc_die(unit, vaddr);
-	int number = 0, column = 0;
+	const struct line_row *row = dwarf_lines__find(lines, vaddr);
 
-	if (!line)
+	if (!row)
 		return;
-	frame->file = dwarf_linesrc(line, NULL, NULL);
-	if (dwarf_lineno(line, &number) == 0 && number > 0)
-		frame->line = number;
-	if (dwarf_linecol(line, &column) == 0 && column > 0)
-		frame->column = column;
+	frame->file = dwarf_lines__path(lines, row->file);
+	frame->line = row->line;
+	frame->column = row->column;
 }
 
 static uint64_t read_number(Dwarf_Die *die, unsigned int attribute)
@@ -111,16 +108,11 @@ static uint64_t read_number(Dwarf_Die *die, unsigned int attribute)
 }
 
 /* The line of the call that @inlined stands for, in the function that it is inlined into. */
-static void set_call_line(struct dwarf_frame *caller, Dwarf_Die *unit, Dwarf_Die *inlined)
+static void set_call_line(struct dwarf_frame *caller, struct dwarf_lines *lines, Dwarf_Die *inlined)
 {
-	uint64_t file = read_number(inlined, DW_AT_call_file);
-	Dwarf_Files *files;
-	size_t count;
-
+	caller->file = dwarf_lines__path(lines, read_number(inlined, DW_AT_call_file));
 	caller->line = read_number(inlined, DW_AT_call_line);
 	caller->column = read_number(inlined, DW_AT_call_column);
-	if (dwarf_getsrcfiles(unit, &files, &count) == 0 && file < count)
-		caller->file = dwarf_filesrc(files, file, NULL, NULL);
 }
 
 /* Follows abstract origins and specifications, which is where the names stand. */
@@ -158,7 +150,7 @@ static size_t find_inlines(struct dwarf_function *function, uint64_t vaddr,
 }
 
 /* Appends the frames of @function at @vaddr; @innermost has the line. */
-static int push_frames(struct dwarf_unit *unit, struct dwarf_function *function, uint64_t vaddr,
+static int push_frames(struct dwarf_lines *lines, struct dwarf_function *function, uint64_t vaddr,
 	struct dwarf_frame frame, dwarf_frames *out)
 {
 	struct dwarf_inline *chain[MAX_INLINE_DEPTH];
@@ -175,7 +167,7 @@ static int push_frames(struct dwarf_unit *unit, struct dwarf_function *function,
 		if (vec_push(out, frame))
 			return -ENOMEM;
 		frame = (struct dwarf_frame){.inlined = true, .function_start = function->start};
-		set_call_line(&frame, &unit->die, die);
+		set_call_line(&frame, lines, die);
 	}
 	frame.inlined = false;
 	set_names(&frame, &function->die);
@@ -187,15 +179,17 @@ int dwarf_source__resolve(struct dwarf_source *source, uint64_t vaddr, dwarf_fra
 	const struct range *range = range_index__find(&source->ranges, vaddr);
 	struct dwarf_frame innermost = {0};
 	struct dwarf_function *function;
+	struct dwarf_lines *lines;
 	struct dwarf_unit *unit;
 
 	out->size = 0;
 	if (!range || range->value >= source->units.size)
 		return 0;
 	unit = &source->units.data[range->value];
-	set_line(&innermost, &unit->die, vaddr);
-	function = dwarf_unit__find_function(unit, &source->info, vaddr);
+	lines = dwarf_unit__lines(unit, &source->sections);
+	set_line(&innermost, lines, vaddr);
+	function = dwarf_unit__find_function(unit, &source->sections, vaddr);
 	if (function)
-		return push_frames(unit, function, vaddr, innermost, out);
+		return push_frames(lines, function, vaddr, innermost, out);
 	return innermost.file ? vec_push(out, innermost) : 0;
 }

@@ -62,18 +62,27 @@ static bool add_function(void *context, Dwarf_Die *die)
 }
 
 struct dwarf_function *dwarf_unit__find_function(
-	struct dwarf_unit *unit, const struct dwarf_info *info, uint64_t address)
+	struct dwarf_unit *unit, const struct dwarf_sections *sections, uint64_t address)
 {
 	const struct range *range;
 
 	if (!unit->functions_read) {
 		/* What was found before an error is good. */
-		dwarf_scan__functions(info, &unit->die, add_function, unit);
+		dwarf_scan__functions(sections, &unit->die, add_function, unit);
 		range_index__sort(&unit->ranges);
 		unit->functions_read = true;
 	}
 	range = range_index__find(&unit->ranges, address);
 	return range ? &unit->functions.data[range->value] : NULL;
+}
+
+struct dwarf_lines *dwarf_unit__lines(
+	struct dwarf_unit *unit, const struct dwarf_sections *sections)
+{
+	if (!unit->lines_read)
+		dwarf_lines__read(sections, &unit->die, &unit->lines);
+	unit->lines_read = true;
+	return &unit->lines;
 }
 
 static void add_inline(struct dwarf_function *function, Dwarf_Die *die, uint32_t depth)
@@ -124,5 +133,6 @@ void dwarf_unit__free(struct dwarf_unit *unit)
 		vec_free(&function->inlines);
 	}
 	vec_free(&unit->functions);
+	dwarf_lines__free(&unit->lines);
 	range_index__free(&unit->ranges);
 }

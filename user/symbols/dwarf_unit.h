@@ -5,6 +5,7 @@
 #ifndef MEMTRACE_SYMBOLS_DWARF_UNIT_H
 #define MEMTRACE_SYMBOLS_DWARF_UNIT_H
 
+#include "symbols/dwarf_lines.h"
 #include "symbols/dwarf_scan.h"
 #include "symbols/range_index.h"
 
@@ -27,14 +28,20 @@ struct dwarf_function {
 struct dwarf_unit {
 	Dwarf_Die die;
 	bool functions_read;
+	bool lines_read;
 	bool deeply_read;	   /* with functions inside functions and types */
 	struct range_index ranges; /* value: index into functions */
 	VEC(struct dwarf_function) functions;
+	struct dwarf_lines lines;
 };
 
 /* The function of @unit that holds @address, or NULL. Reads the unit when it is first asked. */
 struct dwarf_function *dwarf_unit__find_function(
-	struct dwarf_unit *unit, const struct dwarf_info *info, uint64_t address);
+	struct dwarf_unit *unit, const struct dwarf_sections *sections, uint64_t address);
+
+/* The unit's line table, read when it is first asked for; empty where there is none. */
+struct dwarf_lines *dwarf_unit__lines(
+	struct dwarf_unit *unit, const struct dwarf_sections *sections);
 
 /* Reads what is inlined into @function, unless it is read already. */
 void dwarf_function__read_inlines(struct dwarf_function *function);

@@ -1,0 +1,28 @@
+/* The debug sections whose bytes are read directly; libdw has them in memory, decompressed. */
+#ifndef MEMTRACE_SYMBOLS_DWARF_SECTIONS_H
+#define MEMTRACE_SYMBOLS_DWARF_SECTIONS_H
+
+#include "symbols/dwarf_cursor.h"
+
+#include <elfutils/libdw.h>
+
+/* Of a section that is not there both pointers are NULL. */
+struct dwarf_sections {
+	struct dwarf_cursor info;     /* .debug_info */
+	struct dwarf_cursor abbrev;   /* .debug_abbrev */
+	struct dwarf_cursor line;     /* .debug_line */
+	struct dwarf_cursor line_str; /* .debug_line_str: to its last 0 byte */
+	struct dwarf_cursor str;      /* .debug_str: to its last 0 byte */
+};
+
+/* Finds them; those of before 2015, compressed under the name .zdebug_*, are as not there. */
+void dwarf_sections__find(Dwarf *dwarf, struct dwarf_sections *sections);
+
+/* The string at @offset of a section of strings, or NULL. */
+static inline const char *dwarf_sections__string(
+	const struct dwarf_cursor *section, uint64_t offset)
+{
+	return offset < cursor__left(section) ? (const char *)section->at + offset : NULL;
+}
+
+#endif
