@@ -56,7 +56,7 @@ static inline int vec__reserve(void **data, size_t *capacity, size_t wanted, siz
 	} while (0)
 
 #define vec_for_each(item, vec)                                                                \
-	for (__typeof__((vec)->data + 0) item = (vec)->data; item < (vec)->data + (vec)->size; \
-		item++)
+	for (__typeof__((vec)->data + 0) item = (vec)->data;                                   \
+		(vec)->size && item < (vec)->data + (vec)->size; item++)
 
 #endif
