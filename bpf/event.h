@@ -32,8 +32,7 @@ enum event_kind {
 	EVENT_EXIT = 10, /* struct event_process: the last thread of a process is gone */
 	EVENT_LIBRARIES = 11,	/* struct event_process: the loader changed the list of libraries */
 	EVENT_THREAD_EXIT = 12, /* struct event_thread */
-	EVENT_WAIT_BEGIN = 16,	/* reserved for locks */
-	EVENT_WAIT_END = 17,
+	EVENT_WAIT_END = 17,	/* struct event_wait: a futex wait that was longer than asked for */
 };
 
 /* Which function an allocation came through; the names are in target/allocators.c. */
@@ -154,6 +153,15 @@ _Static_assert(sizeof(struct event_process) == 56, "");
 struct event_thread {
 	struct event_header header;
 };
+
+struct event_wait {
+	struct event_header header; /* process is 0: the watch knows processes by PID */
+	__u64 uaddr;
+	__u64 begin_ns;
+	__u32 pid;
+	__u32 reserved;
+};
+_Static_assert(sizeof(struct event_wait) == 48, "");
 
 /*
  * Losses, counted per CPU in the `losses` map and shown by every report. The first group are

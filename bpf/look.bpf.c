@@ -13,6 +13,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "look_thread.h"
+#include "task_number.bpf.h"
 
 #define PF_KTHREAD 0x00200000
 
@@ -29,17 +30,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct look_thread);
 } scratch SEC(".maps");
-
-/* The number of a task in the namespace @level deep; 0: it has none there. */
-static __always_inline __u32 number_at(struct pid *pid, __u32 level)
-{
-	__u64 element = bpf_core_type_size(struct upid);
-	__u32 number = 0;
-
-	bpf_probe_read_kernel(
-		&number, sizeof(number), (void *)&pid->numbers[0].nr + element * level);
-	return number;
-}
 
 static __always_inline __u32 namespace_of(struct pid *pid, __u32 level)
 {

@@ -319,3 +319,13 @@ void blocked__free(struct blocked *blocked)
 	free(blocked->frames);
 	*blocked = (struct blocked){0};
 }
+
+bool blocked__futex(const struct look_thread *thread, struct futex_wait *out)
+{
+	struct lock_thread converted;
+
+	if (!(thread->flags & LOOK_USER) || thread->syscall < 0)
+		return false;
+	converted = convert(thread);
+	return futex__decode(&converted, out);
+}

@@ -8,6 +8,7 @@
 
 #include "attach/look.h"
 #include "attach/subject.h"
+#include "locks/futex.h"
 #include "locks/snapshot.h"
 
 struct blocked {
@@ -27,5 +28,8 @@ struct blocked {
 int blocked__build(const struct look *look, struct subjects *subjects, const pid_t *pids,
 	size_t pid_count, struct blocked *out, struct error *err);
 void blocked__free(struct blocked *blocked);
+
+/* Whether @thread sleeps on a futex, told from the look alone; then fills @out. */
+bool blocked__futex(const struct look_thread *thread, struct futex_wait *out);
 
 #endif

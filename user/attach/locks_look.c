@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +27,7 @@ struct session {
 	struct looker *looker;
 	struct subjects *subjects;
 	pid_list pids;
+	const struct look *first; /* until it is used */
 };
 
 static uint64_t now_ns(void)
@@ -68,30 +68,17 @@ static bool is_listed(const pid_list *pids, pid_t pid)
 	return false;
 }
 
-static bool sleeps_on_futex(const struct look_thread *thread)
-{
-	struct lock_thread as_lock = {
-		.state = look_thread__state(thread),
-		.is_32bit = thread->flags & LOOK_32BIT,
-		.restarted = thread->flags & LOOK_RESTARTED,
-		.syscall = thread->syscall,
-	};
-	struct futex_wait futex;
-
-	memcpy(as_lock.args, thread->args, sizeof(as_lock.args));
-	return thread->flags & LOOK_USER && futex__decode(&as_lock, &futex);
-}
-
 /* Every process that has a thread blocked on a futex; the threads stand in order of processes. */
 static int list_all(struct session *session, const struct look *look)
 {
 	for (size_t i = 0; i < look->count; i++) {
 		pid_t pid = look->threads[i].pid;
+		struct futex_wait futex;
 		pid_list *pids = &session->pids;
 
 		if (pids->size && pids->data[pids->size - 1] == pid)
 			continue;
-		if (pid != getpid() && sleeps_on_futex(&look->threads[i]) &&
+		if (pid != getpid() && blocked__futex(&look->threads[i], &futex) &&
 			!is_listed(pids, pid) && vec_push(pids, pid))
 			return -ENOMEM;
 	}
@@ -130,8 +117,15 @@ static int judge(
 static int make_pass(struct session *session, struct pass *out, struct error *err)
 {
 	bool all = session->options->all;
+	const struct look *first = session->first;
 	struct look look;
-	int rc = looker__look(session->looker, all ? NULL : session->pids.data,
+	int rc;
+
+	if (first) {
+		session->first = NULL;
+		return judge(session, first, out, err);
+	}
+	rc = looker__look(session->looker, all ? NULL : session->pids.data,
 		all ? 0 : session->pids.size, &look, err);
 
 	if (rc)
@@ -224,7 +218,7 @@ static int check_readable(const struct session *session, const struct pass *pass
 int locks__look_at(
 	const struct locks_look_options *options, struct locks_look *out, struct error *err)
 {
-	struct session session = {.options = options};
+	struct session session = {.options = options, .first = options->first};
 	uint64_t begin = now_ns();
 	struct pass pass = {0};
 	int rc;

@@ -26,6 +26,7 @@ struct locks_look_options {
 	/* Kept by the caller over many looks; NULL: made for this one. */
 	struct looker *looker;
 	struct subjects *subjects;
+	const struct look *first; /* a look made already, to serve as the first; may be NULL */
 };
 
 struct locks_look {

@@ -10,6 +10,7 @@ static const struct {
 	{"trace", cmd_trace},
 	{"doctor", cmd_doctor},
 	{"locks", cmd_locks},
+	{"watch", cmd_watch},
 };
 
 int cmd__run(int argc, char **argv)

@@ -1,0 +1,174 @@
+#include "attach/watcher.h"
+
+#include "attach/links.h"
+#include "base/log.h"
+#include "locks.skel.h"
+#include "watch.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct watcher {
+	struct locks_bpf *object;
+	struct links *links;
+	struct ring_buffer *ring;
+	watcher_end_fn *ended;
+	void *context;
+	uint64_t threshold_ns;
+	uint64_t next_bucket; /* the first that has not been looked into, counted from time 0 */
+	int cpu_count;
+	struct watch_counters *per_cpu;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+static int take_end(void *context, void *data, size_t size)
+{
+	struct watcher *watcher = context;
+
+	if (size >= sizeof(struct event_wait))
+		watcher->ended(watcher->context, data);
+	return 0;
+}
+
+static int load(struct watcher *watcher, unsigned int level, struct error *err)
+{
+	int rc;
+
+	watcher->object = locks_bpf__open();
+	if (!watcher->object)
+		return error__set(err, -errno, "cannot open the programs of the watch");
+	watcher->object->rodata->threshold_ns = watcher->threshold_ns;
+	watcher->object->rodata->pid_namespace_level = level;
+	rc = locks_bpf__load(watcher->object);
+	if (rc)
+		return error__set(err, rc,
+			"cannot load the programs of the watch: %s (memtrace doctor says what is "
+			"missing)",
+			strerror(-rc));
+	watcher->ring =
+		ring_buffer__new(bpf_map__fd(watcher->object->maps.ends), take_end, watcher, NULL);
+	return watcher->ring ? 0 : error__set(err, -errno, "cannot read the watch's ring buffer");
+}
+
+/* futex is everywhere; the newer calls are optional, and so are their tracepoints. */
+static int attach(struct watcher *watcher, struct error *err)
+{
+	const struct {
+		struct bpf_program *program;
+		const char *name;
+		bool optional;
+	} points[] = {
+		{watcher->object->progs.exit_futex, "sys_exit_futex", false},
+		{watcher->object->progs.enter_futex, "sys_enter_futex", false},
+		{watcher->object->progs.exit_futex_waitv, "sys_exit_futex_waitv", true},
+		{watcher->object->progs.enter_futex_waitv, "sys_enter_futex_waitv", true},
+		{watcher->object->progs.exit_futex_wait, "sys_exit_futex_wait", true},
+		{watcher->object->progs.enter_futex_wait, "sys_enter_futex_wait", true},
+	};
+
+	for (size_t i = 0; i < sizeof(points) / sizeof(*points); i++) {
+		struct error why = {0};
+		int rc = links__attach_tracepoint(
+			watcher->links, points[i].program, "syscalls", points[i].name, &why);
+
+		if (!rc)
+			continue;
+		if (!points[i].optional)
+			return error__set(err, rc, "%s", why.message);
+		log__debug("%s", why.message);
+	}
+	return 0;
+}
+
+int watcher__new(uint64_t threshold_ns, unsigned int namespace_level, watcher_end_fn *ended,
+	void *context, struct watcher **out, struct error *err)
+{
+	struct watcher *watcher = calloc(1, sizeof(*watcher));
+	int rc;
+
+	if (!watcher)
+		return error__set(err, -ENOMEM, "out of memory");
+	watcher->ended = ended;
+	watcher->context = context;
+	watcher->threshold_ns = threshold_ns;
+	watcher->cpu_count = libbpf_num_possible_cpus();
+	watcher->links = links__new();
+	if (watcher->cpu_count > 0)
+		watcher->per_cpu = calloc(watcher->cpu_count, sizeof(*watcher->per_cpu));
+	rc = watcher->links && watcher->per_cpu ? load(watcher, namespace_level, err)
+						: error__set(err, -ENOMEM, "out of memory");
+	if (!rc)
+		rc = attach(watcher, err);
+	watcher->next_bucket = now_ns() / WATCH_BUCKET_NS;
+	if (rc) {
+		watcher__free(watcher);
+		return rc;
+	}
+	*out = watcher;
+	return 0;
+}
+
+void watcher__free(struct watcher *watcher)
+{
+	if (!watcher)
+		return;
+	if (watcher->links)
+		links__free(watcher->links);
+	ring_buffer__free(watcher->ring);
+	locks_bpf__destroy(watcher->object);
+	free(watcher->per_cpu);
+	free(watcher);
+}
+
+int watcher__fd(const struct watcher *watcher)
+{
+	return ring_buffer__epoll_fd(watcher->ring);
+}
+
+void watcher__read_ends(struct watcher *watcher)
+{
+	ring_buffer__consume(watcher->ring);
+}
+
+static int64_t open_in(const struct watcher *watcher, uint64_t bucket)
+{
+	int64_t sum = 0;
+
+	for (int cpu = 0; cpu < watcher->cpu_count; cpu++)
+		sum += watcher->per_cpu[cpu].open[bucket % WATCH_BUCKETS];
+	return sum;
+}
+
+int watcher__count(struct watcher *watcher, struct watcher_counts *out, bool *grown)
+{
+	uint64_t old_enough = (now_ns() - watcher->threshold_ns) / WATCH_BUCKET_NS;
+	uint32_t zero = 0;
+
+	*out = (struct watcher_counts){0};
+	*grown = false;
+	if (bpf_map_lookup_elem(
+		    bpf_map__fd(watcher->object->maps.counters), &zero, watcher->per_cpu))
+		return -errno;
+	for (int cpu = 0; cpu < watcher->cpu_count; cpu++) {
+		out->seen += watcher->per_cpu[cpu].seen;
+		out->long_ended += watcher->per_cpu[cpu].long_ended;
+		out->lost += watcher->per_cpu[cpu].no_memory + watcher->per_cpu[cpu].lost;
+	}
+	for (uint64_t bucket = 0; bucket < WATCH_BUCKETS; bucket++)
+		out->open += open_in(watcher, bucket);
+	/* Buckets that are older than the threshold as a whole. */
+	for (; watcher->next_bucket < old_enough; watcher->next_bucket++)
+		*grown |= open_in(watcher, watcher->next_bucket) > 0;
+	return 0;
+}

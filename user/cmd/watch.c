@@ -1,0 +1,461 @@
+/* memtrace watch: finds a deadlock anywhere on the machine soon after it has formed. */
+#include "cmd/cmd.h"
+
+#include "attach/locks_look.h"
+#include "attach/watcher.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "base/vec.h"
+#include "cmd/watch_changed.h"
+#include "cmd/watch_filter.h"
+#include "cmd/watch_hook.h"
+#include "cmd/watch_known.h"
+#include "report/human.h"
+#include "report/locks_json.h"
+#include "report/locks_text.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How often the counters are read: a tenth of the bound of 2 s within which a deadlock is found. */
+#define POLL_MS 100
+/* Passes over all threads are at least so far apart. */
+#define PASS_INTERVAL_NS 1000000000ull
+
+enum { KEY_THRESHOLD = 0x100, KEY_CGROUP, KEY_COMM, KEY_EXCLUDE, KEY_JSON, KEY_HOOK, KEY_SYSLOG };
+
+struct options {
+	struct watch_filter filter;
+	uint64_t threshold_ns;
+	uint64_t duration_ns; /* 0: until a signal */
+	bool json;
+	bool use_syslog;
+	const char *hook;
+};
+
+struct watch {
+	struct options options;
+	struct looker *looker;
+	struct subjects *subjects;
+	struct watcher *watcher;
+	struct known_deadlocks known;
+	struct hook hook;
+	struct changed changed;
+	uint64_t started_ns;
+	uint64_t last_pass_ns;
+	bool must_pass; /* a wait has grown old, or one of a known deadlock has ended */
+	uint64_t passes;
+};
+
+static const struct argp_option argp_options[] = {
+	{"pid", 'p', "PID", 0, "Watch this process; may be given several times", 0},
+	{"cgroup", KEY_CGROUP, "FOLDER", 0, "Watch the processes of this cgroup and below", 0},
+	{"comm", KEY_COMM, "NAME", 0, "Watch processes of this name", 0},
+	{"exclude", KEY_EXCLUDE, "NAME", 0, "Leave out processes of this name", 0},
+	{"threshold", KEY_THRESHOLD, "TIME", 0, "A wait is long after TIME; default 1s", 0},
+	{"duration", 'd', "TIME", 0, "Stop after TIME", 0},
+	{"json", KEY_JSON, 0, 0, "One JSON object a line", 0},
+	{"on-deadlock", KEY_HOOK, "COMMAND", 0, "Run it (no shell) with the JSON on stdin", 0},
+	{"syslog", KEY_SYSLOG, 0, 0, "A line to syslog for each deadlock", 0},
+	{"verbose", 'v', 0, 0, "Say more on stderr", 0},
+	{0},
+};
+
+static error_t add_pid(struct options *options, const char *argument, struct argp_state *state)
+{
+	char *end;
+	long pid = strtol(argument, &end, 10);
+
+	if (*end || end == argument || pid <= 0 || pid > LAYOUT_MAX_TID)
+		argp_error(state, "-p %s: not a PID", argument);
+	return vec_push(&options->filter.pids, (pid_t)pid) ? ENOMEM : 0;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case 'p':
+		return add_pid(options, argument, state);
+	case KEY_CGROUP:
+		options->filter.cgroup = argument;
+		return 0;
+	case KEY_COMM:
+		return vec_push(&options->filter.comms, (const char *)argument) ? ENOMEM : 0;
+	case KEY_EXCLUDE:
+		return vec_push(&options->filter.excluded, (const char *)argument) ? ENOMEM : 0;
+	case KEY_THRESHOLD:
+		if (units__parse_time(argument, &options->threshold_ns) || !options->threshold_ns)
+			argp_error(state, "--threshold %s: not a time", argument);
+		return 0;
+	case 'd':
+		if (units__parse_time(argument, &options->duration_ns) || !options->duration_ns)
+			argp_error(state, "-d %s: not a time", argument);
+		return 0;
+	case KEY_JSON:
+		options->json = true;
+		return 0;
+	case KEY_HOOK:
+		options->hook = argument;
+		return 0;
+	case KEY_SYSLOG:
+		options->use_syslog = true;
+		return 0;
+	case 'v':
+		log__set_verbose(true);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "%s: not understood", argument);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp argp = {
+	.options = argp_options,
+	.parser = parse_option,
+	.doc = "Watches the futex waits of the whole machine and reports each deadlock when it "
+	       "forms, with its graph, and when it dissolves.\v"
+	       "Ends on SIGINT, SIGTERM or after -d TIME. Exit status: 0 no deadlock was seen, 1 "
+	       "could not watch, 2 usage, 3 a deadlock was seen.",
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+/* --- what is said */
+
+static void write_cycle_json(FILE *file, const struct known_deadlock *deadlock,
+	const struct lock_findings *findings, size_t cycle)
+{
+	struct json_writer json;
+
+	json__start(&json, file, 0);
+	json__begin_object(&json);
+	json__put_string(&json, "event", "deadlock");
+	json__put_integer(&json, "number", deadlock->number);
+	json__put_integer(&json, "time_ns", deadlock->found_ns);
+	locks_json__put_cycle(&json, findings, cycle);
+	json__end_object(&json);
+	json__finish(&json);
+	fflush(file);
+}
+
+static void run_hook(struct watch *watch, const struct known_deadlock *deadlock,
+	const struct lock_findings *findings, size_t cycle)
+{
+	int fd = memfd_create("deadlock", MFD_CLOEXEC);
+	FILE *file = fd < 0 ? NULL : fdopen(dup(fd), "w");
+
+	if (!file) {
+		log__warn("no memory for the input of %s", watch->options.hook);
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	write_cycle_json(file, deadlock, findings, cycle);
+	fclose(file);
+	lseek(fd, 0, SEEK_SET);
+	hook__run(&watch->hook, fd);
+}
+
+static void report_formed(struct watch *watch, const struct known_deadlock *deadlock,
+	const struct lock_findings *findings, size_t cycle)
+{
+	struct locks_text_options text = {0};
+
+	if (watch->options.json)
+		write_cycle_json(stdout, deadlock, findings, cycle);
+	else
+		locks_text__write_cycle(stdout, findings, cycle, &text);
+	fflush(stdout);
+	if (watch->options.use_syslog)
+		syslog(LOG_WARNING, "%s", deadlock->headline);
+	if (watch->options.hook)
+		run_hook(watch, deadlock, findings, cycle);
+}
+
+static void report_dissolved(
+	struct watch *watch, const struct known_deadlock *deadlock, enum dissolution why)
+{
+	const char *reason = why == DISSOLVED_EXIT ? "killed or exited" : "woken";
+
+	if (watch->options.json) {
+		struct json_writer json;
+
+		json__start(&json, stdout, 0);
+		json__begin_object(&json);
+		json__put_string(&json, "event", "dissolved");
+		json__put_integer(&json, "number", deadlock->number);
+		json__put_integer(&json, "time_ns", now_ns());
+		json__put_string(&json, "reason", reason);
+		json__end_object(&json);
+		json__finish(&json);
+	} else {
+		printf("DISSOLVED after %s (%s): %s\n",
+			human__duration(now_ns() - deadlock->found_ns).text, reason,
+			deadlock->headline);
+	}
+	fflush(stdout);
+	if (watch->options.use_syslog)
+		syslog(LOG_NOTICE, "dissolved (%s): %s", reason, deadlock->headline);
+}
+
+/* --- passes */
+
+static void report_new(struct watch *watch, const struct lock_findings *findings)
+{
+	for (size_t i = 0; i < findings->graph.cycle_count; i++) {
+		const struct known_deadlock *added;
+
+		if (!findings->confirmed[i] ||
+			!verdict__is_deadlock(findings->graph.cycles[i].verdict))
+			continue;
+		added = known__add(&watch->known, findings, i);
+		if (added)
+			report_formed(watch, added, findings, i);
+	}
+}
+
+static void report_gone(struct watch *watch, const struct look *look)
+{
+	for (size_t i = watch->known.list.size; i-- > 0;) {
+		enum dissolution why = known__check(&watch->known.list.data[i], look);
+
+		if (why == DISSOLVED_NOT)
+			continue;
+		report_dissolved(watch, &watch->known.list.data[i], why);
+		known__remove(&watch->known, i);
+	}
+}
+
+/* Stacks and verdicts of the processes whose waits have changed. */
+static int judge(struct watch *watch, const struct look *look, struct error *err)
+{
+	changed_pids pids = {0};
+	struct locks_look result;
+	int rc = changed__list(&watch->changed, look, &watch->options.filter, &pids);
+
+	if (rc) {
+		vec_free(&pids);
+		return error__set(err, rc, "out of memory");
+	}
+	if (pids.size) {
+		struct locks_look_options options = {
+			.pids = pids.data,
+			.pid_count = pids.size,
+			.looker = watch->looker,
+			.subjects = watch->subjects,
+			.first = look,
+		};
+
+		rc = locks__look_at(&options, &result, err);
+		log__debug("judged %zu processes", pids.size);
+		if (!rc) {
+			report_new(watch, &result.findings);
+			locks_look__free(&result);
+		}
+	}
+	vec_free(&pids);
+	/* All of them may have exited meanwhile, or be closed to us. */
+	return rc == -ESRCH || rc == -EPERM ? 0 : rc;
+}
+
+static int make_pass(struct watch *watch, struct error *err)
+{
+	struct look look;
+	int rc = watch_filter__refresh(&watch->options.filter);
+
+	if (rc)
+		return error__set(err, rc, "cannot read the cgroup %s: %s",
+			watch->options.filter.cgroup, strerror(-rc));
+	rc = looker__look(watch->looker, NULL, 0, &look, err);
+	if (rc)
+		return rc;
+	watch->last_pass_ns = now_ns();
+	watch->passes++;
+	report_gone(watch, &look);
+	rc = judge(watch, &look, err);
+	look__free(&look);
+	return rc;
+}
+
+/* --- the loop */
+
+/* A long wait ended: if it is one of a known deadlock, say so soon. */
+static void on_end(void *context, const struct event_wait *wait)
+{
+	struct watch *watch = context;
+
+	vec_for_each (deadlock, &watch->known.list)
+		vec_for_each (known, &deadlock->waits)
+			if (known->tid == (pid_t)wait->header.tid && known->uaddr == wait->uaddr)
+				watch->must_pass = true;
+}
+
+static int step(struct watch *watch, struct error *err)
+{
+	struct watcher_counts counts;
+	bool grown;
+	int rc;
+
+	watcher__read_ends(watch->watcher);
+	rc = watcher__count(watch->watcher, &counts, &grown);
+	if (rc)
+		return error__set(err, rc, "cannot read the counters: %s", strerror(-rc));
+	/* Threads of a deadlock that are killed may be too young in their wait for an end to be
+	   sent: look while one is known. */
+	watch->must_pass |= grown || watch->known.list.size;
+	if (watch->options.hook)
+		hook__poll(&watch->hook);
+	if (!watch->must_pass || now_ns() - watch->last_pass_ns < PASS_INTERVAL_NS)
+		return 0;
+	watch->must_pass = false;
+	return make_pass(watch, err);
+}
+
+static int open_signals(void)
+{
+	sigset_t wanted;
+
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGINT);
+	sigaddset(&wanted, SIGTERM);
+	sigprocmask(SIG_BLOCK, &wanted, NULL);
+	/* A reader that has gone ends us by a failed write, not by a signal. */
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &wanted, SFD_CLOEXEC);
+}
+
+static int run(struct watch *watch, int signals, struct error *err)
+{
+	struct pollfd fds[] = {
+		{.fd = signals, .events = POLLIN},
+		{.fd = watcher__fd(watch->watcher), .events = POLLIN},
+	};
+	int rc = 0;
+
+	while (!rc && !(fds[0].revents & POLLIN)) {
+		if (watch->options.duration_ns &&
+			now_ns() - watch->started_ns >= watch->options.duration_ns)
+			return 0;
+		if (poll(fds, 2, POLL_MS) < 0 && errno != EINTR)
+			return error__set(err, -errno, "cannot wait: %s", strerror(errno));
+		rc = step(watch, err);
+		if (!rc && ferror(stdout))
+			rc = error__set(err, -EPIPE, "cannot write to stdout");
+	}
+	return rc;
+}
+
+static int open_watch(struct watch *watch, struct error *err)
+{
+	int rc = looker__new(false, &watch->looker, err);
+
+	if (rc)
+		return rc;
+	watch->subjects = subjects__new(false, err);
+	if (!watch->subjects)
+		return -ENOMEM;
+	if (watch->options.hook) {
+		rc = hook__init(&watch->hook, watch->options.hook, err);
+		if (rc)
+			return rc;
+	}
+	/* The first pass also finds what hangs already, and our own namespace's level. */
+	watch->started_ns = now_ns();
+	rc = make_pass(watch, err);
+	if (rc)
+		return rc;
+	return watcher__new(watch->options.threshold_ns, looker__namespace_level(watch->looker),
+		on_end, watch, &watch->watcher, err);
+}
+
+/* What was seen, so that silence can be told from blindness. */
+static void report_end(struct watch *watch)
+{
+	struct watcher_counts counts;
+	bool grown;
+
+	if (watcher__count(watch->watcher, &counts, &grown))
+		return;
+	if (watch->options.json) {
+		struct json_writer json;
+
+		json__start(&json, stdout, 0);
+		json__begin_object(&json);
+		json__put_string(&json, "event", "end");
+		json__put_integer(&json, "duration_ns", now_ns() - watch->started_ns);
+		json__put_integer(&json, "waits_seen", counts.seen);
+		json__put_integer(&json, "long_waits_ended", counts.long_ended);
+		json__put_integer(&json, "waits_lost", counts.lost);
+		json__put_integer(&json, "passes", watch->passes);
+		json__put_integer(&json, "deadlocks", watch->known.count);
+		json__end_object(&json);
+		json__finish(&json);
+	} else {
+		printf("%s deadlock%s in %s; %s futex waits seen, %s lost, %s looks\n",
+			human__count(watch->known.count).text, watch->known.count == 1 ? "" : "s",
+			human__duration(now_ns() - watch->started_ns).text,
+			human__count(counts.seen).text, human__count(counts.lost).text,
+			human__count(watch->passes).text);
+	}
+	fflush(stdout);
+}
+
+static void close_watch(struct watch *watch)
+{
+	watcher__free(watch->watcher);
+	if (watch->options.hook)
+		hook__free(&watch->hook);
+	known__free(&watch->known);
+	changed__free(&watch->changed);
+	subjects__free(watch->subjects);
+	looker__free(watch->looker);
+	watch_filter__free(&watch->options.filter);
+}
+
+int cmd_watch(int argc, char **argv)
+{
+	struct watch watch = {.options = {.threshold_ns = 1000000000}};
+	struct error err = {0};
+	int rc, signals, status = EXIT_DONE;
+
+	argp_err_exit_status = EXIT_USAGE;
+	rc = argp_parse(&argp, argc, argv, 0, NULL, &watch.options);
+	if (rc)
+		return EXIT_COULD_NOT;
+	signals = open_signals();
+	if (watch.options.use_syslog)
+		openlog("memtrace", LOG_PID, LOG_DAEMON);
+	rc = open_watch(&watch, &err);
+	if (!rc) {
+		fprintf(stderr, "watching for deadlocks\n");
+		rc = run(&watch, signals, &err);
+		report_end(&watch);
+	}
+	if (watch.known.count)
+		status = EXIT_DEADLOCK;
+	close_watch(&watch);
+	close(signals);
+	if (rc) {
+		log__error("%s", err.message);
+		return EXIT_COULD_NOT;
+	}
+	return status;
+}
