@@ -7,6 +7,7 @@
  * return.
  */
 #include "state.bpf.h"
+#include "limits.bpf.h"
 #include "probe.h"
 #include "stack.bpf.h"
 
@@ -199,9 +200,15 @@ static __always_inline int on_alloc_entry(struct pt_regs *ctx)
 	}
 	/* The next allocation after operator new was entered is the one inside it, or none is. */
 	state->hint.sp = 0;
-	if ((PROBE_COOKIE_FLAGS(cookie) & PROBE_MAY_THROW) && size >= impossible_size) {
-		send_failed(state, function, size);
-		return SKIP_RETURN;
+	if (PROBE_COOKIE_FLAGS(cookie) & PROBE_MAY_THROW) {
+		if (size >= impossible_size) {
+			send_failed(state, function, size);
+			return SKIP_RETURN;
+		}
+		if (may_reach_limit(size)) {
+			count_loss(LOSS_RETURN_MISSED);
+			return SKIP_RETURN;
+		}
 	}
 	enter_call(state, sp, cookie, size, argument(ctx, PROBE_COOKIE_POINTER(cookie)));
 	state->call.function = function;

@@ -36,7 +36,8 @@ static const struct advice advice[FEATURE_COUNT] = {
 		"cannot trace: needs Linux 5.15 or newer"},
 	[FEATURE_LOOP] = {true, "walks stacks with it", "cannot trace: needs Linux 5.17 or newer"},
 	[FEATURE_UPROBE_SESSION] = {false, "one link per file for entries and returns",
-		"takes the next kind"},
+		"takes the next kind; a std::bad_alloc from operator new of jemalloc, tcmalloc or "
+		"mimalloc then ends the program"},
 	[FEATURE_UPROBE_MULTI] = {false, "one link per file for probes without return",
 		"takes the next kind"},
 	[FEATURE_UPROBE_PERF] = {false, "kept as the last resort: one link per function", NULL},

@@ -39,7 +39,15 @@ typedef struct {
 	int counter;
 } atomic_t;
 
-struct mm_struct;
+struct mm_struct {
+	long unsigned int total_vm;
+	long unsigned int data_vm;
+};
+
+struct rlimit {
+	long unsigned int rlim_cur;
+	long unsigned int rlim_max;
+};
 
 struct ns_common {
 	unsigned int inum;
@@ -63,6 +71,7 @@ struct pid {
 struct signal_struct {
 	atomic_t live;
 	int group_exit_code;
+	struct rlimit rlim[16];
 };
 
 struct sched_entity {
