@@ -334,7 +334,7 @@ static bool is_named_allocator(
 static bool has_prefixed_site(const struct probe_plan *plan, const char *prefix)
 {
 	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++)
-		vec_for_each(site, &plan->sites[i])
+		vec_for_each (site, &plan->sites[i])
 			if (!strncmp(site->name, prefix, strlen(prefix)))
 				return true;
 	return false;
@@ -461,7 +461,8 @@ static int attach_mapped(struct tracer *tracer, pid_t pid, struct traced *traced
 	return code < 0 ? code : came;
 }
 
-int tracer__attach_file(struct tracer *tracer, pid_t pid, const char *path, struct error *err)
+int tracer__attach_file(
+	struct tracer *tracer, pid_t pid, const char *path, bool is_program, struct error *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), code;
 	struct module *module;
@@ -472,7 +473,9 @@ int tracer__attach_file(struct tracer *tracer, pid_t pid, const char *path, stru
 	close(fd);
 	if (!module)
 		return 0;
-	code = attach_module(tracer, module, pid, module->elf_type == ET_EXEC || true, err);
+	if (tracer->unwinding)
+		unwinding__prepare(tracer->unwinding, module);
+	code = attach_module(tracer, module, pid, is_program, err);
 	return code < 0 ? code : 0;
 }
 

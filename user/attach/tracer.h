@@ -51,8 +51,12 @@ void tracer__free(struct tracer *tracer);
  */
 uint32_t tracer__add(struct tracer *tracer, pid_t pid, bool awaits_exec, struct error *err);
 
-/* Attaches to a file that @pid will map. Files without anything to probe are no error. */
-int tracer__attach_file(struct tracer *tracer, pid_t pid, const char *path, struct error *err);
+/*
+ * Attaches to a file that @pid will map, as its program or as a library. Files without anything to
+ * probe are no error.
+ */
+int tracer__attach_file(struct tracer *tracer, pid_t pid, const char *path, bool is_program,
+	struct error *err);
 
 /*
  * After all were added: checks that some allocation function is probed. -ENOENT with @err set if

@@ -4,38 +4,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/log.h"
-#include "unwind/table.h"
-
-static inline uint64_t module_hash(uint32_t id)
-{
-	return hash_mix(id);
-}
-
-static inline bool module_equal(uint32_t a, uint32_t b)
-{
-	return a == b;
-}
-
-DEFINE_HASH(table_map, uint32_t, struct unwind_table *, module_hash, module_equal);
+#include "unwind/store.h"
 
 struct unwinding {
 	struct unwind_maps *maps;
-	struct table_map tables; /* by module id; NULL: the file gave none */
+	struct unwind_store *store;
 };
 
 struct unwinding *unwinding__new(
 	const struct unwind_maps_fds *fds, struct unwind_shared *shared, struct error *err)
 {
 	struct unwinding *unwinding = calloc(1, sizeof(*unwinding));
+	struct unwind_cache *cache = NULL;
+	struct error cache_err = {0};
 
-	if (!unwinding) {
+	if (unwind_cache__open(&cache, NULL, UNWIND_CACHE_LIMIT, &cache_err))
+		log__debug("unwind tables are not cached: %s", cache_err.message);
+	if (unwinding)
+		unwinding->store = unwind_store__new(cache);
+	if (!unwinding || !unwinding->store) {
 		error__set(err, -ENOMEM, "out of memory");
+		unwinding__free(unwinding);
 		return NULL;
 	}
 	if (unwind_maps__new(&unwinding->maps, fds, shared, err)) {
-		free(unwinding);
+		unwinding__free(unwinding);
 		return NULL;
 	}
 	return unwinding;
@@ -46,31 +40,8 @@ void unwinding__free(struct unwinding *unwinding)
 	if (!unwinding)
 		return;
 	unwind_maps__free(unwinding->maps);
-	hash_for_each (slot, &unwinding->tables)
-		unwind_table__free(slot->value);
-	table_map__free(&unwinding->tables);
+	unwind_store__free(unwinding->store);
 	free(unwinding);
-}
-
-/* The table of a module, built when first asked for; NULL where it has none. */
-static struct unwind_table *find_table(struct unwinding *unwinding, const struct module *module)
-{
-	struct unwind_table **known = table_map__find(&unwinding->tables, module->id);
-	struct unwind_table *table = NULL;
-	struct error err = {0};
-
-	if (known)
-		return *known;
-	known = table_map__insert(&unwinding->tables, module->id);
-	if (!known)
-		return NULL;
-	if (unwind_table__build(module->fd, &table, &err))
-		log__debug("%s: no unwind table: %s", module->name, err.message);
-	else
-		log__debug("%s: unwind table of %zu rows, built in %.1f ms", module->name,
-			table->row_count, table->statistics.build_ns / 1e6);
-	*known = table;
-	return table;
 }
 
 int unwinding__set(struct unwinding *unwinding, uint32_t process, const struct space_view *view,
@@ -88,7 +59,9 @@ int unwinding__set(struct unwinding *unwinding, uint32_t process, const struct s
 			.start = range->start,
 			.end = range->end,
 			.bias = range->bias,
-			.table = range->module ? find_table(unwinding, range->module) : NULL,
+			.table = range->module
+					 ? unwind_store__table(unwinding->store, range->module)
+					 : NULL,
 			.is_uprobes = range->is_uprobes,
 		};
 	}
@@ -105,6 +78,11 @@ void unwinding__share(struct unwinding *unwinding, uint32_t parent, uint32_t chi
 void unwinding__drop(struct unwinding *unwinding, uint32_t process)
 {
 	unwind_maps__drop(unwinding->maps, process);
+}
+
+void unwinding__prepare(struct unwinding *unwinding, const struct module *module)
+{
+	unwind_store__table(unwinding->store, module);
 }
 
 struct unwind_maps_statistics unwinding__statistics(const struct unwinding *unwinding)

@@ -17,6 +17,9 @@ struct unwinding *unwinding__new(
 /* Only when no BPF program uses the maps any more. */
 void unwinding__free(struct unwinding *unwinding);
 
+/* Makes the table of a module that will soon be mapped, while nothing waits for it. */
+void unwinding__prepare(struct unwinding *unwinding, const struct module *module);
+
 /* Image @process has the code that @view says. 0 or a negative errno with @err set. */
 int unwinding__set(struct unwinding *unwinding, uint32_t process, const struct space_view *view,
 	struct error *err);

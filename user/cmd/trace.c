@@ -188,7 +188,8 @@ static int attach_command(struct trace *trace, struct error *err)
 	int code = add_target(trace, launch->pid, NULL, true, err);
 
 	for (size_t i = 0; i < launch->file_count && !code; i++)
-		code = tracer__attach_file(trace->tracer, launch->pid, launch->files[i], err);
+		code = tracer__attach_file(
+			trace->tracer, launch->pid, launch->files[i], i == 0, err);
 	return code;
 }
 

@@ -41,6 +41,18 @@ DEFINE_HASH(placement_map, uint64_t, struct placement, hash_of_number, equal_num
 DEFINE_HASH(space_map, uint64_t, struct space, hash_of_number, equal_numbers);
 DEFINE_HASH(process_map, uint64_t, uint32_t, hash_of_number, equal_numbers);
 
+/*
+ * The newest segment, mapped, with room for tables to come: showing BPF a new one costs a
+ * synchronize_rcu, which a loader that waits for us would feel at each dlopen.
+ */
+struct open_segment {
+	uint32_t number;
+	uint32_t used; /* chunks */
+	uint32_t capacity;
+	struct unwind_chunk *chunks; /* NULL: there is none yet */
+};
+#define SPARE_CHUNKS 1024 /* 512 KiB: the rows of some fifty libraries of usual size */
+
 struct unwind_maps {
 	struct unwind_maps_fds fds;
 	struct unwind_shared *shared;
@@ -51,6 +63,7 @@ struct unwind_maps {
 	struct process_map processes;	 /* -> number of their space */
 	uint32_t last_space;
 	uint32_t segment_count;
+	struct open_segment open;
 	uint64_t random;
 	struct unwind_maps_statistics statistics;
 };
@@ -70,6 +83,13 @@ static size_t mapped_size(size_t size)
 	size_t page = sysconf(_SC_PAGESIZE);
 
 	return (size + page - 1) / page * page;
+}
+
+static void close_segment(struct open_segment *open)
+{
+	if (open->chunks)
+		munmap(open->chunks, mapped_size(open->capacity * sizeof(*open->chunks)));
+	*open = (struct open_segment){0};
 }
 
 int unwind_maps__new(struct unwind_maps **out, const struct unwind_maps_fds *fds,
@@ -98,6 +118,7 @@ void unwind_maps__free(struct unwind_maps *maps)
 {
 	if (!maps)
 		return;
+	close_segment(&maps->open);
 	munmap(maps->ranges, mapped_size(UNWIND_MAX_RANGES * sizeof(struct unwind_range)));
 	range_pool__free(&maps->pool);
 	placement_map__free(&maps->placements);
@@ -165,10 +186,10 @@ static void place_rows(
 	maps->statistics.rows += table->row_count;
 }
 
-/* Fills a new segment's memory and notes where each table is. */
-static int fill_segment(struct unwind_maps *maps, table_vec *tables, struct unwind_chunk *chunks)
+/* Puts the tables into the open segment, which has room for them. */
+static int fill_segment(struct unwind_maps *maps, table_vec *tables)
 {
-	uint32_t next = 0;
+	struct open_segment *open = &maps->open;
 
 	vec_for_each (table, tables) {
 		struct placement *placement =
@@ -177,46 +198,65 @@ static int fill_segment(struct unwind_maps *maps, table_vec *tables, struct unwi
 		if (!placement)
 			return -ENOMEM;
 		*placement = (struct placement){
-			.segment = maps->segment_count,
-			.first_chunk = next,
+			.segment = open->number,
+			.first_chunk = open->used,
 			.chunk_count = chunks_of(*table),
 		};
-		place_rows(maps, *table, chunks + next);
-		next += placement->chunk_count;
+		place_rows(maps, *table, open->chunks + open->used);
+		open->used += placement->chunk_count;
 	}
 	return 0;
 }
 
-/* Makes one segment of @chunk_count chunks out of @tables and shows it to BPF. */
-static int add_segment(
-	struct unwind_maps *maps, table_vec *tables, size_t chunk_count, struct error *err)
+/* Makes a segment with room for @chunk_count chunks and shows it to BPF; it becomes the open one.
+ */
+static int open_segment(struct unwind_maps *maps, size_t chunk_count, struct error *err)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_INNER_MAP | BPF_F_MMAPABLE);
-	size_t size = mapped_size(chunk_count * sizeof(struct unwind_chunk));
-	struct unwind_chunk *chunks;
+	struct open_segment *open = &maps->open;
 	int fd, ret;
 
 	if (maps->segment_count == UNWIND_MAX_SEGMENTS)
 		return error__set(
 			err, -ENOSPC, "more than %d unwind segments", UNWIND_MAX_SEGMENTS);
+	close_segment(open);
+	open->capacity = chunk_count + SPARE_CHUNKS;
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "unwind_rows", sizeof(uint32_t),
-		sizeof(struct unwind_chunk), chunk_count, &options);
+		sizeof(struct unwind_chunk), open->capacity, &options);
 	if (fd < 0)
 		return error__set(err, fd,
-			"cannot make a BPF map of %zu bytes for unwind tables: %s", size,
-			strerror(-fd));
-	chunks = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	ret = chunks == MAP_FAILED ? -errno : fill_segment(maps, tables, chunks);
-	if (chunks != MAP_FAILED)
-		munmap(chunks, size);
-	if (!ret)
-		ret = bpf_map_update_elem(maps->fds.segments, &maps->segment_count, &fd, BPF_ANY);
-	close(fd); /* the outer map holds it */
+			"cannot make a BPF map of %zu bytes for unwind tables: %s",
+			open->capacity * sizeof(struct unwind_chunk), strerror(-fd));
+	open->number = maps->segment_count;
+	open->chunks = mmap(NULL, mapped_size(open->capacity * sizeof(*open->chunks)),
+		PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ret = open->chunks == MAP_FAILED ? -errno : 0;
 	if (ret)
+		open->chunks = NULL;
+	else
+		ret = bpf_map_update_elem(maps->fds.segments, &open->number, &fd, BPF_ANY);
+	close(fd); /* the outer map holds it */
+	if (ret) {
+		close_segment(open);
 		return error__set(err, ret, "cannot load unwind tables: %s", strerror(-ret));
+	}
 	maps->segment_count++;
-	maps->statistics.bytes += size;
+	maps->statistics.bytes += mapped_size(open->capacity * sizeof(*open->chunks));
 	return 0;
+}
+
+/* Loads @tables of @chunk_count chunks in all, by preference into what room there is. */
+static int load_tables(
+	struct unwind_maps *maps, table_vec *tables, size_t chunk_count, struct error *err)
+{
+	int ret = 0;
+
+	if (maps->open.capacity - maps->open.used < chunk_count)
+		ret = open_segment(maps, chunk_count, err);
+	if (ret)
+		return ret;
+	ret = fill_segment(maps, tables);
+	return ret ? error__set(err, ret, "out of memory") : 0;
 }
 
 static bool contains_table(table_vec *tables, const struct unwind_table *wanted)
@@ -247,7 +287,7 @@ static int add_tables(struct unwind_maps *maps, const struct unwind_mapping *map
 	if (ret)
 		error__set(err, ret, "out of memory");
 	else if (chunk_count)
-		ret = add_segment(maps, &tables, chunk_count, err);
+		ret = load_tables(maps, &tables, chunk_count, err);
 	if (ret)
 		vec_for_each (table, &tables)
 			placement_map__remove(&maps->placements, (uintptr_t)*table, NULL);

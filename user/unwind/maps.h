@@ -3,8 +3,9 @@
  * holds. One owner thread. All changes are seen by BPF programs at once and whole: a walk that is
  * under way sees the old ranges or the new ones.
  *
- * Costs: tables new to BPF, however many in one call, cost one map and one synchronize_rcu (some
- * milliseconds) in the kernel; ranges are written through shared memory and cost one system call.
+ * Costs: tables that find no room in the newest segment, however many in one call, cost one map and
+ * one synchronize_rcu (some milliseconds) in the kernel; else tables and ranges are written through
+ * shared memory and cost one system call.
  */
 #ifndef MEMTRACE_UNWIND_MAPS_H
 #define MEMTRACE_UNWIND_MAPS_H
