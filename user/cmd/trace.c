@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "attach/confined.h"
 #include "attach/tracer.h"
 #include "base/log.h"
 #include "cmd/trace_options.h"
@@ -106,6 +107,11 @@ static int open_processes(struct trace *trace, struct error *err)
 		code = process__open(*pid, &info, err);
 		if (code)
 			return code;
+		code = confined__check(*pid, err);
+		if (code) {
+			process__close(&info);
+			return code;
+		}
 		if (vec_push(&trace->processes, info)) {
 			process__close(&info);
 			return error__set(err, -ENOMEM, "out of memory");
