@@ -175,6 +175,9 @@ struct unwind_saved_return {
  * arm64 lr instead), saved[] and hash (a seed), and reads record.frame_count, .guessed_frames,
  * .header.flags (enum stack_stop), frames and hash. `record` and `frames` lie side by side so that
  * they can be sent as they are; the rest of record is the caller's to fill.
+ *
+ * All frames are return addresses: the call is at the byte before. So a pc that a signal
+ * interrupted is given plus 1. Only the first frame of a walk UNWIND_FROM_PC is that pc itself.
  */
 struct unwind_walk {
 	__u64 pc;

@@ -344,14 +344,19 @@ static __always_inline int unwind_step(struct unwind_walk *w, __u32 rule)
 
 #endif
 
-/* Appends w->pc to the frames; EVENT_MAX_FRAMES is a power of two: the mask is for the verifier. */
+/*
+ * Appends w->pc to the frames. A pc that a signal interrupted is given as if it were a return
+ * address, one more, so that whoever names frames looks at the byte before in all of them. (The
+ * mask is for the verifier: EVENT_MAX_FRAMES is a power of two.)
+ */
 static __always_inline void unwind_append(struct unwind_walk *w)
 {
 	__u32 i = w->record.frame_count;
+	__u64 frame = w->pc + (w->exact && i);
 
-	w->frames[i & (EVENT_MAX_FRAMES - 1)] = w->pc;
+	w->frames[i & (EVENT_MAX_FRAMES - 1)] = frame;
 	w->record.frame_count = i + 1;
-	w->hash = (w->hash ^ w->pc) * UNWIND_MIX;
+	w->hash = (w->hash ^ frame) * UNWIND_MIX;
 	w->hash ^= w->hash >> 29;
 }
 

@@ -254,6 +254,12 @@ static bool is_mapped(struct bench *b, uint64_t pc)
 	return mapping && mapping__is_executable(mapping);
 }
 
+/* Where a signal came ours is one more, see unwind.h. */
+static bool is_same(const struct unwind_walk *walk, size_t i, uint64_t pc)
+{
+	return walk->frames[i] == pc || (i && walk->frames[i] == pc + 1);
+}
+
 /* Why the frames of a sample are as they are. */
 static enum verdict judge(
 	struct bench *b, const struct unwind_walk *walk, int stop, const struct frames *theirs)
@@ -262,7 +268,7 @@ static enum verdict judge(
 	bool whole = stop == STACK_COMPLETE || stop == STACK_END_OF_THREAD;
 
 	while (common < ours && common < theirs->count &&
-		walk->frames[common] == theirs->pcs[common])
+		is_same(walk, common, theirs->pcs[common]))
 		common++;
 	if (!is_mapped(b, walk->frames[ours - 1]))
 		return RACE;

@@ -132,9 +132,6 @@ static void check_frames(struct target *target, const struct known_record *recor
 	for (size_t i = 0; i < walk->record.frame_count; i++) {
 		uint64_t function = find_function(target, maps, walk->frames[i] - (i > 0));
 
-		/* The pc that a signal interrupted is exact: it may be a function's first. */
-		if (!is_known(record, function))
-			function = find_function(target, maps, walk->frames[i]);
 		if (!is_known(record, function))
 			continue;
 		if (next == record->count || record->functions[next] != function)

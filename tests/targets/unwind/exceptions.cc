@@ -97,7 +97,9 @@ int main()
 {
 	known_stack__enter((const void *)dlsym(RTLD_DEFAULT, "main"), "main");
 
+	known_stack__open_gate();
 	catch_it();
 	catch_the_rethrown();
+	known_stack__close_gate();
 	return 0;
 }

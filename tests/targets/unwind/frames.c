@@ -6,8 +6,10 @@ int main(void)
 {
 	KNOWN(main);
 
+	known_stack__open_gate();
 	run_shapes();
 	run_signals();
 	run_asm();
+	known_stack__close_gate();
 	return 0;
 }

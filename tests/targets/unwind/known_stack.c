@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FIRST_SIZE 10000
@@ -36,6 +37,55 @@ void known_stack__leave(struct known_mark *mark)
 void known_stack__set_label(const char *text)
 {
 	snprintf(label, sizeof(label), "%s", text);
+}
+
+/* Longest wait for a tracer, ms. */
+#define GATE_TIMEOUT_MS 60000
+
+static void make_gate_file(const char *gate, const char *name)
+{
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", gate, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0)
+		_exit(3);
+	close(fd);
+}
+
+static void await_gate_file(const char *gate, const char *name)
+{
+	struct timespec pause = {.tv_nsec = 1000000};
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", gate, name);
+	for (int ms = 0; ms < GATE_TIMEOUT_MS; ms++) {
+		if (!access(path, F_OK))
+			return;
+		nanosleep(&pause, NULL);
+	}
+	_exit(3);
+}
+
+void known_stack__open_gate(void)
+{
+	const char *gate = getenv("GATE");
+
+	if (!gate)
+		return;
+	make_gate_file(gate, "ready");
+	await_gate_file(gate, "go");
+}
+
+void known_stack__close_gate(void)
+{
+	const char *gate = getenv("GATE");
+
+	if (!gate)
+		return;
+	make_gate_file(gate, "done");
+	await_gate_file(gate, "finish");
 }
 
 static NOINLINE void write_truth(const char *path, size_t size)

@@ -4,6 +4,7 @@
  *
  *	TRUTH=FILE	appends a line {"size": N, "stack": ["known_alloc", "inner", ..., "main"]}
  *			for each allocation, whose size N no other one has; the blocks stay
+ *	GATE=DIR	begins and ends as the programs of heap/ do (../README.md)
  *	STACK_PIPE=O,I	instead of allocating, writes a struct known_record to fd O and waits for a
  *			byte from fd I: meanwhile somebody else may walk this thread's stack
  */
@@ -35,6 +36,10 @@ struct known_mark {
 struct known_mark known_stack__enter(const void *function, const char *name);
 void known_stack__leave(struct known_mark *mark);
 void known_stack__set_label(const char *label);
+
+/* At the start and at the end of main: wait for whoever traces the program. */
+void known_stack__open_gate(void);
+void known_stack__close_gate(void);
 
 /* Allocates a block of a size of its own (some 10,000 bytes and more). Innermost known function. */
 void known_alloc(void);

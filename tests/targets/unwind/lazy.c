@@ -28,9 +28,11 @@ int main(void)
 	KNOWN(main);
 	int result;
 
+	known_stack__open_gate();
 	known_stack__set_label("lazy binding");
 	resolver_hook = allocate;
 	result = call_lazily();
 	resolver_hook = 0;
+	known_stack__close_gate();
 	return result != 42;
 }

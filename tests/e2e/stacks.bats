@@ -1,0 +1,99 @@
+#!/usr/bin/env bats
+# Call stacks are exactly what the programs know them to be: every function of theirs that was
+# running, in order, and whole to the outermost frame.
+load helpers
+
+setup()
+{
+	begin_test
+	require_tracing
+	UNWIND_TARGETS=$(dirname "$TARGETS")/unwind
+}
+
+teardown()
+{
+	end_test
+}
+
+# trace_known PROGRAM: attaches to a program that writes its own stacks to $TRUTH.
+trace_known()
+{
+	require_file "$UNWIND_TARGETS/$1"
+	trace_attached --full-stacks -- "$UNWIND_TARGETS/$1"
+}
+
+# expect_known CASES [whole]: each case's site, found by its size, has just the functions of the
+# truth, looking only at functions that the truth names; with "whole", no stack ends early.
+expect_known()
+{
+	local wrong
+	[ "$(wc -l <"$TRUTH")" -eq "$1" ] || fail "$(wc -l <"$TRUTH") cases instead of $1"
+	wrong=$(jq -rn --slurpfile truth "$TRUTH" --slurpfile report report.json --arg whole "${2:-}" '
+		($report[0].sites | map({key: (.alloc_bytes | tostring), value: .}) | from_entries)
+			as $sites
+		| $truth[] | . as $known | $sites[.size | tostring] as $site
+		| ([$site.stack[]?.function] | map(select(. as $f | $known.stack | index($f))))
+			as $found
+		| select($found != .stack or ($whole == "whole" and $site.stack_end != "complete"))
+		| "\(.case): \($found) instead of \(.stack), \($site.stack_end)"')
+	[ -z "$wrong" ] || fail "$wrong"
+	[ "$(jq .events.lost report.json)" -eq 0 ] || fail "events were lost"
+}
+
+@test "stacks: frames of all shapes in a PIE" {
+	trace_known frames
+	expect_known 21 whole
+}
+
+@test "stacks: a program at a fixed address" {
+	trace_known frames_no_pie
+	expect_known 21 whole
+}
+
+@test "stacks: a static program" {
+	trace_known frames_static
+	expect_known 21 whole
+}
+
+@test "stacks: a static PIE" {
+	trace_known frames_static_pie
+	expect_known 21 whole
+}
+
+@test "stacks: built with -fcf-protection" {
+	trace_known frames_cet
+	expect_known 21 whole
+}
+
+@test "stacks: built with -O3" {
+	trace_known frames_o3
+	expect_known 21 whole
+}
+
+@test "stacks: built by clang" {
+	trace_known frames_clang
+	expect_known 21 whole
+}
+
+@test "stacks: C++ exceptions: in destructors, handlers, and after them" {
+	trace_known exceptions
+	expect_known 5 whole
+}
+
+@test "stacks: inside of the loader's lazy binding" {
+	trace_known lazy
+	expect_known 1 whole
+}
+
+@test "stacks: a program that memtrace started" {
+	require_file "$UNWIND_TARGETS/frames"
+	trace_launched --full-stacks -- "$UNWIND_TARGETS/frames"
+	expect_known 21 whole
+}
+
+@test "stacks: a frame limit cuts stacks and is counted" {
+	require_file "$UNWIND_TARGETS/frames"
+	trace_launched --full-stacks --max-frames=8 -- "$UNWIND_TARGETS/frames"
+	jq -e '.stacks.truncated > 0 and ([.sites[].stack | map(select(.inlined | not)) | length]
+		| max) == 8' report.json >/dev/null || fail "no stack was cut at 8 frames"
+}
