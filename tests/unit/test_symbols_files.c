@@ -229,6 +229,36 @@ static void test_compressed_debug_sections_are_read(void **state)
 	assert_found("compressed", NULL, true, true);
 }
 
+/* A stand-in for debuginfod-find that gives @file whatever is asked for. */
+static void put_into_path(const char *file)
+{
+	char path[8192];
+
+	run("mkdir -p %s/bin && printf '#!/bin/sh\\n[ \"$1\" = debuginfo ] && echo %s/%s\\n' "
+	    ">%s/bin/debuginfod-find && chmod +x %s/bin/debuginfod-find",
+		directory, directory, file, directory, directory);
+	snprintf(path, sizeof(path), "%s/bin:/usr/bin:/bin", directory);
+	setenv("PATH", path, 1);
+	setenv("DEBUGINFOD_URLS", "http://localhost:1", 1);
+}
+
+static void test_debuginfod_is_asked_only_when_told_to_and_checked(void **state)
+{
+	struct symbolizer_options options = {.debuginfod = true};
+	struct symbolizer *s = symbolizer__new(&options);
+
+	put_into_path("debug");
+	assert_found("stripped", NULL, false, false);
+	assert_string_equal(resolve(s, "stripped").function, "find_me");
+	symbolizer__free(s);
+	put_into_path("another");
+	run("cd %s && objcopy --remove-section .note.gnu.build-id debug another", directory);
+	s = symbolizer__new(&options);
+	assert_null(resolve(s, "stripped").function);
+	unsetenv("DEBUGINFOD_URLS");
+	symbolizer__free(s);
+}
+
 static void test_a_plt_stub_is_named_after_its_target(void **state)
 {
 	struct symbolizer *s = symbolizer__new(NULL);
@@ -291,6 +321,7 @@ int main(void)
 		cmocka_unit_test(test_a_debug_link_is_followed_below_the_debug_directory),
 		cmocka_unit_test(test_minidebuginfo_gives_the_names_that_the_loader_does_not_need),
 		cmocka_unit_test(test_compressed_debug_sections_are_read),
+		cmocka_unit_test(test_debuginfod_is_asked_only_when_told_to_and_checked),
 		cmocka_unit_test(test_a_plt_stub_is_named_after_its_target),
 		cmocka_unit_test(test_functions_of_the_vdso_have_names),
 	};

@@ -1,12 +1,15 @@
 #include "symbols/debug_file.h"
 
+#include "base/file.h"
 #include "target/root.h"
 
-#include <dlfcn.h>
 #include <elfutils/libdwelf.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -176,43 +179,45 @@ int debug_file__open_alternate(struct elf_file *file, const debug_dirs *dirs)
 	return fd >= 0 ? fd : open_by_build_id(id, dirs);
 }
 
-/* What is used of debuginfod.h (elfutils 0.179 and later). */
-struct debuginfod {
-	void *(*begin)(void);
-	int (*find_debuginfo)(void *client, const unsigned char *id, int size, char **path);
-	void (*end)(void *client);
-};
-
-static void *load_debuginfod(struct debuginfod *api)
+/* Runs `debuginfod-find debuginfo ID` with its output to @to. Returns its PID or -errno. */
+static pid_t start_download(const char *id, int to)
 {
-	void *library = dlopen("libdebuginfod.so.1", RTLD_NOW | RTLD_LOCAL);
+	char *const arguments[] = {"debuginfod-find", "debuginfo", (char *)id, NULL};
+	posix_spawn_file_actions_t actions;
+	pid_t pid;
+	int error;
 
-	if (!library)
-		return NULL;
-	api->begin = dlsym(library, "debuginfod_begin");
-	api->find_debuginfo = dlsym(library, "debuginfod_find_debuginfo");
-	api->end = dlsym(library, "debuginfod_end");
-	if (api->begin && api->find_debuginfo && api->end)
-		return library;
-	dlclose(library);
-	return NULL;
+	if (posix_spawn_file_actions_init(&actions))
+		return -ENOMEM;
+	error = posix_spawn_file_actions_adddup2(&actions, to, STDOUT_FILENO);
+	if (!error)
+		error = posix_spawnp(&pid, arguments[0], &actions, NULL, arguments, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (error)
+		return error == ENOENT ? -ENOSYS : -error;
+	return pid;
 }
 
 int debug_file__download(const struct build_id *build_id)
 {
-	struct debuginfod api;
-	void *library, *client;
-	int fd;
+	char *path = NULL;
+	size_t size = 0;
+	int ends[2], fd;
+	pid_t pid;
 
-	if (!build_id->size)
+	if (!build_id->size || !getenv("DEBUGINFOD_URLS"))
 		return -ENOENT;
-	library = load_debuginfod(&api);
-	if (!library)
-		return -ENOSYS;
-	client = api.begin();
-	fd = client ? api.find_debuginfo(client, build_id->bytes, build_id->size, NULL) : -ENOMEM;
-	if (client)
-		api.end(client);
-	/* The library is not unloaded: libcurl, below it, cannot be used again after that. */
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	pid = start_download(build_id->hex, ends[1]);
+	close(ends[1]);
+	if (pid > 0 && file__read_fd(ends[0], PATH_MAX, &path, &size) == 0)
+		path[strcspn(path, "\n")] = '\0';
+	close(ends[0]);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	/* What was asked for by its ID must have it. */
+	fd = pid < 0 ? pid : path && *path ? open_with_build_id(path, build_id->hex) : -ENOENT;
+	free(path);
 	return fd;
 }

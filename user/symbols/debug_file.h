@@ -27,8 +27,9 @@ int debug_file__open(const struct module *module, struct elf_file *file, const d
 int debug_file__open_alternate(struct elf_file *file, const debug_dirs *dirs);
 
 /*
- * Asks the servers of $DEBUGINFOD_URLS, through libdebuginfod if that is installed. Returns an fd
- * or a negative errno: -ENOSYS without the library.
+ * Asks the servers of $DEBUGINFOD_URLS, by running debuginfod-find(1) if that is installed: so that
+ * no network code runs in a process with privileges over others. It waits as long as
+ * $DEBUGINFOD_TIMEOUT says. Returns an fd or a negative errno: -ENOSYS without the program.
  */
 int debug_file__download(const struct build_id *build_id);
 

@@ -171,14 +171,16 @@ static bool is_mangled(const char *symbol)
 static const char *name_frame(
 	struct symbolizer *s, const struct dwarf_frame *frame, const struct symbol_entry *entry)
 {
-	if (frame->linkage_name)
+	const char *name = frame->name ? frame->name : frame->linkage_name;
+
+	if (frame->linkage_name && is_mangled(frame->linkage_name))
 		return names__demangled(s->names, frame->linkage_name);
 	if (frame->inlined || !entry)
-		return names__intern_fixed(s->names, frame->name);
-	if (!frame->name || is_mangled(entry->name) ||
-		(entry->start == frame->function_start && !is_variant(entry->name, frame->name)))
+		return names__intern_fixed(s->names, name);
+	if (!name || is_mangled(entry->name) ||
+		(entry->start == frame->function_start && !is_variant(entry->name, name)))
 		return name_entry(s, entry);
-	return names__intern_fixed(s->names, frame->name);
+	return names__intern_fixed(s->names, name);
 }
 
 /* Builds the answer from the frames in s->scratch, or from the symbol alone. */
