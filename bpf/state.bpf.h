@@ -30,17 +30,6 @@ struct new_hint {
 	__u8 function;
 };
 
-/* Arguments of a memory system call between its entry and its exit. */
-struct mapping_call {
-	__u64 address;
-	__u64 length;
-	__u64 new_length;
-	__u32 protection;
-	__u32 map_flags;
-	__u32 function;
-	__s32 fd;
-};
-
 struct thread_state {
 	__u32 tid;
 	__u32 process; /* 0: this thread is not traced */
@@ -48,7 +37,7 @@ struct thread_state {
 	__u32 tgid;
 	struct call_in_flight call;
 	struct new_hint hint;
-	struct mapping_call mapping;
+	__u64 break_before; /* the program break when brk was entered */
 	/*
 	 * Where stacks are walked and their records built. It is the thread's own and not the
 	 * CPU's: a program can be preempted by another thread's on the same CPU.
