@@ -183,6 +183,17 @@ static __always_inline bool is_hinted(struct thread_state *state, __u64 sp)
 	return state->hint.sp && sp <= state->hint.sp && state->hint.sp - sp < HINT_REACH;
 }
 
+static __always_inline int enter_realloc(
+	struct pt_regs *ctx, struct thread_state *state, __u64 cookie, __u64 sp)
+{
+	__u64 pointer = argument(ctx, PROBE_COOKIE_POINTER(cookie));
+
+	enter_call(state, sp, cookie, requested_size(ctx, cookie), pointer);
+	if (pointer)
+		send_free(state, EVENT_REALLOC_BEGIN, state->call.function, pointer);
+	return WATCH_RETURN;
+}
+
 static __always_inline int on_alloc_entry(struct pt_regs *ctx)
 {
 	struct thread_state *state = thread_state__get();
@@ -192,6 +203,8 @@ static __always_inline int on_alloc_entry(struct pt_regs *ctx)
 	if (!state || !shared.enabled || is_nested(state, sp))
 		return SKIP_RETURN;
 	cookie = bpf_get_attach_cookie(ctx);
+	if (PROBE_COOKIE_OPERATION(cookie) == PROBE_REALLOC)
+		return enter_realloc(ctx, state, cookie, sp);
 	size = requested_size(ctx, cookie);
 	function = PROBE_COOKIE_FUNCTION(cookie);
 	if (is_hinted(state, sp)) {
@@ -212,21 +225,6 @@ static __always_inline int on_alloc_entry(struct pt_regs *ctx)
 	}
 	enter_call(state, sp, cookie, size, argument(ctx, PROBE_COOKIE_POINTER(cookie)));
 	state->call.function = function;
-	return WATCH_RETURN;
-}
-
-static __always_inline int on_realloc_entry(struct pt_regs *ctx)
-{
-	struct thread_state *state = thread_state__get();
-	__u64 cookie, pointer, sp = PT_REGS_SP(ctx);
-
-	if (!state || !shared.enabled || is_nested(state, sp))
-		return SKIP_RETURN;
-	cookie = bpf_get_attach_cookie(ctx);
-	pointer = argument(ctx, PROBE_COOKIE_POINTER(cookie));
-	enter_call(state, sp, cookie, requested_size(ctx, cookie), pointer);
-	if (pointer)
-		send_free(state, EVENT_REALLOC_BEGIN, state->call.function, pointer);
 	return WATCH_RETURN;
 }
 
@@ -256,11 +254,9 @@ static __always_inline enum realloc_outcome realloc_outcome(
 	return REALLOC_FAILED;
 }
 
-static __always_inline int send_realloc_end(
-	struct pt_regs *ctx, struct thread_state *state, __u64 address)
+static __always_inline int send_realloc_end(struct thread_state *state, __u64 address, __u64 stack)
 {
 	struct event_realloc_end *event;
-	__u64 stack = address ? capture_stack(ctx, state) : 0;
 
 	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
 	if (!event) {
@@ -279,11 +275,9 @@ static __always_inline int send_realloc_end(
 	return 0;
 }
 
-static __always_inline int send_alloc(
-	struct pt_regs *ctx, struct thread_state *state, __u64 address)
+static __always_inline int send_alloc(struct thread_state *state, __u64 address, __u64 stack)
 {
 	struct event_alloc *event;
-	__u64 stack = capture_stack(ctx, state);
 
 	state->sequence++;
 	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
@@ -299,27 +293,34 @@ static __always_inline int send_alloc(
 	return 0;
 }
 
-static __always_inline int on_alloc_return(struct pt_regs *ctx)
+/* The state of the thread whose outermost call returns now, or NULL: another call's return. */
+static __always_inline struct thread_state *leave_call(struct pt_regs *ctx)
 {
 	struct thread_state *state = thread_state__get();
-	__u64 address;
 
-	/* The return of a nested call, or of one that began before memtrace came. */
+	/* A nested call, or one that began before memtrace came. */
 	if (!state || !state->call.sp || PT_REGS_SP(ctx) != RETURN_SP(state->call.sp))
-		return 0;
+		return NULL;
 	state->call.sp = 0;
-	if (!shared.enabled)
+	return shared.enabled ? state : NULL;
+}
+
+static __always_inline int on_alloc_return(struct pt_regs *ctx)
+{
+	struct thread_state *state = leave_call(ctx);
+	__u64 address, stack;
+
+	if (!state)
 		return 0;
 	address = returned_address(ctx, state);
+	/* The one place that takes stacks: the walker is the costly part to verify. */
+	stack = address ? capture_stack(ctx, state) : 0;
 	if (state->call.operation == PROBE_REALLOC && state->call.pointer)
-		return send_realloc_end(ctx, state, address);
-	if (state->call.operation == PROBE_FREE)
-		return 0;
-	if (!address) {
-		send_failed(state, state->call.function, state->call.size);
-		return 0;
-	}
-	return send_alloc(ctx, state, address);
+		return send_realloc_end(state, address, stack);
+	if (address)
+		return send_alloc(state, address, stack);
+	send_failed(state, state->call.function, state->call.size);
+	return 0;
 }
 
 static __always_inline int on_free_entry(struct pt_regs *ctx)
@@ -368,13 +369,6 @@ int alloc_entry(struct pt_regs *ctx)
 }
 
 SEC("uprobe")
-int realloc_entry(struct pt_regs *ctx)
-{
-	on_realloc_entry(ctx);
-	return 0;
-}
-
-SEC("uprobe")
 int delete_entry(struct pt_regs *ctx)
 {
 	on_delete_entry(ctx);
@@ -385,6 +379,13 @@ SEC("uprobe")
 int alloc_return(struct pt_regs *ctx)
 {
 	return on_alloc_return(ctx);
+}
+
+SEC("uprobe")
+int delete_return(struct pt_regs *ctx)
+{
+	leave_call(ctx);
+	return 0;
 }
 
 SEC("uprobe")
@@ -422,15 +423,12 @@ int alloc_session(struct pt_regs *ctx)
 }
 
 SEC("uprobe")
-int realloc_session(struct pt_regs *ctx)
-{
-	return bpf_session_is_return() ? on_alloc_return(ctx) : on_realloc_entry(ctx);
-}
-
-SEC("uprobe")
 int delete_session(struct pt_regs *ctx)
 {
-	return bpf_session_is_return() ? on_alloc_return(ctx) : on_delete_entry(ctx);
+	if (!bpf_session_is_return())
+		return on_delete_entry(ctx);
+	leave_call(ctx);
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -30,12 +30,11 @@ enum probe_operation {
 };
 
 /*
- * The programs that sites are attached to: one link per program and file. ALLOC, REALLOC and
- * DELETE are probed at entry and return, the others at entry alone.
+ * The programs that sites are attached to: one link per program and file. ALLOC and DELETE are
+ * probed at entry and return, the others at entry alone.
  */
 enum probe_program {
-	PROBE_PROGRAM_ALLOC = 0, /* PROBE_ALLOC, PROBE_POSIX_MEMALIGN */
-	PROBE_PROGRAM_REALLOC,	 /* PROBE_REALLOC */
+	PROBE_PROGRAM_ALLOC = 0, /* PROBE_ALLOC, PROBE_POSIX_MEMALIGN, PROBE_REALLOC */
 	PROBE_PROGRAM_FREE,	 /* PROBE_FREE by a function that calls no other traced one */
 	PROBE_PROGRAM_DELETE,	 /* PROBE_FREE by one that may: nested frees are not to count */
 	PROBE_PROGRAM_HINT,	 /* PROBE_HINT */

@@ -123,7 +123,7 @@ static int plan_function(struct planner *planner, const struct candidate *candid
 		return add_note(planner->plan, "%s: no probe, it is another name of %s",
 			candidate->name, delegate.callee->name);
 	if (function->operation == PROBE_REALLOC)
-		return add_site(planner, candidate, PROBE_PROGRAM_REALLOC, PROBE_REALLOC);
+		return add_site(planner, candidate, PROBE_PROGRAM_ALLOC, PROBE_REALLOC);
 	if (allocators__is_operator(function) && is_delegating(&delegate))
 		return add_site(planner, candidate, PROBE_PROGRAM_HINT, PROBE_HINT);
 	return add_site(planner, candidate, PROBE_PROGRAM_ALLOC, function->operation);

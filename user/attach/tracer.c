@@ -109,11 +109,8 @@ static struct program_pair programs_of(const struct tracer *tracer, enum probe_p
 	case PROBE_PROGRAM_ALLOC:
 		return (struct program_pair){skel->progs.alloc_entry, skel->progs.alloc_return,
 			skel->progs.alloc_session};
-	case PROBE_PROGRAM_REALLOC:
-		return (struct program_pair){skel->progs.realloc_entry, skel->progs.alloc_return,
-			skel->progs.realloc_session};
 	case PROBE_PROGRAM_DELETE:
-		return (struct program_pair){skel->progs.delete_entry, skel->progs.alloc_return,
+		return (struct program_pair){skel->progs.delete_entry, skel->progs.delete_return,
 			skel->progs.delete_session};
 	case PROBE_PROGRAM_FREE:
 		return (struct program_pair){.entry = skel->progs.free_entry};
