@@ -46,6 +46,8 @@ __asm__(".text\n"
 		"cmp $64, %rsi\nja 1f\nmov %rdi, (%rsi)\nret\n1: jmp free@plt\n")
 	/* through a pointer that the loader fills (-fno-plt) */
 	FUNCTION("_ZdlPvmSt11align_val_t", "jmp *free@GOTPCREL(%rip)\n")
+	/* works alone, as far as can be seen here */
+	FUNCTION("_ZdaPvmSt11align_val_t", "mov %rdi, %rax\nret\n")
 	/* another name */
 	FUNCTION("a_malloc", "endbr64\njmp malloc@plt\n")
 	/* with its own meaning of the arguments: no other name */
@@ -149,6 +151,11 @@ static void test_operator_delete_that_frees_what_is_not_null_is_not_probed(void 
 static void test_operator_delete_with_a_pool_is_probed_with_its_return(void **state)
 {
 	assert_program(*state, "_ZdaPvSt11align_val_t", PROBE_PROGRAM_DELETE);
+}
+
+static void test_operator_delete_of_a_program_is_probed_with_its_return(void **state)
+{
+	assert_program(*state, "_ZdaPvmSt11align_val_t", PROBE_PROGRAM_DELETE);
 }
 
 static void test_call_through_the_global_offset_table_is_followed(void **state)
@@ -279,6 +286,18 @@ static void test_tcmalloc_is_an_allocator(void **state)
 static void test_mimalloc_is_an_allocator(void **state)
 {
 	check_allocator("libmimalloc.so.2.0");
+}
+
+static void test_operator_delete_of_an_allocator_library_needs_no_return(void **state)
+{
+	struct probe_plan plan;
+	int fd = open_library("libtcmalloc_minimal.so.4");
+
+	plan_file(&plan, fd, false, NULL);
+	assert_program(&plan, "_ZdlPvm", PROBE_PROGRAM_FREE);
+	assert_int_equal(plan.sites[PROBE_PROGRAM_DELETE].size, 0);
+	plan__free(&plan);
+	close(fd);
 }
 
 static void test_aliases_of_glibc_are_one_probe_under_the_standard_name(void **state)
@@ -424,6 +443,9 @@ int main(void)
 			test_operator_delete_with_a_pool_is_probed_with_its_return, plan_self,
 			free_plan),
 		cmocka_unit_test_setup_teardown(
+			test_operator_delete_of_a_program_is_probed_with_its_return, plan_self,
+			free_plan),
+		cmocka_unit_test_setup_teardown(
 			test_call_through_the_global_offset_table_is_followed, plan_self,
 			free_plan),
 		cmocka_unit_test_setup_teardown(
@@ -445,6 +467,7 @@ int main(void)
 		cmocka_unit_test(test_jemalloc_is_an_allocator),
 		cmocka_unit_test(test_tcmalloc_is_an_allocator),
 		cmocka_unit_test(test_mimalloc_is_an_allocator),
+		cmocka_unit_test(test_operator_delete_of_an_allocator_library_needs_no_return),
 		cmocka_unit_test(test_aliases_of_glibc_are_one_probe_under_the_standard_name),
 		cmocka_unit_test(
 			test_operators_of_libstdcxx_are_hints_and_its_deletes_are_left_alone),

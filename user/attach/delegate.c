@@ -193,3 +193,49 @@ struct delegate delegate__read(const struct delegate_reader *reader,
 		step(&walk, walk.pending[--walk.pending_count]);
 	return judge(&walk);
 }
+
+/* Reads on from @address in a line; true if a traced function of the same sense is called there. */
+static bool calls_traced(const struct delegate_reader *reader,
+	const struct allocator_function *function, uint64_t address, size_t limit)
+{
+	size_t available, offset = 0;
+	const uint8_t *code = elf_view__at(reader->view, address, &available);
+	struct instruction insn;
+
+	if (!code)
+		return true;
+	if (available > limit)
+		available = limit;
+	while (offset < available && decoder__read(reader->decoder, code + offset,
+					     available - offset, address + offset, &insn)) {
+		const struct allocator_function *callee =
+			insn.flow == FLOW_NEXT ? NULL : resolve(reader, &insn);
+
+		if (callee && is_same_sense(callee, function))
+			return true;
+		offset += insn.length;
+	}
+	return false;
+}
+
+bool delegate__may_call_indirectly(const struct delegate_reader *reader,
+	const struct allocator_function *function, uint64_t address, uint64_t size)
+{
+	size_t available, offset = 0;
+	const uint8_t *code = elf_view__at(reader->view, address, &available);
+	struct instruction insn;
+
+	if (!code || !size || size > available || size > MAX_FUNCTION_BYTES)
+		return true;
+	while (offset < size) {
+		if (!decoder__read(
+			    reader->decoder, code + offset, size - offset, address + offset, &insn))
+			return true;
+		offset += insn.length;
+		/* Every place that control may go to but the function itself. */
+		if (insn.target && insn.target - address >= size &&
+			calls_traced(reader, function, insn.target, MAX_FUNCTION_BYTES))
+			return true;
+	}
+	return false;
+}

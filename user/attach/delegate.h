@@ -38,6 +38,14 @@ struct delegate_reader {
 };
 
 /*
+ * Whether a function that delegates NEVER might still call a traced one of its sense in a second
+ * step, through a function of the same file. Errs towards yes: the code that is read there may run
+ * on into the next function.
+ */
+bool delegate__may_call_indirectly(const struct delegate_reader *reader,
+	const struct allocator_function *function, uint64_t address, uint64_t size);
+
+/*
  * Reads @function, whose @size bytes (0: unknown) start at @address. Code that cannot be followed
  * to the end counts as doing its own work.
  */

@@ -16,6 +16,7 @@ struct planner {
 	struct elf_view view;
 	struct decoder *decoder;
 	struct candidates candidates;
+	bool is_allocator_library;
 };
 
 static int add_note(struct probe_plan *plan, const char *format, ...)
@@ -96,16 +97,40 @@ static bool is_delegating(const struct delegate *delegate)
 	return delegate->verdict == DELEGATES_ALWAYS || delegate->verdict == DELEGATES_BY_JUMP;
 }
 
+static struct delegate_reader make_reader(struct planner *planner)
+{
+	return (struct delegate_reader){
+		&planner->view, planner->decoder, candidates__function_at, &planner->candidates};
+}
+
+/*
+ * Whether other traced functions may be called on the way. An operator delete may do anything, a
+ * program's own above all. In a library that is itself an allocator, and has a free of its own, it
+ * is a way to that allocator, which does not go through its own front door.
+ */
+static bool may_nest(
+	struct planner *planner, const struct candidate *candidate, const struct delegate *delegate)
+{
+	struct delegate_reader reader = make_reader(planner);
+
+	if (delegate->verdict == DELEGATES_PARTLY)
+		return true;
+	if (!allocators__is_operator(candidate->function))
+		return false;
+	return !planner->is_allocator_library ||
+	       delegate__may_call_indirectly(
+		       &reader, candidate->function, candidate->address, candidate->size);
+}
+
 static int plan_free(
 	struct planner *planner, const struct candidate *candidate, const struct delegate *delegate)
 {
-	bool may_nest = delegate->verdict == DELEGATES_PARTLY ||
-			allocators__is_operator(candidate->function);
 
 	if (is_delegating(delegate))
 		return add_note(planner->plan, "%s: no probe, it only calls %s", candidate->name,
 			delegate->callee->name);
-	return add_site(planner, candidate, may_nest ? PROBE_PROGRAM_DELETE : PROBE_PROGRAM_FREE,
+	return add_site(planner, candidate,
+		may_nest(planner, candidate, delegate) ? PROBE_PROGRAM_DELETE : PROBE_PROGRAM_FREE,
 		PROBE_FREE);
 }
 
@@ -127,6 +152,26 @@ static int plan_function(struct planner *planner, const struct candidate *candid
 	if (allocators__is_operator(function) && is_delegating(&delegate))
 		return add_site(planner, candidate, PROBE_PROGRAM_HINT, PROBE_HINT);
 	return add_site(planner, candidate, PROBE_PROGRAM_ALLOC, function->operation);
+}
+
+/* A library with malloc and free that do their work themselves. */
+static bool has_own_allocator(struct planner *planner)
+{
+	struct delegate_reader reader = make_reader(planner);
+	int found = 0;
+
+	if (planner->options->is_executable)
+		return false;
+	vec_for_each (candidate, &planner->candidates.list) {
+		const char *name = candidate->function->name;
+
+		if (strcmp(name, "malloc") && strcmp(name, "free"))
+			continue;
+		found += delegate__read(
+				 &reader, candidate->function, candidate->address, candidate->size)
+				 .verdict == DELEGATES_NEVER;
+	}
+	return found == 2;
 }
 
 /* The function that the loader calls once new libraries are mapped, before they are started. */
@@ -174,6 +219,7 @@ static int plan_functions(struct planner *planner, struct error *err)
 		decoder__new(planner->view.header->e_machine, planner->options->wide_nops, err);
 	if (!planner->decoder)
 		return err ? err->code : -ENOTSUP;
+	planner->is_allocator_library = has_own_allocator(planner);
 	vec_for_each (candidate, &planner->candidates.list)
 		if (plan_function(planner, candidate))
 			return error__set(err, -ENOMEM, "no memory for the probe sites");
