@@ -59,7 +59,7 @@ static void test_child_inherits_the_live_set_as_a_copy(void **state)
 	feed_stop(&feed);
 }
 
-static void test_copies_are_dropped_at_exit_and_own_blocks_stay_in_the_report(void **state)
+static void test_blocks_at_exit_stay_in_the_report_copies_included(void **state)
 {
 	struct feed feed = feed_start();
 	struct heap_totals totals;
@@ -71,13 +71,33 @@ static void test_copies_are_dropped_at_exit_and_own_blocks_stay_in_the_report(vo
 	feed_life(&feed, EVENT_EXIT, 2, 0, 0);
 	totals = feed_totals(&feed);
 	assert_int_equal(totals.live_bytes, 10);
-	assert_int_equal(totals.counts.inherited_dropped_count, 1);
-	assert_int_equal(totals.counts.at_exit_count, 1);
-	assert_int_equal(totals.counts.at_exit_bytes, 5);
+	assert_int_equal(totals.inherited_live_count, 0);
+	assert_int_equal(totals.counts.at_exit_count, 2);
+	assert_int_equal(totals.counts.at_exit_bytes, 15);
+	assert_int_equal(totals.counts.at_exit_inherited_count, 1);
+	assert_int_equal(totals.counts.at_exit_inherited_bytes, 10);
+	assert_int_equal(feed_site(&feed, 0xa)->live_count, 1);
+	assert_int_equal(feed_site(&feed, 0xa)->at_exit_count, 1);
 	assert_int_equal(feed_site(&feed, 0xb)->live_count, 0);
 	assert_int_equal(feed_site(&feed, 0xb)->at_exit_count, 1);
-	assert_int_equal(count_live_blocks(&feed), 2);
+	assert_int_equal(count_live_blocks(&feed), 2); /* the copy's age is not kept */
 	assert_int_equal(find_process(&feed, 2).end, PROCESS_EXITED);
+	feed_stop(&feed);
+}
+
+static void test_exec_after_fork_drops_the_copies(void **state)
+{
+	struct feed feed = feed_start();
+	struct heap_totals totals;
+
+	feed_alloc(&feed, 0x1000, 10, STACK_A);
+	feed_life(&feed, EVENT_FORK, 2, 1, 0);
+	feed_life(&feed, EVENT_EXEC, 3, 2, 0);
+	totals = feed_totals(&feed);
+	assert_int_equal(totals.live_bytes, 10);
+	assert_int_equal(totals.counts.inherited_dropped_count, 1);
+	assert_int_equal(totals.counts.exec_discarded_count, 0);
+	assert_int_equal(totals.counts.at_exit_count, 0);
 	feed_stop(&feed);
 }
 
@@ -226,7 +246,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_child_inherits_the_live_set_as_a_copy),
-		cmocka_unit_test(test_copies_are_dropped_at_exit_and_own_blocks_stay_in_the_report),
+		cmocka_unit_test(test_blocks_at_exit_stay_in_the_report_copies_included),
+		cmocka_unit_test(test_exec_after_fork_drops_the_copies),
 		cmocka_unit_test(test_child_knows_the_stacks_of_its_parent_even_after_its_end),
 		cmocka_unit_test(test_child_that_shares_memory_works_on_the_parents_blocks),
 		cmocka_unit_test(test_exec_discards_the_old_image),

@@ -6,12 +6,13 @@
  * Rules
  *  - Bytes are requested bytes. A realloc that succeeds is one free and one allocation.
  *  - The live set is keyed by (address space, address). A forked child gets the parent's blocks as
- *    copies ("inherited"): they are live while the child lives, its frees of them are tracked, and
- *    what is left of them when it ends or execs is dropped. A child that shares the parent's memory
- *    (vfork, posix_spawn) works on the parent's blocks.
- *  - Blocks of its own that a process leaves behind at its end are "at exit": they are in a report
- *    of what is live, but no longer in the peak's running sum. Blocks discarded by exec are
- * neither.
+ *    copies ("inherited"): the child's own live set from then on, so its frees of them are tracked,
+ *    though no call allocated them; exec drops what is left of them. A child that shares the
+ *    parent's memory (vfork, posix_spawn) works on the parent's blocks.
+ *  - Blocks that a process leaves behind at its end, copies included, are "at exit": they are in a
+ *    report of what is live, but no longer in the peak's running sum. Of copies at exit only the
+ *    sums are kept and not each block with its age: a large process may fork often. Blocks that
+ *    exec discards are neither.
  *  - live = alloc + inherited - free - implied_free - inherited_dropped - exec_discarded - at_exit
  *    - forgotten, for counts and for bytes; tests hold the model to it.
  *  - A temporary allocation is freed by the thread that made it with no other allocation of that
@@ -60,12 +61,14 @@ struct heap_counts {
 	uint64_t implied_free_bytes;
 	uint64_t inherited_count; /* copies received by fork */
 	uint64_t inherited_bytes;
-	uint64_t inherited_dropped_count; /* of them, never freed until exit or exec */
+	uint64_t inherited_dropped_count; /* of them, dropped by exec */
 	uint64_t inherited_dropped_bytes;
 	uint64_t exec_discarded_count;
 	uint64_t exec_discarded_bytes;
 	uint64_t at_exit_count;
 	uint64_t at_exit_bytes;
+	uint64_t at_exit_inherited_count; /* of them, copies */
+	uint64_t at_exit_inherited_bytes;
 	uint64_t forgotten_count; /* memtrace had no memory to track the block */
 	uint64_t forgotten_bytes;
 	uint64_t filtered_count; /* allocations, failures and frees outside of the size filter */
@@ -182,8 +185,8 @@ const struct heap_thread *heap__threads(const struct heap *heap, size_t *count);
 const struct series *heap__series(const struct heap *heap);
 
 /*
- * Calls @visit for every live block, those at exit included: @age_ns is up to @now_ns, or up to
- * the end of its process. Filtered blocks are left out.
+ * Calls @visit for every live block, those at exit included but for copies at exit: @age_ns is up
+ * to @now_ns, or up to the end of its process. Filtered blocks are left out.
  */
 typedef void heap_visit_fn(void *context, const struct block *block, uint64_t age_ns);
 void heap__visit_live(

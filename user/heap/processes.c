@@ -247,27 +247,38 @@ void heap__apply_thread_exit(struct heap *heap, const struct event_header *event
 	free(thread);
 }
 
+static void discard_block(struct heap_counts *counts, const struct block *block)
+{
+	if (block->site & BLOCK_INHERITED) {
+		counts->inherited_dropped_count++;
+		counts->inherited_dropped_bytes += block->size;
+	} else {
+		counts->exec_discarded_count++;
+		counts->exec_discarded_bytes += block->size;
+	}
+}
+
 static void leave_at_end(struct heap *heap, struct process *process, const struct block *block)
 {
 	struct heap_counts *counts = &process->counts;
 	struct site *site = &heap->sites.list.data[block_site(block)];
 
 	books__leave(heap, process->space, block);
+	if (process->end == PROCESS_REPLACED) {
+		discard_block(counts, block);
+		return;
+	}
+	counts->at_exit_count++;
+	counts->at_exit_bytes += block->size;
+	site->at_exit_count++;
+	site->at_exit_bytes += block->size;
 	if (block->site & BLOCK_INHERITED) {
-		counts->inherited_dropped_count++;
-		counts->inherited_dropped_bytes += block->size;
-	} else if (process->end == PROCESS_REPLACED) {
-		counts->exec_discarded_count++;
-		counts->exec_discarded_bytes += block->size;
-	} else {
-		counts->at_exit_count++;
-		counts->at_exit_bytes += block->size;
-		site->at_exit_count++;
-		site->at_exit_bytes += block->size;
+		counts->at_exit_inherited_count++;
+		counts->at_exit_inherited_bytes += block->size;
 	}
 }
 
-/* Keeps of an ended process only the blocks that a report shows as live at exit. */
+/* Keeps of an ended process only the blocks whose ages a report shows. */
 static void keep_blocks_at_exit(struct live_set *live)
 {
 	struct live_set kept = {0};

@@ -75,8 +75,8 @@ static struct report_site describe_site(
 		.alloc_bytes = site->alloc_bytes,
 		.free_count = site->free_count,
 		.freed_bytes = site->freed_bytes,
-		.live_count = ages->count,
-		.live_bytes = ages->bytes,
+		.live_count = site->live_count + site->at_exit_count,
+		.live_bytes = site->live_bytes + site->at_exit_bytes,
 		.at_exit_count = site->at_exit_count,
 		.at_exit_bytes = site->at_exit_bytes,
 		.temporary_count = site->temporary_count,
@@ -129,18 +129,29 @@ static int compare_sites(const void *left, const void *right, void *sort)
 	return order ? order : (a->id > b->id) - (a->id < b->id);
 }
 
+/* --older-than: the live figures are of old blocks only, copies at exit not among them. */
+static void keep_old_blocks(struct report_site *site, const struct ages *ages)
+{
+	site->live_count = ages->count;
+	site->live_bytes = ages->bytes;
+}
+
 static int collect_sites(struct report *report, const struct heap *heap, struct ages *ages)
 {
 	size_t count;
 	const struct site *sites = heap__sites(heap, &count);
+	struct report_site site;
 
 	for (size_t id = 0; id < count; id++) {
 		if (id == SITE_FILTERED || is_untouched(&sites[id]))
 			continue;
-		if (vec_push(&report->sites, describe_site(heap, &sites[id], id, &ages[id])))
+		site = describe_site(heap, &sites[id], id, &ages[id]);
+		if (report->older_than_ns)
+			keep_old_blocks(&site, &ages[id]);
+		if (vec_push(&report->sites, site))
 			return -ENOMEM;
-		report->live_count += ages[id].count;
-		report->live_bytes += ages[id].bytes;
+		report->live_count += site.live_count;
+		report->live_bytes += site.live_bytes;
 		for (int i = 0; sites[id].lifetimes && i < LIFETIME_BUCKETS; i++)
 			report->lifetimes[i] += sites[id].lifetimes[i];
 	}

@@ -99,6 +99,8 @@ static void write_calls(struct json_writer *json, const struct heap_counts *coun
 	json__put_integer(json, "exec_discarded_bytes", counts->exec_discarded_bytes);
 	json__put_integer(json, "at_exit_count", counts->at_exit_count);
 	json__put_integer(json, "at_exit_bytes", counts->at_exit_bytes);
+	json__put_integer(json, "at_exit_inherited_count", counts->at_exit_inherited_count);
+	json__put_integer(json, "at_exit_inherited_bytes", counts->at_exit_inherited_bytes);
 	json__put_integer(json, "forgotten_count", counts->forgotten_count);
 	json__put_integer(json, "forgotten_bytes", counts->forgotten_bytes);
 }

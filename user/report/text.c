@@ -213,8 +213,13 @@ static void print_freed(struct text_page *page, const struct heap_counts *counts
 }
 
 /* What does not happen in an ordinary run, each a line only if it did. */
-static void print_unusual(struct text_page *page, const struct heap_counts *counts)
+static void print_unusual(struct text_page *page, const struct heap_totals *heap)
 {
+	const struct heap_counts *counts = &heap->counts;
+	char remark[128];
+
+	snprintf(remark, sizeof(remark), "copies by fork, %s of it live",
+		human__bytes(heap->inherited_live_bytes + counts->at_exit_inherited_bytes).text);
 	if (counts->failed_count)
 		print_total(page, "failed", counts->failed_count, counts->failed_bytes,
 			"requested, not given");
@@ -223,7 +228,7 @@ static void print_unusual(struct text_page *page, const struct heap_counts *coun
 			counts->exec_discarded_bytes, "by exec");
 	if (counts->inherited_count)
 		print_total(page, "inherited", counts->inherited_count, counts->inherited_bytes,
-			"copies in forked children");
+			remark);
 	if (counts->implied_free_count)
 		print_total(page, "free lost", counts->implied_free_count,
 			counts->implied_free_bytes, "freed, as later events show");
@@ -280,7 +285,7 @@ void text__write_report(const struct report *report, const struct text_options *
 	print_live(&page, report);
 	print_allocated(&page, report);
 	print_freed(&page, &report->heap.counts);
-	print_unusual(&page, &report->heap.counts);
+	print_unusual(&page, &report->heap);
 	print_mappings(&page, &report->heap);
 	print_notes(&page, report);
 	text__print_sites(&page, report);

@@ -22,9 +22,16 @@ static void allocate(struct truth *t, struct block *blocks, int depth)
 		do_free(t, &blocks[i]);
 }
 
+/* The blocks that no ancestor freed: each process inherits copies of its parent's copies, too. */
+static uint64_t kept_count, kept_bytes;
+
 /* All but the last, which stays live in the child too. */
 static void free_inherited(struct truth *t, struct block *inherited)
 {
+	t->inherited_count += kept_count;
+	t->inherited_bytes += kept_bytes;
+	kept_count++;
+	kept_bytes += inherited[BLOCKS - 1].size;
 	for (int i = FREED_EARLY; i < BLOCKS; i++) {
 		t->inherited_count++;
 		t->inherited_bytes += inherited[i].size;
