@@ -155,7 +155,12 @@ int elf_view__open(struct elf_view *view, int fd, struct error *err)
 		return error__set(err, -errno, "cannot look at the file: %s", strerror(errno));
 	if (!S_ISREG(stat.st_mode) || stat.st_size < (off_t)sizeof(Elf64_Ehdr))
 		return error__set(err, -EINVAL, "no ELF file");
-	data = mmap(NULL, stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	/*
+	 * Shared: into private mappings, readable ones too, the kernel writes the breakpoints of
+	 * every tracer that looks at all processes, and the code read there would not be the
+	 * file's.
+	 */
+	data = mmap(NULL, stat.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (data == MAP_FAILED)
 		return error__set(err, -errno, "cannot map the file: %s", strerror(errno));
 	view->data = data;
