@@ -110,24 +110,29 @@ static __always_inline int unwind_signal_frame(struct unwind_walk *w)
 /* Pointer authentication puts a signature above the address bits of a saved lr. */
 #define UNWIND_ADDRESS_MASK ((1ull << 48) - 1)
 
-/* The caller's registers, with the CFA known and the frame record at @record (0: not saved). */
+static __always_inline int unwind_enter_caller(struct unwind_walk *w, __u64 cfa, __u64 pc, __u64 bp)
+{
+	w->sp = cfa;
+	w->pc = pc & UNWIND_ADDRESS_MASK;
+	w->bp = bp;
+	w->bx = 0; /* lr is the callee's: the caller's own return address is in its record */
+	w->exact = 0;
+	return UNWIND_CONTINUE;
+}
+
+/* With the CFA known and the frame record at @record; 0: not saved, as in a leaf function. */
 static __always_inline int unwind_leave(struct unwind_walk *w, __u64 cfa, __u64 record)
 {
-	__u64 pc = w->bx, bp;
+	__u64 pc = w->bx, bp = w->bp;
 
-	if (cfa & 7 || cfa < w->sp || (cfa == w->sp && record))
+	if (cfa & 7 || cfa < w->sp || (record ? cfa == w->sp : !pc))
 		return STACK_NO_PROGRESS;
 	if (record) {
 		unwind_cover(w, record + 16);
 		if (unwind_load(w, record, &bp) || unwind_load(w, record + 8, &pc))
 			return STACK_BAD_MEMORY;
-		w->bp = bp;
 	}
-	w->bx = 0; /* the caller's own return address is in its record */
-	w->sp = cfa;
-	w->pc = pc & UNWIND_ADDRESS_MASK;
-	w->exact = 0;
-	return UNWIND_CONTINUE;
+	return unwind_enter_caller(w, cfa, pc, bp);
 }
 
 static __always_inline int unwind_rare_frame(struct unwind_walk *w, __u32 rule)
@@ -138,18 +143,13 @@ static __always_inline int unwind_rare_frame(struct unwind_walk *w, __u32 rule)
 	if (unwind_find_rare(w, unwind_rule_offset(rule), &rare))
 		return STACK_BAD_RULE;
 	cfa = (rare.base == UNWIND_BP ? w->bp : w->sp) + rare.cfa_offset;
-	if (cfa & 7 || cfa < w->sp)
+	if (cfa & 7 || cfa <= w->sp)
 		return STACK_NO_PROGRESS;
 	if (rare.bx_offset != UNWIND_NOT_SAVED && unwind_load(w, cfa + rare.bx_offset, &pc))
 		return STACK_BAD_MEMORY;
 	if (rare.bp_offset != UNWIND_NOT_SAVED && unwind_load(w, cfa + rare.bp_offset, &bp))
 		return STACK_BAD_MEMORY;
-	if (cfa == w->sp && rare.bx_offset != UNWIND_NOT_SAVED)
-		return STACK_NO_PROGRESS;
-	w->bp = bp;
-	return unwind_leave(w, cfa, 0) == UNWIND_CONTINUE
-		       ? (w->pc = pc & UNWIND_ADDRESS_MASK, UNWIND_CONTINUE)
-		       : STACK_NO_PROGRESS;
+	return pc ? unwind_enter_caller(w, cfa, pc, bp) : STACK_NO_PROGRESS;
 }
 
 /* AAPCS64, 6.4.6: x29 points at the frame record {caller's x29, lr}. */
