@@ -213,12 +213,18 @@ static void test_realloc_whose_end_was_lost_has_freed_its_block(void **state)
 
 	feed_alloc(&feed, 0x1000, 10, STACK_A);
 	feed_realloc_begin(&feed, 0x1000);
+	feed.tid = 101; /* another thread's record says nothing */
+	feed_alloc(&feed, 0x4000, 1, STACK_A);
+	assert_int_equal(feed_totals(&feed).live_bytes, 11);
+	feed_free(&feed, 0x4000);
+	feed.tid = 100;
 	feed_alloc(&feed, 0x5000, 1, STACK_A);
+	assert_int_equal(feed_totals(&feed).live_bytes, 1);
 	feed_realloc_begin(&feed, 0x5000);
 	feed_realloc_end(&feed, REALLOC_MOVED, 0x5000, 0x6000, 2, STACK_A);
 	totals = feed_totals(&feed);
 	assert_int_equal(totals.live_bytes, 2);
-	assert_int_equal(totals.counts.free_count, 2);
+	assert_int_equal(totals.counts.free_count, 3);
 	feed_stop(&feed);
 }
 

@@ -123,6 +123,21 @@ static void book_implied_free(
 	from->process->counts.implied_free_bytes += block->size;
 }
 
+/*
+ * The thread's realloc is over and has given up its old block: its end came, or a later record of
+ * the thread shows that its end was lost.
+ */
+static void settle_pending_free(struct heap *heap, const struct origin *from)
+{
+	struct pending_realloc *pending = &from->thread->pending;
+
+	if (pending->block.address)
+		book_free(heap, from, &pending->block, pending->begin_ns, pending->temporary);
+	else if (pending->address)
+		from->process->counts.untracked_free_count++;
+	*pending = (struct pending_realloc){0};
+}
+
 static int apply_free(struct heap *heap, const struct event_free *event)
 {
 	struct origin from;
@@ -131,6 +146,8 @@ static int apply_free(struct heap *heap, const struct event_free *event)
 
 	if (err)
 		return err;
+	if (from.thread->pending.address)
+		settle_pending_free(heap, &from);
 	if (!live_set__remove(&from.space->live, event->address, &block)) {
 		from.process->counts.untracked_free_count++;
 		return 0;
@@ -226,6 +243,8 @@ static int apply_alloc(struct heap *heap, const struct event_alloc *event)
 
 	if (err)
 		return err;
+	if (from.thread->pending.address)
+		settle_pending_free(heap, &from);
 	if (event->header.kind == EVENT_ALLOC_FAILED || !event->address)
 		book_failure(heap, &from, event->size, event->stack);
 	else
@@ -235,18 +254,6 @@ static int apply_alloc(struct heap *heap, const struct event_alloc *event)
 }
 
 /* --- realloc */
-
-/* The realloc is over and has given up its old block. */
-static void settle_pending_free(struct heap *heap, const struct origin *from)
-{
-	struct pending_realloc *pending = &from->thread->pending;
-
-	if (pending->block.address)
-		book_free(heap, from, &pending->block, pending->begin_ns, pending->temporary);
-	else if (pending->address)
-		from->process->counts.untracked_free_count++;
-	*pending = (struct pending_realloc){0};
-}
 
 /* The realloc failed: its block is live as it was. */
 static void settle_pending_failure(struct heap *heap, const struct origin *from)
@@ -274,7 +281,7 @@ static int apply_realloc_begin(struct heap *heap, const struct event_free *event
 
 	if (err)
 		return err;
-	settle_pending_free(heap, &from); /* one whose end was lost */
+	settle_pending_free(heap, &from);
 	pending = &from.thread->pending;
 	pending->address = event->address;
 	pending->begin_ns = event->header.time_ns;
