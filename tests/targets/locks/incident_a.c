@@ -46,7 +46,10 @@ static void *snapshot(void *arg)
 	prctl(PR_SET_NAME, "snapshot");
 	snapshot_tid = truth__tid();
 	for (;;) {
-		free(malloc(64));
+		/* volatile: or the compiler takes out a malloc that is only freed. */
+		void *volatile block = malloc(64);
+
+		free(block);
 		usleep(5000);
 	}
 	return arg;

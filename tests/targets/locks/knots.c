@@ -270,7 +270,7 @@ static void condition(void)
 {
 	pthread_mutex_lock(&cond_mutex);
 	truth__wait("never_signalled", &never_signalled, 0, false);
-	truth__verdict(NULL);
+	truth__verdict("STALL");
 	for (;;)
 		pthread_cond_wait(&never_signalled, &cond_mutex);
 }
@@ -279,7 +279,7 @@ static void semaphore(void)
 {
 	sem_init(&never_posted, 0, 0);
 	truth__wait("never_posted", &never_posted, 0, false);
-	truth__verdict(NULL);
+	truth__verdict("STALL");
 	sem_wait(&never_posted);
 }
 
@@ -291,7 +291,7 @@ static void corrupt(void)
 	words[0] = 2;
 	words[2] = 0x5ca1ab1e;
 	truth__wait("lock_a", &lock_a, 0, false);
-	truth__verdict(NULL);
+	truth__verdict("OWNER UNKNOWN");
 	pthread_mutex_lock(&lock_a);
 }
 
@@ -360,12 +360,14 @@ static pthread_barrier_t stream_held;
 static void *print_under_mutex(void *arg)
 {
 	struct worker *self = arg;
+	char name[64];
 
 	prctl(PR_SET_NAME, "printer");
 	self->tid = truth__tid();
 	pthread_mutex_lock(&lock_a);
 	pthread_barrier_wait(&stream_held);
-	truth__wait("log_stream", log_stream, main_tid, true);
+	snprintf(name, sizeof(name), "stream of fd %d /dev/null", fileno(log_stream));
+	truth__wait(name, NULL, main_tid, true);
 	fputs("never\n", log_stream);
 	return NULL;
 }

@@ -60,10 +60,7 @@ void truth__wait(const char *lock, const void *address, pid_t held_by, bool in_c
 
 void truth__verdict(const char *verdict)
 {
-	if (verdict)
-		write_line("{\"verdict\":\"%s\"}\n", verdict);
-	else
-		write_line("{\"verdict\":null}\n");
+	write_line("{\"verdict\":\"%s\"}\n", verdict);
 }
 
 static bool is_asleep(const char *tid)

@@ -26,7 +26,7 @@ void truth__wait(const char *lock, const void *address, pid_t held_by, bool in_c
 void truth__wait_of(pid_t tid, const char *comm, const char *lock, const void *address,
 	pid_t held_by, bool in_cycle);
 
-/* The last line: the verdict that the whole must get, NULL for none. */
+/* The last line: the verdict that the whole must get. */
 void truth__verdict(const char *verdict);
 
 /* This thread's TID as this namespace sees it. */

@@ -1,0 +1,240 @@
+#!/usr/bin/env bats
+# memtrace locks: processes that hung before it came, each with known truth.
+bats_require_minimum_version 1.5.0
+load helpers
+load locks_helpers
+
+KNOTS=(abba three self rwlocks upgrade join processes pi robust abandoned inherited stdio condition
+	semaphore pidns timed corrupt elsewhere busy)
+
+setup_file()
+{
+	export HUNG=$BATS_FILE_TMPDIR
+	local name
+	for name in "${KNOTS[@]}"; do
+		hang "$name" "$LOCK_TARGETS/knots" "$name" "$HUNG/$name"
+	done
+	for name in guard guard-cross once-cross; do
+		hang "$name" "$LOCK_TARGETS/guard" "$name" "$HUNG/$name"
+	done
+	for name in loader-lock loader-join; do
+		hang "$name" "$LOCK_TARGETS/loader" "$name" "$HUNG/$name" "$LOCK_TARGETS/plugin.so"
+	done
+	if [ -x "$LOCK_TARGETS/knots-musl" ]; then
+		hang recursive "$LOCK_TARGETS/knots-musl" recursive "$HUNG/recursive"
+	fi
+	hang incident-a env LD_PRELOAD="$LOCK_TARGETS/libhooks.so" "$LOCK_TARGETS/incident_a" \
+		"$HUNG/incident-a" "$LOCK_TARGETS"
+	hang incident-b env TRUTH_FILE="$HUNG/incident-b" \
+		LD_PRELOAD="$LOCK_TARGETS/libtrylock.so libjemalloc.so.2" "$LOCK_TARGETS/incident_b"
+	for name in "${KNOTS[@]}" guard guard-cross once-cross loader-lock loader-join incident-a; do
+		wait_hung "$name"
+	done
+	sleep $HANG_SECONDS
+}
+
+teardown_file()
+{
+	end_hung
+}
+
+setup()
+{
+	begin_test
+	require_tracing
+}
+
+teardown()
+{
+	end_test
+}
+
+# check NAME [CERTAINTY]
+check()
+{
+	look_at "$1"
+	expect_truth "$1"
+	[ $# -eq 1 ] || expect_certainty "$2"
+}
+
+@test "two threads that take two mutexes in opposite order" {
+	check abba exact
+	expect '.waits | all(.age_ns > 9e9)' true
+	[ "$(frames_named take_both)" = 2 ] || fail "no stacks"
+}
+
+@test "a ring of three threads" {
+	check three exact
+}
+
+@test "a thread that takes a normal mutex twice" {
+	check self exact
+	expect '.waits[0].kind' mutex
+}
+
+@test "two rwlocks, write against write" {
+	check rwlocks exact
+	expect '[.deadlocks[].cycle[].kind] | unique | join(" ")' rwlock-write
+}
+
+@test "a reader that wants to write" {
+	check upgrade inferred
+}
+
+@test "a mutex held by the thread that joins its waiter" {
+	check join exact
+	expect '[.deadlocks[].cycle[].kind] | sort | join(" ")' "join mutex"
+}
+
+@test "two processes on mutexes in shared memory, one of them asked for" {
+	check processes exact
+	expect '.processes | length' 2
+	expect '.waits | all(.lock.shared)' true
+}
+
+@test "two processes on mutexes in shared memory, both asked for" {
+	look_at processes -p "$(pgrep -P "$(hung_pid processes)")"
+	expect_truth processes
+}
+
+@test "PI mutexes: the kernel refuses the last lock and glibc parks the thread" {
+	check pi exact
+	expect '[.deadlocks[].cycle[].kind] | unique | join(" ")' pi-mutex
+}
+
+@test "a robust mutex whose owner is dead" {
+	check robust
+	expect '.waits[0].kind' robust-mutex
+	expect '.waits[0].owner.dead' true
+}
+
+@test "a mutex that its thread left locked when it ended" {
+	check abandoned
+}
+
+@test "a mutex that a forked child inherited locked" {
+	check inherited
+}
+
+@test "a static initializer in C++ that needs its own object" {
+	check guard inferred
+	expect '.deadlocks[0].cycle[0].reason | test("inside the initializer")' true
+}
+
+@test "a static initializer against a mutex" {
+	check guard-cross
+}
+
+@test "std::call_once against a mutex" {
+	check once-cross
+}
+
+@test "the loader's lock against the application's" {
+	check loader-lock exact
+}
+
+@test "a constructor in dlopen that joins a thread that calls dlopen" {
+	check loader-join exact
+}
+
+@test "a stdio lock against a mutex" {
+	check stdio exact
+	expect '[.deadlocks[].cycle[].kind] | sort | join(" ")' "mutex stdio"
+}
+
+@test "a condition that nobody signals is a stall, not a deadlock" {
+	check condition
+}
+
+@test "a semaphore that nobody posts is a stall" {
+	check semaphore
+}
+
+@test "musl's recursive mutexes, in a static program without unwind tables for musl" {
+	[ -e "$HUNG/recursive" ] || skip "no musl-gcc"
+	check recursive exact
+}
+
+@test "a process in its own pid namespace: TIDs as it sees them, and as we do" {
+	[ "$(id -u)" = 0 ] || skip "needs root, to make namespaces"
+	check pidns exact
+	expect '.waits | all(.tid != .ns_tid)' true
+}
+
+@test "a cycle with a timed wait is a warning" {
+	check timed
+	expect '.waits | map(select(.timed)) | length' 2
+}
+
+@test "a corrupt mutex has no owner and makes no cycle" {
+	check corrupt
+}
+
+@test "an owner that waits for a pipe: named by its system call" {
+	check elsewhere
+	expect '.waits[0].ends_in.syscall' read
+}
+
+@test "an owner that runs" {
+	check busy
+}
+
+@test "incident (a): a profiler's lock against the loader's TLS lock" {
+	check incident-a exact
+	for function in record_event __tls_get_addr; do
+		[ "$(frames_named $function)" -gt 0 ] || fail "no $function on a stack"
+	done
+	expect '[.deadlocks[0].cycle[].waits_for] | sort | join(" ")' "_dl_load_tls_lock hook_lock"
+}
+
+@test "incident (b): once inside its own resolver, before main" {
+	[ -e "$HUNG/incident-b" ] || skip "no jemalloc"
+	check incident-b inferred
+	expect '.waits[0].kind' once
+	expect '.deadlocks[0].cycle[0].reason | test("its? ?(owner|own).*initializer|initializer")' true
+	for function in pthread_mutex_trylock resolve_trylock; do
+		[ "$(frames_named $function)" -gt 0 ] || fail "no $function on a stack"
+	done
+}
+
+@test "an answer in under a second" {
+	look_at abba
+	expect '.took_ns < 1e9' true
+}
+
+@test "through /proc, without BPF, the same" {
+	for name in abba join pidns loader-lock incident-a; do
+		look_at "$name" --proc
+		expect .source proc
+		expect_truth "$name"
+	done
+}
+
+@test "the text shows the cycle first, its threads, locks and functions" {
+	run -3 --separate-stderr "$MEMTRACE" locks -p "$(hung_pid abba)"
+	[[ ${lines[1]} == DEADLOCK* ]] || fail "${lines[1]}"
+	[[ $output == *"lock_a (knots)"* && $output == *"lock_b (knots)"* ]] || fail "$output"
+	[[ $output == *"held by second"*exact* && $output == *take_both* ]] || fail "$output"
+	[[ $output == *"victims"* ]] || fail "$output"
+	[[ $output != *clone* ]] || fail "not folded: $output"
+	run -3 --separate-stderr "$MEMTRACE" locks --full-stacks -p "$(hung_pid abba)"
+	[[ $output == *clone* ]] || fail "not full: $output"
+}
+
+@test "the graph is one that Graphviz takes" {
+	require_command dot
+	run -3 --separate-stderr "$MEMTRACE" locks --dot=graph.dot -p "$(hung_pid abba)"
+	dot -Tsvg graph.dot >graph.svg
+	[ "$(grep -c 'red' graph.dot)" -ge 8 ] || fail "no red cycle"
+}
+
+@test "--all finds the deadlocks of every process" {
+	run -3 --separate-stderr timeout 60 "$MEMTRACE" locks --all --json=report.json
+	local name pid
+	for name in abba self join guard loader-lock incident-a; do
+		pid=$(hung_pid $name)
+		expect "[.deadlocks[].cycle[] | select(.pid == $pid)] | length > 0" true
+	done
+	pid=$(hung_pid timed)
+	expect "[.deadlocks[].cycle[] | select(.pid == $pid)] | length" 0
+}
