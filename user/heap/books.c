@@ -13,6 +13,7 @@ void books__enter(struct heap *heap, struct space *space, const struct block *bl
 	if (is_filtered(block))
 		return;
 	site__touch(site, heap->peak_epoch);
+	slices__touch(&heap->slices, &heap->sites, block_site(block));
 	site->live_count++;
 	site->live_bytes += block->size;
 	space->live_count++;
@@ -30,6 +31,7 @@ void books__leave(struct heap *heap, struct space *space, const struct block *bl
 	if (is_filtered(block))
 		return;
 	site__touch(site, heap->peak_epoch);
+	slices__touch(&heap->slices, &heap->sites, block_site(block));
 	site->live_count--;
 	site->live_bytes -= block->size;
 	space->live_count--;

@@ -26,6 +26,7 @@ void heap__begin(struct heap *heap, uint64_t start_ns)
 	heap->options.start_ns = start_ns;
 	heap->last_ns = start_ns;
 	series__init(&heap->series, start_ns);
+	slices__init(&heap->slices, start_ns);
 }
 
 void heap__free(struct heap *heap)
@@ -38,6 +39,7 @@ void heap__free(struct heap *heap)
 	process_map__free(&heap->by_number);
 	vec_free(&heap->threads);
 	sites__free(&heap->sites);
+	slices__free(&heap->slices);
 	free(heap);
 }
 
@@ -401,6 +403,8 @@ int heap__apply(struct heap *heap, const struct event_header *event, size_t size
 	}
 	if (event->time_ns > heap->last_ns)
 		heap->last_ns = event->time_ns;
+	if (event->time_ns >= heap->slices.end_ns)
+		slices__advance(&heap->slices, &heap->sites, event->time_ns);
 	switch (event->kind) {
 	case EVENT_ALLOC:
 	case EVENT_ALLOC_FAILED:

@@ -29,6 +29,7 @@
 #include "heap/mappings.h"
 #include "heap/series.h"
 #include "heap/sites.h"
+#include "heap/slices.h"
 
 #include "event.h"
 
@@ -183,6 +184,17 @@ void heap__process(const struct heap *heap, size_t index, struct heap_process *p
 const struct heap_thread *heap__threads(const struct heap *heap, size_t *count);
 
 const struct series *heap__series(const struct heap *heap);
+
+/* The sites over time; a site's cells are in the order of time, the last one is its present. */
+struct heap_slices {
+	uint64_t width_ns;
+	uint32_t count;
+	uint64_t lost; /* cells that there was no memory for: a site then seems to change later */
+	VEC(struct slice_cell) cells;
+};
+
+/* Fills @out, {0}; the caller frees its cells with vec_free, in any case. 0 or -ENOMEM. */
+int heap__slices(const struct heap *heap, struct heap_slices *out);
 
 /*
  * Calls @visit for every live block, those at exit included but for copies at exit: @age_ns is up

@@ -3,6 +3,7 @@
 #define MEMTRACE_HEAP_HEAP_PRIVATE_H
 
 #include "heap/heap.h"
+#include "heap/slices.h"
 
 static inline uint64_t number_hash(uint64_t key)
 {
@@ -75,6 +76,7 @@ struct heap {
 	struct process *latest_process;
 	VEC(struct heap_thread) threads;
 	struct series series;
+	struct slices slices;
 
 	uint64_t live_count;
 	uint64_t live_bytes;

@@ -115,6 +115,28 @@ const struct series *heap__series(const struct heap *heap)
 	return &heap->series;
 }
 
+int heap__slices(const struct heap *heap, struct heap_slices *out)
+{
+	const struct slices *slices = &heap->slices;
+
+	out->width_ns = 1ull << slices->shift;
+	out->count = slices->current + 1;
+	out->lost = slices->lost;
+	if (vec_reserve(&out->cells, slices->cells.size + heap->sites.list.size))
+		return -ENOMEM;
+	if (slices->cells.size)
+		memcpy(out->cells.data, slices->cells.data,
+			slices->cells.size * sizeof(*out->cells.data));
+	out->cells.size = slices->cells.size;
+	for (size_t id = 0; id < heap->sites.list.size; id++) {
+		struct slice_cell cell = slices__latest(&heap->sites.list.data[id], id);
+
+		if (cell.alloc_count | cell.live_count)
+			out->cells.data[out->cells.size++] = cell;
+	}
+	return 0;
+}
+
 struct visit {
 	uint64_t until_ns;
 	bool ended;

@@ -1,6 +1,7 @@
 /* From the heap model to a report: figures first, names later. */
 #include "report/model.h"
 
+#include "base/hash.h"
 #include "report/loss.h"
 
 #include <stdarg.h>
@@ -9,16 +10,71 @@
 
 /* What the pass over the live blocks adds up for each site. */
 struct ages {
+	uint32_t thread; /* of the block before, */
+	uint32_t share;	 /* and its place in report.site_threads, plus 1 */
 	uint64_t count;
 	uint64_t bytes;
 	uint64_t oldest_ns;
 	double sum_ns; /* 10^7 blocks of days of age would overflow 64 bits */
 };
 
+static inline uint64_t share_hash(uint64_t key)
+{
+	return hash_mix(key);
+}
+
+static inline bool share_equal(uint64_t a, uint64_t b)
+{
+	return a == b;
+}
+
+/* (site, thread) → place in report.site_threads, plus 1 */
+DEFINE_HASH(share_map, uint64_t, uint32_t, share_hash, share_equal);
+
 struct age_pass {
+	struct report *report;
+	const struct heap_thread *threads;
 	struct ages *sites;
+	struct share_map shares;
 	uint64_t older_than_ns;
+	int err;
 };
+
+static int add_share(struct age_pass *pass, const struct block *block, uint32_t *place)
+{
+	const struct heap_thread *thread = &pass->threads[block->thread];
+	struct report_site_thread share = {
+		.site = block_site(block),
+		.process = thread->process,
+		.tid = thread->tid,
+	};
+
+	if (vec_push(&pass->report->site_threads, share))
+		return -ENOMEM;
+	*place = pass->report->site_threads.size;
+	return 0;
+}
+
+/* Whose the block is. Blocks of a site mostly come from one thread, or many of one in a row. */
+static void count_share(struct age_pass *pass, struct ages *ages, const struct block *block)
+{
+	struct report_site_thread *share;
+	uint32_t *place;
+
+	if (!ages->share || ages->thread != block->thread) {
+		place = share_map__insert(
+			&pass->shares, (uint64_t)block_site(block) << 32 | block->thread);
+		if (!place || (!*place && add_share(pass, block, place))) {
+			pass->err = -ENOMEM;
+			return;
+		}
+		ages->thread = block->thread;
+		ages->share = *place;
+	}
+	share = &pass->report->site_threads.data[ages->share - 1];
+	share->live_count++;
+	share->live_bytes += block->size;
+}
 
 static void add_age(void *context, const struct block *block, uint64_t age_ns)
 {
@@ -32,6 +88,7 @@ static void add_age(void *context, const struct block *block, uint64_t age_ns)
 	ages->sum_ns += age_ns;
 	if (age_ns > ages->oldest_ns)
 		ages->oldest_ns = age_ns;
+	count_share(pass, ages, block);
 }
 
 static const char *special_words(uint32_t id)
@@ -201,10 +258,11 @@ static int collect_processes(struct report *report, const struct heap *heap)
 int report__collect(
 	struct report *report, const struct heap *heap, const struct report_options *options)
 {
-	struct age_pass pass = {.older_than_ns = options->older_than_ns};
+	struct age_pass pass = {.report = report, .older_than_ns = options->older_than_ns};
 	size_t count;
 	int err;
 
+	pass.threads = heap__threads(heap, &count);
 	heap__sites(heap, &count);
 	pass.sites = calloc(count, sizeof(*pass.sites));
 	if (!pass.sites)
@@ -217,8 +275,11 @@ int report__collect(
 	report->seen = heap__seen(&report->heap);
 	report->lost = loss__events(report->run.losses);
 	heap__visit_live(heap, options->now_ns, add_age, &pass);
-	err = collect_sites(report, heap, pass.sites);
+	err = pass.err ? pass.err : collect_sites(report, heap, pass.sites);
 	free(pass.sites);
+	share_map__free(&pass.shares);
+	if (!err)
+		err = heap__slices(heap, &report->slices);
 	if (err)
 		return err;
 	if (report->sites.size)
@@ -245,6 +306,8 @@ int report__note(struct report *report, const char *format, ...)
 void report__free(struct report *report)
 {
 	vec_free(&report->sites);
+	vec_free(&report->slices.cells);
+	vec_free(&report->site_threads);
 	vec_free(&report->processes);
 	vec_free(&report->threads);
 	vec_free(&report->notes);

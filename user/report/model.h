@@ -86,6 +86,15 @@ struct report_run {
 	bool has_symbols;			/* frames could be named at all */
 };
 
+/* Live blocks of one site that one thread allocated. */
+struct report_site_thread {
+	uint32_t site;	  /* report_site.id */
+	uint32_t process; /* number; 0 with tid 0: threads beyond HEAP_MAX_THREADS */
+	uint32_t tid;
+	uint64_t live_count;
+	uint64_t live_bytes;
+};
+
 struct report {
 	struct report_run run;
 	uint64_t seen;
@@ -100,8 +109,10 @@ struct report {
 	VEC(struct heap_thread)
 	threads; /* those that allocated or freed; [0] may be "all others" */
 	struct series series;
-	VEC(const char *) notes; /* sentences that the reader must know */
-	uint64_t older_than_ns;	 /* as in the options */
+	struct heap_slices slices; /* of all sites, those that --top cut off included */
+	VEC(struct report_site_thread) site_threads; /* the same */
+	VEC(const char *) notes;		     /* sentences that the reader must know */
+	uint64_t older_than_ns;			     /* as in the options */
 	enum report_sort {
 		REPORT_SORT_LIVE = 0, /* live bytes */
 		REPORT_SORT_ALLOC,    /* bytes allocated */
