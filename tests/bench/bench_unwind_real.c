@@ -55,6 +55,7 @@ enum verdict {
 	SHORTER_GUESS, /* we stop at code without rules, where libdw guesses */
 	SHORTER,       /* we stop, libdw goes on */
 	GUESSED,       /* differ behind a frame that one of them guessed */
+	LEAF_REGISTER, /* a leaf whose CFA or return address is in a scratch register */
 	RACE,	       /* the mappings changed under the sample */
 	DIFFERENT,
 	VERDICT_COUNT,
@@ -67,8 +68,18 @@ static const char *const verdict_names[] = {
 	[SHORTER_GUESS] = "we stop at code without rules",
 	[SHORTER] = "we stop, libdw goes on",
 	[GUESSED] = "differ behind a guessed frame",
+	[LEAF_REGISTER] = "leaf with scratch register (vfork)",
 	[RACE] = "mapping not known (program start, dlopen)",
 	[DIFFERENT] = "DIFFERENT",
+};
+
+static const char *const stop_names[] = {
+	[STACK_TRUNCATED] = "more than 128 frames",
+	[STACK_NO_RULE] = "no rule",
+	[STACK_BAD_RULE] = "rule that is not followed",
+	[STACK_BAD_MEMORY] = "beyond the stack bytes sampled",
+	[STACK_NO_PROGRESS] = "no progress",
+	[STACK_NOT_WALKED] = "not walked",
 };
 
 struct process {
@@ -280,6 +291,8 @@ static enum verdict judge(
 		return LONGER;
 	if (common < ours)
 		return DIFFERENT;
+	if (stop == STACK_BAD_RULE && ours == 1)
+		return LEAF_REGISTER;
 	return stop == STACK_NO_RULE ? SHORTER_GUESS : SHORTER;
 }
 
@@ -449,7 +462,7 @@ static int print_result(const struct bench *b, const char *name)
 			printf("  %8lu  %s\n", b->verdicts[i], verdict_names[i]);
 	for (int i = STACK_TRUNCATED; i < STACK_STOP_COUNT; i++)
 		if (b->stops[i])
-			printf("  %8lu  stopped: reason %d\n", b->stops[i], i);
+			printf("  %8lu  stopped: %s\n", b->stops[i], stop_names[i]);
 	return b->verdicts[DIFFERENT] || b->verdicts[SHORTER];
 }
 
