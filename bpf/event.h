@@ -13,8 +13,12 @@
 #include <linux/types.h>
 #endif
 
-/* Deepest stack that is sent. */
-#define EVENT_MAX_FRAMES 128
+/*
+ * Deepest stack that can be sent, and the limit unless --max-frames sets another. Python importing
+ * a module from within a module goes beyond 200; the room is each traced thread's. A power of two.
+ */
+#define EVENT_MAX_FRAMES 512
+#define EVENT_DEFAULT_FRAMES 256
 #define EVENT_COMM_SIZE 16
 
 enum event_kind {

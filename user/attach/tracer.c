@@ -25,6 +25,7 @@
 /* A traced process: the image that its PID stands for now. */
 struct traced {
 	uint32_t process;
+	bool has_loader;     /* it maps a loader that waits for us: no library is late */
 	uint32_t removals;   /* of its space, when last looked at */
 	uint32_t generation; /* the same */
 };
@@ -68,6 +69,7 @@ struct tracer {
 	bool wide_nops;
 	struct traced_map traced;
 	struct attachment_set attached;
+	struct attachment_set loaders; /* ids of modules whose loader hook is probed */
 	size_t site_count;
 	bool has_allocator;
 	bool met_stripped_static;
@@ -270,6 +272,7 @@ void tracer__free(struct tracer *tracer)
 	tracer_bpf__destroy(tracer->skel);
 	traced_map__free(&tracer->traced);
 	attachment_set__free(&tracer->attached);
+	attachment_set__free(&tracer->loaders);
 	free(tracer);
 }
 
@@ -394,6 +397,8 @@ static int attach_module(struct tracer *tracer, const struct module *module, pid
 		plan__log(&plan, module->name);
 		tracer->met_stripped_static |= plan.is_static_stripped;
 		code = attach_plan(tracer, module, &plan, filter, err);
+		if (!code && plan.sites[PROBE_PROGRAM_LOADER].size)
+			attachment_set__insert(&tracer->loaders, module->id);
 		if (!code && plan__has_allocator(&plan)) {
 			tracer->has_allocator = true;
 			code = 1;
@@ -407,14 +412,12 @@ static int attach_module(struct tracer *tracer, const struct module *module, pid
 }
 
 /* The program's own file: it may hold an allocator linked into it. */
-static bool is_program_file(const struct module *module, pid_t pid)
+static bool is_file(const struct module *module, const struct stat *program)
 {
-	struct stat program, file;
-	char link[64];
+	struct stat file;
 
-	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
-	return !stat(link, &program) && !fstat(module->fd, &file) &&
-	       program.st_ino == file.st_ino && program.st_dev == file.st_dev;
+	return program->st_ino == module->inode && !fstat(module->fd, &file) &&
+	       program->st_ino == file.st_ino && program->st_dev == file.st_dev;
 }
 
 /* What the code of an image is now: for its stacks' identity and for the unwinder. */
@@ -436,21 +439,28 @@ static int note_code(struct tracer *tracer, struct traced *traced, const struct 
  */
 static int attach_mapped(struct tracer *tracer, pid_t pid, struct traced *traced, struct error *err)
 {
+	struct stat program = {0};
 	struct space_view view;
 	int code, came = 0;
+	char exe[64];
 
 	code = spaces__refresh(tracer->spaces, traced->process, err);
 	if (!code)
 		code = spaces__view(tracer->spaces, traced->process, &view);
 	if (code)
 		return code;
+	snprintf(exe, sizeof(exe), "/proc/%d/exe", pid);
+	if (stat(exe, &program))
+		program.st_ino = 0; /* gone: then nothing needs its probes */
 	for (size_t i = 0; i < view.count && code >= 0; i++) {
 		const struct module *module = view.ranges[i].module;
 
 		if (!module)
 			continue;
-		code = attach_module(tracer, module, pid, is_program_file(module, pid), err);
+		code = attach_module(tracer, module, pid, is_file(module, &program), err);
 		came += code > 0;
+		if (attachment_set__find(&tracer->loaders, module->id))
+			traced->has_loader = true;
 	}
 	if (code >= 0 && note_code(tracer, traced, &view, err))
 		code = err->code;
@@ -532,8 +542,11 @@ static void handle_fork(struct tracer *tracer, const struct event_process *event
 		unwinding__share(tracer->unwinding, event->parent_process, event->header.process);
 }
 
-/* Attaches to what an image brought; @held: its loader waits for that. */
-static void attach_new(struct tracer *tracer, const struct event_process *event, bool held)
+/*
+ * Attaches to what an image brought. No allocator comes late where the loader waits for that, which
+ * it also does before a new program's first call; static programs have none.
+ */
+static void attach_new(struct tracer *tracer, const struct event_process *event)
 {
 	struct traced *traced = traced_map__find(&tracer->traced, event->pid);
 	uint64_t timeouts = tracer->shared->hold_timeouts;
@@ -545,7 +558,7 @@ static void attach_new(struct tracer *tracer, const struct event_process *event,
 	came = attach_mapped(tracer, event->pid, traced, &err);
 	if (came < 0 && came != -ESRCH)
 		log__warn("process %u: %s", event->pid, err.message);
-	if (came > 0 && (!held || timeouts != tracer->shared->hold_timeouts))
+	if (came > 0 && (!traced->has_loader || timeouts != tracer->shared->hold_timeouts))
 		tracer->late_attachments += came;
 }
 
@@ -562,7 +575,7 @@ static void handle_exec(struct tracer *tracer, const struct event_process *event
 	}
 	*traced = (struct traced){.process = event->header.process};
 	spaces__add(tracer->spaces, event->header.process, event->pid);
-	attach_new(tracer, event, false);
+	attach_new(tracer, event);
 }
 
 static void handle_exit(struct tracer *tracer, const struct event_process *event)
@@ -584,7 +597,7 @@ static void handle_libraries(struct tracer *tracer, const struct event_process *
 {
 	uint64_t ticket = event->parent_process | (uint64_t)event->exit_status << 32;
 
-	attach_new(tracer, event, true);
+	attach_new(tracer, event);
 	__atomic_store_n(&tracer->shared->libraries_done, ticket, __ATOMIC_RELEASE);
 }
 

@@ -34,7 +34,7 @@ enum {
 #define DEFAULT_RING_SIZE (64ull << 20)
 
 /* How long a dlopen may wait for its new library to be probed; it is usually a few ms. */
-#define DEFAULT_HOLD_NS 100000000ull
+#define DEFAULT_HOLD_NS 300000000ull
 
 static const struct argp_option option_table[] = {
 	{0, 0, 0, 0, "What is traced:", 1},
@@ -64,7 +64,7 @@ static const struct argp_option option_table[] = {
 	{0, 0, 0, 0, "Tuning:", 4},
 	{"stacks", OPT_STACKS, "KIND", 0,
 		"cfi (default: unwind tables), fp (frame pointers) or none", 0},
-	{"max-frames", OPT_MAX_FRAMES, "N", 0, "Deepest stack kept, at most 128 (default)", 0},
+	{"max-frames", OPT_MAX_FRAMES, "N", 0, "Deepest stack kept (default 256, at most 512)", 0},
 	{"ring-size", OPT_RING_SIZE, "BYTES", 0,
 		"Ring buffer, rounded up to a power of two (default 64M)", 0},
 	{"hold", OPT_HOLD, "TIME", 0,
@@ -300,7 +300,7 @@ int trace_options__parse(int argc, char **argv, struct trace_options *options)
 
 	*options = (struct trace_options){
 		.stacks = STACKS_CFI,
-		.max_frames = EVENT_MAX_FRAMES,
+		.max_frames = EVENT_DEFAULT_FRAMES,
 		.ring_size = DEFAULT_RING_SIZE,
 		.hold_limit_ns = DEFAULT_HOLD_NS,
 		.demangle = true,
