@@ -115,6 +115,25 @@ static void test_top_shows_exactly_so_many_sites(void **state)
 	free_page(&page);
 }
 
+static void test_size_filter_is_said(void **state)
+{
+	struct feed feed = feed_start_with((struct heap_options){.min_size = 16, .max_size = 64});
+	struct report report = {0};
+	struct text_options options = {0};
+	char *text;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	feed_alloc(&feed, 0x1000, 8, STACK_A);
+	sample_collect(&report, &feed, (struct report_options){0});
+	text__write_report(&report, &options, file);
+	fclose(file);
+	assert_non_null(strstr(text, "only blocks of 16 B to 64 B; 1 events of others"));
+	free(text);
+	report__free(&report);
+	feed_stop(&feed);
+}
+
 static void test_hostile_names_cannot_break_the_terminal(void **state)
 {
 	struct report_target target = {1, "evil\033[2Jname\n\xff"};
@@ -154,6 +173,7 @@ int main(void)
 		cmocka_unit_test(test_several_causes_of_loss_have_their_own_counts),
 		cmocka_unit_test(test_plumbing_frames_are_folded_unless_asked_for),
 		cmocka_unit_test(test_top_shows_exactly_so_many_sites),
+		cmocka_unit_test(test_size_filter_is_said),
 		cmocka_unit_test(test_hostile_names_cannot_break_the_terminal),
 		cmocka_unit_test(test_live_line_fits_80_columns_whatever_the_numbers),
 	};

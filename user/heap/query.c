@@ -8,6 +8,12 @@ uint64_t heap__start_ns(const struct heap *heap)
 	return heap->options.start_ns;
 }
 
+void heap__size_filter(const struct heap *heap, uint64_t *min_size, uint64_t *max_size)
+{
+	*min_size = heap->options.min_size;
+	*max_size = heap->options.max_size;
+}
+
 static uint64_t since_start(const struct heap *heap, uint64_t time_ns)
 {
 	return time_ns > heap->options.start_ns ? time_ns - heap->options.start_ns : 0;

@@ -271,6 +271,7 @@ int report__collect(
 	report->older_than_ns = options->older_than_ns;
 	report->series = *heap__series(heap);
 	series__at(&report->series, options->now_ns); /* quiet times are part of the picture */
+	heap__size_filter(heap, &report->min_size, &report->max_size);
 	heap__totals(heap, &report->heap);
 	report->seen = heap__seen(&report->heap);
 	report->lost = loss__events(report->run.losses);

@@ -121,6 +121,10 @@ static void write_heap(struct json_writer *json, const struct report *report)
 	json__put_integer(json, "inherited_live_bytes", heap->inherited_live_bytes);
 	if (report->older_than_ns)
 		json__put_integer(json, "live_older_than_ns", report->older_than_ns);
+	if (report->min_size)
+		json__put_integer(json, "min_size", report->min_size);
+	if (report->max_size)
+		json__put_integer(json, "max_size", report->max_size);
 	write_calls(json, &heap->counts);
 	json__end_object(json);
 }

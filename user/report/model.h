@@ -113,6 +113,8 @@ struct report {
 	VEC(struct report_site_thread) site_threads; /* the same */
 	VEC(const char *) notes;		     /* sentences that the reader must know */
 	uint64_t older_than_ns;			     /* as in the options */
+	uint64_t min_size; /* only blocks of these sizes were counted, 0: no limit */
+	uint64_t max_size;
 	enum report_sort {
 		REPORT_SORT_LIVE = 0, /* live bytes */
 		REPORT_SORT_ALLOC,    /* bytes allocated */

@@ -161,8 +161,9 @@ static void print_head(struct text_page *page, const struct report *report)
 static void print_total(struct text_page *page, const char *name, uint64_t count, uint64_t bytes,
 	const char *remark)
 {
-	text__print_line(page, "%-12s%11s blocks %11s%s%s", name, human__count(count).text,
-		human__bytes(bytes).text, *remark ? "  " : "", remark);
+	text__print_line(page, "%-12s%11s %-6s %11s%s%s", name, human__count(count).text,
+		count == 1 ? "block" : "blocks", human__bytes(bytes).text, *remark ? "  " : "",
+		remark);
 }
 
 static bool all_ended(const struct report *report)
@@ -257,6 +258,24 @@ static void print_mappings(struct text_page *page, const struct heap_totals *hea
 	print_wrapped(page, 12, line);
 }
 
+static void print_filter(struct text_page *page, const struct report *report)
+{
+	char line[LINE_SIZE] = "filter      only blocks of ";
+
+	if (!report->min_size && !report->max_size)
+		return;
+	if (report->min_size && report->max_size)
+		append(line, sizeof(line), "%s to %s", human__bytes(report->min_size).text,
+			human__bytes(report->max_size).text);
+	else if (report->min_size)
+		append(line, sizeof(line), "at least %s", human__bytes(report->min_size).text);
+	else
+		append(line, sizeof(line), "at most %s", human__bytes(report->max_size).text);
+	append(line, sizeof(line), "; %s events of others are not counted",
+		human__count(report->heap.counts.filtered_count).text);
+	print_wrapped(page, 12, line);
+}
+
 static void print_notes(struct text_page *page, const struct report *report)
 {
 	char line[LINE_SIZE];
@@ -287,6 +306,7 @@ void text__write_report(const struct report *report, const struct text_options *
 	print_freed(&page, &report->heap.counts);
 	print_unusual(&page, &report->heap);
 	print_mappings(&page, &report->heap);
+	print_filter(&page, report);
 	print_notes(&page, report);
 	text__print_sites(&page, report);
 }
