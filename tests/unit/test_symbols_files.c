@@ -223,6 +223,20 @@ static void test_minidebuginfo_gives_the_names_that_the_loader_does_not_need(voi
 	assert_found("corrupt", NULL, false, false);
 }
 
+/* What dwz moved to a common file is found there by its build ID; without it nothing is guessed. */
+static void test_a_supplementary_file_of_dwz_is_read(void **state)
+{
+	if (system("command -v dwz >/dev/null"))
+		skip();
+	run("cd %s && cp full shared1 && cp full shared2 && "
+	    "dwz -m common.debug -M %s/common.debug shared1 shared2",
+		directory, directory);
+	assert_found("shared1", NULL, true, true);
+	run("cd %s && mkdir -p moved/.dwz && mv common.debug moved/.dwz && cp shared1 orphan",
+		directory);
+	assert_found("orphan", NULL, true, false);
+}
+
 static void test_compressed_debug_sections_are_read(void **state)
 {
 	run("cd %s && objcopy --compress-debug-sections=zlib full compressed", directory);
@@ -320,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_a_debug_link_is_followed_where_its_crc_is_right),
 		cmocka_unit_test(test_a_debug_link_is_followed_below_the_debug_directory),
 		cmocka_unit_test(test_minidebuginfo_gives_the_names_that_the_loader_does_not_need),
+		cmocka_unit_test(test_a_supplementary_file_of_dwz_is_read),
 		cmocka_unit_test(test_compressed_debug_sections_are_read),
 		cmocka_unit_test(test_debuginfod_is_asked_only_when_told_to_and_checked),
 		cmocka_unit_test(test_a_plt_stub_is_named_after_its_target),

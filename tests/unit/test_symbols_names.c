@@ -137,6 +137,7 @@ static void test_allocation_functions_are_trimmed_and_their_users_are_not(void *
 		"operator new[](unsigned long, std::align_val_t)", "operator new", "_Znwm",
 		"_ZnamRKSt9nothrow_t", "malloc@plt", "posix_memalign", "__rust_alloc",
 		"alloc::alloc::exchange_malloc", "__rdl_alloc",
+		"<alloc::alloc::Global>::alloc_impl_runtime",
 		"<alloc::alloc::Global as core::alloc::Allocator>::allocate"};
 	static const char *const kept[] = {"main", "mallocate", "my_malloc", "xmalloc", "strdup",
 		"std::__new_allocator<int>::allocate(unsigned long, void const*)",

@@ -12,9 +12,8 @@ static const char *const names[] = {"malloc", "calloc", "realloc", "reallocarray
 	"alloc::alloc::exchange_malloc"};
 
 /* Beginnings of the names of all variants: operator new by its parameters, in mangled form. */
-static const char *const prefixes[] = {"_Znwm", "_Znam", "_ZnwmSt11align_val_t",
-	"_ZnamSt11align_val_t", "alloc::alloc::Global::alloc_impl", "<alloc::alloc::Global as ",
-	"<std::alloc::System as ",
+static const char *const prefixes[] = {"_Znwm", "_Znam", "alloc::alloc::Global::alloc_impl",
+	"<alloc::alloc::Global as ", "<alloc::alloc::Global>::", "<std::alloc::System as ",
 	"std::sys::alloc::", "std::sys::pal::unix::alloc::", "__rustc::__rust_", "__rustc::__rdl_",
 	"__rustc::__rg_"};
 
