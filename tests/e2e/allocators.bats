@@ -192,24 +192,24 @@ preloaded()
 
 @test "an allocator in a library opened at run time is traced from its first use" {
 	require_file "$LIBRARIES/libtcmalloc_minimal.so.4"
-	trace_attached -- "$TARGETS/late" "$LIBRARIES/libtcmalloc_minimal.so.4" ''
+	trace_attached --hold 10s -- "$TARGETS/late" "$LIBRARIES/libtcmalloc_minimal.so.4" ''
 	expect_own_calls late
 }
 
 @test "an allocator opened at run time, launched" {
 	require_file "$LIBRARIES/libmimalloc.so.2"
-	trace_launched -- "$TARGETS/late" "$LIBRARIES/libmimalloc.so.2" ''
+	trace_launched --hold 10s -- "$TARGETS/late" "$LIBRARIES/libmimalloc.so.2" ''
 	expect_own_calls late
 }
 
 @test "a prefixed allocator opened at run time is traced from its first use" {
-	trace_attached --allocator "$TARGETS/libtiny.so:je_" -- \
+	trace_attached --hold 10s --allocator "$TARGETS/libtiny.so:je_" -- \
 		"$TARGETS/late" "$TARGETS/libtiny.so" je_ 3
 	expect_own_calls late
 }
 
 @test "a prefixed allocator used by its library's constructor is traced there too" {
-	trace_attached --allocator "$TARGETS/libtiny-early.so:je_" -- \
+	trace_attached --hold 10s --allocator "$TARGETS/libtiny-early.so:je_" -- \
 		"$TARGETS/late" "$TARGETS/libtiny-early.so" je_
 	expect_own_calls late
 	[ "$(jq '[.sites[] | select(.stack[0].module // "" | endswith("libtiny-early.so"))
