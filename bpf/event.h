@@ -172,14 +172,14 @@ _Static_assert(sizeof(struct event_wait) == 48, "");
  * events that never arrived; the second are stacks that are missing or cut.
  */
 enum loss_cause {
-	LOSS_RING_FULL = 0,    /* the ring buffer had no room */
-	LOSS_THREAD_STATE,     /* no memory for the thread's state: its call was not seen */
-	LOSS_RETURN_MISSED,    /* the call was left by longjmp or an exception: outcome unknown */
+	LOSS_RING_FULL = 0, /* the ring buffer had no room */
+	LOSS_THREAD_STATE,  /* no memory for the thread's state: its call was not seen */
+	LOSS_RETURN_MISSED, /* the call was left by longjmp or an exception: outcome unknown */
 	LOSS_EVENT_COUNT,
 	LOSS_STACK_RING_FULL = LOSS_EVENT_COUNT, /* a stack record had no room */
-	LOSS_MAPPING_RING_FULL, /* a mapping record had no room */
-	LOSS_PROCESS_RING_FULL, /* a fork, exec or exit record had no room */
-	LOSS_LATE_ATTACH,	/* allocators probed after their first use was possible */
+	LOSS_MAPPING_RING_FULL,			 /* a mapping record had no room */
+	LOSS_PROCESS_RING_FULL,			 /* a fork, exec or exit record had no room */
+	LOSS_LATE_ATTACH, /* allocators probed after their first use was possible */
 	LOSS_COUNT,
 };
 

@@ -1,13 +1,20 @@
 // Compiled to small shared objects, from which the fuzzing of ELF parsers starts.
 struct Shape {
-	virtual ~Shape() {}
+	virtual ~Shape()
+	{
+	}
 	virtual int area() const = 0;
 };
 
 struct Square : Shape {
 	int side;
-	explicit Square(int s) : side(s) {}
-	int area() const override { return side * side; }
+	explicit Square(int s) : side(s)
+	{
+	}
+	int area() const override
+	{
+		return side * side;
+	}
 };
 
 extern "C" int called(int);

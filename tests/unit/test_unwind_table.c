@@ -257,8 +257,8 @@ static void test_a_signal_return_is_found_by_its_bytes(void **state)
 
 static void test_signal_returns_side_by_side_are_one_piece(void **state)
 {
-	static const uint8_t code[] = {0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05, 0xb8, 0x0f, 0, 0, 0, 0x0f,
-		0x05};
+	static const uint8_t code[] = {
+		0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05, 0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05};
 	struct image image;
 	struct unwind_table *table;
 

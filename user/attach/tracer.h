@@ -55,8 +55,8 @@ uint32_t tracer__add(struct tracer *tracer, pid_t pid, bool awaits_exec, struct 
  * Attaches to a file that @pid will map, as its program or as a library. Files without anything to
  * probe are no error.
  */
-int tracer__attach_file(struct tracer *tracer, pid_t pid, const char *path, bool is_program,
-	struct error *err);
+int tracer__attach_file(
+	struct tracer *tracer, pid_t pid, const char *path, bool is_program, struct error *err);
 
 /*
  * After all were added: checks that some allocation function is probed. -ENOENT with @err set if

@@ -12,8 +12,7 @@ struct unit {
 	double factor;
 };
 
-static int parse_with_units(
-	const char *text, const struct unit *units, size_t count, uint64_t *out)
+static int parse_with_units(const char *text, const struct unit *units, size_t count, uint64_t *out)
 {
 	double value;
 	char *end;
@@ -37,11 +36,20 @@ static int parse_with_units(
 int units__parse_bytes(const char *text, uint64_t *bytes)
 {
 	static const struct unit units[] = {
-		{"", 1}, {"B", 1},
-		{"K", 1024.0}, {"KB", 1024.0}, {"KiB", 1024.0},
-		{"M", 1048576.0}, {"MB", 1048576.0}, {"MiB", 1048576.0},
-		{"G", 1073741824.0}, {"GB", 1073741824.0}, {"GiB", 1073741824.0},
-		{"T", 1099511627776.0}, {"TB", 1099511627776.0}, {"TiB", 1099511627776.0},
+		{"", 1},
+		{"B", 1},
+		{"K", 1024.0},
+		{"KB", 1024.0},
+		{"KiB", 1024.0},
+		{"M", 1048576.0},
+		{"MB", 1048576.0},
+		{"MiB", 1048576.0},
+		{"G", 1073741824.0},
+		{"GB", 1073741824.0},
+		{"GiB", 1073741824.0},
+		{"T", 1099511627776.0},
+		{"TB", 1099511627776.0},
+		{"TiB", 1099511627776.0},
 	};
 
 	return parse_with_units(text, units, sizeof(units) / sizeof(units[0]), bytes);
@@ -50,8 +58,14 @@ int units__parse_bytes(const char *text, uint64_t *bytes)
 int units__parse_time(const char *text, uint64_t *ns)
 {
 	static const struct unit units[] = {
-		{"", 1e9}, {"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}, {"m", 60e9},
-		{"min", 60e9}, {"h", 3600e9},
+		{"", 1e9},
+		{"s", 1e9},
+		{"ms", 1e6},
+		{"us", 1e3},
+		{"ns", 1},
+		{"m", 60e9},
+		{"min", 60e9},
+		{"h", 3600e9},
 	};
 
 	return parse_with_units(text, units, sizeof(units) / sizeof(units[0]), ns);

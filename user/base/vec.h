@@ -55,8 +55,8 @@ static inline int vec__reserve(void **data, size_t *capacity, size_t wanted, siz
 		(vec)->size = (vec)->capacity = 0; \
 	} while (0)
 
-#define vec_for_each(item, vec)                                                                \
-	for (__typeof__((vec)->data + 0) item = (vec)->data;                                   \
+#define vec_for_each(item, vec)                              \
+	for (__typeof__((vec)->data + 0) item = (vec)->data; \
 		(vec)->size && item < (vec)->data + (vec)->size; item++)
 
 #endif

@@ -61,8 +61,9 @@ static int check_status(pid_t pid, const char *status, struct error *err)
 			comm);
 	if (state && (*state == 'Z' || *state == 'X'))
 		return error__set(err, -ESRCH,
-			"process %d (%s) is a zombie: it has exited and only waits for its parent to notice", pid,
-			comm);
+			"process %d (%s) is a zombie: it has exited and only waits for its parent "
+			"to notice",
+			pid, comm);
 	return 0;
 }
 
