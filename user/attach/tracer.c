@@ -652,6 +652,17 @@ size_t tracer__live_count(const struct tracer *tracer)
 	return tracer->traced.size;
 }
 
+size_t tracer__pids(const struct tracer *tracer, pid_t *pids, size_t limit)
+{
+	size_t count = 0;
+
+	hash_for_each (slot, &tracer->traced) {
+		if (count < limit)
+			pids[count++] = slot->key;
+	}
+	return count;
+}
+
 size_t tracer__site_count(const struct tracer *tracer)
 {
 	return tracer->site_count;

@@ -74,6 +74,8 @@ void tracer__handle_control(struct tracer *tracer);
 
 /* How many traced processes still run. */
 size_t tracer__live_count(const struct tracer *tracer);
+/* Writes the PIDs of at most @limit of them; returns how many. */
+size_t tracer__pids(const struct tracer *tracer, pid_t *pids, size_t limit);
 /* How many probe sites are attached, over all files. */
 size_t tracer__site_count(const struct tracer *tracer);
 

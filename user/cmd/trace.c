@@ -19,6 +19,7 @@
 #include "attach/confined.h"
 #include "attach/tracer.h"
 #include "base/log.h"
+#include "cmd/trace_locks.h"
 #include "cmd/trace_options.h"
 #include "cmd/trace_report.h"
 #include "stream/feed.h"
@@ -31,6 +32,9 @@
 
 /* A launched process that ended is known by waitid a moment before its exit record is read. */
 #define EXIT_RECORD_WAIT_MS 200
+
+/* Processes that are looked at for deadlocks; a tree that is larger is looked at in part. */
+#define MAX_LOOKED_AT 4096
 
 /* Of the thread that attaches to new libraries while their loaders wait. */
 #define CONTROL_NICE (-15)
@@ -49,12 +53,14 @@ struct trace {
 	struct feed feed;
 	struct stream *stream;
 	struct trace_report *report;
+	struct trace_locks *locks; /* NULL: not possible here */
 
 	int epoll;
 	int signals;
 	int live_timer;
 	int interval_timer;
 	int end_timer;
+	int locks_timer;
 	bool done;
 	uint64_t start_ns;
 };
@@ -288,6 +294,9 @@ static int make_loop(struct trace *trace, struct error *err)
 			make_timer(trace, options->interval_ns, options->interval_ns);
 	if (isatty(STDERR_FILENO))
 		trace->live_timer = make_timer(trace, LIVE_LINE_INTERVAL_NS, LIVE_LINE_INTERVAL_NS);
+	/* The first look is due at once: the process may hang already. */
+	if (trace->locks)
+		trace->locks_timer = make_timer(trace, 1, TRACE_LOCKS_INTERVAL_NS);
 	return 0;
 }
 
@@ -346,6 +355,14 @@ static void notice_exit(struct trace *trace, int fd)
 	trace->done = true;
 }
 
+static void look_at_locks(struct trace *trace, bool final)
+{
+	pid_t pids[MAX_LOOKED_AT];
+	size_t count = tracer__pids(trace->tracer, pids, MAX_LOOKED_AT);
+
+	trace_locks__look(trace->locks, pids, count, final);
+}
+
 static void handle_timer(struct trace *trace, int fd)
 {
 	uint64_t expirations;
@@ -356,6 +373,8 @@ static void handle_timer(struct trace *trace, int fd)
 		trace->done = true;
 	else if (fd == trace->interval_timer)
 		trace_report__print_interim(trace->report);
+	else if (fd == trace->locks_timer)
+		look_at_locks(trace, false);
 	else
 		trace_report__draw_live_line(trace->report);
 }
@@ -366,7 +385,8 @@ static void handle_fd(struct trace *trace, int fd)
 		read_signals(trace);
 	else if (fd == tracer__control_fd(trace->tracer))
 		tracer__handle_control(trace->tracer);
-	else if (fd == trace->end_timer || fd == trace->interval_timer || fd == trace->live_timer)
+	else if (fd == trace->end_timer || fd == trace->interval_timer || fd == trace->live_timer ||
+		 fd == trace->locks_timer)
 		handle_timer(trace, fd);
 	else
 		notice_exit(trace, fd);
@@ -399,6 +419,7 @@ static void stop_tracing(struct trace *trace)
 static void free_trace(struct trace *trace)
 {
 	trace_report__free(trace->report);
+	trace_locks__free(trace->locks);
 	stream__stop(trace->stream);
 	tracer__free(trace->tracer);
 	heap__free(trace->feed.heap);
@@ -416,6 +437,8 @@ static int exit_code_of(const struct trace *trace)
 {
 	int status = trace->command_status;
 
+	if (trace_locks__found(trace->locks))
+		return EXIT_DEADLOCK;
 	if (!trace->options.exit_status || !trace->command_ended)
 		return EXIT_DONE;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -443,6 +466,8 @@ static int run_trace(struct trace *trace, struct error *err)
 		code = make_tracer(trace, err);
 	if (!code)
 		code = make_model(trace, err);
+	if (!code && !(trace->locks = trace_locks__new(err)))
+		log__debug("no looks at locks: %s", err->message);
 	if (!code)
 		code = make_loop(trace, err);
 	if (code)
@@ -454,6 +479,7 @@ static int run_trace(struct trace *trace, struct error *err)
 	source.processes = trace->processes.data;
 	source.process_count = trace->processes.size;
 	source.launch = trace->launched ? &trace->launch : NULL;
+	source.locks = trace->locks;
 	trace->report = trace_report__new(&source, err);
 	if (!trace->report)
 		return err->code;
@@ -462,6 +488,7 @@ static int run_trace(struct trace *trace, struct error *err)
 		return code;
 	trace_report__start(trace->report, trace->start_ns);
 	run_loop(trace);
+	look_at_locks(trace, true);
 	stop_tracing(trace);
 	return trace_report__print_final(
 		trace->report, trace->command_ended, trace->command_status, err);
@@ -481,7 +508,8 @@ int cmd_trace(int argc, char **argv)
 		.signals = -1,
 		.live_timer = -1,
 		.interval_timer = -1,
-		.end_timer = -1};
+		.end_timer = -1,
+		.locks_timer = -1};
 	struct error err = {0};
 	int code;
 

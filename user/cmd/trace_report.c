@@ -256,6 +256,7 @@ static int write_text(struct trace_report *report, const struct report *out, str
 
 	text_size(&options);
 	text__write_report(out, &options, stdout);
+	trace_locks__write_text(report->source.locks, options.full_stacks, stdout);
 	if (fflush(stdout) || ferror(stdout))
 		return error__set(err, -EIO, "cannot write the report to standard output: %m");
 	return 0;
@@ -268,7 +269,7 @@ static int write_json(struct trace_report *report, const struct report *out, str
 
 	if (code)
 		return code;
-	json__write_report(out, output.file, NULL, NULL);
+	json__write_report(out, output.file, trace_locks__write_json, report->source.locks);
 	return output__commit(&output, err);
 }
 

@@ -7,6 +7,7 @@
 
 #include "attach/tracer.h"
 #include "base/error.h"
+#include "cmd/trace_locks.h"
 #include "cmd/trace_options.h"
 #include "stream/feed.h"
 #include "stream/stream.h"
@@ -22,7 +23,8 @@ struct trace_report_source {
 	struct modules *modules;
 	const struct process_info *processes;
 	size_t process_count;
-	const struct launch *launch; /* NULL: nothing was launched */
+	const struct launch *launch;	 /* NULL: nothing was launched */
+	const struct trace_locks *locks; /* NULL: not looked at */
 };
 
 struct trace_report;

@@ -1,0 +1,40 @@
+/*
+ * Deadlocks of the processes that are traced: a look when tracing begins, one now and then while
+ * it goes on, and a last one for the report.
+ */
+#ifndef MEMTRACE_CMD_TRACE_LOCKS_H
+#define MEMTRACE_CMD_TRACE_LOCKS_H
+
+#include "base/error.h"
+#include "report/json_writer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+/* How often the processes are looked at while they are traced. */
+#define TRACE_LOCKS_INTERVAL_NS 1000000000ull
+
+struct trace_locks;
+
+/* NULL with @err set where no look can be made: tracing goes on without. */
+struct trace_locks *trace_locks__new(struct error *err);
+void trace_locks__free(struct trace_locks *locks);
+
+/*
+ * Looks at those of the processes whose waits have changed. A deadlock is said on stderr when it
+ * is found first. @final: at all of them, so that the report has every wait.
+ */
+void trace_locks__look(struct trace_locks *locks, const pid_t *pids, size_t count, bool final);
+
+/* Whether a deadlock has been found; @locks may be NULL. */
+bool trace_locks__found(const struct trace_locks *locks);
+
+/* The keys `deadlocks`, `waits`... of report/locks_json.h; @locks may be NULL. A json_more_fn. */
+void trace_locks__write_json(struct json_writer *json, const void *locks);
+
+/* The deadlocks, for a person; nothing if there are none. */
+void trace_locks__write_text(const struct trace_locks *locks, bool full_stacks, FILE *file);
+
+#endif
