@@ -93,6 +93,19 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
 	return 0;
 }
 
+static __always_inline int thread_exit(struct task_struct *task)
+{
+	struct thread_state *state = bpf_task_storage_get(&threads, task, NULL, 0);
+	struct event_thread event = {};
+
+	if (!state || !state->process || !shared.enabled)
+		return 0;
+	fill_header(&event.header, state, EVENT_THREAD_EXIT, 0);
+	if (bpf_ringbuf_output(&ring, &event, sizeof(event), BPF_RB_NO_WAKEUP))
+		count_loss(LOSS_PROCESS_RING_FULL);
+	return 0;
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
@@ -101,7 +114,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	__u32 tgid;
 
 	if (task->signal->live.counter != 0)
-		return 0; /* other threads live on */
+		return thread_exit(task); /* other threads live on */
 	tgid = tgid_of(task);
 	target = bpf_map_lookup_elem(&targets, &tgid);
 	if (!target)
