@@ -258,13 +258,13 @@ static __always_inline int send_realloc_end(struct thread_state *state, __u64 ad
 {
 	struct event_realloc_end *event;
 
+	if (address)
+		state->sequence++;
 	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
 	if (!event) {
 		count_loss(LOSS_RING_FULL);
 		return 0;
 	}
-	if (address)
-		state->sequence++;
 	fill_header(&event->header, state, EVENT_REALLOC_END, state->call.function);
 	event->header.flags = realloc_outcome(state, address);
 	event->address = address;
@@ -323,6 +323,25 @@ static __always_inline int on_alloc_return(struct pt_regs *ctx)
 	return 0;
 }
 
+/* Whether free was called by glibc itself, at a thread's end, with a chunk that was freed before.
+ */
+static __always_inline bool is_internal_call(struct pt_regs *ctx)
+{
+#ifdef __TARGET_ARCH_x86
+	__s64 distance = read_return_address(PT_REGS_SP(ctx)) - PT_REGS_IP(ctx);
+#else
+	__s64 distance = ctx->regs[30] - PT_REGS_IP(ctx);
+#endif
+
+	for (int i = 0; i < MAX_INTERNAL_CALLS; i++) {
+		if (!shared.internal_calls[i])
+			return false;
+		if (shared.internal_calls[i] == distance)
+			return true;
+	}
+	return false;
+}
+
 static __always_inline int on_free_entry(struct pt_regs *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx);
@@ -333,6 +352,8 @@ static __always_inline int on_free_entry(struct pt_regs *ctx)
 		return SKIP_RETURN;
 	state = thread_state__get();
 	if (!state || !shared.enabled || is_nested(state, PT_REGS_SP(ctx)))
+		return SKIP_RETURN;
+	if (PROBE_COOKIE_FLAGS(cookie) & PROBE_INTERNAL_CALLS && is_internal_call(ctx))
 		return SKIP_RETURN;
 	send_free(state, EVENT_FREE, PROBE_COOKIE_FUNCTION(cookie), address);
 	return SKIP_RETURN;

@@ -37,6 +37,9 @@ struct target {
 #define SENT_STACK_WAYS 4
 #define SENT_STACK_BUCKETS 16384
 
+/* Places from which glibcs call free on their own behalf; three in a glibc, and one is usual. */
+#define MAX_INTERNAL_CALLS 8
+
 /* Settings and counters in the BPF object's .bss, shared by mmap. */
 struct tracer_shared {
 	__u32 enabled;	    /* heap and mapping records are sent only while it is 1 */
@@ -45,6 +48,8 @@ struct tracer_shared {
 	__u64 libraries_ticket;
 	__u64 libraries_done;
 	__u64 stack_epoch; /* mixed into stack hashes; raised when code is unmapped */
+	/* Return addresses of such calls, as distances from the probed site of free; 0: none. */
+	__s64 internal_calls[MAX_INTERNAL_CALLS];
 	__u64 losses[LOSS_COUNT];
 	__u64 hold_ns;	     /* time that loaders were held, in all */
 	__u64 holds;	     /* how often */

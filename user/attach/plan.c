@@ -7,6 +7,7 @@
 #include "attach/candidates.h"
 #include "attach/delegate.h"
 #include "attach/elf_view.h"
+#include "attach/internal_calls.h"
 #include "attach/site.h"
 #include "base/log.h"
 
@@ -51,6 +52,21 @@ static uint64_t cookie_at(const struct allocator_function *function, enum probe_
 		pointer < SITE_ARGUMENTS ? site->argument_in[pointer] : pointer, function->flags);
 }
 
+/* Which calls of this free its own library makes; see internal_calls.h. */
+static int find_internal_calls(
+	struct planner *planner, const struct candidate *candidate, uint32_t site_offset)
+{
+	return_addresses found = {0};
+	int err = internal_calls__find(&planner->view, candidate->address, &found);
+
+	vec_for_each (address, &found)
+		if (!err)
+			err = vec_push(&planner->plan->internal_calls,
+				(int64_t)(*address - candidate->address - site_offset));
+	vec_free(&found);
+	return err;
+}
+
 static int add_site(struct planner *planner, const struct candidate *candidate,
 	enum probe_program program, enum probe_operation operation)
 {
@@ -75,6 +91,12 @@ static int add_site(struct planner *planner, const struct candidate *candidate,
 			.argument_in = {0, 1, 2, 3, 4, 5}, .reason = "entry: moved pointer"};
 	out.offset = elf_view__offset(&planner->view, candidate->address) + site.offset;
 	out.cookie = cookie_at(function, operation, &site);
+	if (strcmp(candidate->name, "free") == 0) {
+		if (find_internal_calls(planner, candidate, site.offset))
+			return -ENOMEM;
+		if (planner->plan->internal_calls.size)
+			out.cookie |= PROBE_COOKIE(0, 0, 0, 0, 0, PROBE_INTERNAL_CALLS);
+	}
 	out.emulated = site.emulated;
 	snprintf(out.name, sizeof(out.name), "%.60s+%u", candidate->name, site.offset);
 	memcpy(out.reason, site.reason, sizeof(out.reason));
@@ -251,6 +273,7 @@ void plan__free(struct probe_plan *plan)
 {
 	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++)
 		vec_free(&plan->sites[i]);
+	vec_free(&plan->internal_calls);
 	vec_for_each (note, &plan->notes)
 		free(*note);
 	vec_free(&plan->notes);

@@ -33,6 +33,11 @@ struct plan_options {
 
 struct probe_plan {
 	probe_sites sites[PROBE_PROGRAM_COUNT];
+	/*
+	 * Calls of free that are no events (internal_calls.h): where they return to, as distances
+	 * from the site of free. Its cookie has PROBE_INTERNAL_CALLS if there are any.
+	 */
+	VEC(int64_t) internal_calls;
 	VEC(char *) notes; /* for -v: what was left out, and why */
 	/*
 	 * No symbols at all in a file that has its C library inside: if it allocates, it cannot be

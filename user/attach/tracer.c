@@ -361,11 +361,27 @@ static int make_plan(const struct tracer *tracer, const struct module *module, b
 		module->path, prefix);
 }
 
+/* Tells the programs which calls of free to pass over. One glibc more than there is room for is
+ * traced with its own calls, which then count as frees of untracked blocks. */
+static void add_internal_calls(struct tracer *tracer, const struct probe_plan *plan)
+{
+	vec_for_each (distance, &plan->internal_calls) {
+		__s64 *calls = tracer->shared->internal_calls;
+		int i = 0;
+
+		while (i < MAX_INTERNAL_CALLS && calls[i] && calls[i] != *distance)
+			i++;
+		if (i < MAX_INTERNAL_CALLS)
+			calls[i] = *distance;
+	}
+}
+
 static int attach_plan(struct tracer *tracer, const struct module *module,
 	const struct probe_plan *plan, pid_t pid, struct error *err)
 {
 	int code = 0;
 
+	add_internal_calls(tracer, plan);
 	for (int i = 0; i < PROBE_PROGRAM_COUNT && !code; i++) {
 		if (!plan->sites[i].size)
 			continue;
