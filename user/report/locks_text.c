@@ -162,26 +162,60 @@ static void print_member(FILE *file, const struct lock_wait *wait, bool first, b
 	print_stack(file, wait, indent, options->full_stacks);
 }
 
+static bool looks_alike(const struct lock_wait *a, const struct lock_wait *b)
+{
+	return a->kind == b->kind && lock_key__equal(&a->key, &b->key) &&
+	       a->thread->pid == b->thread->pid && !strcmp(a->thread->comm, b->thread->comm);
+}
+
+/* How many victims of @cycle from @index on are like that one; 0: it was counted with another. */
+static size_t count_alike(const struct lock_findings *findings, size_t cycle, size_t index)
+{
+	const struct lock_wait *waits = findings->waits.data;
+	size_t count = 0;
+
+	for (size_t i = 0; i < index; i++)
+		if (findings__leads_to(findings, i, cycle, false) &&
+			looks_alike(&waits[i], &waits[index]))
+			return 0;
+	for (size_t i = index; i < findings->waits.size; i++)
+		count += findings__leads_to(findings, i, cycle, false) &&
+			 looks_alike(&waits[i], &waits[index]);
+	return count;
+}
+
+static void print_alike(FILE *file, const struct lock_wait *wait, size_t count)
+{
+	fprintf(file, "      ");
+	if (count > 1)
+		fprintf(file, "%zu x ", count);
+	print_thread(file, wait->thread);
+	fprintf(file, count > 1 ? " and others: " : ": ");
+	print_lock(file, wait);
+	fputc('\n', file);
+}
+
 static void print_victims(FILE *file, const struct lock_findings *findings, size_t cycle)
 {
-	size_t count = findings->graph.cycles[cycle].victims, shown = 0;
+	size_t count = findings->graph.cycles[cycle].victims, told = 0, lines = 0;
 
 	if (!count)
 		return;
 	fprintf(file, "  %zu thread%s queue%s behind it, victims:\n", count, count == 1 ? "" : "s",
 		count == 1 ? "s" : "");
-	for (size_t i = 0; i < findings->waits.size && shown < LISTED_WAITS; i++) {
-		if (!findings__leads_to(findings, i, cycle, false))
+	for (size_t i = 0; told < count && i < findings->waits.size && lines < LISTED_WAITS; i++) {
+		size_t alike = 0;
+
+		if (findings__leads_to(findings, i, cycle, false))
+			alike = count_alike(findings, cycle, i);
+		if (!alike)
 			continue;
-		fprintf(file, "      ");
-		print_thread(file, findings->waits.data[i].thread);
-		fprintf(file, ": ");
-		print_lock(file, &findings->waits.data[i]);
-		fputc('\n', file);
-		shown++;
+		print_alike(file, &findings->waits.data[i], alike);
+		told += alike;
+		lines++;
 	}
-	if (shown < count)
-		fprintf(file, "      ... and %zu more\n", count - shown);
+	if (told < count)
+		fprintf(file, "      ... and %zu more\n", count - told);
 }
 
 void locks_text__headline(
