@@ -119,6 +119,7 @@ close_gate()
 # start_memtrace ARG...: starts memtrace in the background. Sets TRACER.
 start_memtrace()
 {
+	: >err # an earlier one's "attached" is not this one's
 	"$MEMTRACE" "$@" >out 2>err 3>&- &
 	TRACER=$!
 	STARTED+=("$TRACER")
