@@ -220,7 +220,7 @@ static __always_inline int unwind__walk(
 	w->salt = unwind_salt(process, unwind_shared.epochs[process & (UNWIND_EPOCHS - 1)]);
 	unwind_begin(w, limit, start);
 	bpf_loop(EVENT_MAX_FRAMES + 1, unwind_loop_frame, &loop, 0);
-	w->record.header.flags = loop.stop;
+	unwind_end(w, start, loop.stop);
 	return loop.stop;
 }
 

@@ -27,30 +27,36 @@
 /* A guessed frame (frame pointer, no rule) may not be larger than this. */
 #define UNWIND_GUESS_MAX (1ull << 20)
 
-/* Fills the window from @start; near the end of a mapping only up to the page's end. */
-static __always_inline int unwind_fill_window(struct unwind_walk *w, __u64 start)
+/*
+ * Fills the window from @start, which is aligned. A window that reaches beyond a stack's last page
+ * cannot be read, and finding that out costs a page fault of a microsecond: so the page is
+ * remembered, for this walk and the thread's next ones.
+ */
+static __always_inline void unwind_fill_window(struct unwind_walk *w, __u64 start)
 {
-	__u64 size = UNWIND_PAGE - (start & (UNWIND_PAGE - 1));
+	__u64 size = sizeof(w->window), page_end = (start | (UNWIND_PAGE - 1)) + 1;
 
+	if (w->unreadable > start && w->unreadable - start < size)
+		size = w->unreadable - start;
 	w->window_start = start;
-	w->window_words = UNWIND_WINDOW_WORDS;
-	if (!unwind_read(w, w->window, sizeof(w->window), start))
-		return 0;
-	w->window_words = 0;
-	if (size >= sizeof(w->window))
-		return -1;
-	if (unwind_read(w, w->window, size & (sizeof(w->window) - 8), start))
-		return -1;
 	w->window_words = size / 8;
-	return 0;
+	if (!unwind_read(w, w->window, size & (2 * sizeof(w->window) - 1), start))
+		return;
+	w->window_words = 0;
+	if (page_end - start >= size)
+		return;
+	size = page_end - start;
+	w->unreadable = page_end;
+	if (!unwind_read(w, w->window, size & (sizeof(w->window) - 1), start))
+		w->window_words = size / 8;
 }
 
-/* *@value = the word at @address; from the window if it is there. */
+/* *@value = the word at @address, which is aligned; from the window if it is there. */
 static __always_inline int unwind_load(struct unwind_walk *w, __u64 address, __u64 *value)
 {
 	__u64 word = (address - w->window_start) >> 3;
 
-	if (word < w->window_words && !(address & 7)) {
+	if (word < w->window_words) {
 		*value = w->window[word & (UNWIND_WINDOW_WORDS - 1)];
 		return 0;
 	}
@@ -58,16 +64,16 @@ static __always_inline int unwind_load(struct unwind_walk *w, __u64 address, __u
 }
 
 /* Makes the window hold the word below @cfa, if that can be. */
-static __always_inline int unwind_cover(struct unwind_walk *w, __u64 cfa)
+static __always_inline void unwind_cover(struct unwind_walk *w, __u64 cfa)
 {
 	__u64 start = cfa - UNWIND_SAVED_AREA;
 
 	if (((cfa - 8 - w->window_start) >> 3) < w->window_words)
-		return 0;
+		return;
 	/* Below the stack pointer there may be no page yet. */
 	if (start < w->sp && w->sp < cfa)
 		start = w->sp;
-	return unwind_fill_window(w, start);
+	unwind_fill_window(w, start & ~7ull);
 }
 
 /*
@@ -101,9 +107,8 @@ static __always_inline int unwind_signal_frame(struct unwind_walk *w)
 		unwind_load(w, unwind_signal_slot(w, 29), &w->bp) ||
 		unwind_load(w, unwind_signal_slot(w, 30), &w->bx))
 		return STACK_BAD_MEMORY;
-	w->pc = pc;
+	w->pc = pc + 1; /* where the signal came, as if it were a return address */
 	w->sp = sp;
-	w->exact = 1;
 	return UNWIND_CONTINUE;
 }
 
@@ -116,7 +121,6 @@ static __always_inline int unwind_enter_caller(struct unwind_walk *w, __u64 cfa,
 	w->pc = pc & UNWIND_ADDRESS_MASK;
 	w->bp = bp;
 	w->bx = 0; /* lr is the callee's: the caller's own return address is in its record */
-	w->exact = 0;
 	return UNWIND_CONTINUE;
 }
 
@@ -160,7 +164,7 @@ static __always_inline int unwind_guess_frame(struct unwind_walk *w)
 	if (unwind_leave(w, w->bp + 16, w->bp) != UNWIND_CONTINUE)
 		return STACK_NO_RULE;
 	w->record.guessed_frames++;
-	w->guessed = 1;
+	w->guess_count = w->record.frame_count;
 	return UNWIND_CONTINUE;
 }
 
@@ -211,8 +215,8 @@ static __always_inline int unwind_signal_frame(struct unwind_walk *w)
 		unwind_load(w, frame + UNWIND_SIGNAL_BX, &w->bx) ||
 		unwind_load(w, frame + UNWIND_SIGNAL_SP, &sp))
 		return STACK_BAD_MEMORY;
+	w->pc++;    /* where the signal came, as if it were a return address */
 	w->sp = sp; /* anywhere: the handler may have run on a stack of its own */
-	w->exact = 1;
 	return UNWIND_CONTINUE;
 }
 
@@ -242,7 +246,6 @@ static __always_inline int unwind_leave(struct unwind_walk *w, __u64 cfa, __u64 
 	unwind_restore(w, bx_at, &w->bx);
 	w->sp = cfa;
 	w->pc = pc;
-	w->exact = 0;
 	return UNWIND_CONTINUE;
 }
 
@@ -290,7 +293,7 @@ static __always_inline int unwind_guess_frame(struct unwind_walk *w)
 	if (unwind_leave(w, bp + 16, bp, 0) != UNWIND_CONTINUE)
 		return STACK_NO_RULE;
 	w->record.guessed_frames++;
-	w->guessed = 1;
+	w->guess_count = w->record.frame_count;
 	return UNWIND_CONTINUE;
 }
 
@@ -306,7 +309,7 @@ static __always_inline int unwind_uncommon_frame(struct unwind_walk *w, __u32 ru
 	case UNWIND_DRAP:
 		return unwind_deref_frame(w, rule);
 	case UNWIND_PLT:
-		cfa = w->sp + 8 * (packed & 255) + ((w->pc & 15) >= (packed >> 8) ? 8 : 0);
+		cfa = w->sp + 8 * (packed & 255) + (((w->pc - 1) & 15) >= (packed >> 8) ? 8 : 0);
 		return unwind_leave(w, cfa, 0, 0);
 	case UNWIND_SIGNAL:
 		return unwind_signal_frame(w);
@@ -344,26 +347,27 @@ static __always_inline int unwind_step(struct unwind_walk *w, __u32 rule)
 
 #endif
 
-/*
- * Appends w->pc to the frames. A pc that a signal interrupted is given as if it were a return
- * address, one more, so that whoever names frames looks at the byte before in all of them. (The
- * mask is for the verifier: EVENT_MAX_FRAMES is a power of two.)
- */
+/* Appends w->pc to the frames; EVENT_MAX_FRAMES is a power of two: the mask is for the verifier. */
 static __always_inline void unwind_append(struct unwind_walk *w)
 {
 	__u32 i = w->record.frame_count;
-	__u64 frame = w->pc + (w->exact && i);
+	__u64 hash = (w->hash ^ w->pc) * UNWIND_MIX;
 
-	w->frames[i & (EVENT_MAX_FRAMES - 1)] = frame;
+	w->frames[i & (EVENT_MAX_FRAMES - 1)] = w->pc;
 	w->record.frame_count = i + 1;
-	w->hash = (w->hash ^ frame) * UNWIND_MIX;
-	w->hash ^= w->hash >> 29;
+	w->hash = hash ^ hash >> 29;
+}
+
+/* Whether w->pc was found by frame pointer. */
+static __always_inline int unwind_is_guess(const struct unwind_walk *w)
+{
+	return w->guess_count && w->guess_count == w->record.frame_count;
 }
 
 /* A pc that no table covers: a replaced return address, JIT code, a wrong guess. */
 static __always_inline int unwind_resolve_stray(struct unwind_walk *w, __u32 *rule)
 {
-	if (!w->exact && !unwind_restore_return(w)) {
+	if (!unwind_restore_return(w)) {
 		*rule = unwind_find_rule(w, w->pc - 1);
 		return UNWIND_CONTINUE;
 	}
@@ -373,7 +377,7 @@ static __always_inline int unwind_resolve_stray(struct unwind_walk *w, __u32 *ru
 		unwind_append(w);
 		return STACK_NOT_WALKED;
 	}
-	if (unwind_rule_kind(*rule) == UNWIND_OUTSIDE && w->guessed) {
+	if (unwind_rule_kind(*rule) == UNWIND_OUTSIDE && unwind_is_guess(w)) {
 		w->record.guessed_frames--; /* not an address of code: the guess was wrong */
 		return STACK_NO_RULE;
 	}
@@ -391,18 +395,17 @@ static __always_inline int unwind_frame(struct unwind_walk *w)
 
 	if (w->record.frame_count >= w->limit)
 		return STACK_TRUNCATED;
-	rule = unwind_find_rule(w, w->pc - 1 + w->exact);
+	rule = unwind_find_rule(w, w->pc - 1);
 	if (unwind_rule_kind(rule) >= UNWIND_NO_RULE) {
 		stop = unwind_resolve_stray(w, &rule);
 		if (stop != UNWIND_CONTINUE)
 			return stop;
 	}
 	unwind_append(w);
-	w->guessed = 0;
 	stop = unwind_step(w, rule);
 	if (stop != UNWIND_CONTINUE || w->pc)
 		return stop;
-	if (!w->guessed)
+	if (!unwind_is_guess(w))
 		return STACK_END_OF_THREAD;
 	w->record.guessed_frames--; /* zeroed memory that a stray frame pointer led to */
 	return STACK_NO_RULE;
@@ -416,12 +419,21 @@ static __always_inline void unwind_begin(
 	struct unwind_walk *w, __u32 limit, enum unwind_start start)
 {
 	w->limit = limit > EVENT_MAX_FRAMES ? EVENT_MAX_FRAMES : limit;
-	w->exact = start == UNWIND_FROM_PC;
-	w->guessed = 0;
+	if (start == UNWIND_FROM_PC)
+		w->pc++; /* as if it were a return address; unwind_end takes it back */
+	w->guess_count = 0;
 	w->window_words = 0;
 	w->window_start = 0;
 	w->record.frame_count = 0;
 	w->record.guessed_frames = 0;
+}
+
+/* After the last unwind_frame. */
+static __always_inline void unwind_end(struct unwind_walk *w, enum unwind_start start, int stop)
+{
+	if (start == UNWIND_FROM_PC)
+		w->frames[0]--;
+	w->record.header.flags = stop;
 }
 
 #endif

@@ -61,7 +61,8 @@ static void report(struct comparison *c, const char *what, uint64_t pc)
 			"%#lx: %s (rule %#x, kind %u)\n", pc, what, rule, unwind_rule_kind(rule));
 }
 
-static void compare_at(struct comparison *c, Dwarf_Frame *frame, uint64_t pc)
+/* An interrupted pc is given as if it were a return address: one more. */
+static void compare_at(struct comparison *c, Dwarf_Frame *frame, uint64_t pc, bool signal)
 {
 	const struct oracle_registers r = {
 		.pc = pc, .sp = 0x700000000000, .bp = 0x710000000000, .bx = 0x720000000000};
@@ -79,7 +80,7 @@ static void compare_at(struct comparison *c, Dwarf_Frame *frame, uint64_t pc)
 			report(c, "unexpected stop", pc);
 	} else if (stop != STACK_TRUNCATED) {
 		report(c, "stopped", pc);
-	} else if (ours.sp != theirs.sp || ours.pc != theirs.pc) {
+	} else if (ours.sp != theirs.sp || ours.pc != theirs.pc + signal) {
 		report(c, "another CFA or return address", pc);
 	} else if (ours.bp != theirs.bp || ours.bx != theirs.bx) {
 		report(c, "another rbp or rbx", pc);
@@ -99,8 +100,8 @@ static void compare_all(struct comparison *c)
 			continue;
 		}
 		dwarf_frame_info(frame, &start, &end, &signal);
-		compare_at(c, frame, pc);
-		compare_at(c, frame, end - 1);
+		compare_at(c, frame, pc, signal);
+		compare_at(c, frame, end - 1, signal);
 		free(frame);
 		pc = end > pc ? end : pc + 1;
 	}

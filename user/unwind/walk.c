@@ -46,7 +46,7 @@ static uint32_t unwind_find_rule(struct unwind_walk *w, uint64_t pc)
 /* A rare rule's index is local to its table, and the table is that of the pc. */
 static int unwind_find_rare(struct unwind_walk *w, uint32_t index, struct unwind_rare *rare)
 {
-	const struct unwind_mapping *mapping = find_mapping(target_of(w), w->pc - 1 + w->exact);
+	const struct unwind_mapping *mapping = find_mapping(target_of(w), w->pc - 1);
 
 	if (!mapping || !mapping->table || index >= mapping->table->rare_count)
 		return -ENOENT;
@@ -71,7 +71,7 @@ int unwind__walk_native(const struct unwind_target *target, struct unwind_walk *
 		if (target->stack_pointers && walk->record.frame_count > count)
 			target->stack_pointers[count] = sp;
 	} while (stop == UNWIND_CONTINUE);
-	walk->record.header.flags = stop;
+	unwind_end(walk, start, stop);
 	return stop;
 }
 
