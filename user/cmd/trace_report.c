@@ -232,7 +232,7 @@ static int note_holds(struct trace_report *report, struct report *out)
 	if (!holds.count)
 		return 0;
 	return report__note(out,
-		"%llu dlopen calls waited %.1f ms in all for their libraries to be probed%s.",
+		"the loader waited %llu times, %.1f ms in all, for new libraries to be probed%s.",
 		(unsigned long long)holds.count, holds.total_ns / 1e6,
 		holds.timeouts ? "; some reached --hold and went on before it was done" : "");
 }
