@@ -15,6 +15,9 @@
  */
 #define PAUSE_MS 4
 
+/* Longest pause, while nothing comes; a burst wakes the reader when the ring is a quarter full. */
+#define MAX_PAUSE_MS 64
+
 /* Records handed out before others get a chance at the lock. */
 #define BATCH_RECORDS 32768
 
@@ -61,6 +64,7 @@ static void *read_ring(void *context)
 	struct stream *stream = context;
 	int epoll = epoll_create1(EPOLL_CLOEXEC), ring_epoll = ring_buffer__epoll_fd(stream->ring);
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+	int pause = PAUSE_MS;
 
 	/* Edge-triggered: a level would be ready whenever the ring is not empty. */
 	epoll_ctl(epoll, EPOLL_CTL_ADD, ring_epoll, &event);
@@ -70,8 +74,11 @@ static void *read_ring(void *context)
 
 		if (atomic_load(&stream->waiting))
 			usleep(50); /* let them take the lock */
+		pause = records ? PAUSE_MS : pause * 2;
+		if (pause > MAX_PAUSE_MS)
+			pause = MAX_PAUSE_MS;
 		if (records < LAZY_RECORDS)
-			epoll_wait(epoll, &event, 1, PAUSE_MS);
+			epoll_wait(epoll, &event, 1, pause);
 	}
 	while (read_batch(stream))
 		;
