@@ -298,7 +298,8 @@ static int add_tables(struct unwind_maps *maps, const struct unwind_mapping *map
 static struct unwind_range make_range(
 	struct unwind_maps *maps, const struct unwind_mapping *mapping, uint32_t space)
 {
-	struct unwind_range range = {.start = mapping->start, .end = mapping->end, .space = space};
+	struct unwind_range range = {
+		.start = unwind_mapping__first_pc(mapping), .end = mapping->end, .space = space};
 	const struct placement *placement = NULL;
 
 	if (mapping->table)

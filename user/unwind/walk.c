@@ -17,17 +17,18 @@ static int unwind_read(struct unwind_walk *w, void *to, uint32_t size, uint64_t 
 
 static const struct unwind_mapping *find_mapping(const struct unwind_target *target, uint64_t pc)
 {
+	const struct unwind_mapping *mappings = target->mappings;
 	size_t low = 0, high = target->mapping_count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (target->mappings[middle].start <= pc)
+		if (unwind_mapping__first_pc(&mappings[middle]) <= pc)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low && pc < target->mappings[low - 1].end ? &target->mappings[low - 1] : NULL;
+	return low && pc < mappings[low - 1].end ? &mappings[low - 1] : NULL;
 }
 
 static uint32_t unwind_find_rule(struct unwind_walk *w, uint64_t pc)

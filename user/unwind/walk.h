@@ -19,6 +19,15 @@ struct unwind_mapping {
 	bool is_uprobes;		  /* the kernel's "[uprobes]" page */
 };
 
+/*
+ * The lowest pc that is looked up in @mapping. A replaced return address is the first of the page
+ * of uprobe slots, and return addresses are looked up at the byte before.
+ */
+static inline uint64_t unwind_mapping__first_pc(const struct unwind_mapping *mapping)
+{
+	return mapping->start - mapping->is_uprobes;
+}
+
 /* Reads @size bytes at @address of the target into @to. 0 or a negative errno, nothing partial. */
 typedef int unwind_read_fn(void *context, void *to, size_t size, uint64_t address);
 
