@@ -62,6 +62,19 @@ end_command()
 	expect '.deadlocks[0].cycle[0].certainty' inferred
 }
 
+@test "a lock in a heap block has the block's size and the stack that allocated it" {
+	LOOK_STATUS=0
+	timeout 60 "$MEMTRACE" -d 2s --json=report.json -- "$LOCK_TARGETS/knots" heap "$HUNG/heap" \
+		>out 2>err || LOOK_STATUS=$?
+	end_command heap
+	expect_traced heap
+	expect '.waits[0].lock.block.size' 40
+	expect '[.waits[0].lock.block.stack[].function] | any(. == "make_cache_lock")' true
+	timeout 60 "$MEMTRACE" -d 2s -- "$LOCK_TARGETS/knots" heap "$HUNG/heap2" >out 2>err || true
+	end_command heap2
+	grep -q 'allocated by' out || fail "$(cat out)"
+}
+
 @test "attached to a process that hangs already" {
 	hang loader-lock "$LOCK_TARGETS/loader" loader-lock "$HUNG/loader-lock" "$LOCK_TARGETS/plugin.so"
 	wait_hung loader-lock

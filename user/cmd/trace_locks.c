@@ -6,6 +6,7 @@
 #include "cmd/watch_known.h"
 #include "report/locks_json.h"
 #include "report/locks_text.h"
+#include "report/names.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@ struct trace_locks {
 	struct subjects *subjects;
 	struct changed changed;
 	struct known_deadlocks known;
+	struct lock_block *blocks; /* of the kept look's waits, by index */
+	size_t block_count;
 	struct locks_look *kept; /* what the report shows: the last with a deadlock, or the last */
 };
 
@@ -36,6 +39,11 @@ struct trace_locks *trace_locks__new(struct error *err)
 
 static void drop_kept(struct trace_locks *locks)
 {
+	for (size_t i = 0; i < locks->block_count; i++)
+		free(locks->blocks[i].frames);
+	free(locks->blocks);
+	locks->blocks = NULL;
+	locks->block_count = 0;
 	if (locks->kept)
 		locks_look__free(locks->kept);
 	free(locks->kept);
@@ -121,6 +129,101 @@ void trace_locks__look(struct trace_locks *locks, const pid_t *pids, size_t coun
 	vec_free(&changed);
 	watch_filter__free(&filter);
 	look__free(&look);
+}
+
+/* --- locks in heap blocks */
+
+struct block_search {
+	struct trace_locks *locks;
+	const struct heap *heap;
+	report_name_fn *name;
+	void *context;
+};
+
+static struct lock_frame convert_frame(const struct report_frame *frame)
+{
+	return (struct lock_frame){
+		.pc = frame->address,
+		.function = frame->function,
+		.function_offset = frame->function_offset,
+		.module = frame->module ? names__base(frame->module) : NULL,
+		.module_offset = frame->offset,
+		.file = frame->file,
+		.line = frame->line,
+	};
+}
+
+static void name_frames(const struct block_search *search, uint32_t id, struct lock_block *block)
+{
+	struct report_frames frames = {0};
+	size_t count;
+	const struct site *sites = heap__sites(search->heap, &count);
+	const struct site_frame *addresses;
+
+	if (id >= count)
+		return;
+	addresses = heap__frames(search->heap, &sites[id]);
+	for (size_t i = 0; i < sites[id].frame_count; i++)
+		if (search->name(search->context, &addresses[i], &frames))
+			break;
+	block->frames = calloc(frames.list.size + 1, sizeof(*block->frames));
+	for (size_t i = 0; block->frames && i < frames.list.size; i++)
+		block->frames[block->frame_count++] = convert_frame(&frames.list.data[i]);
+	vec_free(&frames.list);
+}
+
+static void take_block(struct block_search *search, size_t index, const struct block *block)
+{
+	struct lock_wait *wait = &search->locks->kept->findings.waits.data[index];
+	struct lock_block *out = &search->locks->blocks[index];
+	uint64_t offset = wait->address - block->address;
+
+	if (wait->block)
+		return;
+	out->address = block->address;
+	out->size = block->size;
+	name_frames(search, block->site & ~BLOCK_INHERITED, out);
+	wait->block = out;
+	if (offset)
+		snprintf(wait->name, sizeof(wait->name), "heap block of %llu bytes+%llu",
+			(unsigned long long)block->size, (unsigned long long)offset);
+	else
+		snprintf(wait->name, sizeof(wait->name), "heap block of %llu bytes",
+			(unsigned long long)block->size);
+}
+
+static void match_block(void *context, const struct block *block, uint64_t age_ns)
+{
+	struct block_search *search = context;
+	struct lock_waits *waits = &search->locks->kept->findings.waits;
+
+	for (size_t i = 0; i < waits->size; i++) {
+		const struct lock_wait *wait = &waits->data[i];
+
+		if (!wait->name[0] && wait->address - block->address < block->size)
+			take_block(search, i, block);
+	}
+}
+
+void trace_locks__name_blocks(
+	struct trace_locks *locks, const struct heap *heap, report_name_fn *name, void *context)
+{
+	struct block_search search = {locks, heap, name, context};
+	bool nameless = false;
+
+	if (!locks || !locks->kept || locks->blocks ||
+		locks->kept->blocked.snapshot.process_count != 1)
+		return;
+	for (size_t i = 0; i < locks->kept->findings.waits.size; i++)
+		nameless |= !locks->kept->findings.waits.data[i].name[0];
+	if (!nameless)
+		return;
+	locks->block_count = locks->kept->findings.waits.size;
+	locks->blocks = calloc(locks->block_count, sizeof(*locks->blocks));
+	if (locks->blocks)
+		heap__visit_live(heap, UINT64_MAX, match_block, &search);
+	else
+		locks->block_count = 0;
 }
 
 bool trace_locks__found(const struct trace_locks *locks)

@@ -6,7 +6,9 @@
 #define MEMTRACE_CMD_TRACE_LOCKS_H
 
 #include "base/error.h"
+#include "heap/heap.h"
 #include "report/json_writer.h"
+#include "report/model.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +29,14 @@ void trace_locks__free(struct trace_locks *locks);
  * is found first. @final: at all of them, so that the report has every wait.
  */
 void trace_locks__look(struct trace_locks *locks, const pid_t *pids, size_t count, bool final);
+
+/*
+ * Names the locks that lie in heap blocks: "heap block of 40 bytes", with the stack that allocated
+ * it, whose frames @name names. Only where one process was looked at, as the model does not tell
+ * blocks of several processes apart. @locks may be NULL.
+ */
+void trace_locks__name_blocks(
+	struct trace_locks *locks, const struct heap *heap, report_name_fn *name, void *context);
 
 /* Whether a deadlock has been found; @locks may be NULL. */
 bool trace_locks__found(const struct trace_locks *locks);

@@ -330,6 +330,9 @@ int trace_report__print_final(
 
 	clear_live_line(report);
 	code = collect(report, &out);
+	/* Only now: the model no longer changes. */
+	trace_locks__name_blocks(
+		report->source.locks, report->source.feed->heap, name_frame, report);
 	if (code)
 		error__set(err, code, "out of memory for the report");
 	else

@@ -23,8 +23,8 @@ struct trace_report_source {
 	struct modules *modules;
 	const struct process_info *processes;
 	size_t process_count;
-	const struct launch *launch;	 /* NULL: nothing was launched */
-	const struct trace_locks *locks; /* NULL: not looked at */
+	const struct launch *launch; /* NULL: nothing was launched */
+	struct trace_locks *locks;   /* NULL: not looked at */
 };
 
 struct trace_report;

@@ -33,6 +33,14 @@ struct lock_frame {
 	uint32_t line;
 };
 
+/* The heap block that a lock lies in, known where allocations are traced in the same run. */
+struct lock_block {
+	uint64_t address;
+	uint64_t size;		   /* bytes requested */
+	struct lock_frame *frames; /* of the call that allocated it: function, module, file, line */
+	size_t frame_count;
+};
+
 struct lock_thread {
 	pid_t pid; /* thread group, as we see it */
 	pid_t tid;

@@ -29,9 +29,10 @@ struct lock_wait {
 	struct wait_site site;
 	uint64_t address; /* of the lock; the futex word where no layout is known */
 	struct lock_key key;
-	bool shared;		     /* other processes can map it */
-	char name[WAIT_NAME_SIZE];   /* of the lock; "" where it has none */
-	char module[WAIT_NAME_SIZE]; /* where that name is from; "" */
+	bool shared;			/* other processes can map it */
+	char name[WAIT_NAME_SIZE];	/* of the lock; "" where it has none */
+	char module[WAIT_NAME_SIZE];	/* where that name is from; "" */
+	const struct lock_block *block; /* NULL: in none that is known */
 	struct lock_state state;
 	const struct lock_thread *owner; /* NULL: none, dead or unknown */
 	enum certainty certainty;	 /* of owner, or of owner_dead */

@@ -10,7 +10,8 @@
 static void put_frame(struct json_writer *json, const struct lock_frame *frame)
 {
 	json__begin_object(json);
-	json__put_integer(json, "address", frame->pc);
+	if (frame->pc <= INT64_MAX)
+		json__put_integer(json, "address", frame->pc);
 	if (frame->module) {
 		json__put_string(json, "module", frame->module);
 		json__put_integer(json, "offset", frame->module_offset);
@@ -26,6 +27,26 @@ static void put_frame(struct json_writer *json, const struct lock_frame *frame)
 	json__end_object(json);
 }
 
+static void put_stack(struct json_writer *json, const struct lock_frame *frames, size_t count)
+{
+	json__key(json, "stack");
+	json__begin_array(json);
+	for (size_t i = 0; i < count; i++)
+		put_frame(json, &frames[i]);
+	json__end_array(json);
+}
+
+/* Where the memory of the lock was allocated. */
+static void put_block(struct json_writer *json, const struct lock_block *block)
+{
+	json__key(json, "block");
+	json__begin_object(json);
+	json__put_integer(json, "address", block->address);
+	json__put_integer(json, "size", block->size);
+	put_stack(json, block->frames, block->frame_count);
+	json__end_object(json);
+}
+
 static void put_lock(struct json_writer *json, const struct lock_wait *wait)
 {
 	json__key(json, "lock");
@@ -36,6 +57,8 @@ static void put_lock(struct json_writer *json, const struct lock_wait *wait)
 	if (wait->module[0])
 		json__put_string(json, "module", wait->module);
 	json__put_boolean(json, "shared", wait->shared);
+	if (wait->block)
+		put_block(json, wait->block);
 	json__end_object(json);
 }
 
@@ -98,11 +121,7 @@ static void put_wait(struct json_writer *json, const struct lock_findings *findi
 	put_owner(json, wait);
 	json__put_string(json, "verdict", verdict__name(findings__verdict(findings, index)));
 	put_end(json, &findings->graph.fates[index]);
-	json__key(json, "stack");
-	json__begin_array(json);
-	for (size_t i = 0; i < thread->frame_count; i++)
-		put_frame(json, &thread->frames[i]);
-	json__end_array(json);
+	put_stack(json, thread->frames, thread->frame_count);
 	json__end_object(json);
 }
 

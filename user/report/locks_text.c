@@ -140,6 +140,21 @@ static void print_age(FILE *file, const struct lock_wait *wait)
 		fprintf(file, " for %s", human__duration(wait->thread->asleep_ns).text);
 }
 
+/* Where the lock's memory was allocated: the innermost frame that has a name. */
+static void print_block(FILE *file, const struct lock_wait *wait, const char *bar)
+{
+	for (size_t i = 0; wait->block && i < wait->block->frame_count; i++) {
+		const struct lock_frame *frame = &wait->block->frames[i];
+
+		if (!frame->function)
+			continue;
+		fprintf(file, "\n%s           allocated by %s", bar, frame->function);
+		if (frame->file)
+			fprintf(file, "  %s:%u", names__base(frame->file), frame->line);
+		return;
+	}
+}
+
 static void print_member(FILE *file, const struct lock_wait *wait, bool first, bool last,
 	const struct locks_text_options *options)
 {
@@ -153,6 +168,7 @@ static void print_member(FILE *file, const struct lock_wait *wait, bool first, b
 	print_age(file, wait);
 	fprintf(file, "%s\n%s   for     ", wait->futex.timed ? ", with a timeout," : "", bar);
 	print_lock(file, wait);
+	print_block(file, wait, bar);
 	fprintf(file, "\n%s   ", bar);
 	print_owner(file, wait);
 	fputc('\n', file);

@@ -155,6 +155,27 @@ static void self(void)
 	pthread_mutex_lock(&lock_a);
 }
 
+static __attribute__((noinline)) pthread_mutex_t *make_cache_lock(void)
+{
+	pthread_mutex_t *lock = malloc(sizeof(*lock));
+
+	if (!lock)
+		_exit(1);
+	pthread_mutex_init(lock, NULL);
+	return lock;
+}
+
+/* The lock has no name but that of the block it lies in. */
+static void heap(void)
+{
+	pthread_mutex_t *lock = make_cache_lock();
+
+	pthread_mutex_lock(lock);
+	truth__wait("heap block of 40 bytes", lock, truth__tid(), true);
+	truth__verdict("SELF-DEADLOCK");
+	pthread_mutex_lock(lock);
+}
+
 static void upgrade(void)
 {
 	pthread_rwlock_rdlock(&table_lock);
@@ -441,6 +462,7 @@ static const struct {
 	{"abba", abba},
 	{"three", three},
 	{"self", self},
+	{"heap", heap},
 	{"rwlocks", rwlocks},
 	{"upgrade", upgrade},
 	{"join", join},
