@@ -76,6 +76,18 @@ $(BUILD)/report/profile.pb-c.o: $(BUILD)/report/profile.pb-c.c
 	$(call say,CC,$@)$(CC) $(ALL_CFLAGS) -c $< -o $@
 $(BUILD)/user/report/pprof.o: $(BUILD)/report/profile.pb-c.h
 
+# The page of the html format is bundled where its packages are (scripts/setup), else left out.
+HTML := user/report/html
+HTML_PACKAGES := $(wildcard $(HTML)/node_modules/.package-lock.json)
+$(BUILD)/report/html_page.h: $(wildcard $(HTML)/*.*) $(HTML_PACKAGES)
+	@mkdir -p $(@D)
+ifdef HTML_PACKAGES
+	$(call say,HTML,$@)node $(HTML)/bundle.mjs $@
+else
+	$(call say,HTML,$@ (left out: no npm packages))echo '#define HTML_LEFT_OUT' > $@
+endif
+$(BUILD)/user/report/html.o: $(BUILD)/report/html_page.h
+
 $(BUILD)/user/%.o: user/%.c | $(SKELETONS)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@

@@ -1,0 +1,257 @@
+// Checks of the HTML report in headless Chromium.
+//	node html_page.mjs PAGE CHECK [SCREENSHOT-FOLDER]
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { resolve } from "node:path";
+
+const require = createRequire(new URL("../../user/report/html/package.json", import.meta.url));
+const { chromium } = require("playwright-core");
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+	"--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+const frames = (page) => page.locator("#flame g.frame");
+const caption = (page) => page.locator("#caption").textContent();
+const rowNames = (page) => page.locator("#sites tbody tr[data-site] .open").allTextContents();
+// The graph moves for a quarter of a second.
+const settled = (page) => page.waitForTimeout(500);
+
+async function pick(page, label) {
+	await page.locator("#views span, #units span", { hasText: new RegExp(`^${label}$`) }).click();
+	await settled(page);
+}
+
+function frame(page, name) {
+	return page.locator(`#flame g.frame[name="${name}"]`).first();
+}
+
+async function widthOf(locator) {
+	return Number(await locator.locator("rect").getAttribute("width"));
+}
+
+// Bytes of a text such as "1.5 KiB in 3 blocks".
+function parseBytes(text) {
+	const [, number, unit] = text.match(/([\d.]+) ([KMGT]?i?B)/);
+	return Number(number) * 1024 ** ["B", "KiB", "MiB", "GiB", "TiB"].indexOf(unit);
+}
+
+async function dragOverPlot(page, from, to) {
+	const box = await page.locator("#plot svg").boundingBox();
+	await page.mouse.move(box.x + box.width * from, box.y + 60);
+	await page.mouse.down();
+	await page.mouse.move(box.x + box.width * ((from + to) / 2), box.y + 60);
+	await page.mouse.move(box.x + box.width * to, box.y + 60);
+	await page.mouse.up();
+	await settled(page);
+}
+
+const checks = {
+	async zoom(page) {
+		const target = frame(page, "early");
+		const before = await widthOf(target);
+		assert.ok(before > 0);
+		assert.equal(await page.locator("#reset").isDisabled(), true);
+		await target.click();
+		await settled(page);
+		const all = await widthOf(frame(page, "all"));
+		assert.ok(Math.abs((await widthOf(target)) - all) < 2, "a zoomed frame is as wide as the graph");
+		assert.ok((await widthOf(target)) > before);
+		assert.equal(await page.locator("#flame").getAttribute("data-zoom"), "early");
+		await page.locator("#reset").click();
+		await settled(page);
+		assert.ok(Math.abs((await widthOf(target)) - before) < 2, "and as before after the reset");
+	},
+
+	async search(page) {
+		await page.keyboard.press("/");
+		await page.keyboard.type("EARL");
+		await settled(page);
+		const fill = (name) => frame(page, name).locator("rect").getAttribute("fill");
+		assert.equal(await fill("early"), "var(--hit)");
+		assert.notEqual(await fill("late"), "var(--hit)");
+		assert.match(await page.locator("#details").textContent(), /1 frames? found: .*%/);
+		assert.deepEqual([...new Set(await rowNames(page))], ["early"]);
+		await page.keyboard.press("Escape");
+		await settled(page);
+		assert.notEqual(await fill("early"), "var(--hit)");
+		assert.ok((await rowNames(page)).includes("late"));
+	},
+
+	async switch(page) {
+		assert.match(await caption(page), /live at the end/);
+		assert.equal(await frame(page, "fleeting").count(), 0, "what was freed is not live");
+		await pick(page, "Allocated");
+		assert.match(await caption(page), /allocated in the whole run/);
+		assert.ok((await widthOf(frame(page, "fleeting"))) > 0);
+		await pick(page, "Count");
+		assert.match(await caption(page), /^[\d,]+ allocated/);
+		await pick(page, "Temporary");
+		assert.match(await caption(page), /^1,000 temporary/);
+		assert.equal(await frame(page, "early").count(), 0);
+		await pick(page, "Peak");
+		await pick(page, "Bytes");
+		const peak = parseBytes(await caption(page));
+		const report = await page.evaluate(() => window.memtracePage.report);
+		assert.ok(Math.abs(peak - report.heap.peak_bytes) <= report.heap.peak_bytes / 50);
+	},
+
+	// early allocates in the first half of the run, late in the second.
+	async range(page) {
+		await pick(page, "Allocated");
+		await dragOverPlot(page, 0.55, 0.995);
+		assert.match(await caption(page), /in the range from/);
+		assert.ok((await widthOf(frame(page, "late"))) > 0);
+		assert.equal(await frame(page, "early").count(), 0);
+		const inRange = await page.locator("#sites tbody tr[data-site]").first().locator(".open").textContent();
+		assert.equal(inRange, "late");
+		await page.locator("#range-clear").click();
+		await settled(page);
+		assert.match(await caption(page), /in the whole run/);
+		assert.ok((await widthOf(frame(page, "early"))) > 0);
+		await dragOverPlot(page, 0.02, 0.45);
+		assert.equal(await frame(page, "late").count(), 0);
+		assert.ok((await widthOf(frame(page, "early"))) > 0);
+		await pick(page, "Live");
+		assert.match(await caption(page), /live at the end of the range/);
+		assert.equal(await frame(page, "late").count(), 0);
+	},
+
+	// Ranges add up: what was allocated before a moment and after it is all that was allocated.
+	async ranges_add_up(page) {
+		const [whole, parts] = await page.evaluate(() => {
+			const { model } = window.memtracePage;
+			const total = (range) => model.tree(model.measure({ view: "allocated", unit: "bytes", range, thread: "" }), "all").value;
+			const end = model.sliceCount * model.sliceNs;
+			const cuts = [0, 1, 2, 5, 9].map((i) => Math.floor((i * model.sliceCount) / 9) * model.sliceNs);
+			cuts[cuts.length - 1] = end;
+			return [total(null), cuts.slice(1).map((cut, i) => (cut > cuts[i] ? total([cuts[i], cut]) : 0))];
+		});
+		assert.equal(parts.reduce((a, b) => a + b), whole);
+	},
+
+	async sort(page) {
+		const header = (key) => page.locator(`#sites th[data-key="${key}"]`);
+		await header("allocated_count").locator("button").click();
+		assert.equal(await header("allocated_count").getAttribute("aria-sort"), "descending");
+		assert.equal((await rowNames(page))[0], "fleeting");
+		const calls = async () => (await page.locator("#sites tbody tr[data-site] td:nth-child(7)").allTextContents())
+			.map((text) => Number(text.replaceAll(",", "")));
+		const down = await calls();
+		assert.deepEqual(down, [...down].sort((a, b) => b - a));
+		await header("allocated_count").locator("button").click();
+		assert.equal(await header("allocated_count").getAttribute("aria-sort"), "ascending");
+		const up = await calls();
+		assert.deepEqual(up, [...up].sort((a, b) => a - b));
+		await page.locator("#sites tbody tr[data-site] .open").first().press("Enter");
+		assert.equal(await page.locator("#sites tr.details li").first().isVisible(), true);
+	},
+
+	async keyboard(page) {
+		await page.locator("#flame").focus();
+		for (const key of ["ArrowDown", "ArrowDown", "ArrowDown"])
+			await page.keyboard.press(key);
+		const focused = await page.locator("#flame .focused").getAttribute("name");
+		assert.ok(focused && focused !== "all");
+		await page.keyboard.press("Enter");
+		await settled(page);
+		assert.equal(await page.locator("#flame").getAttribute("data-zoom"), focused);
+		await page.keyboard.press("Escape");
+		assert.equal(await page.locator("#flame").getAttribute("data-zoom"), "");
+		await page.locator("#plot").focus();
+		await page.keyboard.press("ArrowRight");
+		await page.keyboard.press("Shift+ArrowRight");
+		assert.match(await page.locator("#range-text").textContent(), /^From 0 ns to /);
+		await page.keyboard.press("Escape");
+		assert.match(await page.locator("#range-text").textContent(), /^Whole run/);
+	},
+
+	async threads(page) {
+		const select = page.locator("#thread");
+		const options = await select.locator("option").allTextContents();
+		assert.ok(options.length >= 3, `threads: ${options}`);
+		const whole = parseBytes(await caption(page));
+		await select.selectOption({ index: 2 });
+		assert.match(await caption(page), /allocated by thread \d+/);
+		assert.ok(parseBytes(await caption(page)) < whole);
+		assert.equal(await page.locator("#views input[value=allocated]").isDisabled(), true);
+	},
+
+	async phone(page) {
+		await page.setViewportSize({ width: 375, height: 740 });
+		await page.reload();
+		await page.waitForFunction(() => window.memtracePage);
+		const [page_width, graph] = await page.evaluate(() => [document.documentElement.scrollWidth,
+			document.querySelector("#flame svg").getBoundingClientRect().right]);
+		assert.equal(page_width, 375, "nothing makes the page wider than the phone");
+		assert.ok(graph <= 375);
+		for (const input of await page.locator("#controls span, #controls button, #search").all()) {
+			const box = await input.boundingBox();
+			assert.ok(box.x >= 0 && box.x + box.width <= 375, "every control is on the screen");
+			assert.ok(box.height >= 30, "and large enough for a finger");
+		}
+		await frame(page, "early").click();
+		await settled(page);
+		assert.equal(await page.locator("#flame").getAttribute("data-zoom"), "early");
+	},
+
+	async theme(page) {
+		const back = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+		const light = await back();
+		await page.emulateMedia({ colorScheme: "dark" });
+		const dark = await back();
+		assert.notEqual(light, dark);
+		await page.locator("#theme").click();
+		assert.equal(await back(), light, "the button wins over the system");
+		await page.locator("#theme").click();
+		assert.equal(await back(), dark);
+	},
+
+	async waits(page) {
+		assert.equal(await page.locator("#waits").isVisible(), true);
+		assert.match(await page.locator("#waits-heading").textContent(), /1 deadlock/);
+		assert.ok((await page.locator("#waits-graph .thread.cycle").count()) >= 2);
+		assert.ok((await page.locator("#waits-graph .edge.cycle").count()) >= 2);
+		assert.ok((await page.locator("#waits-list summary").count()) >= 2);
+	},
+
+	async hostile(page) {
+		assert.equal(await page.evaluate(() => window.hacked), undefined);
+		assert.equal(await page.locator("img").count(), 0);
+		assert.match(await page.locator("#heading").textContent(), /<img src=x/);
+		assert.ok((await frames(page).count()) > 0);
+	},
+
+	async losses(page) {
+		const report = await page.evaluate(() => window.memtracePage.report);
+		const text = await page.locator("#losses").textContent();
+		assert.ok(report.events.lost > 0, "the run was to lose events");
+		assert.ok(text.includes(report.events.lost.toLocaleString("en-US")), text);
+		const box = await page.locator("#losses").boundingBox();
+		assert.ok(box.y + box.height < 300, "losses are at the top");
+	},
+};
+
+async function main(file, name, pictures) {
+	const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS, timeout: 30000 });
+	const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, colorScheme: "light" });
+	const problems = [], requests = [];
+	page.setDefaultTimeout(15000);
+	page.on("pageerror", (error) => problems.push(error.stack));
+	page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+	page.on("request", (request) => requests.push(request.url()));
+	try {
+		await page.goto(`file://${resolve(file)}`);
+		await page.waitForFunction(() => window.memtracePage);
+		await settled(page);
+		await checks[name](page);
+		if (pictures)
+			await page.screenshot({ path: `${pictures}/${name}.png` });
+		assert.deepEqual(problems, [], "no script failed");
+		assert.deepEqual(requests.filter((url) => !/^(file|data):/.test(url)), [], "nothing was fetched");
+	} finally {
+		await browser.close();
+	}
+}
+
+await main(...process.argv.slice(2));
+console.log("ok");

@@ -1,0 +1,349 @@
+#include "report/html.h"
+
+#include "html_page.h"
+
+#ifdef HTML_LEFT_OUT
+
+bool html__is_available(void)
+{
+	return false;
+}
+
+int html__write_report_with(const struct report *report, json_more_fn *more, const void *context,
+	FILE *file, struct error *err)
+{
+	return error__set(err, -ENOTSUP,
+		"html was left out of this build, which found no npm packages: "
+		"run scripts/setup, then make");
+}
+
+#else
+
+#include "base/hash.h"
+#include "report/loss.h"
+#include "report/string_table.h"
+
+#include <stdlib.h>
+
+struct frame_key {
+	int64_t function; /* number of a string; -1: unknown */
+	int64_t file;
+	int64_t module;
+	uint64_t offset; /* address where there is no module */
+	uint32_t line;
+	bool inlined;
+};
+
+static inline uint64_t frame_key_hash(struct frame_key key)
+{
+	uint64_t hash = hash_combine(key.function, key.module);
+
+	return hash_combine(hash_combine(hash, key.offset), (uint64_t)key.line << 1 | key.inlined);
+}
+
+static inline bool frame_key_equal(struct frame_key a, struct frame_key b)
+{
+	return a.function == b.function && a.file == b.file && a.module == b.module &&
+	       a.offset == b.offset && a.line == b.line && a.inlined == b.inlined;
+}
+
+DEFINE_HASH(frame_numbers, struct frame_key, uint32_t, frame_key_hash, frame_key_equal);
+
+/* Each name and each frame is written once, however many stacks it is in. */
+struct tables {
+	struct string_table strings;
+	struct frame_numbers numbers;
+	VEC(struct frame_key) frames;
+	VEC(uint32_t) stacks; /* numbers of the frames of all sites, one after the other */
+	uint32_t *places;     /* by report_site.id: index in sites[], UINT32_MAX: cut off */
+	size_t place_count;
+};
+
+static void free_tables(struct tables *tables)
+{
+	string_table__free(&tables->strings);
+	frame_numbers__free(&tables->numbers);
+	vec_free(&tables->frames);
+	vec_free(&tables->stacks);
+	free(tables->places);
+}
+
+static int64_t number_string(struct tables *tables, const char *text, int *err)
+{
+	int64_t number = text ? string_table__add(&tables->strings, text) : -1;
+
+	if (text && number < 0)
+		*err = -ENOMEM;
+	return number;
+}
+
+/* Code of one function and line is one frame, wherever in it the call is. */
+static int add_frame(struct tables *tables, const struct report_frame *frame)
+{
+	int err = 0;
+	struct frame_key key = {
+		.function = number_string(tables, frame->function, &err),
+		.file = number_string(tables, frame->file, &err),
+		.module = number_string(tables, frame->module, &err),
+		.line = frame->line,
+		.inlined = frame->inlined,
+	};
+	uint32_t *number;
+	size_t known = tables->numbers.size;
+
+	if (!frame->function)
+		key.offset = frame->module ? frame->offset : frame->address;
+	number = err ? NULL : frame_numbers__insert(&tables->numbers, key);
+	if (!number)
+		return -ENOMEM;
+	if (tables->numbers.size > known) {
+		*number = tables->frames.size;
+		if (vec_push(&tables->frames, key))
+			return -ENOMEM;
+	}
+	return vec_push(&tables->stacks, *number);
+}
+
+static int number_sites(struct tables *tables, const struct report *report)
+{
+	uint32_t last = 0;
+
+	vec_for_each (site, &report->sites)
+		last = site->id > last ? site->id : last;
+	tables->place_count = (size_t)last + 1;
+	tables->places = malloc(tables->place_count * sizeof(*tables->places));
+	if (!tables->places)
+		return -ENOMEM;
+	for (size_t i = 0; i < tables->place_count; i++)
+		tables->places[i] = UINT32_MAX;
+	for (size_t i = 0; i < report->sites.size; i++)
+		tables->places[report->sites.data[i].id] = i;
+	return 0;
+}
+
+static int make_tables(struct tables *tables, const struct report *report)
+{
+	int err = number_sites(tables, report);
+
+	vec_for_each (site, &report->sites)
+		for (size_t i = 0; i < site->frame_count && !err; i++)
+			err = add_frame(tables, &site->frames[i]);
+	return err;
+}
+
+/* --- the data */
+
+/* Strings are counted from 1 here: the first one stands for "none". */
+static void put_text(struct json_writer *json, int64_t number)
+{
+	json__integer(json, number + 1);
+}
+
+static void put_names(struct json_writer *json, const struct tables *tables)
+{
+	json__key(json, "strings");
+	json__begin_array(json);
+	json__string(json, "");
+	vec_for_each (text, &tables->strings.list)
+		json__string(json, *text);
+	json__end_array(json);
+	json__key(json, "frames");
+	json__begin_array(json);
+	vec_for_each (frame, &tables->frames) {
+		json__begin_array(json);
+		put_text(json, frame->function);
+		put_text(json, frame->file);
+		put_text(json, frame->module);
+		json__integer(json, frame->line);
+		json__integer(json, frame->inlined);
+		json__integer(json, frame->offset);
+		json__end_array(json);
+	}
+	json__end_array(json);
+}
+
+static void put_figures(struct json_writer *json, const struct report_site *site)
+{
+	const uint64_t figures[] = {
+		site->live_count,
+		site->live_bytes,
+		site->peak_count,
+		site->peak_bytes,
+		site->alloc_count,
+		site->alloc_bytes,
+		site->temporary_count,
+		site->free_count,
+		site->failed_count,
+		site->oldest_age_ns,
+		site->mean_age_ns,
+	};
+
+	json__key(json, "v");
+	json__begin_array(json);
+	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
+		json__integer(json, figures[i]);
+	json__end_array(json);
+}
+
+static void put_sites(
+	struct json_writer *json, const struct tables *tables, const struct report *report)
+{
+	const uint32_t *frame = tables->stacks.data;
+
+	json__key(json, "sites");
+	json__begin_array(json);
+	vec_for_each (site, &report->sites) {
+		json__begin_object(json);
+		put_figures(json, site);
+		json__key(json, "s");
+		json__begin_array(json);
+		for (size_t i = 0; i < site->frame_count; i++)
+			json__integer(json, *frame++);
+		json__end_array(json);
+		if (site->special)
+			json__put_string(json, "unknown", site->special);
+		else
+			json__put_string(json, "end", loss__stop_key(site->stop));
+		json__end_object(json);
+	}
+	json__end_array(json);
+}
+
+/* The place of a site in sites[]; UINT32_MAX: it is not there. */
+static uint32_t place_of(const struct tables *tables, uint32_t id)
+{
+	return id < tables->place_count ? tables->places[id] : UINT32_MAX;
+}
+
+static void put_cell(struct json_writer *json, const struct slice_cell *cell, uint32_t place)
+{
+	json__begin_array(json);
+	json__integer(json, place);
+	json__integer(json, cell->slice);
+	json__integer(json, cell->live_count);
+	json__integer(json, cell->live_bytes);
+	json__integer(json, cell->alloc_count);
+	json__integer(json, cell->alloc_bytes);
+	json__integer(json, cell->temporary_count);
+	json__end_array(json);
+}
+
+static void put_slices(
+	struct json_writer *json, const struct tables *tables, const struct heap_slices *slices)
+{
+	json__key(json, "slices");
+	json__begin_object(json);
+	json__put_integer(json, "width_ns", slices->width_ns);
+	json__put_integer(json, "count", slices->count);
+	json__put_integer(json, "lost", slices->lost);
+	json__key(json, "cells");
+	json__begin_array(json);
+	vec_for_each (cell, &slices->cells)
+		if (place_of(tables, cell->site) != UINT32_MAX)
+			put_cell(json, cell, place_of(tables, cell->site));
+	json__end_array(json);
+	json__end_object(json);
+}
+
+static void put_threads(
+	struct json_writer *json, const struct tables *tables, const struct report *report)
+{
+	json__key(json, "threads");
+	json__begin_array(json);
+	vec_for_each (share, &report->site_threads) {
+		uint32_t place = place_of(tables, share->site);
+
+		if (place == UINT32_MAX)
+			continue;
+		json__begin_array(json);
+		json__integer(json, place);
+		json__integer(json, share->process);
+		json__integer(json, share->tid);
+		json__integer(json, share->live_count);
+		json__integer(json, share->live_bytes);
+		json__end_array(json);
+	}
+	json__end_array(json);
+}
+
+struct addition {
+	const struct report *report;
+	const struct tables *tables;
+	json_more_fn *more;
+	const void *context;
+};
+
+static void put_addition(struct json_writer *json, const void *context)
+{
+	const struct addition *addition = context;
+
+	json__key(json, "flame");
+	json__begin_object(json);
+	put_names(json, addition->tables);
+	put_sites(json, addition->tables, addition->report);
+	put_slices(json, addition->tables, &addition->report->slices);
+	put_threads(json, addition->tables, addition->report);
+	json__end_object(json);
+	if (addition->more)
+		addition->more(json, addition->context);
+}
+
+/* --- the page */
+
+/*
+ * "<" stands in JSON only inside of strings, where it can be escaped: so no name ends the script
+ * element (</script>) or begins a comment in it (<!--).
+ */
+static ssize_t write_escaped(void *cookie, const char *buffer, size_t size)
+{
+	FILE *file = cookie;
+
+	for (size_t i = 0; i < size; i++)
+		if (buffer[i] == '<')
+			fputs("\\u003c", file);
+		else
+			putc_unlocked(buffer[i], file);
+	return ferror(file) ? 0 : size;
+}
+
+static int write_data(const struct addition *addition, FILE *file)
+{
+	cookie_io_functions_t functions = {.write = write_escaped};
+	FILE *escaped = fopencookie(file, "w", functions);
+	struct report rest = *addition->report;
+
+	if (!escaped)
+		return -ENOMEM;
+	rest.sites.size = 0;
+	json__write_report(&rest, escaped, put_addition, addition);
+	fclose(escaped);
+	return 0;
+}
+
+bool html__is_available(void)
+{
+	return true;
+}
+
+int html__write_report_with(const struct report *report, json_more_fn *more, const void *context,
+	FILE *file, struct error *err)
+{
+	struct tables tables = {0};
+	struct addition addition = {report, &tables, more, context};
+	int code = make_tables(&tables, report);
+
+	if (!code) {
+		fwrite(html_page_head, 1, sizeof(html_page_head), file);
+		code = write_data(&addition, file);
+		fwrite(html_page_tail, 1, sizeof(html_page_tail), file);
+	}
+	free_tables(&tables);
+	return code ? error__set(err, code, "out of memory for the HTML report") : 0;
+}
+
+#endif
+
+int html__write_report(const struct report *report, FILE *file, struct error *err)
+{
+	return html__write_report_with(report, NULL, NULL, file, err);
+}

@@ -1,0 +1,199 @@
+// The page: reads the report that stands in it, and keeps plot, flame graph and table in step.
+import { bytes, count, duration, percent } from "./format.js";
+import { byId, element } from "./dom.js";
+import { Flame } from "./flame.js";
+import { showHead } from "./head.js";
+import { Model, VIEWS } from "./model.js";
+import { Plot } from "./plot.js";
+import { Table } from "./table.js";
+import { showWaits } from "./waits.js";
+import "./style.css";
+
+const THEMES = ["auto", "light", "dark"];
+
+class Page {
+	constructor(report) {
+		this.report = report;
+		this.model = new Model(report);
+		this.choice = { view: "live", unit: "bytes", range: null, thread: "" };
+		this.total = 0;
+		showHead(report);
+		showWaits(report);
+		this.flame = new Flame(byId("flame"), {
+			describe: (node) => this.describe(node),
+			onDetails: (node) => (byId("details").textContent = this.describe(node, true)),
+			isDark: () => this.isDark(),
+		});
+		this.flame.onZoom = (zoomed) => (byId("reset").disabled = !zoomed);
+		this.flame.onSearch = (found, sum, total) => (this.found = { found, sum, total });
+		this.plot = new Plot(byId("plot"), this.model, (range, final) => this.choose({ range }, final));
+		this.table = new Table(byId("sites"), byId("more"), this.model);
+		this.makeControls();
+		this.plot.draw();
+		this.draw();
+	}
+
+	get format() {
+		return this.choice.unit === "bytes" ? bytes : count;
+	}
+
+	describe(node, whole) {
+		const share = percent(node.value, this.total);
+		const place = whole && node.frame?.place ? ` — ${node.frame.place}` : "";
+		return `${node.name}${node.frame?.inlined ? " (inlined)" : ""}: ${this.format(node.value)}, ${share}${place}`;
+	}
+
+	isDark() {
+		const theme = document.documentElement.dataset.theme;
+		return theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+	}
+
+	makeControls() {
+		const radio = (group, name, key, label, title) => byId(group).append(
+			element("label", { title }, element("input", { type: "radio", name, value: key, onchange: () => this.choose({ [name]: key }, true) }),
+				element("span", null, label)));
+		for (const view of VIEWS)
+			radio("views", "view", view.key, view.label, view.title);
+		radio("units", "unit", "bytes", "Bytes", "requested bytes");
+		radio("units", "unit", "count", "Count", "blocks or calls");
+		this.makeThreads();
+		byId("search").addEventListener("input", (event) => this.search(event.target.value));
+		byId("reset").addEventListener("click", () => this.flame.reset());
+		byId("range-clear").addEventListener("click", () => this.plot.select(null, true));
+		byId("theme").addEventListener("click", () => this.nextTheme());
+		document.addEventListener("keydown", (event) => this.handleKey(event));
+		window.addEventListener("resize", () => this.resizeSoon());
+		matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+	}
+
+	makeThreads() {
+		const threads = [...this.model.threads.values()].sort((a, b) => b.bytes - a.bytes);
+		const select = byId("thread");
+		const many = this.report.processes.length > 1;
+		select.append(element("option", { value: "" }, "all"));
+		for (const thread of threads) {
+			const process = many ? this.report.processes.find((each) => each.number === thread.process) : null;
+			const name = thread.tid ? `${thread.tid}${process?.command ? ` of ${process.command}` : ""}` : "others";
+			select.append(element("option", { value: thread.key }, `${name}: ${bytes(thread.bytes)} live`));
+		}
+		select.addEventListener("change", () => this.choose({ thread: select.value }, true));
+		byId("thread-label").hidden = threads.length < 2;
+	}
+
+	// Of a thread only its live blocks at the end are known; temporaries have no bytes.
+	settle() {
+		if (this.choice.thread) {
+			this.choice.view = "live";
+			if (this.plot.range) {
+				this.plot.range = this.choice.range = null;
+				this.plot.drawRange();
+			}
+		}
+		const view = VIEWS.find((each) => each.key === this.choice.view);
+		if (!view.units.includes(this.choice.unit))
+			this.choice.unit = view.units[0];
+		for (const input of document.querySelectorAll("#views input")) {
+			input.checked = input.value === this.choice.view;
+			input.disabled = !!this.choice.thread && input.value !== "live";
+		}
+		for (const input of document.querySelectorAll("#units input")) {
+			input.checked = input.value === this.choice.unit;
+			input.disabled = !view.units.includes(input.value);
+		}
+		byId("thread").value = this.choice.thread;
+	}
+
+	choose(change, final) {
+		Object.assign(this.choice, change);
+		if (change.range)
+			this.choice.thread = "";
+		this.showRange();
+		if (final)
+			this.draw();
+	}
+
+	showRange() {
+		const { range } = this.choice;
+		const fine = duration(this.model.sliceNs);
+		byId("range-clear").hidden = !range;
+		byId("range-text").textContent = range
+			? `From ${duration(range[0])} to ${duration(Math.min(range[1], this.model.endNs))} (sites are known every ${fine})`
+			: `Whole run: ${duration(this.report.duration_ns)}`;
+	}
+
+	caption() {
+		const { view, range, thread } = this.choice;
+		const peak = view === "peak" ? this.model.peakOf(range) : null;
+		const when = range ? `in the range from ${duration(range[0])} to ${duration(Math.min(range[1], this.model.endNs))}` : "in the whole run";
+		const sentences = {
+			live: range ? `live at the end of the range, ${duration(Math.min(range[1], this.model.endNs))}` : thread ? `live at the end, allocated by thread ${thread.split(":")[1]}` : "live at the end",
+			peak: peak && (peak.exact ? `at the heap's peak, ${duration(peak.ns)}` : `when most was live at the end of a slice of the range, ${duration(peak.ns)}`),
+			grown: `more live than before, ${when}`,
+			allocated: `allocated ${when}`,
+			temporary: `temporary allocations ${when}`,
+		};
+		const cut = this.report.site_count > this.model.sites.length ? ` Of ${count(this.report.site_count)} call sites ${count(this.model.sites.length)} are in this report.` : "";
+		const lost = range && this.model.sliceLost ? " Part of the history had no memory: ranges are incomplete." : "";
+		return `${this.format(this.total)} ${sentences[view]}.${cut}${lost}`;
+	}
+
+	draw() {
+		this.settle();
+		this.showRange();
+		const measure = this.model.measure(this.choice);
+		const tree = this.model.tree(measure, "all");
+		this.total = tree.value;
+		this.flame.draw(tree);
+		byId("caption").textContent = tree.value ? this.caption() : `Nothing to show: ${this.caption()}`;
+		byId("details").textContent = tree.value ? this.describe(tree) : "";
+		const view = VIEWS.find((each) => each.key === this.choice.view);
+		this.table.show({ measure, format: this.format, title: `${view.label}${this.choice.range ? " in range" : ""}`, term: byId("search").value });
+		this.showFound();
+	}
+
+	search(term) {
+		this.found = null;
+		this.flame.search(term);
+		this.table.show({ ...this.table, measure: this.table.measure, title: this.table.head.querySelector('[data-key="chosen"] button').textContent, term });
+		this.showFound();
+	}
+
+	showFound() {
+		if (byId("search").value && this.found)
+			byId("details").textContent = `${count(this.found.found)} frames found: ${this.format(this.found.sum)}, ${percent(this.found.sum, this.found.total)}`;
+	}
+
+	nextTheme() {
+		const root = document.documentElement;
+		const next = THEMES[(THEMES.indexOf(root.dataset.theme ?? "auto") + 1) % THEMES.length];
+		if (next === "auto")
+			delete root.dataset.theme;
+		else
+			root.dataset.theme = next;
+		byId("theme").textContent = `Theme: ${next}`;
+		this.draw();
+	}
+
+	resizeSoon() {
+		cancelAnimationFrame(this.resizing);
+		this.resizing = requestAnimationFrame(() => {
+			if (this.plot.width === this.plot.box.clientWidth)
+				return;
+			this.plot.draw();
+			this.draw();
+		});
+	}
+
+	handleKey(event) {
+		if (event.key === "/" && !/^(INPUT|SELECT)$/.test(document.activeElement?.tagName)) {
+			byId("search").focus();
+			event.preventDefault();
+		} else if (event.key === "Escape" && document.activeElement === byId("search")) {
+			byId("search").value = "";
+			this.search("");
+			byId("flame").focus();
+		}
+	}
+}
+
+window.memtracePage = new Page(JSON.parse(byId("report").textContent));

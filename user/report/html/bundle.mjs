@@ -1,0 +1,76 @@
+// Makes the page: bundles the scripts and the style, puts them into the template, and writes it as
+// a C header with two byte arrays, what comes before and what comes after the report's JSON.
+//	node bundle.mjs OUTPUT
+import { buildSync } from "esbuild";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname, extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const MARKER = "/*REPORT*/";
+
+// app.js with all that it imports, the style sheets among them.
+function bundle() {
+	const result = buildSync({
+		entryPoints: [join(here, "app.js")],
+		bundle: true,
+		write: false,
+		outdir: here,
+		format: "iife",
+		target: "es2020",
+		charset: "utf8",
+		legalComments: "none",
+		// Names stay: d3-flame-graph looks at that of a constructor.
+		minifyWhitespace: true,
+		minifySyntax: true,
+		metafile: true,
+		logLevel: "silent",
+	});
+	const text = (type) => result.outputFiles.find((file) => extname(file.path) === type).text;
+	return { script: text(".js"), style: text(".css"), inputs: Object.keys(result.metafile.inputs) };
+}
+
+// The licenses of what was bundled want to go with it.
+function licenses(inputs) {
+	const packages = new Set();
+	for (const input of inputs) {
+		const found = input.match(/node_modules\/((?:@[^/]+\/)?[^/]+)\//);
+		if (found)
+			packages.add(found[1]);
+	}
+	return [...packages].sort().map((name) => {
+		const folder = join(here, "node_modules", name);
+		const license = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file));
+		const text = license && existsSync(join(folder, license))
+			? readFileSync(join(folder, license), "utf8") : "";
+		return `${name}\n\n${text}`;
+	}).join("\n---\n").replaceAll("*/", "* /").replaceAll("</", "< /");
+}
+
+function put(template, marker, text) {
+	const parts = template.split(marker);
+	if (parts.length !== 2)
+		throw new Error(`the template needs ${marker} once`);
+	return parts[0] + text + parts[1];
+}
+
+function array(name, text) {
+	const bytes = Buffer.from(text, "utf8");
+	const lines = [];
+	for (let i = 0; i < bytes.length; i += 24)
+		lines.push("\t" + [...bytes.subarray(i, i + 24)].join(","));
+	return `static const unsigned char ${name}[] = {\n${lines.join(",\n")}};\n`;
+}
+
+function main(output) {
+	const { script, style, inputs } = bundle();
+	let page = readFileSync(join(here, "page.html"), "utf8");
+
+	page = put(page, "/*STYLE*/", style);
+	page = put(page, "/*SCRIPT*/",
+		`/*\n${licenses(inputs)}*/\n${script.replaceAll("</script", "<\\/script")}`);
+	const [head, tail] = page.split(MARKER);
+	writeFileSync(output, array("html_page_head", head) + array("html_page_tail", tail));
+}
+
+main(process.argv[2]);

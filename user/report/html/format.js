@@ -1,0 +1,50 @@
+// Figures and names as people read them.
+
+const STEPS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+
+export function bytes(value) {
+	let step = 0, scaled = Math.abs(value);
+	while (scaled >= 1024 && step < STEPS.length - 1) {
+		scaled /= 1024;
+		step++;
+	}
+	const digits = step === 0 || scaled >= 100 ? 0 : scaled >= 10 ? 1 : 2;
+	return `${value < 0 ? "−" : ""}${scaled.toFixed(digits)} ${STEPS[step]}`;
+}
+
+export function count(value) {
+	return value.toLocaleString("en-US");
+}
+
+export function duration(ns) {
+	if (ns < 1e3)
+		return `${Math.round(ns)} ns`;
+	if (ns < 1e6)
+		return `${(ns / 1e3).toPrecision(3)} µs`;
+	if (ns < 1e9)
+		return `${(ns / 1e6).toPrecision(3)} ms`;
+	const seconds = ns / 1e9;
+	if (seconds < 60)
+		return `${seconds.toPrecision(3)} s`;
+	if (seconds < 3600)
+		return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
+	return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}
+
+// A moment of the run, fine enough for axis labels `step` ns apart.
+export function moment(ns, step) {
+	const decimals = Math.max(0, Math.min(6, Math.ceil(9 - Math.log10(step))));
+	return `${(ns / 1e9).toFixed(decimals)} s`;
+}
+
+export function percent(part, whole) {
+	return whole > 0 ? `${((100 * part) / whole).toFixed(1)} %` : "–";
+}
+
+export function base(path) {
+	return path.slice(path.lastIndexOf("/") + 1);
+}
+
+export function hex(value) {
+	return `0x${value.toString(16)}`;
+}

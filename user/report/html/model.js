@@ -1,0 +1,189 @@
+// The report as the page uses it: sites with their figures, for the whole run, a range of time or a
+// thread.
+import { base, hex } from "./format.js";
+
+export const VIEWS = [
+	{ key: "live", label: "Live", title: "blocks that were not freed", units: ["bytes", "count"] },
+	{ key: "peak", label: "Peak", title: "the heap when it was largest", units: ["bytes", "count"] },
+	{ key: "grown", label: "Growth", title: "more live blocks at the end than at the beginning", units: ["bytes", "count"] },
+	{ key: "allocated", label: "Allocated", title: "all allocations, freed or not", units: ["bytes", "count"] },
+	{ key: "temporary", label: "Temporary", title: "freed before the thread allocated again", units: ["count"] },
+];
+
+// The columns of a site's and a slice's row, as user/report/html.c writes them.
+const SITE = ["live_count", "live_bytes", "peak_count", "peak_bytes", "allocated_count",
+	"allocated_bytes", "temporary_count", "free_count", "failed_count", "oldest_ns", "mean_ns"];
+const CELL = ["live_count", "live_bytes", "allocated_count", "allocated_bytes", "temporary_count"];
+const NOTHING = Object.fromEntries(CELL.map((key) => [key, 0]));
+
+function readFrame(row, strings) {
+	const [fn, file, module, line, inlined, offset] = row;
+	const frame = {
+		file: strings[file],
+		module: strings[module],
+		line,
+		inlined: !!inlined,
+	};
+	if (fn)
+		frame.name = strings[fn];
+	else
+		frame.name = frame.module ? `[${base(frame.module)}+${hex(offset)}]` : hex(offset);
+	frame.place = frame.file ? `${frame.file}${line ? `:${line}` : ""}` : frame.module;
+	frame.text = `${frame.name}\n${frame.file}\n${frame.module}`.toLowerCase();
+	return frame;
+}
+
+function readSite(site, index, frames) {
+	const out = { index, end: site.end, unknown: site.unknown, cells: [], threads: new Map() };
+	SITE.forEach((key, i) => (out[key] = site.v[i]));
+	out.frames = site.s.map((i) => frames[i]);
+	if (!out.frames.length) {
+		const name = site.unknown ?? "(no frames)";
+		out.frames = [{ name, file: "", module: "", place: "", line: 0, inlined: false, text: name.toLowerCase() }];
+	}
+	return out;
+}
+
+// Frames of the allocator's plumbing do not say where a program allocates.
+const PLUMBING = /^(std::|__gnu_cxx::|alloc::|core::|operator new|<alloc::|__rust|rust_|je_|_?_?libc_)|^(malloc|calloc|realloc|memalign|aligned_alloc|posix_memalign|strdup|__strdup|valloc)$/;
+
+export function mainFrame(site) {
+	return site.frames.find((frame) => !PLUMBING.test(frame.name)) ?? site.frames[0];
+}
+
+export class Model {
+	constructor(report) {
+		const data = report.flame;
+		const frames = data.frames.map((row) => readFrame(row, data.strings));
+		this.report = report;
+		this.sites = data.sites.map((site, index) => readSite(site, index, frames));
+		this.sliceNs = data.slices.width_ns;
+		this.sliceCount = Math.max(1, data.slices.count);
+		this.sliceLost = data.slices.lost;
+		for (const [site, slice, ...values] of data.slices.cells) {
+			const cell = { slice };
+			CELL.forEach((key, i) => (cell[key] = values[i]));
+			this.sites[site].cells.push(cell);
+		}
+		this.readThreads(data.threads);
+		this.totals = null;
+	}
+
+	readThreads(rows) {
+		this.threads = new Map();
+		for (const [site, process, tid, live_count, live_bytes] of rows) {
+			const key = `${process}:${tid}`;
+			const known = this.threads.get(key) ?? { key, process, tid, bytes: 0, count: 0 };
+			known.bytes += live_bytes;
+			known.count += live_count;
+			this.threads.set(key, known);
+			this.sites[site].threads.set(key, { live_count, live_bytes });
+		}
+	}
+
+	// The end of the run in ns: its duration, or what the last slice needs.
+	get endNs() {
+		return Math.max(this.report.duration_ns, 1);
+	}
+
+	// The slices that a range of ns touches.
+	slicesOf(range) {
+		const last = this.sliceCount - 1;
+		const clamp = (ns) => Math.max(0, Math.floor(ns / this.sliceNs));
+		return [clamp(range[0]), Math.max(clamp(range[0]), Math.min(clamp(range[1] - 1), Math.max(last, clamp(range[0]))))];
+	}
+
+	static at(site, slice) {
+		const cells = site.cells;
+		let low = 0, high = cells.length;
+		while (low < high) {
+			const middle = (low + high) >> 1;
+			if (cells[middle].slice <= slice)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		return low ? cells[low - 1] : NOTHING;
+	}
+
+	// Bytes live at the end of every slice, all sites together.
+	sliceTotals() {
+		if (this.totals)
+			return this.totals;
+		const steps = new Float64Array(this.sliceCount);
+		for (const site of this.sites) {
+			let before = 0;
+			for (const cell of site.cells) {
+				steps[Math.min(cell.slice, this.sliceCount - 1)] += cell.live_bytes - before;
+				before = cell.live_bytes;
+			}
+		}
+		for (let i = 1; i < steps.length; i++)
+			steps[i] += steps[i - 1];
+		return (this.totals = steps);
+	}
+
+	// When the heap was largest in the range: exactly known if the run's peak lies in it.
+	peakOf(range) {
+		const at = this.report.heap.peak_at_ns;
+		if (!range || (at >= range[0] && at < range[1]))
+			return { exact: true, ns: at };
+		const [first, last] = this.slicesOf(range);
+		const totals = this.sliceTotals();
+		let best = Math.min(first, totals.length - 1);
+		for (let i = best; i <= last && i < totals.length; i++)
+			if (totals[i] > totals[best])
+				best = i;
+		return { exact: false, slice: best, ns: (best + 1) * this.sliceNs };
+	}
+
+	// A function from site to figure for what is chosen: { view, unit, range, thread }.
+	measure({ view, unit, range, thread }) {
+		const key = `_${unit}`;
+		if (thread)
+			return (site) => site.threads.get(thread)?.[`live${key}`] ?? 0;
+		if (!range)
+			return (site) => site[`${view === "grown" ? "live" : view}${key}`] ?? 0;
+		const [first, last] = this.slicesOf(range);
+		const peak = this.peakOf(range);
+		switch (view) {
+		case "live":
+			return (site) => Model.at(site, last)[`live${key}`];
+		case "peak":
+			return peak.exact ? (site) => site[`peak${key}`]
+				: (site) => Model.at(site, peak.slice)[`live${key}`];
+		case "grown":
+			return (site) => Math.max(0, Model.at(site, last)[`live${key}`] - Model.at(site, first - 1)[`live${key}`]);
+		default:
+			return (site) => Model.at(site, last)[view + key] - Model.at(site, first - 1)[view + key];
+		}
+	}
+
+	// The tree of calls below "all", outermost first, by what `measure` says of each site.
+	tree(measure, label) {
+		const root = { name: label, value: 0, frame: null, byName: new Map(), children: [] };
+		for (const site of this.sites) {
+			const value = measure(site);
+			if (!(value > 0))
+				continue;
+			let node = root;
+			root.value += value;
+			for (let i = site.frames.length - 1; i >= 0; i--) {
+				node = descend(node, site.frames[i]);
+				node.value += value;
+			}
+		}
+		return root;
+	}
+}
+
+function descend(node, frame) {
+	const key = frame.inlined ? `${frame.name}\n` : frame.name;
+	let child = node.byName.get(key);
+	if (!child) {
+		child = { name: frame.name, value: 0, frame, byName: new Map(), children: [] };
+		node.byName.set(key, child);
+		node.children.push(child);
+	}
+	return child;
+}

@@ -1,0 +1,155 @@
+// The wait-for graph: threads as boxes, an arrow from who waits to who holds, cycles in red.
+import { byId, element, shape } from "./dom.js";
+import { duration, hex } from "./format.js";
+
+const BOX = { width: 150, height: 40, gapX: 60, gapY: 78 };
+
+function lockName(wait) {
+	return wait.lock?.name ?? hex(wait.lock?.address ?? wait.uaddr);
+}
+
+function ownerTid(wait) {
+	return wait.owner?.tid ?? null;
+}
+
+// Nodes by TID: the waiters, and owners that wait for nothing.
+function makeNodes(waits) {
+	const nodes = new Map();
+	for (const wait of waits)
+		nodes.set(wait.tid, { tid: wait.tid, comm: wait.comm, wait });
+	for (const wait of waits) {
+		const tid = ownerTid(wait);
+		if (tid !== null && !nodes.has(tid))
+			nodes.set(tid, { tid, comm: wait.owner.comm ?? "", wait: null });
+	}
+	return nodes;
+}
+
+// The nodes of a cycle that `node` is in, or null.
+function cycleOf(node, nodes) {
+	const path = [];
+	for (let at = node; at && !path.includes(at); at = at.wait && nodes.get(ownerTid(at.wait))) {
+		path.push(at);
+		if (at.wait && nodes.get(ownerTid(at.wait)) === node)
+			return path;
+	}
+	return null;
+}
+
+// Row 0 has cycles and owners that do not wait; whoever waits for a row stands below it.
+function place(nodes) {
+	const rows = [];
+	const put = (node, row) => {
+		node.row = row;
+		(rows[row] ??= []).push(node);
+	};
+	for (const node of nodes.values()) {
+		if (node.row !== undefined)
+			continue;
+		const cycle = cycleOf(node, nodes);
+		for (const member of cycle ?? []) {
+			member.inCycle = true;
+			put(member, 0);
+		}
+		if (!cycle && (!node.wait || !nodes.has(ownerTid(node.wait))))
+			put(node, 0);
+	}
+	for (let row = 0, found = true; found; row++) {
+		found = false;
+		for (const node of nodes.values())
+			if (node.row === undefined && nodes.get(ownerTid(node.wait)).row === row) {
+				put(node, row + 1);
+				found = true;
+			}
+	}
+	rows.forEach((row) => row.forEach((node, i) => {
+		node.x = 20 + i * (BOX.width + BOX.gapX);
+		node.y = 36 + node.row * (BOX.height + BOX.gapY);
+	}));
+	return rows;
+}
+
+function edgePath(from, to) {
+	const half = BOX.width / 2;
+	if (from === to)
+		return { d: `M${from.x + 30} ${from.y}c-20 -40 110 -40 90 0`, x: from.x + half, y: from.y - 22 };
+	if (from.row === to.row && Math.abs(from.x - to.x) > BOX.width + BOX.gapX + 1) {
+		const deep = from.y + BOX.height + 34;
+		return { d: `M${from.x + half} ${from.y + BOX.height}C${from.x + half} ${deep} ${to.x + half} ${deep} ${to.x + half} ${to.y + BOX.height}`,
+			x: (from.x + to.x) / 2 + half, y: deep - 6 };
+	}
+	if (from.row === to.row) {
+		const right = to.x > from.x, y = from.y + (right ? 12 : 28);
+		const a = right ? from.x + BOX.width : from.x, b = right ? to.x : to.x + BOX.width;
+		return { d: `M${a} ${y}L${b} ${y}`, x: (a + b) / 2, y: right ? from.y - 4 : from.y + BOX.height + 14 };
+	}
+	return { d: `M${from.x + half} ${from.y}L${to.x + half} ${to.y + BOX.height}`,
+		x: (from.x + to.x) / 2 + half, y: (from.y + to.y + BOX.height) / 2 };
+}
+
+function cut(text, length) {
+	return text.length > length ? `${text.slice(0, length - 1)}…` : text;
+}
+
+function drawEdge(node, to) {
+	const { d, x, y } = edgePath(node, to);
+	const certain = node.wait.owner?.certainty === "exact";
+	const name = lockName(node.wait);
+	return shape("g", { class: node.inCycle && to.inCycle ? "edge cycle" : "edge" },
+		shape("path", { d, "marker-end": "url(#arrow)", "stroke-dasharray": certain ? null : "5 4" }),
+		shape("text", { x, y, "text-anchor": "middle" }, cut(name, 26), shape("title", null, name)));
+}
+
+function drawNode(node) {
+	return shape("g", { class: node.inCycle ? "thread cycle" : "thread", "data-tid": node.tid },
+		shape("rect", { x: node.x, y: node.y, width: BOX.width, height: BOX.height, rx: 6 }),
+		shape("text", { x: node.x + BOX.width / 2, y: node.y + 17, "text-anchor": "middle" }, cut(node.comm || "?", 20)),
+		shape("text", { x: node.x + BOX.width / 2, y: node.y + 32, "text-anchor": "middle", class: "tid" }, `thread ${node.tid}`));
+}
+
+function drawGraph(nodes, rows) {
+	const widest = Math.max(...rows.map((row) => row.length));
+	const width = 40 + widest * (BOX.width + BOX.gapX), height = 60 + rows.length * (BOX.height + BOX.gapY) - 30;
+	const svg = shape("svg", { width, height, role: "img", "aria-label": "wait-for graph" },
+		shape("defs", null, shape("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 8, refY: 4, markerWidth: 8,
+			markerHeight: 8, orient: "auto-start-reverse" }, shape("path", { d: "M0 0L8 4L0 8Z" }))));
+	for (const node of nodes.values()) {
+		const to = node.wait && nodes.get(ownerTid(node.wait));
+		if (to)
+			svg.append(drawEdge(node, to));
+	}
+	for (const node of nodes.values())
+		svg.append(drawNode(node));
+	return svg;
+}
+
+function describe(wait) {
+	const owner = wait.owner ?? {};
+	let held = "owner unknown";
+	if (owner.tid !== undefined)
+		held = `held by ${owner.comm ?? ""} (${owner.tid})${owner.certainty === "exact" ? "" : `, ${owner.certainty}`}`;
+	else if (owner.dead)
+		held = "its owner is dead";
+	const age = wait.age_ns !== undefined ? ` for ${duration(wait.age_ns)}` : "";
+	return `${wait.comm} (${wait.tid}) waits${age} for ${lockName(wait)} (${wait.kind}), ${held}. ${wait.verdict ?? ""}`;
+}
+
+function drawList(waits) {
+	return waits.map((wait) => element("details", null, element("summary", null, describe(wait)),
+		wait.owner?.reason ? element("p", null, wait.owner.reason) : null,
+		element("ol", { class: "stack" }, (wait.stack ?? []).map((frame) =>
+			element("li", null, frame.function ?? hex(frame.address), element("span", { class: "place" }, frame.file ?? frame.module ?? ""))))));
+}
+
+export function showWaits(report) {
+	const waits = report.waits ?? [];
+	if (!waits.length)
+		return;
+	const nodes = makeNodes(waits), rows = place(nodes);
+	const deadlocks = (report.deadlocks ?? []).length;
+	byId("waits").hidden = false;
+	byId("waits-heading").textContent = deadlocks ? `Who waits for whom: ${deadlocks} deadlock${deadlocks > 1 ? "s" : ""}` : "Who waits for whom";
+	byId("waits").classList.toggle("deadlock", deadlocks > 0);
+	byId("waits-graph").replaceChildren(drawGraph(nodes, rows));
+	byId("waits-list").replaceChildren(...drawList(waits));
+}
