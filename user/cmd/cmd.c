@@ -8,6 +8,9 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{"trace", cmd_trace},
+	{"record", cmd_trace},
+	{"report", cmd_report},
+	{"diff", cmd_diff},
 	{"doctor", cmd_doctor},
 	{"locks", cmd_locks},
 	{"watch", cmd_watch},

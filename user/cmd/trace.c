@@ -30,6 +30,9 @@
 /* The live line is redrawn this often; the issue of a slow terminal is the terminal's. */
 #define LIVE_LINE_INTERVAL_NS 250000000ull
 
+/* A kill loses no more than this of a recording. */
+#define RECORDING_INTERVAL_NS 1000000000ull
+
 /* A launched process that ended is known by waitid a moment before its exit record is read. */
 #define EXIT_RECORD_WAIT_MS 200
 
@@ -59,6 +62,7 @@ struct trace {
 	int signals;
 	int live_timer;
 	int interval_timer;
+	int recording_timer;
 	int end_timer;
 	int locks_timer;
 	bool done;
@@ -153,8 +157,8 @@ static int make_model(struct trace *trace, struct error *err)
 {
 	struct heap_options options = {
 		.start_ns = now_ns(),
-		.min_size = trace->options.min_size,
-		.max_size = trace->options.max_size,
+		.min_size = trace->options.view.min_size,
+		.max_size = trace->options.view.max_size,
 	};
 
 	trace->feed.spaces = trace->spaces;
@@ -174,7 +178,7 @@ static int add_target(
 	if (!process)
 		return err->code;
 	stream__lock(trace->stream);
-	heap__add_process(trace->feed.heap, process, pid, comm);
+	feed__add_process(&trace->feed, process, pid, comm);
 	stream__unlock(trace->stream);
 	return 0;
 }
@@ -228,7 +232,7 @@ static int start_tracing(struct trace *trace, struct error *err)
 		return code;
 	trace->start_ns = now_ns();
 	stream__lock(trace->stream);
-	heap__begin(trace->feed.heap, trace->start_ns);
+	feed__begin(&trace->feed, trace->start_ns);
 	stream__unlock(trace->stream);
 	/* A loader that waits for us should not wait long. A wish: failure is harmless. */
 	setpriority(PRIO_PROCESS, 0, CONTROL_NICE);
@@ -251,6 +255,7 @@ static int block_signals(struct trace *trace, struct error *err)
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file at its limit fails like one on a full disk */
 	trace->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	return trace->signals < 0 ? error__set(err, -errno, "cannot read signals: %m") : 0;
 }
@@ -292,6 +297,9 @@ static int make_loop(struct trace *trace, struct error *err)
 	if (options->interval_ns)
 		trace->interval_timer =
 			make_timer(trace, options->interval_ns, options->interval_ns);
+	if (options->record_path)
+		trace->recording_timer =
+			make_timer(trace, RECORDING_INTERVAL_NS, RECORDING_INTERVAL_NS);
 	if (isatty(STDERR_FILENO))
 		trace->live_timer = make_timer(trace, LIVE_LINE_INTERVAL_NS, LIVE_LINE_INTERVAL_NS);
 	/* The first look is due at once: the process may hang already. */
@@ -375,6 +383,8 @@ static void handle_timer(struct trace *trace, int fd)
 		trace_report__print_interim(trace->report);
 	else if (fd == trace->locks_timer)
 		look_at_locks(trace, false);
+	else if (fd == trace->recording_timer)
+		trace_report__flush_recording(trace->report);
 	else
 		trace_report__draw_live_line(trace->report);
 }
@@ -386,7 +396,7 @@ static void handle_fd(struct trace *trace, int fd)
 	else if (fd == tracer__control_fd(trace->tracer))
 		tracer__handle_control(trace->tracer);
 	else if (fd == trace->end_timer || fd == trace->interval_timer || fd == trace->live_timer ||
-		 fd == trace->locks_timer)
+		 fd == trace->locks_timer || fd == trace->recording_timer)
 		handle_timer(trace, fd);
 	else
 		notice_exit(trace, fd);
@@ -483,7 +493,9 @@ static int run_trace(struct trace *trace, struct error *err)
 	trace->report = trace_report__new(&source, err);
 	if (!trace->report)
 		return err->code;
-	code = start_tracing(trace, err);
+	code = trace_report__record(trace->report, err);
+	if (!code)
+		code = start_tracing(trace, err);
 	if (code)
 		return code;
 	trace_report__start(trace->report, trace->start_ns);
@@ -508,6 +520,7 @@ int cmd_trace(int argc, char **argv)
 		.signals = -1,
 		.live_timer = -1,
 		.interval_timer = -1,
+		.recording_timer = -1,
 		.end_timer = -1,
 		.locks_timer = -1};
 	struct error err = {0};

@@ -16,16 +16,6 @@ enum {
 	OPT_RING_SIZE,
 	OPT_HOLD,
 	OPT_EXIT_STATUS,
-	OPT_SORT,
-	OPT_TOP,
-	OPT_MIN_SIZE,
-	OPT_MAX_SIZE,
-	OPT_OLDER_THAN,
-	OPT_JSON,
-	OPT_FULL_STACKS,
-	OPT_NO_DEMANGLE,
-	OPT_DEBUG_DIR,
-	OPT_DEBUGINFOD,
 };
 
 /* Smallest ring: one page. Largest: what the kernel takes (its positions have 32 bits). */
@@ -47,19 +37,8 @@ static const struct argp_option option_table[] = {
 	{0, 0, 0, 0, "How long:", 2},
 	{"duration", 'd', "SECONDS", 0, "End after this time", 0},
 	{"interval", 'i', "SECONDS", 0, "Print a report every so often", 0},
-	{0, 0, 0, 0, "The report:", 3},
-	{"json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL, "As JSON, to stdout or FILE", 0},
-	{"top", OPT_TOP, "N", 0, "Show N call sites (text: 10, JSON: all)", 0},
-	{"sort", OPT_SORT, "KEY", 0, "By live (default), alloc, count, temporary or age", 0},
-	{"min-size", OPT_MIN_SIZE, "BYTES", 0, "Only allocations of at least this size", 0},
-	{"max-size", OPT_MAX_SIZE, "BYTES", 0, "Only allocations of at most this size", 0},
-	{"older-than", OPT_OLDER_THAN, "TIME", 0,
-		"Count as live only blocks of at least this age (10, 1.5s, 20ms, 5m)", 0},
-	{"full-stacks", OPT_FULL_STACKS, 0, 0, "Show whole stacks, the allocator's frames too", 0},
-	{"no-demangle", OPT_NO_DEMANGLE, 0, 0, "Show C++ and Rust names as they are linked", 0},
-	{"debug-dir", OPT_DEBUG_DIR, "DIR", 0,
-		"Look here for separate debug files too (default /usr/lib/debug)", 0},
-	{"debuginfod", OPT_DEBUGINFOD, 0, 0, "Ask the servers in DEBUGINFOD_URLS", 0},
+	{"output", 'o', "FILE", 0,
+		"Record the run to FILE, for memtrace report; with -F: the report's file", 0},
 	{"exit-status", OPT_EXIT_STATUS, 0, 0, "Exit with the launched command's status", 0},
 	{0, 0, 0, 0, "Tuning:", 4},
 	{"stacks", OPT_STACKS, "KIND", 0,
@@ -75,12 +54,6 @@ static const struct argp_option option_table[] = {
 	{0},
 };
 
-static int bad_value(struct argp_state *state, const char *option, const char *value)
-{
-	argp_error(state, "%s: '%s' is not understood", option, value);
-	return EINVAL;
-}
-
 static int add_pid(struct argp_state *state, struct trace_options *options, const char *text)
 {
 	char *end;
@@ -89,7 +62,7 @@ static int add_pid(struct argp_state *state, struct trace_options *options, cons
 	errno = 0;
 	pid = strtol(text, &end, 10);
 	if (errno || *end || end == text || pid <= 0 || pid > INT32_MAX)
-		return bad_value(state, "-p PID", text);
+		return options__bad_value(state, "-p PID", text);
 	vec_for_each (known, &options->pids)
 		if (*known == pid)
 			return 0;
@@ -110,19 +83,8 @@ static int parse_stacks(struct argp_state *state, struct trace_options *options,
 	int choice = parse_choice(text, names, 3);
 
 	if (choice < 0)
-		return bad_value(state, "--stacks cfi|fp|none", text);
+		return options__bad_value(state, "--stacks cfi|fp|none", text);
 	options->stacks = choice;
-	return 0;
-}
-
-static int parse_sort(struct argp_state *state, struct trace_options *options, const char *text)
-{
-	static const char *const names[] = {"live", "alloc", "count", "temporary", "age"};
-	int choice = parse_choice(text, names, 5);
-
-	if (choice < 0)
-		return bad_value(state, "--sort live|alloc|count|temporary|age", text);
-	options->sort = choice;
 	return 0;
 }
 
@@ -134,7 +96,7 @@ static int parse_count(struct argp_state *state, const char *option, const char 
 	errno = 0;
 	*out = strtoull(text, &end, 10);
 	if (errno || *end || end == text || *text == '-' || *out < min || *out > max)
-		return bad_value(state, option, text);
+		return options__bad_value(state, option, text);
 	return 0;
 }
 
@@ -144,68 +106,24 @@ static int parse_ring_size(
 	uint64_t bytes, size = MIN_RING_SIZE;
 
 	if (units__parse_bytes(text, &bytes) || bytes > MAX_RING_SIZE)
-		return bad_value(state, "--ring-size BYTES (at most 2G)", text);
+		return options__bad_value(state, "--ring-size BYTES (at most 2G)", text);
 	while (size < bytes)
 		size *= 2;
 	options->ring_size = size;
 	return 0;
 }
 
-static int parse_bytes(
-	struct argp_state *state, const char *option, const char *text, uint64_t *out)
-{
-	return units__parse_bytes(text, out) ? bad_value(state, option, text) : 0;
-}
-
 static int parse_time(struct argp_state *state, const char *option, const char *text, uint64_t *out)
 {
-	return units__parse_time(text, out) ? bad_value(state, option, text) : 0;
+	return units__parse_time(text, out) ? options__bad_value(state, option, text) : 0;
 }
 
 static int parse_positive_time(
 	struct argp_state *state, const char *option, const char *text, uint64_t *out)
 {
 	if (units__parse_time(text, out) || *out == 0)
-		return bad_value(state, option, text);
+		return options__bad_value(state, option, text);
 	return 0;
-}
-
-static error_t parse_report_option(int key, char *arg, struct argp_state *state)
-{
-	struct trace_options *options = state->input;
-
-	switch (key) {
-	case OPT_JSON:
-		options->json = true;
-		options->json_path = arg && strcmp(arg, "-") ? arg : NULL;
-		return 0;
-	case OPT_TOP:
-		return parse_count(state, "--top N", arg, 1, UINT32_MAX, &options->top);
-	case OPT_SORT:
-		return parse_sort(state, options, arg);
-	case OPT_MIN_SIZE:
-		return parse_bytes(state, "--min-size BYTES", arg, &options->min_size);
-	case OPT_MAX_SIZE:
-		return parse_bytes(state, "--max-size BYTES", arg, &options->max_size);
-	case OPT_OLDER_THAN:
-		return parse_time(state, "--older-than TIME", arg, &options->older_than_ns);
-	case OPT_FULL_STACKS:
-		options->full_stacks = true;
-		return 0;
-	case OPT_NO_DEMANGLE:
-		options->demangle = false;
-		return 0;
-	case OPT_DEBUG_DIR:
-		return vec_push(&options->debug_dirs, arg) ? ENOMEM : 0;
-	case OPT_DEBUGINFOD:
-		options->debuginfod = true;
-		return 0;
-	case OPT_EXIT_STATUS:
-		options->exit_status = true;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
 }
 
 static error_t parse_tuning_option(int key, char *arg, struct argp_state *state)
@@ -229,7 +147,7 @@ static error_t parse_tuning_option(int key, char *arg, struct argp_state *state)
 		options->verbose = true;
 		return 0;
 	default:
-		return parse_report_option(key, arg, state);
+		return ARGP_ERR_UNKNOWN;
 	}
 }
 
@@ -252,8 +170,19 @@ static void check_options(struct argp_state *state, struct trace_options *option
 		argp_error(state, "nothing to trace: give -p PID, or -- COMMAND [ARG]...");
 	if (options->exit_status && !options->command)
 		argp_error(state, "--exit-status needs a command to launch");
-	if (options->max_size && options->min_size > options->max_size)
-		argp_error(state, "--min-size is larger than --max-size");
+	if (options->record_only && options->view.format)
+		argp_error(state, "-F is for memtrace report, once the recording is made");
+	if (options->record_only && !options->record_path)
+		argp_error(state, "where to? give -o FILE");
+	if (options->view.format == FORMAT_NDJSON)
+		argp_error(state,
+			"-F ndjson lists a recording's events: memtrace record, then memtrace "
+			"report -F ndjson");
+	if (options->view.format) {
+		options->view.output = options->record_path;
+		options->record_path = NULL;
+	}
+	view_options__check(state, &options->view);
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -272,6 +201,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return parse_positive_time(state, "-d SECONDS", arg, &options->duration_ns);
 	case 'i':
 		return parse_positive_time(state, "-i SECONDS", arg, &options->interval_ns);
+	case 'o':
+		options->record_path = arg;
+		return 0;
+	case OPT_EXIT_STATUS:
+		options->exit_status = true;
+		return 0;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->view;
+		return 0;
 	case ARGP_KEY_ARG:
 		return take_command(state, options);
 	case ARGP_KEY_END:
@@ -282,10 +220,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
+static const struct argp_child children[] = {{&view_argp, 0, "The report:", 3}, {0}};
+
 static const struct argp argp = {
+	.children = children,
 	.options = option_table,
 	.parser = parse_option,
-	.args_doc = "-p PID\n-- COMMAND [ARG]...\nlocks|watch|doctor [OPTION]...",
+	.args_doc = "-p PID\n-- COMMAND [ARG]...\nrecord -o FILE (-p PID|-- COMMAND "
+		    "[ARG]...)\nreport|diff|locks|watch|doctor [OPTION]...",
 	.doc = "Rebuilds every live heap allocation of a running process, with its call stack, "
 	       "from "
 	       "outside: nothing in it is stopped, changed or locked.\vExit status: 0 done, 1 "
@@ -303,8 +245,9 @@ int trace_options__parse(int argc, char **argv, struct trace_options *options)
 		.max_frames = EVENT_DEFAULT_FRAMES,
 		.ring_size = DEFAULT_RING_SIZE,
 		.hold_limit_ns = DEFAULT_HOLD_NS,
-		.demangle = true,
+		.record_only = argc > 0 && strcmp(argv[0], "record") == 0,
 	};
+	view_options__init(&options->view);
 	argp_err_exit_status = EXIT_USAGE;
 	argp_program_version = "memtrace " MEMTRACE_VERSION;
 	err = argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, options);
@@ -320,5 +263,5 @@ void trace_options__free(struct trace_options *options)
 {
 	vec_free(&options->pids);
 	vec_free(&options->allocators);
-	vec_free(&options->debug_dirs);
+	view_options__free(&options->view);
 }

@@ -1,4 +1,4 @@
-/* The arguments of `memtrace -p PID` and `memtrace -- COMMAND`. */
+/* The arguments of `memtrace -p PID`, `memtrace -- COMMAND` and `memtrace record`. */
 #ifndef MEMTRACE_CMD_TRACE_OPTIONS_H
 #define MEMTRACE_CMD_TRACE_OPTIONS_H
 
@@ -7,15 +7,8 @@
 #include <sys/types.h>
 
 #include "base/vec.h"
+#include "cmd/view_options.h"
 #include "tracer_shared.h"
-
-enum sort_key {
-	SORT_LIVE = 0,
-	SORT_ALLOC,
-	SORT_COUNT,
-	SORT_TEMPORARY,
-	SORT_AGE,
-};
 
 struct trace_options {
 	/* what is traced */
@@ -34,23 +27,15 @@ struct trace_options {
 	bool verbose;
 	bool exit_status; /* exit as the launched command did */
 
-	/* the report */
-	enum sort_key sort;
-	uint64_t top; /* 0: as many as fit (text), all (JSON) */
-	uint64_t min_size;
-	uint64_t max_size;
-	uint64_t older_than_ns;
-	bool json;
-	const char *json_path; /* NULL: stdout */
-	bool full_stacks;
-	bool demangle;
-	VEC(const char *) debug_dirs;
-	bool debuginfod;
+	/* what comes of it */
+	struct view_options view;
+	const char *record_path; /* NULL: no recording */
+	bool record_only;	 /* `memtrace record`: the recording is the point */
 };
 
 /*
- * Parses @argv into @options, freed with trace_options__free. Returns 0, or what to exit with + 1
- * (after --help, a usage error), the message having been printed.
+ * Parses @argv, whose [0] may be "record", into @options, freed with trace_options__free. Returns
+ * 0, or what to exit with + 1 (after --help, a usage error), the message having been printed.
  */
 int trace_options__parse(int argc, char **argv, struct trace_options *options);
 void trace_options__free(struct trace_options *options);

@@ -4,16 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "report/json.h"
+#include "cmd/report_output.h"
+#include "cmd/trace_record.h"
+#include "report/human.h"
 #include "report/live_line.h"
 #include "report/model.h"
-#include "report/output.h"
-#include "report/text.h"
 #include "symbols/symbolizer.h"
 #include "symbols/trim.h"
 
@@ -25,7 +24,9 @@ struct trace_report {
 	char *command; /* of a launch, joined */
 	uint64_t start_ns;
 	uint64_t start_unix_ns;
-	uint64_t line_ns; /* when the live line was drawn last */
+	uint64_t now_ns;	   /* of the latest figures */
+	struct recorder *recorder; /* NULL: none */
+	uint64_t line_ns;	   /* when the live line was drawn last */
 	uint64_t line_allocs;
 	bool line_shown;
 };
@@ -40,7 +41,7 @@ static uint64_t clock_ns(clockid_t clock)
 
 int trace_report__check_output(const struct trace_options *options, struct error *err)
 {
-	return options->json ? output__check(options->json_path, err) : 0;
+	return report_output__check(&options->view, err);
 }
 
 static char *join_arguments(char *const argv[])
@@ -83,10 +84,10 @@ static int list_targets(struct trace_report *report)
 struct trace_report *trace_report__new(const struct trace_report_source *source, struct error *err)
 {
 	struct symbolizer_options options = {
-		.debug_dirs = source->options->debug_dirs.data,
-		.debug_dir_count = source->options->debug_dirs.size,
-		.no_demangle = !source->options->demangle,
-		.debuginfod = source->options->debuginfod,
+		.debug_dirs = source->options->view.debug_dirs.data,
+		.debug_dir_count = source->options->view.debug_dirs.size,
+		.no_demangle = !source->options->view.demangle,
+		.debuginfod = source->options->view.debuginfod,
 	};
 	struct trace_report *report = calloc(1, sizeof(*report));
 
@@ -105,6 +106,7 @@ void trace_report__free(struct trace_report *report)
 {
 	if (!report)
 		return;
+	recorder__close(report->recorder, NULL);
 	symbolizer__free(report->symbolizer);
 	free(report->targets);
 	free(report->command);
@@ -216,7 +218,7 @@ static void describe_run(struct trace_report *report, struct report_run *run)
 	run->targets = report->targets;
 	run->target_count = report->target_count;
 	run->start_unix_ns = report->start_unix_ns;
-	run->duration_ns = clock_ns(CLOCK_MONOTONIC) - report->start_ns;
+	run->duration_ns = report->now_ns - report->start_ns;
 	run->launched = source->launch != NULL;
 	run->has_symbols = true;
 	tracer__losses(source->tracer, run->losses);
@@ -237,70 +239,136 @@ static int note_holds(struct trace_report *report, struct report *out)
 		holds.timeouts ? "; some reached --hold and went on before it was done" : "");
 }
 
-static void text_size(struct text_options *options)
+/* --- the recording */
+
+int trace_report__record(struct trace_report *report, struct error *err)
 {
-	struct winsize size;
+	const char *path = report->source.options->record_path;
+	struct report_run run = {0};
 
-	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
-		return;
-	options->width = size.ws_col >= 80 ? size.ws_col : 80;
-	options->rows = size.ws_row;
-}
-
-static int write_text(struct trace_report *report, const struct report *out, struct error *err)
-{
-	struct text_options options = {
-		.top = report->source.options->top,
-		.full_stacks = report->source.options->full_stacks,
-	};
-
-	text_size(&options);
-	text__write_report(out, &options, stdout);
-	trace_locks__write_text(report->source.locks, options.full_stacks, stdout);
-	if (fflush(stdout) || ferror(stdout))
-		return error__set(err, -EIO, "cannot write the report to standard output: %m");
+	if (!path)
+		return 0;
+	report->recorder = recorder__open(path, err);
+	if (!report->recorder)
+		return err->code;
+	describe_run(report, &run);
+	trace_record__put_run(report->recorder, &run);
+	stream__lock(report->source.stream);
+	report->source.feed->recorder = report->recorder;
+	stream__unlock(report->source.stream);
 	return 0;
 }
 
-static int write_json(struct trace_report *report, const struct report *out, struct error *err)
+void trace_report__flush_recording(struct trace_report *report)
 {
-	struct output output;
-	int code = output__open(&output, report->source.options->json_path, err);
+	struct report_run run = {0};
 
-	if (code)
-		return code;
-	json__write_report(out, output.file, trace_locks__write_json, report->source.locks);
-	return output__commit(&output, err);
+	if (!report->recorder)
+		return;
+	stream__lock(report->source.stream);
+	recorder__flush(report->recorder);
+	stream__unlock(report->source.stream);
+	report->now_ns = clock_ns(CLOCK_MONOTONIC);
+	describe_run(report, &run);
+	trace_record__put_status(report->recorder, &run, report->start_ns, report->now_ns, NULL);
 }
 
-static int print_report(struct trace_report *report, struct report *out, struct error *err)
+static int note_recording(
+	struct trace_report *report, struct report *out, const struct recorder_state *state)
+{
+	if (!state->missing)
+		return 0;
+	return report__note(out, "The recording %s lacks %llu of %llu records: %s.",
+		report->source.options->record_path, (unsigned long long)state->missing,
+		(unsigned long long)state->records,
+		state->error ? strerror(-state->error) : "they came faster than they were written");
+}
+
+/* All that only the end knows, after the last record. */
+static int end_recording(struct trace_report *report, struct report *out)
+{
+	struct recorder_state state;
+	int err;
+
+	if (!report->recorder)
+		return 0;
+	err = trace_record__put_names(
+		report->recorder, report->source.feed->heap, name_frame, report);
+	if (err)
+		return err;
+	state = recorder__drain(report->recorder);
+	err = note_recording(report, out, &state);
+	trace_record__put_status(
+		report->recorder, &out->run, report->start_ns, report->now_ns, out);
+	state = recorder__drain(report->recorder);
+	if (state.error)
+		return err;
+	fprintf(stderr, "recorded %s events to %s: %s, %.1f bytes each\n",
+		human__exact(state.records).text, report->source.options->record_path,
+		human__bytes(state.bytes).text,
+		state.records ? (double)state.bytes / state.records : 0.0);
+	return err;
+}
+
+static int close_recording(struct trace_report *report, struct error *err)
+{
+	struct recorder *recorder = report->recorder;
+
+	report->source.feed->recorder = NULL;
+	report->recorder = NULL;
+	return recorder__close(recorder, err);
+}
+
+/* --- printing */
+
+/* Whether the person wants to see a report: one who records wants it later. */
+static bool wants_report(const struct trace_options *options)
+{
+	return !options->record_only || options->view.json;
+}
+
+static void write_locks_text(const void *context, bool full_stacks, FILE *file)
+{
+	trace_locks__write_text(context, full_stacks, file);
+}
+
+static int write_report(struct trace_report *report, const struct report *out, struct error *err)
 {
 	const struct trace_options *options = report->source.options;
-	int code;
+	struct view_options view = options->view;
+	struct report_extra extra = {
+		.write_json = trace_locks__write_json,
+		.write_text = write_locks_text,
+		.context = report->source.locks,
+	};
 
-	code = report__name(out, name_frame, report);
-	if (!code)
-		code = note_holds(report, out);
-	if (code)
-		return error__set(err, code, "out of memory for the report");
-	if (options->json)
-		code = write_json(report, out, err);
-	/* A file for tools leaves the terminal to the reader. */
-	if (!code && (!options->json || options->json_path))
-		code = write_text(report, out, err);
-	return code;
+	if (!wants_report(options))
+		return 0;
+	if (options->record_only && view.json_path) {
+		view.format = FORMAT_JSON;
+		view.output = view.json_path;
+		view.json = false;
+	}
+	return report_output__write(out, &extra, &view, err);
+}
+
+static int name_report(struct trace_report *report, struct report *out)
+{
+	int code = report__name(out, name_frame, report);
+
+	return code ? code : note_holds(report, out);
 }
 
 static int collect(struct trace_report *report, struct report *out)
 {
 	const struct trace_options *options = report->source.options;
 	struct report_options report_options = {
-		.sort = (enum report_sort)options->sort,
-		.top = options->top,
-		.older_than_ns = options->older_than_ns,
-		.now_ns = clock_ns(CLOCK_MONOTONIC),
+		.sort = options->view.sort,
+		.top = options->view.top,
+		.older_than_ns = options->view.older_than_ns,
 	};
 
+	report->now_ns = report_options.now_ns = clock_ns(CLOCK_MONOTONIC);
 	describe_run(report, &out->run);
 	return report__collect(out, report->source.feed->heap, &report_options);
 }
@@ -316,7 +384,9 @@ void trace_report__print_interim(struct trace_report *report)
 	code = collect(report, &out);
 	stream__unlock(report->source.stream);
 	if (!code)
-		code = print_report(report, &out, &err);
+		code = name_report(report, &out);
+	if (!code)
+		code = write_report(report, &out, &err);
 	if (code)
 		log__warn("no interim report: %s", err.code ? err.message : strerror(-code));
 	report__free(&out);
@@ -333,10 +403,14 @@ int trace_report__print_final(
 	/* Only now: the model no longer changes. */
 	trace_locks__name_blocks(
 		report->source.locks, report->source.feed->heap, name_frame, report);
+	if (!code)
+		code = name_report(report, &out);
+	if (!code)
+		code = end_recording(report, &out);
 	if (code)
 		error__set(err, code, "out of memory for the report");
 	else
-		code = print_report(report, &out, err);
+		code = write_report(report, &out, err);
 	report__free(&out);
-	return code;
+	return code ? code : close_recording(report, err);
 }

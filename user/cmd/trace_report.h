@@ -17,7 +17,7 @@
 /* What a report is made from; all of it stays the caller's and outlives the trace_report. */
 struct trace_report_source {
 	const struct trace_options *options;
-	const struct feed *feed;
+	struct feed *feed;
 	struct stream *stream;
 	const struct tracer *tracer;
 	struct modules *modules;
@@ -38,6 +38,15 @@ void trace_report__free(struct trace_report *report);
 
 /* The run begins now, at @start_ns (CLOCK_MONOTONIC). */
 void trace_report__start(struct trace_report *report, uint64_t start_ns);
+
+/*
+ * Records the run from now on, where the options say: to be called before anything is attached.
+ * Returns 0, or a negative errno with @err set.
+ */
+int trace_report__record(struct trace_report *report, struct error *err);
+
+/* Lets the recording know how things stand, and makes it safe from a kill; about every second. */
+void trace_report__flush_recording(struct trace_report *report);
 
 /* Redraws the live line on stderr. */
 void trace_report__draw_live_line(struct trace_report *report);

@@ -1,33 +1,77 @@
 #include "stream/feed.h"
 
 #include <errno.h>
+#include <string.h>
+
+static struct recording_text text_of(const char *text)
+{
+	return (struct recording_text){text, text ? strlen(text) : 0};
+}
+
+static void record_module(struct feed *feed, const struct module *module)
+{
+	struct recording_module recorded = {
+		.id = module->id,
+		.path = text_of(module->path),
+		.build_id = text_of(module->build_id.size ? module->build_id.hex : NULL),
+	};
+
+	if (!recorder__has_module(feed->recorder, module->id))
+		recorder__put_module(feed->recorder, &recorded);
+}
+
+static struct site_frame resolve_frame(struct feed *feed, uint32_t process, uint64_t address)
+{
+	/* A return address may be the first byte of the next function: look before it. */
+	struct resolved_address resolved = spaces__resolve(feed->spaces, process, address - 1);
+
+	if (resolved.module && feed->recorder)
+		record_module(feed, resolved.module);
+	return (struct site_frame){
+		.module = resolved.module ? resolved.module->id : 0,
+		.offset = resolved.offset + 1,
+		.address = address,
+	};
+}
 
 static void define_stack(struct feed *feed, const struct event_stack *event, size_t size)
 {
-	struct site_frame frames[EVENT_MAX_FRAMES];
 	uint32_t count = event->frame_count, process = event->header.process;
+	struct recording_stack stack;
 
 	if (size < sizeof(*event) || count > EVENT_MAX_FRAMES ||
 		size < sizeof(*event) + count * sizeof(event->frames[0]))
 		return;
-	for (uint32_t i = 0; i < count; i++) {
-		uint64_t address = event->frames[i];
-		/* A return address may be the first byte of the next function: look before it. */
-		struct resolved_address resolved =
-			spaces__resolve(feed->spaces, process, address - 1);
-
-		frames[i] = (struct site_frame){
-			.module = resolved.module ? resolved.module->id : 0,
-			.offset = resolved.offset + 1,
-			.address = address,
-		};
-	}
+	stack.header = event->header;
+	stack.stack = event->stack;
+	stack.guessed_frames = event->guessed_frames;
+	stack.count = count;
+	for (uint32_t i = 0; i < count; i++)
+		stack.frames[i] = resolve_frame(feed, process, event->frames[i]);
+	if (feed->recorder)
+		recorder__put_stack(feed->recorder, &stack);
 	if (event->header.flags < STACK_STOP_COUNT)
 		feed->stack_stops[event->header.flags]++;
 	feed->guessed_frames += event->guessed_frames;
 	if (heap__define_stack(
-		    feed->heap, process, event->stack, frames, count, event->header.flags))
+		    feed->heap, process, event->stack, stack.frames, count, event->header.flags))
 		feed->failures++;
+}
+
+int feed__add_process(struct feed *feed, uint32_t process, pid_t pid, const char *comm)
+{
+	struct recording_process recorded = {.number = process, .pid = pid, .comm = text_of(comm)};
+
+	if (feed->recorder)
+		recorder__put_process(feed->recorder, &recorded);
+	return heap__add_process(feed->heap, process, pid, comm);
+}
+
+void feed__begin(struct feed *feed, uint64_t start_ns)
+{
+	if (feed->recorder)
+		recorder__put_begin(feed->recorder, start_ns);
+	heap__begin(feed->heap, start_ns);
 }
 
 void feed__record(void *context, const struct event_header *event, size_t size)
@@ -35,6 +79,8 @@ void feed__record(void *context, const struct event_header *event, size_t size)
 	const struct event_process *process = (const struct event_process *)event;
 	struct feed *feed = context;
 
+	if (feed->recorder && event->kind != EVENT_STACK)
+		recorder__put_record(feed->recorder, event, size);
 	switch (event->kind) {
 	case EVENT_STACK:
 		define_stack(feed, (const struct event_stack *)event, size);

@@ -1,6 +1,7 @@
 /*
  * From live records to the model: resolves the frames of stacks to modules, which needs the maps
- * of the processes as they are now, and hands everything on to the heap.
+ * of the processes as they are now, and hands everything on to the heap, and to the recorder if the
+ * run is recorded.
  */
 #ifndef MEMTRACE_STREAM_FEED_H
 #define MEMTRACE_STREAM_FEED_H
@@ -8,14 +9,22 @@
 #include "attach/spaces.h"
 #include "event.h"
 #include "heap/heap.h"
+#include "stream/recorder.h"
 
 struct feed {
 	struct heap *heap;
 	struct spaces *spaces;
+	struct recorder *recorder;		/* NULL: none */
 	uint64_t stack_stops[STACK_STOP_COUNT]; /* distinct stacks, by how the walk ended */
 	uint64_t guessed_frames;
 	uint64_t failures; /* records that the model had no memory for */
 };
+
+/* Makes a process known before its first record; @comm may be NULL. 0 or -ENOMEM. */
+int feed__add_process(struct feed *feed, uint32_t process, pid_t pid, const char *comm);
+
+/* The run starts at @start_ns (CLOCK_MONOTONIC), before its first record. */
+void feed__begin(struct feed *feed, uint64_t start_ns);
 
 /* A stream_sink; @context is a struct feed. */
 void feed__record(void *context, const struct event_header *event, size_t size);

@@ -1,0 +1,167 @@
+/*
+ * memtrace diff A B: what changed between two recordings, or two instants of one.
+ */
+#include "cmd/cmd.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/units.h"
+#include "cmd/replayed.h"
+#include "cmd/report_output.h"
+#include "report/diff.h"
+#include "report/output.h"
+
+enum {
+	OPT_JSON = 0x100,
+	OPT_TOP,
+};
+
+/* FILE or FILE@TIME. */
+struct instant {
+	char *path;
+	uint64_t at_ns; /* 0: the end */
+};
+
+struct options {
+	struct instant sides[2];
+	int side_count;
+	bool json;
+	const char *json_path; /* NULL: stdout */
+	size_t top;
+};
+
+static const struct argp_option option_table[] = {
+	{"json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL, "As JSON, to stdout or FILE", 0},
+	{"top", OPT_TOP, "N", 0, "Show N call sites (default 10; JSON has all)", 0},
+	{0},
+};
+
+/* A file whose name has an '@' is taken as it is when it exists. */
+static int parse_instant(struct argp_state *state, struct instant *instant, const char *text)
+{
+	const char *at = strrchr(text, '@');
+
+	instant->path = strdup(text);
+	if (!instant->path)
+		return ENOMEM;
+	if (!at || !access(text, F_OK))
+		return 0;
+	instant->path[at - text] = '\0';
+	if (units__parse_time(at + 1, &instant->at_ns) || !instant->at_ns)
+		return options__bad_value(state, "FILE@TIME", text);
+	return 0;
+}
+
+static int parse_top(struct argp_state *state, struct options *options, const char *text)
+{
+	char *end;
+
+	errno = 0;
+	options->top = strtoul(text, &end, 10);
+	if (errno || *end || end == text || *text == '-' || !options->top)
+		return options__bad_value(state, "--top N", text);
+	return 0;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case OPT_JSON:
+		options->json = true;
+		options->json_path = arg && strcmp(arg, "-") ? arg : NULL;
+		return 0;
+	case OPT_TOP:
+		return parse_top(state, options, arg);
+	case ARGP_KEY_ARG:
+		if (options->side_count == 2)
+			argp_error(state, "two recordings are compared: '%s' is one too many", arg);
+		return parse_instant(state, &options->sides[options->side_count++], arg);
+	case ARGP_KEY_END:
+		if (options->side_count < 2)
+			argp_error(state, "two recordings are compared: A B, or A@TIME A");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = option_table,
+	.parser = parse_option,
+	.args_doc = "A[@TIME] B[@TIME]",
+	.doc = "Shows which call sites grew, shrank, appeared or vanished between two recordings, "
+	       "or two instants of one (run@10s run@60s).",
+};
+
+static int write_diff(const struct diff *diff, const struct options *options, struct error *err)
+{
+	struct output output;
+	int code = output__open(&output, options->json ? options->json_path : NULL, err);
+
+	if (code)
+		return code;
+	if (options->json)
+		diff__write_json(diff, output.file);
+	else
+		diff__write_text(diff, report_output__columns(), options->top, output.file);
+	return output__commit(&output, err);
+}
+
+/* What is wrong with a file would be lost between two reports. */
+static void warn_of_notes(const struct replayed *replayed, const char *path)
+{
+	const struct recording_problems *problems = &replayed->replay.problems;
+
+	if (!problems->has_end || problems->damaged_frames || replayed->replay.missing)
+		log__warn("%s is not complete: memtrace report says what is missing", path);
+}
+
+static int run_diff(const struct options *options, struct error *err)
+{
+	struct replayed sides[2] = {0};
+	struct view_options view;
+	struct diff diff = {0};
+	int code = options->json ? output__check(options->json_path, err) : 0;
+
+	view_options__init(&view);
+	for (int i = 0; i < 2 && !code; i++) {
+		code = replayed__load(
+			&sides[i], options->sides[i].path, &view, 0, options->sides[i].at_ns, err);
+		if (!code)
+			warn_of_notes(&sides[i], options->sides[i].path);
+	}
+	if (!code && diff__compute(&diff, &sides[0].report, &sides[1].report))
+		code = error__set(err, -ENOMEM, "out of memory for the difference");
+	if (!code)
+		code = write_diff(&diff, options, err);
+	diff__free(&diff);
+	replayed__free(&sides[0]);
+	replayed__free(&sides[1]);
+	return code;
+}
+
+int cmd_diff(int argc, char **argv)
+{
+	struct options options = {0};
+	struct error err = {0};
+	int code;
+
+	argp_err_exit_status = EXIT_USAGE;
+	code = argp_parse(&argp, argc, argv, 0, NULL, &options);
+	if (code)
+		error__set(&err, -code, "%s", strerror(code));
+	else
+		code = run_diff(&options, &err);
+	if (code)
+		log__error("%s", err.message);
+	free(options.sides[0].path);
+	free(options.sides[1].path);
+	return code ? EXIT_COULD_NOT : EXIT_DONE;
+}

@@ -1,0 +1,29 @@
+/* A recording as a report: replayed, collected and named. */
+#ifndef MEMTRACE_CMD_REPLAYED_H
+#define MEMTRACE_CMD_REPLAYED_H
+
+#include "cmd/view_options.h"
+#include "report/model.h"
+#include "stream/replay.h"
+#include "symbols/symbolizer.h"
+
+struct replayed {
+	struct replay replay;
+	struct report report;
+	VEC(struct report_target) targets;
+	VEC(struct report_setting) settings;
+	struct modules *modules;       /* of this machine, where the recording has no names */
+	struct symbolizer *symbolizer; /* NULL until it is needed */
+	const struct view_options *view;
+};
+
+/*
+ * Reads the recording at @path and makes the report that @view asks for of the time between
+ * @from_ns and @to_ns (0: the end), counted from the run's start. What is wrong with the file
+ * becomes notes of the report. Returns 0, or a negative errno with @err set; free it in any case.
+ */
+int replayed__load(struct replayed *replayed, const char *path, const struct view_options *view,
+	uint64_t from_ns, uint64_t to_ns, struct error *err);
+void replayed__free(struct replayed *replayed);
+
+#endif

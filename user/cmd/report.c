@@ -1,0 +1,120 @@
+/*
+ * memtrace report FILE: a recording, as the live run would have been reported.
+ */
+#include "cmd/cmd.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/units.h"
+#include "cmd/replayed.h"
+#include "cmd/report_events.h"
+#include "cmd/report_output.h"
+
+enum {
+	OPT_FROM = 0x100,
+	OPT_TO,
+};
+
+struct options {
+	struct view_options view;
+	const char *path;
+	uint64_t from_ns;
+	uint64_t to_ns;
+};
+
+static const struct argp_option option_table[] = {
+	{"output", 'o', "FILE", 0, "Where -F FORMAT goes; without it: standard output", 1},
+	{"from", OPT_FROM, "TIME", 0,
+		"Begin at this time of the run (10, 1.5s, 5m), as if attached only then", 1},
+	{"to", OPT_TO, "TIME", 0, "End at this time of the run", 1},
+	{0},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->view;
+		return 0;
+	case 'o':
+		options->view.output = arg;
+		return 0;
+	case OPT_FROM:
+		if (units__parse_time(arg, &options->from_ns))
+			return options__bad_value(state, "--from TIME", arg);
+		return 0;
+	case OPT_TO:
+		if (units__parse_time(arg, &options->to_ns) || !options->to_ns)
+			return options__bad_value(state, "--to TIME", arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (options->path)
+			argp_error(state, "one recording at a time: '%s' is one too many", arg);
+		options->path = arg;
+		return 0;
+	case ARGP_KEY_END:
+		if (!options->path)
+			argp_error(state, "which recording? memtrace report FILE");
+		if (options->to_ns && options->from_ns >= options->to_ns)
+			argp_error(state, "--from is not before --to");
+		view_options__check(state, &options->view);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_child children[] = {{&view_argp, 0, "The report:", 2}, {0}};
+
+static const struct argp argp = {
+	.options = option_table,
+	.parser = parse_option,
+	.children = children,
+	.args_doc = "FILE",
+	.doc = "Replays a recording of memtrace record and reports it as the live run would have "
+	       "been reported.",
+};
+
+static int run_report(const struct options *options, struct error *err)
+{
+	struct report_extra extra = {0};
+	struct replayed replayed;
+	int code = report_output__check(&options->view, err);
+
+	if (code)
+		return code;
+	if (options->view.format == FORMAT_NDJSON)
+		return report_events__write(
+			options->path, &options->view, options->from_ns, options->to_ns, err);
+	code = replayed__load(
+		&replayed, options->path, &options->view, options->from_ns, options->to_ns, err);
+	if (!code)
+		code = report_output__write(&replayed.report, &extra, &options->view, err);
+	replayed__free(&replayed);
+	return code;
+}
+
+int cmd_report(int argc, char **argv)
+{
+	struct options options = {0};
+	struct error err = {0};
+	int code;
+
+	view_options__init(&options.view);
+	argp_err_exit_status = EXIT_USAGE;
+	code = argp_parse(&argp, argc, argv, 0, NULL, &options);
+	if (code)
+		error__set(&err, -code, "%s", strerror(code));
+	else
+		code = run_report(&options, &err);
+	if (code)
+		log__error("%s", err.message);
+	view_options__free(&options.view);
+	return code ? EXIT_COULD_NOT : EXIT_DONE;
+}

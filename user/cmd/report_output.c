@@ -1,0 +1,111 @@
+#include "cmd/report_output.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "report/folded.h"
+#include "report/output.h"
+#include "report/pprof.h"
+#include "report/speedscope.h"
+#include "report/text.h"
+
+int report_output__check(const struct view_options *view, struct error *err)
+{
+	int code = view->json ? output__check(view->json_path, err) : 0;
+
+	if (!code && view->format)
+		code = output__check(view->output, err);
+	if (!code && view->format == FORMAT_HTML)
+		code = error__set(err, -ENOTSUP, "this memtrace was built without the html report");
+	return code;
+}
+
+static bool terminal_size(struct winsize *size)
+{
+	return isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, size);
+}
+
+unsigned int report_output__columns(void)
+{
+	struct winsize size;
+
+	if (!terminal_size(&size))
+		return 0;
+	return size.ws_col >= 80 ? size.ws_col : 80;
+}
+
+static void write_text(const struct report *report, const struct report_extra *extra,
+	const struct view_options *view, FILE *file)
+{
+	struct text_options options = {.top = view->top, .full_stacks = view->full_stacks};
+	struct winsize size;
+
+	if (file == stdout && terminal_size(&size)) {
+		options.width = report_output__columns();
+		options.rows = size.ws_row;
+	}
+	text__write_report(report, &options, file);
+	if (extra->write_text)
+		extra->write_text(extra->context, view->full_stacks, file);
+}
+
+static int write_format(const struct report *report, const struct report_extra *extra,
+	const struct view_options *view, FILE *file)
+{
+	switch (view->format) {
+	case FORMAT_TEXT:
+		write_text(report, extra, view, file);
+		return 0;
+	case FORMAT_JSON:
+		json__write_report(report, file, extra->write_json, extra->context);
+		return 0;
+	case FORMAT_PPROF:
+		return pprof__write_report(report, file);
+	case FORMAT_FOLDED:
+		folded__write_report(report, view->weight, file);
+		return 0;
+	case FORMAT_SPEEDSCOPE:
+		return speedscope__write_report(report, file);
+	default:
+		return -ENOTSUP;
+	}
+}
+
+/* Writes what view->format says to @path. */
+static int write_to(const struct report *report, const struct report_extra *extra,
+	const struct view_options *view, const char *path, struct error *err)
+{
+	struct output output;
+	int code = output__open(&output, path, err);
+
+	if (code)
+		return code;
+	code = write_format(report, extra, view, output.file);
+	if (!code)
+		return output__commit(&output, err);
+	output__abort(&output);
+	return error__set(err, code, "cannot write the report in this format: %s", strerror(-code));
+}
+
+int report_output__write(const struct report *report, const struct report_extra *extra,
+	const struct view_options *view, struct error *err)
+{
+	struct view_options other = *view;
+	bool stdout_is_taken = (view->json && !view->json_path) || (view->format && !view->output);
+	int code = 0;
+
+	if (view->format)
+		code = write_to(report, extra, view, view->output, err);
+	if (!code && view->json) {
+		other.format = FORMAT_JSON;
+		code = write_to(report, extra, &other, view->json_path, err);
+	}
+	if (!code && !stdout_is_taken) {
+		other.format = FORMAT_TEXT;
+		code = write_to(report, extra, &other, NULL, err);
+	}
+	return code;
+}

@@ -1,0 +1,30 @@
+/* Writes a finished report in the format and to the place that the arguments ask for. */
+#ifndef MEMTRACE_CMD_REPORT_OUTPUT_H
+#define MEMTRACE_CMD_REPORT_OUTPUT_H
+
+#include "base/error.h"
+#include "cmd/view_options.h"
+#include "report/json.h"
+#include "report/model.h"
+
+/* Says early what would fail only after a long run. 0, or a negative errno with @err set. */
+int report_output__check(const struct view_options *view, struct error *err);
+
+/* What a report says besides the heap: waits and deadlocks. Functions may be NULL. */
+struct report_extra {
+	json_more_fn *write_json;
+	void (*write_text)(const void *context, bool full_stacks, FILE *file);
+	const void *context;
+};
+
+/*
+ * Writes @report, whose frames have their names. A file for tools leaves the terminal to the
+ * reader: the text goes to stdout unless another format does. 0, or a negative errno with @err set.
+ */
+int report_output__write(const struct report *report, const struct report_extra *extra,
+	const struct view_options *view, struct error *err);
+
+/* Columns of the terminal that stdout is, at least 80; 0: it is none. */
+unsigned int report_output__columns(void);
+
+#endif

@@ -1,0 +1,55 @@
+/* The arguments that say what a report shows and where it goes: of a live run or a recording. */
+#ifndef MEMTRACE_CMD_VIEW_OPTIONS_H
+#define MEMTRACE_CMD_VIEW_OPTIONS_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/vec.h"
+#include "report/model.h"
+#include "report/weight.h"
+
+enum report_format {
+	FORMAT_NONE = 0, /* text on stdout, and JSON where --json wants it */
+	FORMAT_TEXT,
+	FORMAT_JSON,
+	FORMAT_NDJSON,
+	FORMAT_PPROF,
+	FORMAT_FOLDED,
+	FORMAT_SPEEDSCOPE,
+	FORMAT_HTML,
+	FORMAT_DOT,
+	FORMAT_SVG,
+};
+
+struct view_options {
+	enum report_sort sort;
+	uint64_t top; /* 0: as many as fit (text), all (JSON) */
+	uint64_t min_size;
+	uint64_t max_size;
+	uint64_t older_than_ns;
+	bool json;
+	const char *json_path; /* NULL: stdout */
+	enum report_format format;
+	const char *output; /* of `format`; NULL: stdout */
+	enum report_weight weight;
+	bool full_stacks;
+	bool demangle;
+	VEC(const char *) debug_dirs;
+	bool debuginfod;
+};
+
+/* As the child of a command's argp, whose parser sets state->child_inputs to a view_options. */
+extern const struct argp view_argp;
+
+void view_options__init(struct view_options *view);
+void view_options__free(struct view_options *view);
+
+/* Ends the program with a usage error where the options contradict each other. */
+void view_options__check(struct argp_state *state, const struct view_options *view);
+
+/* An argp parser's way to say that a value is wrong: a usage error. */
+int options__bad_value(struct argp_state *state, const char *option, const char *value);
+
+#endif
