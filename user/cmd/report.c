@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "cmd/recorded_locks.h"
 #include "cmd/replayed.h"
 #include "cmd/report_events.h"
 #include "cmd/report_output.h"
@@ -83,7 +84,7 @@ static const struct argp argp = {
 
 static int run_report(const struct options *options, struct error *err)
 {
-	struct report_extra extra = {0};
+	struct report_extra extra;
 	struct replayed replayed;
 	int code = report_output__check(&options->view, err);
 
@@ -94,6 +95,7 @@ static int run_report(const struct options *options, struct error *err)
 			options->path, &options->view, options->from_ns, options->to_ns, err);
 	code = replayed__load(
 		&replayed, options->path, &options->view, options->from_ns, options->to_ns, err);
+	extra = recorded_locks__extra(&replayed.replay);
 	if (!code)
 		code = report_output__write(&replayed.report, &extra, &options->view, err);
 	replayed__free(&replayed);

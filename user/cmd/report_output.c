@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "report/folded.h"
@@ -52,6 +54,43 @@ static void write_text(const struct report *report, const struct report_extra *e
 		extra->write_text(extra->context, view->full_stacks, file);
 }
 
+static void write_dot(const struct report_extra *extra, FILE *file)
+{
+	if (extra->write_dot)
+		extra->write_dot(extra->context, file);
+	else
+		fputs("digraph waits {\n}\n", file);
+}
+
+/* Graphviz draws: its stdin is a file with the graph, its stdout the output. */
+static int write_svg(const struct report_extra *extra, FILE *file)
+{
+	char *argv[] = {"dot", "-Tsvg", NULL};
+	posix_spawn_file_actions_t actions;
+	FILE *graph = tmpfile();
+	int code, status;
+	pid_t pid;
+
+	if (!graph)
+		return -errno;
+	write_dot(extra, graph);
+	if (fflush(graph) || fseek(graph, 0, SEEK_SET) || fflush(file)) {
+		fclose(graph);
+		return -EIO;
+	}
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, fileno(graph), STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, fileno(file), STDOUT_FILENO);
+	code = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	fclose(graph);
+	if (code)
+		return -code;
+	if (waitpid(pid, &status, 0) < 0 || status)
+		return -EIO;
+	return 0;
+}
+
 static int write_format(const struct report *report, const struct report_extra *extra,
 	const struct view_options *view, FILE *file)
 {
@@ -69,6 +108,11 @@ static int write_format(const struct report *report, const struct report_extra *
 		return 0;
 	case FORMAT_SPEEDSCOPE:
 		return speedscope__write_report(report, file);
+	case FORMAT_DOT:
+		write_dot(extra, file);
+		return 0;
+	case FORMAT_SVG:
+		return write_svg(extra, file);
 	default:
 		return -ENOTSUP;
 	}
@@ -87,6 +131,8 @@ static int write_to(const struct report *report, const struct report_extra *extr
 	if (!code)
 		return output__commit(&output, err);
 	output__abort(&output);
+	if (view->format == FORMAT_SVG && code == -ENOENT)
+		return error__set(err, code, "svg needs Graphviz's dot, which is not installed");
 	return error__set(err, code, "cannot write the report in this format: %s", strerror(-code));
 }
 

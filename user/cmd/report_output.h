@@ -14,6 +14,7 @@ int report_output__check(const struct view_options *view, struct error *err);
 struct report_extra {
 	json_more_fn *write_json;
 	void (*write_text)(const void *context, bool full_stacks, FILE *file);
+	void (*write_dot)(const void *context, FILE *file);
 	const void *context;
 };
 

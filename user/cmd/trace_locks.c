@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "cmd/watch_changed.h"
 #include "cmd/watch_known.h"
+#include "report/locks_dot.h"
 #include "report/locks_json.h"
 #include "report/locks_text.h"
 #include "report/names.h"
@@ -246,6 +247,14 @@ void trace_locks__write_json(struct json_writer *json, const void *context)
 		json__begin_array(json);
 		json__end_array(json);
 	}
+}
+
+void trace_locks__write_dot(const struct trace_locks *locks, FILE *file)
+{
+	if (locks && locks->kept)
+		locks_dot__write(file, &locks->kept->findings);
+	else
+		fputs("digraph waits {\n}\n", file);
 }
 
 void trace_locks__write_text(const struct trace_locks *locks, bool full_stacks, FILE *file)

@@ -44,6 +44,9 @@ bool trace_locks__found(const struct trace_locks *locks);
 /* The keys `deadlocks`, `waits`... of report/locks_json.h; @locks may be NULL. A json_more_fn. */
 void trace_locks__write_json(struct json_writer *json, const void *locks);
 
+/* The wait-for graph, for Graphviz; an empty one without @locks. */
+void trace_locks__write_dot(const struct trace_locks *locks, FILE *file);
+
 /* The deadlocks, for a person; nothing if there are none. */
 void trace_locks__write_text(const struct trace_locks *locks, bool full_stacks, FILE *file);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cmd/recorded_locks.h"
 #include "cmd/report_output.h"
 #include "cmd/trace_record.h"
 #include "report/human.h"
@@ -296,6 +297,7 @@ static int end_recording(struct trace_report *report, struct report *out)
 		report->recorder, report->source.feed->heap, name_frame, report);
 	if (err)
 		return err;
+	recorded_locks__put(report->recorder, report->source.locks);
 	state = recorder__drain(report->recorder);
 	err = note_recording(report, out, &state);
 	trace_record__put_status(
@@ -327,6 +329,11 @@ static bool wants_report(const struct trace_options *options)
 	return !options->record_only || options->view.json;
 }
 
+static void write_locks_dot(const void *context, FILE *file)
+{
+	trace_locks__write_dot(context, file);
+}
+
 static void write_locks_text(const void *context, bool full_stacks, FILE *file)
 {
 	trace_locks__write_text(context, full_stacks, file);
@@ -339,6 +346,7 @@ static int write_report(struct trace_report *report, const struct report *out, s
 	struct report_extra extra = {
 		.write_json = trace_locks__write_json,
 		.write_text = write_locks_text,
+		.write_dot = write_locks_dot,
 		.context = report->source.locks,
 	};
 

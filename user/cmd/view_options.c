@@ -93,14 +93,9 @@ static int parse_format(struct argp_state *state, struct view_options *view, con
 	};
 	int choice = parse_choice(text, names, sizeof(names) / sizeof(names[0]));
 
-	if (choice == FORMAT_DOT || choice == FORMAT_SVG)
-		argp_error(state,
-			"-F %s draws wait-for graphs, and this report is about the heap: use "
-			"memtrace locks",
-			text);
 	if (choice < 0)
 		return options__bad_value(
-			state, "-F text|json|ndjson|pprof|folded|speedscope|html", text);
+			state, "-F text|json|ndjson|pprof|folded|speedscope|html|dot|svg", text);
 	view->format = choice;
 	return 0;
 }

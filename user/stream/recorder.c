@@ -347,6 +347,17 @@ void recorder__put_status(struct recorder *recorder, const struct recording_stat
 	queue_bytes(recorder, RECORDING_STATUS, &out);
 }
 
+void recorder__put_locks(struct recorder *recorder, const struct recording_locks *locks)
+{
+	struct wire_out out = {0};
+
+	items__put_locks(&out, locks);
+	/* Beyond what a reader takes; a report of so many waits would serve nobody. */
+	if (out.bytes.size <= RECORDING_MAX_RAW)
+		queue_bytes(recorder, RECORDING_LOCKS, &out);
+	vec_free(&out.bytes);
+}
+
 void recorder__put_name(struct recorder *recorder, const struct recording_name *name)
 {
 	items__put_name(&recorder->names, name);

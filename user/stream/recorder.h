@@ -38,6 +38,7 @@ void recorder__flush(struct recorder *recorder);
 void recorder__put_run(struct recorder *recorder, const struct recording_run *run);
 /* `missing` is filled in here. */
 void recorder__put_status(struct recorder *recorder, const struct recording_status *status);
+void recorder__put_locks(struct recorder *recorder, const struct recording_locks *locks);
 void recorder__put_name(struct recorder *recorder, const struct recording_name *name);
 
 struct recorder_state {

@@ -28,6 +28,7 @@ enum recording_frame_type {
 	RECORDING_EVENTS = 2, /* records, stacks, modules, processes; see recording_codec.h */
 	RECORDING_STATUS = 3, /* losses so far; about every second, and at the end with END set */
 	RECORDING_NAMES = 4,  /* functions and lines of addresses; at the end */
+	RECORDING_LOCKS = 5,  /* what the looks at locks found; at the end */
 };
 
 #define RECORDING_FRAME_MAGIC 0x4652544du /* "MTRF" */

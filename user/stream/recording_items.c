@@ -201,6 +201,25 @@ int items__get_status(
 	return result_of(in);
 }
 
+/* --- locks */
+
+void items__put_locks(struct wire_out *out, const struct recording_locks *locks)
+{
+	put_text(out, &locks->json);
+	put_text(out, &locks->text);
+	put_text(out, &locks->text_full);
+	put_text(out, &locks->dot);
+}
+
+int items__get_locks(struct wire_in *in, struct recording_locks *locks)
+{
+	locks->json = get_text(in);
+	locks->text = get_text(in);
+	locks->text_full = get_text(in);
+	locks->dot = get_text(in);
+	return result_of(in);
+}
+
 /* --- names */
 
 void items__put_name(struct wire_out *out, const struct recording_name *name)

@@ -87,11 +87,20 @@ struct recording_name {
 	uint32_t count; /* 0: an artefact of the tracing, to be left out */
 };
 
+/* RECORDING_LOCKS: documents, as the live report has them. */
+struct recording_locks {
+	struct recording_text json;	 /* an object with the keys that it adds to the report's */
+	struct recording_text text;	 /* deadlocks, for a person; empty if there are none */
+	struct recording_text text_full; /* the same with whole stacks */
+	struct recording_text dot;	 /* the wait-for graph, for Graphviz */
+};
+
 void items__put_stack(struct wire_out *out, const struct recording_stack *stack);
 void items__put_module(struct wire_out *out, const struct recording_module *module);
 void items__put_process(struct wire_out *out, const struct recording_process *process);
 void items__put_run(struct wire_out *out, const struct recording_run *run);
 void items__put_status(struct wire_out *out, const struct recording_status *status);
+void items__put_locks(struct wire_out *out, const struct recording_locks *locks);
 void items__put_name(struct wire_out *out, const struct recording_name *name);
 
 /* Lists that items__get_... fill; their contents are valid until the next call with them. */
@@ -110,6 +119,7 @@ int items__get_process(struct wire_in *in, struct recording_process *process);
 int items__get_run(struct wire_in *in, struct recording_lists *lists, struct recording_run *run);
 int items__get_status(
 	struct wire_in *in, struct recording_lists *lists, struct recording_status *status);
+int items__get_locks(struct wire_in *in, struct recording_locks *locks);
 int items__get_name(struct wire_in *in, struct recording_lists *lists, struct recording_name *name);
 
 #endif

@@ -186,6 +186,16 @@ static int visit_status(struct reading *reading, struct wire_in *in)
 	return reading->visitor->status(reading->visitor->context, &status);
 }
 
+static int visit_locks(struct reading *reading, struct wire_in *in)
+{
+	struct recording_locks locks;
+	int code = items__get_locks(in, &locks);
+
+	if (code || !reading->visitor->locks)
+		return code;
+	return reading->visitor->locks(reading->visitor->context, &locks);
+}
+
 static int visit_names(struct reading *reading, struct wire_in *in)
 {
 	int code = 0;
@@ -214,6 +224,8 @@ static int visit_frame(
 		return visit_status(reading, &in);
 	case RECORDING_NAMES:
 		return visit_names(reading, &in);
+	case RECORDING_LOCKS:
+		return visit_locks(reading, &in);
 	default:
 		reading->problems->unknown_frames++;
 		return 0;

@@ -20,6 +20,7 @@ struct recording_visitor {
 	int (*run)(void *context, const struct recording_run *run);
 	int (*status)(void *context, const struct recording_status *status);
 	int (*name)(void *context, const struct recording_name *name);
+	int (*locks)(void *context, const struct recording_locks *locks);
 	int (*module)(void *context, const struct recording_module *module);
 	int (*process)(void *context, const struct recording_process *process);
 	int (*begin)(void *context, uint64_t start_ns);

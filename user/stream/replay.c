@@ -288,6 +288,20 @@ static void announce_record(void *context, const struct event_header *event)
 		heap__prefetch(replay->heap, event);
 }
 
+static int visit_locks(void *context, const struct recording_locks *locks)
+{
+	struct replay *replay = context;
+	int err = 0;
+
+	replay->locks = (struct replay_locks){
+		.json = keep_text(replay->private, locks->json, &err),
+		.text = keep_text(replay->private, locks->text, &err),
+		.text_full = keep_text(replay->private, locks->text_full, &err),
+		.dot = keep_text(replay->private, locks->dot, &err),
+	};
+	return err;
+}
+
 static int visit_name(void *context, const struct recording_name *name)
 {
 	struct replay_private *private = ((struct replay *)context)->private;
@@ -352,6 +366,7 @@ int replay__run(struct replay *replay, FILE *file, const char *name,
 		.run = visit_run,
 		.status = visit_status,
 		.name = visit_name,
+		.locks = visit_locks,
 		.module = visit_module,
 		.process = visit_process,
 		.begin = visit_begin,

@@ -36,6 +36,14 @@ struct replay_module {
 	const char *build_id; /* hex; NULL: none */
 };
 
+/* What the looks at locks found, as documents; see struct recording_locks. */
+struct replay_locks {
+	const char *json; /* NULL: there were no looks, or the recording lacks their results */
+	const char *text;
+	const char *text_full;
+	const char *dot;
+};
+
 struct replay_name_frame {
 	const char *function; /* NULL: unknown */
 	const char *file;
@@ -63,6 +71,7 @@ struct replay {
 	uint64_t losses[LOSS_COUNT]; /* in the window, as near as the recording tells */
 	uint64_t stack_stops[STACK_STOP_COUNT];
 	uint64_t guessed_frames;
+	struct replay_locks locks;
 	struct replay_private *private;
 };
 
