@@ -82,7 +82,8 @@ static const struct argp argp = {
 	       "been reported.",
 };
 
-static int run_report(const struct options *options, struct error *err)
+/* *@deadlock: the recorded run found one. */
+static int run_report(const struct options *options, bool *deadlock, struct error *err)
 {
 	struct report_extra extra;
 	struct replayed replayed;
@@ -97,6 +98,8 @@ static int run_report(const struct options *options, struct error *err)
 		&replayed, options->path, &options->view, options->from_ns, options->to_ns, err);
 	extra = recorded_locks__extra(&replayed.replay);
 	if (!code)
+		*deadlock = replayed.replay.locks.text && *replayed.replay.locks.text;
+	if (!code)
 		code = report_output__write(&replayed.report, &extra, &options->view, err);
 	replayed__free(&replayed);
 	return code;
@@ -106,6 +109,7 @@ int cmd_report(int argc, char **argv)
 {
 	struct options options = {0};
 	struct error err = {0};
+	bool deadlock = false;
 	int code;
 
 	view_options__init(&options.view);
@@ -114,9 +118,11 @@ int cmd_report(int argc, char **argv)
 	if (code)
 		error__set(&err, -code, "%s", strerror(code));
 	else
-		code = run_report(&options, &err);
+		code = run_report(&options, &deadlock, &err);
 	if (code)
 		log__error("%s", err.message);
 	view_options__free(&options.view);
-	return code ? EXIT_COULD_NOT : EXIT_DONE;
+	if (code)
+		return EXIT_COULD_NOT;
+	return deadlock ? EXIT_DEADLOCK : EXIT_DONE;
 }
