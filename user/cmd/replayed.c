@@ -219,6 +219,8 @@ int replayed__load(struct replayed *replayed, const char *path, const struct vie
 		code = report__collect(&replayed->report, replayed->replay.heap, &report_options);
 	if (!code)
 		code = report__name(&replayed->report, name_frame, replayed);
+	if (!code && !view->full_stacks)
+		report__trim(&replayed->report);
 	if (!code)
 		code = add_notes(replayed);
 	if (code)

@@ -364,6 +364,8 @@ static int name_report(struct trace_report *report, struct report *out)
 {
 	int code = report__name(out, name_frame, report);
 
+	if (!report->source.options->view.full_stacks)
+		report__trim(out);
 	return code ? code : note_holds(report, out);
 }
 

@@ -155,6 +155,13 @@ typedef int report_name_fn(
 /* Names all frames; without @name they stay addresses. 0 or a negative errno of @name, -ENOMEM. */
 int report__name(struct report *report, report_name_fn *name, void *context);
 
+/*
+ * Leaves out, once frames have names, what says nothing about who allocated: allocation functions
+ * and operators new at the top of each stack (the last frame stays in any case), and the kernel's
+ * page of probed instructions wherever it is. For all but --full-stacks.
+ */
+void report__trim(struct report *report);
+
 /* Adds a formatted note, owned by the report. 0 or -ENOMEM. */
 int report__note(struct report *report, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -1,6 +1,8 @@
 /* Names for the frames of a report: the callback is asked once for each distinct address. */
 #include "report/model.h"
 
+#include "symbols/trim.h"
+
 #include "base/hash.h"
 
 #include <string.h>
@@ -104,4 +106,24 @@ int report__name(struct report *report, report_name_fn *name, void *context)
 	named_map__free(&namer.known);
 	vec_free(&namer.frames.list);
 	return err;
+}
+
+static void trim_site(struct report_site *site)
+{
+	size_t first = 0, kept = 0;
+
+	while (first + 1 < site->frame_count &&
+		trim__is_allocator(site->frames[first].function))
+		first++;
+	for (size_t i = first; i < site->frame_count; i++)
+		if (!trim__is_artefact(site->frames[i].module))
+			site->frames[kept++] = site->frames[i];
+	site->frame_count = kept;
+}
+
+void report__trim(struct report *report)
+{
+	vec_for_each (site, &report->sites)
+		if (site->frames)
+			trim_site(site);
 }
