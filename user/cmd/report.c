@@ -65,6 +65,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		if (options->to_ns && options->from_ns >= options->to_ns)
 			argp_error(state, "--from is not before --to");
 		view_options__check(state, &options->view);
+		options->view.format_only = options->view.format;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

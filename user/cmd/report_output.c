@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "report/folded.h"
+#include "report/html.h"
 #include "report/output.h"
 #include "report/pprof.h"
 #include "report/speedscope.h"
@@ -20,8 +21,9 @@ int report_output__check(const struct view_options *view, struct error *err)
 
 	if (!code && view->format)
 		code = output__check(view->output, err);
-	if (!code && view->format == FORMAT_HTML)
-		code = error__set(err, -ENOTSUP, "this memtrace was built without the html report");
+	if (!code && view->format == FORMAT_HTML && !html__is_available())
+		code = error__set(err, -ENOTSUP,
+			"this memtrace was built without the html report (its build needs npm)");
 	return code;
 }
 
@@ -94,6 +96,8 @@ static int write_svg(const struct report_extra *extra, FILE *file)
 static int write_format(const struct report *report, const struct report_extra *extra,
 	const struct view_options *view, FILE *file)
 {
+	struct error unused;
+
 	switch (view->format) {
 	case FORMAT_TEXT:
 		write_text(report, extra, view, file);
@@ -113,6 +117,9 @@ static int write_format(const struct report *report, const struct report_extra *
 		return 0;
 	case FORMAT_SVG:
 		return write_svg(extra, file);
+	case FORMAT_HTML:
+		return html__write_report_with(
+			report, extra->write_json, extra->context, file, &unused);
 	default:
 		return -ENOTSUP;
 	}
@@ -140,7 +147,8 @@ int report_output__write(const struct report *report, const struct report_extra 
 	const struct view_options *view, struct error *err)
 {
 	struct view_options other = *view;
-	bool stdout_is_taken = (view->json && !view->json_path) || (view->format && !view->output);
+	bool stdout_is_taken = view->format_only || (view->json && !view->json_path) ||
+			       (view->format && !view->output);
 	int code = 0;
 
 	if (view->format)

@@ -33,6 +33,7 @@ struct view_options {
 	const char *json_path; /* NULL: stdout */
 	enum report_format format;
 	const char *output; /* of `format`; NULL: stdout */
+	bool format_only;   /* no text on stdout beside it */
 	enum report_weight weight;
 	bool full_stacks;
 	bool demangle;
