@@ -16,6 +16,7 @@
 #include "task_number.bpf.h"
 
 #define PF_KTHREAD 0x00200000
+#define STATE_STOPPED_OR_TRACED 0xc
 
 /*
  * How deep the pid namespace of whoever reads the iterator lies below the first: found here, as no
@@ -109,6 +110,7 @@ static __always_inline void fill_registers(struct look_thread *out, struct pt_re
 	out->saved[4] = regs->r14;
 	out->saved[5] = regs->r15;
 	out->syscall = (__s64)regs->orig_ax;
+	out->result = (__s64)regs->ax;
 	out->args[0] = regs->di;
 	out->args[1] = regs->si;
 	out->args[2] = regs->dx;
@@ -134,6 +136,7 @@ static __always_inline void fill_registers(struct look_thread *out, struct pt_re
 	for (int i = 0; i < LOOK_SAVED_REGISTERS; i++)
 		out->saved[i] = regs->regs[19 + i];
 	out->syscall = regs->syscallno;
+	out->result = (__s64)regs->regs[0];
 	out->args[0] = regs->orig_x0;
 #pragma unroll
 	for (int i = 1; i < 6; i++)
@@ -142,6 +145,13 @@ static __always_inline void fill_registers(struct look_thread *out, struct pt_re
 		out->flags |= LOOK_32BIT;
 }
 #endif
+
+/* A thread stopped in a wait has left it with one of ERESTARTSYS (512) to
+ * ERESTART_RESTARTBLOCK (516), and will enter it again: include/linux/errno.h. */
+static __always_inline bool is_restarting(struct look_thread *out)
+{
+	return out->result >= -516 && out->result <= -512;
+}
 
 SEC("iter/task")
 int look_at_threads(struct bpf_iter__task *ctx)
@@ -174,6 +184,8 @@ int look_at_threads(struct bpf_iter__task *ctx)
 		regs = (struct pt_regs *)bpf_task_pt_regs(task);
 		if (regs)
 			fill_registers(out, regs);
+		if (out->state & STATE_STOPPED_OR_TRACED && !is_restarting(out))
+			out->syscall = -1;
 		if (out->syscall == NR_RESTART_SYSCALL && !(out->flags & LOOK_32BIT))
 			fill_restarted(out, task);
 	}

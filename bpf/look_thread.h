@@ -29,6 +29,7 @@ struct look_thread {
 	__u64 asleep_since;
 	__u64 now;
 	__s64 syscall; /* -1: none */
+	__s64 result;  /* the register of a system call's result */
 	__u64 args[6];
 	__u64 ip;
 	__u64 sp;
@@ -36,6 +37,6 @@ struct look_thread {
 	__u64 saved[LOOK_SAVED_REGISTERS];
 	char comm[EVENT_COMM_SIZE];
 };
-_Static_assert(sizeof(struct look_thread) == 248, "");
+_Static_assert(sizeof(struct look_thread) == 256, "");
 
 #endif

@@ -197,6 +197,16 @@ check()
 	done
 }
 
+@test "a process that somebody stopped meanwhile" {
+	local pid
+	pid=$(hung_pid three)
+	kill -STOP "$pid"
+	wait_until 5 grep -q '^State:.T' "/proc/$pid/status"
+	look_at three
+	kill -CONT "$pid"
+	expect_truth three
+}
+
 @test "an answer in under a second" {
 	look_at abba
 	expect '.took_ns < 1e9' true

@@ -74,6 +74,7 @@ static struct world *new_world(size_t threads, size_t processes)
 
 	world->snapshot.threads = calloc(threads, sizeof(struct lock_thread));
 	world->snapshot.processes = calloc(processes, sizeof(struct lock_process));
+	world->snapshot.complete = true;
 	world->memory = (struct lock_memory){
 		.context = world, .read = read_region, .shared_key = is_shared};
 	return world;

@@ -108,6 +108,55 @@ static void test_tids_are_those_of_the_holders_namespace(void **state)
 	free_world(world);
 }
 
+/* A world with one waiter on a shared lock whose owner is 201. */
+static struct world *new_shared_wait(void)
+{
+	struct world *world = new_world(4, 1);
+
+	world->shared_start = LOCK_A;
+	world->shared_end = LOCK_B;
+	add_process(world, 100, LIBC_GLIBC);
+	block(add_thread(world, 100, 100), LOCK_A, WAIT_SHARED, 2);
+	set_stack(&world->snapshot.threads[0], mutex_stack, MUTEX_FRAMES);
+	add_mutex(world, 0, LOCK_A, 2, 201, 128);
+	return world;
+}
+
+static void test_owner_of_a_shared_lock_is_not_dead_while_threads_are_hidden(void **state)
+{
+	struct world *world = new_shared_wait();
+
+	world->snapshot.complete = false;
+	judge(world);
+	assert_false(wait_of(world, 100)->owner_dead);
+	assert_int_equal(wait_of(world, 100)->certainty, CERTAINTY_UNKNOWN);
+	free_world(world);
+}
+
+static void test_thread_of_that_number_in_another_namespace_leaves_the_owner_open(void **state)
+{
+	struct world *world = new_shared_wait();
+	struct lock_thread *other = add_thread(world, 300, 305);
+
+	other->ns_tid = 201;
+	other->pid_namespace = 2;
+	judge(world);
+	assert_null(wait_of(world, 100)->owner);
+	assert_false(wait_of(world, 100)->owner_dead);
+	free_world(world);
+}
+
+static void test_thread_stopped_in_a_wait_still_waits(void **state)
+{
+	struct world *world = new_abba();
+
+	world->snapshot.threads[0].state = 'T';
+	world->snapshot.threads[1].state = 't';
+	judge(world);
+	assert_int_equal(world->findings.graph.cycle_count, 1);
+	free_world(world);
+}
+
 static void test_a_zombie_owns_nothing(void **state)
 {
 	struct world *world = new_abba();
@@ -383,6 +432,10 @@ int main(void)
 		cmocka_unit_test(test_owner_in_another_process_cannot_hold_a_private_lock),
 		cmocka_unit_test(test_owner_in_another_process_holds_a_shared_lock),
 		cmocka_unit_test(test_tids_are_those_of_the_holders_namespace),
+		cmocka_unit_test(test_owner_of_a_shared_lock_is_not_dead_while_threads_are_hidden),
+		cmocka_unit_test(
+			test_thread_of_that_number_in_another_namespace_leaves_the_owner_open),
+		cmocka_unit_test(test_thread_stopped_in_a_wait_still_waits),
 		cmocka_unit_test(test_a_zombie_owns_nothing),
 		cmocka_unit_test(test_free_mutex_has_no_owner_whatever_its_field_says),
 		cmocka_unit_test(test_robust_mutex_has_its_owner_in_the_word),

@@ -263,6 +263,7 @@ static int add_process(
 static int add_threads(const struct look *look, size_t pid_count, struct snapshot *snapshot)
 {
 	snapshot->taken_ns = look->taken_ns;
+	snapshot->complete = look->complete;
 	snapshot->threads = calloc(look->count + 1, sizeof(*snapshot->threads));
 	snapshot->processes = calloc(pid_count + 1, sizeof(*snapshot->processes));
 	if (!snapshot->threads || !snapshot->processes)

@@ -184,6 +184,7 @@ int looker__look(struct looker *looker, const pid_t *pids, size_t pid_count, str
 		.threads = threads.data,
 		.count = threads.size,
 		.taken_ns = now.tv_sec * 1000000000ull + now.tv_nsec,
+		.complete = looker->object && !looker__namespace_level(looker),
 	};
 	return 0;
 }

@@ -1,6 +1,8 @@
 #include "locks/futex.h"
 
 #include <linux/futex.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 /* Newer than the headers of the systems that we build on. 454 and 456 wake and requeue. */
@@ -45,7 +47,8 @@ bool futex__decode(const struct lock_thread *thread, struct futex_wait *out)
 {
 	const uint64_t *args = thread->args;
 
-	if (thread->state != 'S' && thread->state != 'D')
+	/* One that is stopped in a wait takes it up again when it goes on. */
+	if (!strchr("SDTt", thread->state) || !thread->state)
 		return false;
 	if (thread->is_32bit)
 		return (thread->syscall == NR32_FUTEX || thread->syscall == NR32_FUTEX_TIME64) &&
@@ -130,4 +133,22 @@ const char *futex__syscall_name(long number)
 		if (names[i].number == number)
 			return names[i].name;
 	return NULL;
+}
+
+const char *futex__activity(const struct lock_thread *thread, char *buffer, size_t size)
+{
+	const char *name = futex__syscall_name(thread->syscall);
+
+	if (thread->state == 'T')
+		return "stopped";
+	if (thread->state == 't')
+		return "stopped by a debugger";
+	if (thread->state == 'R')
+		return "running";
+	if (name)
+		return name;
+	if (thread->syscall < 0)
+		return "page fault";
+	snprintf(buffer, size, "system call %ld", thread->syscall);
+	return buffer;
 }

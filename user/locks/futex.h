@@ -22,10 +22,13 @@ struct futex_wait {
 	bool is_private; /* FUTEX_PRIVATE_FLAG: keyed by address alone */
 };
 
-/* Whether @thread sleeps in a futex call that waits; then fills @out. */
+/* Whether @thread sleeps in a futex call that waits, or was stopped in it; then fills @out. */
 bool futex__decode(const struct lock_thread *thread, struct futex_wait *out);
 
-/* Name of system call @number on this machine, or NULL. For blocking ones, the rest is NULL. */
+/* Name of system call @number on this machine, NULL for those that do not usually block. */
 const char *futex__syscall_name(long number);
+
+/* What a thread that waits for no lock does: "read", "system call 17", "page fault", "stopped". */
+const char *futex__activity(const struct lock_thread *thread, char *buffer, size_t size);
 
 #endif

@@ -48,7 +48,8 @@ static enum verdict judge_end(const struct lock_wait *wait)
 		return VERDICT_OWNER_DEAD;
 	if (!wait->owner)
 		return wait_kind__has_holder(wait->kind) ? VERDICT_OWNER_UNKNOWN : VERDICT_STALL;
-	if (wait->owner->state == 'R' || wait->owner->syscall < 0)
+	/* Asleep without a system call: a page fault. */
+	if (wait->owner->state == 'R' || (wait->owner->state == 'S' && wait->owner->syscall < 0))
 		return VERDICT_OWNER_BUSY;
 	return VERDICT_OWNER_ELSEWHERE;
 }

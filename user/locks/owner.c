@@ -36,6 +36,20 @@ static const struct lock_thread *find_anywhere(
 	return NULL;
 }
 
+/*
+ * Whether the holder of a shared lock can be one that we do not see, or one that is numbered
+ * otherwise: a thread of that number in another namespace may be it, or not.
+ */
+static bool may_be_elsewhere(const struct snapshot *snapshot, const struct lock_wait *wait)
+{
+	if (!snapshot->complete)
+		return true;
+	for (size_t i = 0; i < snapshot->thread_count; i++)
+		if (is_number_of(&snapshot->threads[i], wait))
+			return true;
+	return false;
+}
+
 static void resolve_number(const struct snapshot *snapshot, struct lock_wait *wait)
 {
 	wait->owner_number = wait->state.owner;
@@ -44,6 +58,12 @@ static void resolve_number(const struct snapshot *snapshot, struct lock_wait *wa
 		wait->owner = NULL;
 	if (!wait->owner && wait->shared)
 		wait->owner = find_anywhere(snapshot, wait);
+	if (!wait->owner && wait->shared && may_be_elsewhere(snapshot, wait)) {
+		wait__explain(wait,
+			"its owner field says %u, in the numbers of a process that is not known",
+			wait->state.owner);
+		return;
+	}
 	wait->certainty = CERTAINTY_EXACT;
 	if (wait->owner)
 		return;

@@ -76,6 +76,7 @@ struct snapshot {
 	struct lock_process *processes; /* those to be judged, ascending by pid */
 	size_t process_count;
 	uint64_t taken_ns; /* CLOCK_MONOTONIC */
+	bool complete;	   /* every thread of the machine is in it, of all pid namespaces */
 };
 
 /* What two waiters have in common who wait for the same lock. */

@@ -86,6 +86,7 @@ static void put_owner(struct json_writer *json, const struct lock_wait *wait)
 static void put_end(struct json_writer *json, const struct wait_fate *fate)
 {
 	const char *syscall;
+	char buffer[32];
 
 	if (!fate->end || fate->verdict != VERDICT_OWNER_ELSEWHERE)
 		return;
@@ -95,7 +96,9 @@ static void put_end(struct json_writer *json, const struct wait_fate *fate)
 	json__put_integer(json, "tid", fate->end->tid);
 	if (syscall)
 		json__put_string(json, "syscall", syscall);
-	json__put_integer(json, "syscall_number", fate->end->syscall);
+	if (fate->end->syscall >= 0)
+		json__put_integer(json, "syscall_number", fate->end->syscall);
+	json__put_string(json, "activity", futex__activity(fate->end, buffer, sizeof(buffer)));
 	json__end_object(json);
 }
 

@@ -268,17 +268,13 @@ void locks_text__write_cycle(FILE *file, const struct lock_findings *findings, s
 
 static void print_end(FILE *file, const struct wait_fate *fate)
 {
-	const char *name;
+	char buffer[32];
 
 	if (!fate->end || fate->verdict != VERDICT_OWNER_ELSEWHERE)
 		return;
-	name = futex__syscall_name(fate->end->syscall);
 	fprintf(file, "\n      the chain ends in ");
 	print_thread(file, fate->end);
-	if (name)
-		fprintf(file, ", which waits in %s", name);
-	else
-		fprintf(file, ", which waits in system call %ld", fate->end->syscall);
+	fprintf(file, ": %s", futex__activity(fate->end, buffer, sizeof(buffer)));
 }
 
 static void print_other(FILE *file, const struct lock_findings *findings, size_t index,
