@@ -196,20 +196,35 @@ static bool has_own_allocator(struct planner *planner)
 	return found == 2;
 }
 
-/* The function that the loader calls once new libraries are mapped, before they are started. */
+static bool has_interpreter(const struct elf_view *view)
+{
+	for (size_t i = 0; i < view->segment_count; i++)
+		if (view->segments[i].p_type == PT_INTERP)
+			return true;
+	return false;
+}
+
+/*
+ * Where a process stops for us: the function that the loader calls once new libraries are mapped,
+ * before they are started; in a program that has no loader, its entry point.
+ */
 static int plan_loader(struct planner *planner)
 {
 	struct probe_site site = {.reason = "entry"};
 	uint64_t address = candidates__find_function(
 		&planner->view, "_dl_debug_state", planner->options->is_executable);
-	int64_t offset = address ? elf_view__offset(&planner->view, address) : -1;
+	bool is_static = planner->options->is_executable && !has_interpreter(&planner->view);
+	int64_t offset;
 
+	if (is_static)
+		address = planner->view.header->e_entry;
+	offset = address ? elf_view__offset(&planner->view, address) : -1;
 	if (offset < 0)
 		return 0;
 	site.offset = offset;
 	site.cookie = PROBE_COOKIE(PROBE_LOADER, FUNCTION_NONE, PROBE_NO_ARGUMENT,
 		PROBE_NO_ARGUMENT, PROBE_NO_ARGUMENT, 0);
-	snprintf(site.name, sizeof(site.name), "_dl_debug_state+0");
+	snprintf(site.name, sizeof(site.name), is_static ? "entry point" : "_dl_debug_state+0");
 	return vec_push(&planner->plan->sites[PROBE_PROGRAM_LOADER], site);
 }
 
