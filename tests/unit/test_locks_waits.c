@@ -157,6 +157,30 @@ static void test_thread_stopped_in_a_wait_still_waits(void **state)
 	free_world(world);
 }
 
+static void test_locks_of_runtimes_have_an_unknown_owner(void **state)
+{
+	struct lock_frame rust[] = {
+		frames_of("syscall", "libc.so.6"),
+		frames_of("<std::sys::sync::mutex::futex::Mutex>::lock_contended", "app"),
+	};
+	struct lock_frame python[] = {
+		frames_of("__new_sem_wait_slow64", "libc.so.6"),
+		frames_of("PyThread_acquire_lock_timed", "python3"),
+	};
+	struct world *world = new_world(2, 1);
+
+	add_process(world, 100, LIBC_GLIBC);
+	block(add_thread(world, 100, 101), LOCK_A, WAIT_PRIVATE, 2);
+	block(add_thread(world, 100, 102), LOCK_B, WAIT_SHARED, 0);
+	set_stack(&world->snapshot.threads[0], rust, 2);
+	set_stack(&world->snapshot.threads[1], python, 2);
+	judge(world);
+	assert_int_equal(wait_of(world, 101)->kind, WAIT_RUNTIME);
+	assert_int_equal(wait_of(world, 102)->kind, WAIT_RUNTIME);
+	assert_int_equal(verdict_of(world, 102), VERDICT_OWNER_UNKNOWN);
+	free_world(world);
+}
+
 static void test_a_zombie_owns_nothing(void **state)
 {
 	struct world *world = new_abba();
@@ -436,6 +460,7 @@ int main(void)
 		cmocka_unit_test(
 			test_thread_of_that_number_in_another_namespace_leaves_the_owner_open),
 		cmocka_unit_test(test_thread_stopped_in_a_wait_still_waits),
+		cmocka_unit_test(test_locks_of_runtimes_have_an_unknown_owner),
 		cmocka_unit_test(test_a_zombie_owns_nothing),
 		cmocka_unit_test(test_free_mutex_has_no_owner_whatever_its_field_says),
 		cmocka_unit_test(test_robust_mutex_has_its_owner_in_the_word),

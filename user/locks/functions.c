@@ -89,9 +89,12 @@ static const struct entry waits[] = {
 
 /* Parts of demangled names of runtimes that store no owner. */
 static const char *const runtime_parts[] = {
+	/* Rust's two manglings. */
 	"futex::Mutex::lock_contended",
+	"futex::Mutex>::lock_contended",
 	"futex_mutex::Mutex::lock_contended",
 	"futex::RwLock::",
+	"futex::RwLock>::",
 	"futex_rwlock::RwLock::",
 	"parking_lot",
 	"absl::Mutex",
@@ -234,6 +237,16 @@ static bool take_name(struct wait_site *site, const char *function, size_t frame
 	return true;
 }
 
+/* CPython makes its locks of semaphores: somebody has one, but the semaphore does not say who. */
+static bool is_python_lock(const struct wait_site *site, const struct lock_thread *thread)
+{
+	for (size_t i = site->frame; i < thread->frame_count && i < site->frame + 2; i++)
+		if (thread->frames[i].function &&
+			!strncmp(thread->frames[i].function, "PyThread_acquire_lock", 21))
+			return true;
+	return false;
+}
+
 /* One function may have several frames of its own (pthread_once and its slow path): the site is
  * the outermost of them. */
 static void extend_site(struct wait_site *site, const struct lock_thread *thread)
@@ -273,6 +286,8 @@ struct wait_site functions__wait_site(const struct lock_thread *thread)
 	}
 	if (site.kind != WAIT_UNKNOWN)
 		extend_site(&site, thread);
+	if (site.kind == WAIT_SEMAPHORE && is_python_lock(&site, thread))
+		site.kind = WAIT_RUNTIME;
 	return site;
 }
 

@@ -24,7 +24,7 @@ enum wait_kind {
 	WAIT_STDIO,
 	WAIT_ARENA,   /* malloc's own lock */
 	WAIT_LIBC,    /* another low-level lock inside the C library */
-	WAIT_RUNTIME, /* Rust, Go, absl, parking_lot, libc++ and their like: no owner stored */
+	WAIT_RUNTIME, /* Rust, Go, CPython, absl, parking_lot and their like: no owner stored */
 	WAIT_VECTOR,  /* futex_waitv */
 	WAIT_KIND_COUNT,
 };
