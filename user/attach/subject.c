@@ -106,6 +106,17 @@ void subjects__free(struct subjects *subjects)
 	free(subjects);
 }
 
+/* Half of the 1,024 files that a process may have open by default; and the maps of 4,096 processes,
+ * some 100 KiB each at most. */
+#define MANY_MODULES 512
+#define MANY_PROCESSES 4096
+
+bool subjects__are_many(const struct subjects *subjects)
+{
+	return modules__count(subjects->modules) > MANY_MODULES ||
+	       subjects->by_pid.size > MANY_PROCESSES;
+}
+
 static struct module_facts *facts_of(struct subjects *subjects, const struct module *module)
 {
 	struct module_facts **facts = facts_map__insert(&subjects->by_module, module->id);

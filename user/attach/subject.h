@@ -21,6 +21,12 @@ struct subjects *subjects__new(bool lines, struct error *err);
 void subjects__free(struct subjects *subjects);
 
 /*
+ * Whether so much is kept (each file has an open fd) that a watch should begin anew with another
+ * set of subjects.
+ */
+bool subjects__are_many(const struct subjects *subjects);
+
+/*
  * The process @pid as it is now: its mappings are read again. @start_ns (of its first thread)
  * tells a PID that is used again. NULL with @err set: it is gone, or may not be looked at. Valid
  * until it is taken again or subjects__free.

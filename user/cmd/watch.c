@@ -276,10 +276,25 @@ static int judge(struct watch *watch, const struct look *look, struct error *err
 	return rc == -ESRCH || rc == -EPERM ? 0 : rc;
 }
 
+/* A watch may run for months while programs come and go: what is kept of files is dropped now and
+ * then, before it runs out of fds. */
+static int renew_subjects(struct watch *watch, struct error *err)
+{
+	if (watch->subjects && !subjects__are_many(watch->subjects))
+		return 0;
+	subjects__free(watch->subjects);
+	watch->subjects = subjects__new(false, err);
+	return watch->subjects ? 0 : -ENOMEM;
+}
+
 static int make_pass(struct watch *watch, struct error *err)
 {
 	struct look look;
-	int rc = watch_filter__refresh(&watch->options.filter);
+	int rc = renew_subjects(watch, err);
+
+	if (rc)
+		return rc;
+	rc = watch_filter__refresh(&watch->options.filter);
 
 	if (rc)
 		return error__set(err, rc, "cannot read the cgroup %s: %s",
@@ -369,9 +384,6 @@ static int open_watch(struct watch *watch, struct error *err)
 
 	if (rc)
 		return rc;
-	watch->subjects = subjects__new(false, err);
-	if (!watch->subjects)
-		return -ENOMEM;
 	if (watch->options.hook) {
 		rc = hook__init(&watch->hook, watch->options.hook, err);
 		if (rc)

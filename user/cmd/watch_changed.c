@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <unistd.h>
 
+/* More than any machine has of processes with blocked threads. */
+#define MAX_SIGNATURES 65536
+
 /* A number for the old untimed waits of a process; 0: it has none. A sum: order does not matter. */
 static uint64_t sign_waits(const struct look_thread *threads, size_t count)
 {
@@ -48,6 +51,10 @@ int changed__list(struct changed *changed, const struct look *look,
 	size_t first = 0;
 	int rc = 0;
 
+	/* Signatures of processes that are gone: forgotten all together, and the rest judged again.
+	 */
+	if (changed->judged.size > MAX_SIGNATURES)
+		signature_map__free(&changed->judged);
 	while (first < look->count && !rc) {
 		const struct look_thread *threads = &look->threads[first];
 		size_t count = 1;

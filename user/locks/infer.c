@@ -116,7 +116,7 @@ static bool same_function(const struct lock_frame *a, const struct lock_frame *b
  */
 static void infer_guard(const struct search *search, struct lock_wait *wait)
 {
-	const struct lock_thread *waiter = wait->thread;
+	const struct lock_thread *waiter = wait->thread, *found = NULL;
 	const struct lock_frame *asker;
 	size_t count;
 	const struct lock_thread *threads =
@@ -134,11 +134,15 @@ static void infer_guard(const struct search *search, struct lock_wait *wait)
 				break;
 		if (n >= threads[i].frame_count)
 			continue;
-		set_inferred(wait, &threads[i]);
-		wait__explain(wait, "the owner's stack is inside the initializer that %s runs",
-			asker->function);
-		return;
+		if (found)
+			return; /* the function has several statics, or is past this one */
+		found = &threads[i];
 	}
+	if (!found)
+		return;
+	set_inferred(wait, found);
+	wait__explain(
+		wait, "the owner's stack is inside the initializer that %s runs", asker->function);
 }
 
 /* One thread alone inside malloc, and not waiting for its lock there, has it. */
