@@ -117,6 +117,8 @@ static void put_wait(struct json_writer *json, const struct lock_findings *findi
 	if (wait->site.function)
 		json__put_string(json, "function", wait->site.function);
 	json__put_integer(json, "uaddr", wait->futex.uaddr);
+	if (wait->futex.type == FUTEX_TYPE_PLAIN)
+		json__put_integer(json, "expected", wait->futex.expected);
 	put_lock(json, wait);
 	json__put_boolean(json, "timed", wait->futex.timed);
 	if (thread->asleep_ns != LOCK_AGE_UNKNOWN)
