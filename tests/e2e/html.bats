@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The HTML report in a real browser: html_page.mjs has the checks.
 load helpers
+load locks_helpers
 
 setup()
 {
@@ -101,4 +102,12 @@ check_page()
 @test "losses stand at the top" {
 	make_page --ring-size 4K -- "$TARGETS/storm" 4 200000 1
 	PAGE=page.html check_page losses
+}
+
+@test "a deadlock is drawn" {
+	"$LOCK_TARGETS/knots" abba "$BATS_TEST_TMPDIR/knot" >knots.out 2>&1 3>&- &
+	STARTED+=($!)
+	wait_until "$WAIT_SECONDS" grep -q verdict knot || fail "the knot is not tied"
+	timeout 60 "$MEMTRACE" -F html -o page.html -p $! --duration 1 >out 2>err || [ $? = 3 ]
+	PAGE=page.html check_page waits
 }

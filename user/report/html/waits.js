@@ -12,15 +12,30 @@ function ownerTid(wait) {
 	return wait.owner?.tid ?? null;
 }
 
-// Nodes by TID: the waiters, and owners that wait for nothing.
-function makeNodes(waits) {
-	const nodes = new Map();
-	for (const wait of waits)
-		nodes.set(wait.tid, { tid: wait.tid, comm: wait.comm, wait });
+// Threads of one name that wait alike, and for whom nobody waits, are one: { wait, others }.
+function groupWaits(waits) {
+	const owners = new Set(waits.map(ownerTid));
+	const groups = new Map();
 	for (const wait of waits) {
+		const key = owners.has(wait.tid) ? wait.tid
+			: [wait.pid, wait.comm, wait.kind, lockName(wait), ownerTid(wait), wait.verdict].join("\n");
+		if (groups.has(key))
+			groups.get(key).others.push(wait);
+		else
+			groups.set(key, { wait, others: [] });
+	}
+	return [...groups.values()];
+}
+
+// Nodes by TID: the waiters, and owners that wait for nothing.
+function makeNodes(groups) {
+	const nodes = new Map();
+	for (const { wait, others } of groups)
+		nodes.set(wait.tid, { tid: wait.tid, comm: wait.comm, wait, others: others.length });
+	for (const { wait } of groups) {
 		const tid = ownerTid(wait);
 		if (tid !== null && !nodes.has(tid))
-			nodes.set(tid, { tid, comm: wait.owner.comm ?? "", wait: null });
+			nodes.set(tid, { tid, comm: wait.owner.comm ?? "", wait: null, others: 0 });
 	}
 	return nodes;
 }
@@ -104,7 +119,7 @@ function drawNode(node) {
 	return shape("g", { class: node.inCycle ? "thread cycle" : "thread", "data-tid": node.tid },
 		shape("rect", { x: node.x, y: node.y, width: BOX.width, height: BOX.height, rx: 6 }),
 		shape("text", { x: node.x + BOX.width / 2, y: node.y + 17, "text-anchor": "middle" }, cut(node.comm || "?", 20)),
-		shape("text", { x: node.x + BOX.width / 2, y: node.y + 32, "text-anchor": "middle", class: "tid" }, `thread ${node.tid}`));
+		shape("text", { x: node.x + BOX.width / 2, y: node.y + 32, "text-anchor": "middle", class: "tid" }, node.others ? `${node.tid} and ${node.others} alike` : `thread ${node.tid}`));
 }
 
 function drawGraph(nodes, rows) {
@@ -134,8 +149,9 @@ function describe(wait) {
 	return `${wait.comm} (${wait.tid}) waits${age} for ${lockName(wait)} (${wait.kind}), ${held}. ${wait.verdict ?? ""}`;
 }
 
-function drawList(waits) {
-	return waits.map((wait) => element("details", null, element("summary", null, describe(wait)),
+function drawList(groups) {
+	return groups.map(({ wait, others }) => element("details", null,
+		element("summary", null, describe(wait), others.length ? ` And ${others.length} alike: ${others.map((each) => each.tid).join(", ")}.` : ""),
 		wait.owner?.reason ? element("p", null, wait.owner.reason) : null,
 		element("ol", { class: "stack" }, (wait.stack ?? []).map((frame) =>
 			element("li", null, frame.function ?? hex(frame.address), element("span", { class: "place" }, frame.file ?? frame.module ?? ""))))));
@@ -145,11 +161,11 @@ export function showWaits(report) {
 	const waits = report.waits ?? [];
 	if (!waits.length)
 		return;
-	const nodes = makeNodes(waits), rows = place(nodes);
+	const groups = groupWaits(waits), nodes = makeNodes(groups), rows = place(nodes);
 	const deadlocks = (report.deadlocks ?? []).length;
 	byId("waits").hidden = false;
 	byId("waits-heading").textContent = deadlocks ? `Who waits for whom: ${deadlocks} deadlock${deadlocks > 1 ? "s" : ""}` : "Who waits for whom";
 	byId("waits").classList.toggle("deadlock", deadlocks > 0);
 	byId("waits-graph").replaceChildren(drawGraph(nodes, rows));
-	byId("waits-list").replaceChildren(...drawList(waits));
+	byId("waits-list").replaceChildren(...drawList(groups));
 }
