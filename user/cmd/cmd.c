@@ -9,6 +9,7 @@ static const struct {
 } commands[] = {
 	{"trace", cmd_trace},
 	{"record", cmd_trace},
+	{"top", cmd_trace},
 	{"report", cmd_report},
 	{"diff", cmd_diff},
 	{"doctor", cmd_doctor},

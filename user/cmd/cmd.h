@@ -14,7 +14,7 @@ enum exit_code {
 int cmd__run(int argc, char **argv);
 
 /* In all of them argv[0] is the command's name. */
-int cmd_trace(int argc, char **argv); /* record too */
+int cmd_trace(int argc, char **argv); /* record and top too */
 int cmd_report(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);

@@ -19,6 +19,7 @@
 #include "attach/confined.h"
 #include "attach/tracer.h"
 #include "base/log.h"
+#include "cmd/top.h"
 #include "cmd/trace_locks.h"
 #include "cmd/trace_options.h"
 #include "cmd/trace_report.h"
@@ -57,6 +58,7 @@ struct trace {
 	struct stream *stream;
 	struct trace_report *report;
 	struct trace_locks *locks; /* NULL: not possible here */
+	struct top *top;	   /* NULL: not `memtrace top` */
 
 	int epoll;
 	int signals;
@@ -65,6 +67,7 @@ struct trace {
 	int recording_timer;
 	int end_timer;
 	int locks_timer;
+	int top_timer;
 	bool done;
 	uint64_t start_ns;
 };
@@ -211,6 +214,8 @@ static int attach_command(struct trace *trace, struct error *err)
 
 static void announce(const struct trace *trace)
 {
+	if (trace->options.live_view)
+		return;
 	if (trace->launched) {
 		fprintf(stderr, "attached to %d (%s), %zu probe sites\n", trace->launch.pid,
 			trace->launch.path, tracer__site_count(trace->tracer));
@@ -300,7 +305,7 @@ static int make_loop(struct trace *trace, struct error *err)
 	if (options->record_path)
 		trace->recording_timer =
 			make_timer(trace, RECORDING_INTERVAL_NS, RECORDING_INTERVAL_NS);
-	if (isatty(STDERR_FILENO))
+	if (isatty(STDERR_FILENO) && !options->live_view)
 		trace->live_timer = make_timer(trace, LIVE_LINE_INTERVAL_NS, LIVE_LINE_INTERVAL_NS);
 	/* The first look is due at once: the process may hang already. */
 	if (trace->locks)
@@ -381,6 +386,8 @@ static void handle_timer(struct trace *trace, int fd)
 		trace->done = true;
 	else if (fd == trace->interval_timer)
 		trace_report__print_interim(trace->report);
+	else if (fd == trace->top_timer)
+		top__tick(trace->top);
 	else if (fd == trace->locks_timer)
 		look_at_locks(trace, false);
 	else if (fd == trace->recording_timer)
@@ -396,10 +403,35 @@ static void handle_fd(struct trace *trace, int fd)
 	else if (fd == tracer__control_fd(trace->tracer))
 		tracer__handle_control(trace->tracer);
 	else if (fd == trace->end_timer || fd == trace->interval_timer || fd == trace->live_timer ||
-		 fd == trace->locks_timer || fd == trace->recording_timer)
+		 fd == trace->locks_timer || fd == trace->recording_timer || fd == trace->top_timer)
 		handle_timer(trace, fd);
+	else if (trace->top && fd == STDIN_FILENO)
+		trace->done |= top__read_keys(trace->top);
 	else
 		notice_exit(trace, fd);
+}
+
+/* From here on the terminal is the view's. */
+static int start_top(
+	struct trace *trace, const struct trace_report_source *source, struct error *err)
+{
+	trace->top = top__new(source, trace->report, trace->start_ns, err);
+	if (!trace->top)
+		return err->code;
+	trace->top_timer = make_timer(trace, TOP_INTERVAL_NS, TOP_INTERVAL_NS);
+	if (trace->top_timer < 0 || watch_fd(trace, STDIN_FILENO))
+		return error__set(err, -errno, "cannot watch the terminal: %m");
+	return 0;
+}
+
+static void end_top(struct trace *trace)
+{
+	if (!trace->top)
+		return;
+	top__free(trace->top);
+	trace->top = NULL;
+	if (tracer__live_count(trace->tracer) == 0)
+		fprintf(stderr, "nothing is left to trace: the process has ended\n");
 }
 
 static void run_loop(struct trace *trace)
@@ -428,6 +460,7 @@ static void stop_tracing(struct trace *trace)
 
 static void free_trace(struct trace *trace)
 {
+	top__free(trace->top);
 	trace_report__free(trace->report);
 	trace_locks__free(trace->locks);
 	stream__stop(trace->stream);
@@ -499,7 +532,12 @@ static int run_trace(struct trace *trace, struct error *err)
 	if (code)
 		return code;
 	trace_report__start(trace->report, trace->start_ns);
+	if (trace->options.live_view)
+		code = start_top(trace, &source, err);
+	if (code)
+		return code;
 	run_loop(trace);
+	end_top(trace);
 	look_at_locks(trace, true);
 	stop_tracing(trace);
 	return trace_report__print_final(
@@ -522,7 +560,8 @@ int cmd_trace(int argc, char **argv)
 		.interval_timer = -1,
 		.recording_timer = -1,
 		.end_timer = -1,
-		.locks_timer = -1};
+		.locks_timer = -1,
+		.top_timer = -1};
 	struct error err = {0};
 	int code;
 

@@ -162,8 +162,18 @@ static int take_command(struct argp_state *state, struct trace_options *options)
 	return 0;
 }
 
+static void check_live_view(struct argp_state *state, const struct trace_options *options)
+{
+	if (options->command)
+		argp_error(state, "top needs the terminal for itself: give -p PID, no command");
+	if (options->interval_ns || options->view.format)
+		argp_error(state, "top excludes --interval and -F; its key w writes a report");
+}
+
 static void check_options(struct argp_state *state, struct trace_options *options)
 {
+	if (options->live_view)
+		check_live_view(state, options);
 	if (options->command && options->pids.size)
 		argp_error(state, "-p PID and a command to launch exclude each other");
 	if (!options->command && !options->pids.size)
@@ -227,7 +237,7 @@ static const struct argp argp = {
 	.options = option_table,
 	.parser = parse_option,
 	.args_doc = "-p PID\n-- COMMAND [ARG]...\nrecord -o FILE (-p PID|-- COMMAND "
-		    "[ARG]...)\nreport|diff|locks|watch|doctor [OPTION]...",
+		    "[ARG]...)\ntop -p PID\nreport|diff|locks|watch|doctor [OPTION]...",
 	.doc = "Rebuilds every live heap allocation of a running process, with its call stack, "
 	       "from "
 	       "outside: nothing in it is stopped, changed or locked.\vExit status: 0 done, 1 "
@@ -245,6 +255,7 @@ int trace_options__parse(int argc, char **argv, struct trace_options *options)
 		.max_frames = EVENT_DEFAULT_FRAMES,
 		.ring_size = DEFAULT_RING_SIZE,
 		.hold_limit_ns = DEFAULT_HOLD_NS,
+		.live_view = argc > 0 && strcmp(argv[0], "top") == 0,
 		.record_only = argc > 0 && strcmp(argv[0], "record") == 0,
 	};
 	view_options__init(&options->view);

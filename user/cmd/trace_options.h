@@ -30,12 +30,14 @@ struct trace_options {
 	/* what comes of it */
 	struct view_options view;
 	const char *record_path; /* NULL: no recording */
+	bool live_view;		 /* `memtrace top`: the terminal shows how things stand */
 	bool record_only;	 /* `memtrace record`: the recording is the point */
 };
 
 /*
- * Parses @argv, whose [0] may be "record", into @options, freed with trace_options__free. Returns
- * 0, or what to exit with + 1 (after --help, a usage error), the message having been printed.
+ * Parses @argv, whose [0] may be "record" or "top", into @options, freed with trace_options__free.
+ * Returns 0, or what to exit with + 1 (after --help, a usage error), the message having been
+ * printed.
  */
 int trace_options__parse(int argc, char **argv, struct trace_options *options);
 void trace_options__free(struct trace_options *options);

@@ -12,6 +12,7 @@
 #include "cmd/report_output.h"
 #include "cmd/trace_record.h"
 #include "report/human.h"
+#include "report/html.h"
 #include "report/live_line.h"
 #include "report/model.h"
 #include "symbols/symbolizer.h"
@@ -189,7 +190,8 @@ static int resolve_jit(struct trace_report *report, uint64_t address, struct sym
 	return 0;
 }
 
-static int name_frame(void *context, const struct site_frame *address, struct report_frames *frames)
+int trace_report__name_frame(
+	void *context, const struct site_frame *address, struct report_frames *frames)
 {
 	static const struct symbol_frame nameless;
 	struct symbol_frames symbols = {&nameless, 1};
@@ -294,7 +296,7 @@ static int end_recording(struct trace_report *report, struct report *out)
 	if (!report->recorder)
 		return 0;
 	err = trace_record__put_names(
-		report->recorder, report->source.feed->heap, name_frame, report);
+		report->recorder, report->source.feed->heap, trace_report__name_frame, report);
 	if (err)
 		return err;
 	recorded_locks__put(report->recorder, report->source.locks);
@@ -326,7 +328,7 @@ static int close_recording(struct trace_report *report, struct error *err)
 /* Whether the person wants to see a report: one who records wants it later. */
 static bool wants_report(const struct trace_options *options)
 {
-	return !options->record_only || options->view.json;
+	return !(options->record_only || options->live_view) || options->view.json;
 }
 
 static void write_locks_dot(const void *context, FILE *file)
@@ -352,7 +354,7 @@ static int write_report(struct trace_report *report, const struct report *out, s
 
 	if (!wants_report(options))
 		return 0;
-	if (options->record_only && view.json_path) {
+	if ((options->record_only || options->live_view) && view.json_path) {
 		view.format = FORMAT_JSON;
 		view.output = view.json_path;
 		view.json = false;
@@ -362,7 +364,7 @@ static int write_report(struct trace_report *report, const struct report *out, s
 
 static int name_report(struct trace_report *report, struct report *out)
 {
-	int code = report__name(out, name_frame, report);
+	int code = report__name(out, trace_report__name_frame, report);
 
 	if (!report->source.options->view.full_stacks)
 		report__trim(out);
@@ -402,6 +404,38 @@ void trace_report__print_interim(struct trace_report *report)
 	report__free(&out);
 }
 
+const char *trace_report__file_type(void)
+{
+	return html__is_available() ? "html" : "json";
+}
+
+int trace_report__write_file(struct trace_report *report, const char *path, struct error *err)
+{
+	struct report_extra extra = {
+		.write_json = trace_locks__write_json,
+		.context = report->source.locks,
+	};
+	struct view_options view = report->source.options->view;
+	struct report out = {0};
+	int code;
+
+	view.format = html__is_available() ? FORMAT_HTML : FORMAT_JSON;
+	view.output = path;
+	view.format_only = true;
+	view.json = false;
+	stream__lock(report->source.stream);
+	code = collect(report, &out);
+	stream__unlock(report->source.stream);
+	if (!code)
+		code = name_report(report, &out);
+	if (code)
+		error__set(err, code, "out of memory for the report");
+	else
+		code = report_output__write(&out, &extra, &view, err);
+	report__free(&out);
+	return code;
+}
+
 int trace_report__print_final(
 	struct trace_report *report, bool ended, int status, struct error *err)
 {
@@ -412,7 +446,7 @@ int trace_report__print_final(
 	code = collect(report, &out);
 	/* Only now: the model no longer changes. */
 	trace_locks__name_blocks(
-		report->source.locks, report->source.feed->heap, name_frame, report);
+		report->source.locks, report->source.feed->heap, trace_report__name_frame, report);
 	if (!code)
 		code = name_report(report, &out);
 	if (!code)

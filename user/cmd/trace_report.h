@@ -51,6 +51,15 @@ void trace_report__flush_recording(struct trace_report *report);
 /* Redraws the live line on stderr. */
 void trace_report__draw_live_line(struct trace_report *report);
 
+/* The names of a frame, for report__name and the like; @context is the trace_report. */
+int trace_report__name_frame(
+	void *context, const struct site_frame *address, struct report_frames *frames);
+
+/* Writes a report of the run so far to a file, of the type "html", or "json" where there is none.
+ */
+const char *trace_report__file_type(void);
+int trace_report__write_file(struct trace_report *report, const char *path, struct error *err);
+
 /* A report of the run so far; the trace goes on. */
 void trace_report__print_interim(struct trace_report *report);
 
