@@ -41,6 +41,7 @@ struct recorder {
 	pthread_cond_t work;
 	pthread_cond_t room;
 	struct batch *queue[QUEUE_LENGTH];
+	struct batch *spare; /* written, its memory good for the next; NULL: none */
 	size_t first, queued;
 	bool writing; /* a batch that is no longer queued */
 	bool closing;
@@ -142,6 +143,22 @@ static struct batch *take_batch(struct recorder *recorder)
 	return batch;
 }
 
+/* A new batch is memory that the kernel must clear: use what has been written again. */
+static void keep_spare(struct recorder *recorder, struct batch *batch)
+{
+	struct batch *other = batch;
+
+	if (batch->type == RECORDING_EVENTS) {
+		batch->out.bytes.size = 0;
+		batch->records = 0;
+		pthread_mutex_lock(&recorder->lock);
+		other = recorder->spare;
+		recorder->spare = batch;
+		pthread_mutex_unlock(&recorder->lock);
+	}
+	free_batch(other);
+}
+
 static void *write_batches(void *context)
 {
 	struct recorder *recorder = context;
@@ -153,7 +170,7 @@ static void *write_batches(void *context)
 			write_batch(recorder, writer, batch);
 		else
 			lose_batch(recorder, batch);
-		free_batch(batch);
+		keep_spare(recorder, batch);
 	}
 	frame_writer__free(writer);
 	return NULL;
@@ -236,7 +253,12 @@ static struct batch *batch_for(struct recorder *recorder, size_t size)
 	if (recorder->events)
 		return recorder->events;
 	memset(&recorder->state, 0, sizeof(recorder->state));
-	recorder->events = new_batch(RECORDING_EVENTS, BATCH_SIZE);
+	pthread_mutex_lock(&recorder->lock);
+	recorder->events = recorder->spare;
+	recorder->spare = NULL;
+	pthread_mutex_unlock(&recorder->lock);
+	if (!recorder->events)
+		recorder->events = new_batch(RECORDING_EVENTS, BATCH_SIZE);
 	return recorder->events;
 }
 
@@ -390,6 +412,7 @@ static void free_recorder(struct recorder *recorder)
 	if (recorder->fd >= 0)
 		close(recorder->fd);
 	free_batch(recorder->events);
+	free_batch(recorder->spare);
 	vec_free(&recorder->modules);
 	vec_free(&recorder->names.bytes);
 	free(recorder->path);
