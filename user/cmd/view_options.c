@@ -29,7 +29,7 @@ static const struct argp_option option_table[] = {
 		0},
 	{"weight", OPT_WEIGHT, "WEIGHT", 0,
 		"What folded stacks count: live-bytes (default), live-count, peak-bytes, "
-		"peak-count, alloc-bytes, alloc-count or temporary-count",
+		"peak-count, alloc-bytes, alloc-count or temporary",
 		0},
 	{"top", OPT_TOP, "N", 0, "Show N call sites (text: 10, JSON: all)", 0},
 	{"sort", OPT_SORT, "KEY", 0, "By live (default), alloc, count, temporary, age or peak", 0},
