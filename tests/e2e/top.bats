@@ -97,7 +97,7 @@ expect_clean()
 	tmux send-keys /
 	tmux send-keys measure_p
 	expect_screen "filter: measure_p_"
-	expect_screen "1 sites"
+	expect_screen " 1 site,"
 	tmux send-keys Enter
 	tmux send-keys / xyzzy
 	expect_screen "0 sites"

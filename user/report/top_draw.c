@@ -111,7 +111,8 @@ static void draw_panes(const struct top_model *model, const struct top_view *vie
 		column = draw_pane_name(view, pane, column);
 	if (view->pane != TOP_SITES)
 		return;
-	snprintf(text, sizeof(text), "%s sites%s%s%s%s", human__count(model->rows.size).text,
+	snprintf(text, sizeof(text), "%s site%s%s%s%s%s", human__count(model->rows.size).text,
+		model->rows.size == 1 ? "" : "s",
 		*model->filter || view->editing ? ", filter: " : "", model->filter,
 		view->editing ? "_" : "", model->unnamed ? " ..." : "");
 	top_screen__put(3, column + 1, COLS, TOP_COLOR_PLAIN, text);
