@@ -281,3 +281,31 @@ expect_equal()
 	jq -e '."$schema" == "https://www.speedscope.app/file-format-schema.json"' out.speedscope
 	gzip -t out.pprof
 }
+
+# The npm package speedscope, fetched once; skips the test where it cannot be had.
+fetch_speedscope()
+{
+	require_command node
+	require_command npm
+	require_command chromium
+	[ -d "$ROOT/user/report/html/node_modules/playwright-core" ] || skip "no playwright-core"
+	SPEEDSCOPE=$ROOT/build/npm/node_modules/speedscope
+	[ -d "$SPEEDSCOPE" ] && return
+	timeout 120 npm install --prefix "$ROOT/build/npm" --no-save --no-audit --no-fund \
+		--ignore-scripts --loglevel=error speedscope@1.25.0 >npm.out 2>&1 3>&- ||
+		skip "npm cannot fetch speedscope"
+}
+
+@test "speedscope imports the profile, and shows our numbers" {
+	fetch_speedscope
+	record_launched -- "$TARGETS/leak" 2000
+	"$MEMTRACE" report -F speedscope -o run.speedscope run.rec
+	timeout 100 node "$ROOT/tests/e2e/speedscope_import.mjs" "$SPEEDSCOPE" run.speedscope >seen.json 3>&-
+	jq -e '.errors == []' seen.json
+	jq -e '.title | contains("leak 2000")' seen.json
+	jq -e '.rows | map(select(endswith("remember_session"))) | length > 0' seen.json
+	local want
+	for want in "live blocks$(report .heap.live_count)" "allocations$(report .heap.alloc_count)"; do
+		jq -re '.rows[] | gsub(","; "")' seen.json | grep -q "$want\$" || fail "no $want"
+	done
+}
