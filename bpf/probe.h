@@ -57,7 +57,8 @@ enum probe_program {
  * operator-new-like reallocs), not that the block was freed. */
 #define PROBE_ZERO_SIZE_KEEPS (1 << 2)
 
-/* free of glibc, which also calls it on its own behalf: tracer_shared.internal_calls tells where. */
+/* free of glibc, which also calls it on its own behalf: tracer_shared.internal_calls tells where.
+ */
 #define PROBE_INTERNAL_CALLS (1 << 3)
 
 #define PROBE_COOKIE(operation, function, size, count, pointer, flags)                 \

@@ -112,8 +112,7 @@ static void trim_site(struct report_site *site)
 {
 	size_t first = 0, kept = 0;
 
-	while (first + 1 < site->frame_count &&
-		trim__is_allocator(site->frames[first].function))
+	while (first + 1 < site->frame_count && trim__is_allocator(site->frames[first].function))
 		first++;
 	for (size_t i = first; i < site->frame_count; i++)
 		if (!trim__is_artefact(site->frames[i].module))
