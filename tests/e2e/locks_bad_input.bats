@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # memtrace locks on bad days: processes that are not there, go meanwhile, may not be read, are huge.
+# shellcheck disable=SC2154 # stderr is bats'
 bats_require_minimum_version 1.5.0
 load helpers
 load locks_helpers

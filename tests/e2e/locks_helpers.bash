@@ -14,7 +14,7 @@ hang()
 	shift
 	"$@" >"$HUNG/$name.out" 2>&1 3>&- &
 	echo $! >>"$HUNG/pids"
-	disown # its end is not worth a line
+	disown || true # its end is not worth a line
 }
 
 has_verdict()

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -428,6 +429,42 @@ static void pidns(void)
 	waitpid(child, NULL, 0);
 }
 
+static void allocate(__attribute__((unused)) int signal)
+{
+	for (int i = 0; i < 200; i++) {
+		void *volatile block = malloc(100 + 800 * i);
+
+		free(block);
+	}
+}
+
+static void *wait_for_ever(void *arg)
+{
+	pause();
+	return arg;
+}
+
+/* A signal handler that allocates, until it comes in the middle of malloc: within seconds. */
+static void arena(void)
+{
+	struct itimerval often = {.it_interval.tv_usec = 50, .it_value.tv_usec = 50};
+	void *volatile blocks[64];
+	pthread_t thread;
+
+	/* With one thread alone malloc does not lock. */
+	pthread_create(&thread, NULL, wait_for_ever, NULL);
+	truth__wait("main_arena", NULL, truth__tid(), true);
+	truth__verdict("SELF-DEADLOCK");
+	signal(SIGVTALRM, allocate);
+	setitimer(ITIMER_VIRTUAL, &often, NULL);
+	for (;;) {
+		for (int i = 0; i < 64; i++)
+			blocks[i] = malloc(3000 + 97 * i);
+		for (int i = 0; i < 64; i++)
+			free(blocks[i]);
+	}
+}
+
 #define CROWD 10000
 
 static void *join_crowd(void *arg)
@@ -480,6 +517,7 @@ static const struct {
 	{"corrupt", corrupt},
 	{"elsewhere", elsewhere},
 	{"busy", busy},
+	{"arena", arena},
 	{"crowd", crowd},
 };
 
