@@ -1,0 +1,248 @@
+/* The tracer's probes: which file gets which, in which process. */
+#include "attach/tracer_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "attach/plan.h"
+#include "base/log.h"
+
+static int attach_program(struct tracer *tracer, enum probe_program program,
+	const struct module *module, const probe_sites *sites, pid_t pid, struct error *err)
+{
+	struct program_pair pair = tracer__programs(tracer, program);
+	struct link_request request = {
+		.file_fd = module->fd,
+		.file_name = module->name,
+		.sites = sites->data,
+		.site_count = sites->size,
+		.pid = pid,
+	};
+	int code;
+
+	if (pair.session && tracer->link_kind == LINK_SESSION) {
+		request.kind = LINK_SESSION;
+		request.program_fd = bpf_program__fd(pair.session);
+		return links__attach(tracer->links, &request, err);
+	}
+	request.kind = tracer->link_kind == LINK_PERF ? LINK_PERF : LINK_MULTI;
+	/* The return first: a call that is entered between the two has no return to wait for. */
+	if (pair.back) {
+		request.program_fd = bpf_program__fd(pair.back);
+		request.at_return = true;
+		code = links__attach(tracer->links, &request, err);
+		if (code)
+			return code;
+	}
+	request.program_fd = bpf_program__fd(pair.entry);
+	request.at_return = false;
+	return links__attach(tracer->links, &request, err);
+}
+
+/* Whether --allocator names this file, and with which prefix (NULL: none given). */
+static bool is_named_allocator(
+	const struct tracer *tracer, const struct module *module, char prefix[64])
+{
+	for (size_t i = 0; i < tracer->options.allocator_count; i++) {
+		const char *spec = tracer->options.allocators[i], *colon = strrchr(spec, ':');
+		size_t length = colon ? (size_t)(colon - spec) : strlen(spec);
+		size_t path_length = strlen(module->path);
+
+		/* By path, or by the end of it after a slash. */
+		if (length > path_length ||
+			strncmp(module->path + path_length - length, spec, length))
+			continue;
+		if (length < path_length && module->path[path_length - length - 1] != '/')
+			continue;
+		snprintf(prefix, 64, "%s", colon ? colon + 1 : "");
+		return true;
+	}
+	return false;
+}
+
+static bool has_prefixed_site(const struct probe_plan *plan, const char *prefix)
+{
+	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++)
+		vec_for_each (site, &plan->sites[i])
+			if (!strncmp(site->name, prefix, strlen(prefix)))
+				return true;
+	return false;
+}
+
+static int make_plan(const struct tracer *tracer, const struct module *module, bool is_executable,
+	struct probe_plan *plan, struct error *err)
+{
+	char prefix[64] = "";
+	bool named = is_named_allocator(tracer, module, prefix);
+	struct plan_options options = {
+		.is_executable = is_executable,
+		.all_symbols = named,
+		.prefix = *prefix ? prefix : NULL,
+		.wide_nops = tracer->wide_nops,
+	};
+
+	int code = plan__make(plan, module->fd, &options, err);
+
+	if (code || !named || (plan__has_allocator(plan) && has_prefixed_site(plan, prefix)))
+		return code;
+	return error__set(err, -ENOENT,
+		"--allocator: %s defines no allocation functions that begin with '%s'",
+		module->path, prefix);
+}
+
+/* Tells the programs which calls of free to pass over. One glibc more than there is room for is
+ * traced with its own calls, which then count as frees of untracked blocks. */
+static void add_internal_calls(struct tracer *tracer, const struct probe_plan *plan)
+{
+	vec_for_each (distance, &plan->internal_calls) {
+		__s64 *calls = tracer->shared->internal_calls;
+		int i = 0;
+
+		while (i < MAX_INTERNAL_CALLS && calls[i] && calls[i] != *distance)
+			i++;
+		if (i < MAX_INTERNAL_CALLS)
+			calls[i] = *distance;
+	}
+}
+
+static int attach_plan(struct tracer *tracer, const struct module *module,
+	const struct probe_plan *plan, pid_t pid, struct error *err)
+{
+	int code = 0;
+
+	add_internal_calls(tracer, plan);
+	for (int i = 0; i < PROBE_PROGRAM_COUNT && !code; i++) {
+		if (!plan->sites[i].size)
+			continue;
+		code = attach_program(tracer, i, module, &plan->sites[i], pid, err);
+		if (!code)
+			tracer->site_count += plan->sites[i].size;
+	}
+	return code;
+}
+
+/*
+ * Attaches to a module unless that was done. Returns 1 if an allocator was attached now, 0 if
+ * there was nothing to do, or a negative errno.
+ */
+static int attach_module(struct tracer *tracer, const struct module *module, pid_t pid,
+	bool is_executable, struct error *err)
+{
+	pid_t filter = tracer->options.follow ? 0 : pid;
+	uint64_t key = (uint64_t)module->id << 32 | (uint32_t)filter;
+	struct probe_plan plan = {0};
+	int code;
+
+	if (module->is_vdso || attachment_set__find(&tracer->attached, key))
+		return 0;
+	if (!attachment_set__insert(&tracer->attached, key))
+		return error__set(err, -ENOMEM, "out of memory");
+	code = make_plan(tracer, module, is_executable, &plan, err);
+	if (!code) {
+		plan__log(&plan, module->name);
+		tracer->met_stripped_static |= plan.is_static_stripped;
+		code = attach_plan(tracer, module, &plan, filter, err);
+		if (!code && plan.sites[PROBE_PROGRAM_LOADER].size)
+			attachment_set__insert(&tracer->loaders, module->id);
+		if (!code && plan__has_allocator(&plan)) {
+			tracer->has_allocator = true;
+			code = 1;
+		}
+	} else if (code != -ENOENT) {
+		log__debug("%s: not probed: %s", module->name, err->message);
+		code = 0; /* a file that cannot be read as ELF has no functions to probe */
+	}
+	plan__free(&plan);
+	return code;
+}
+
+/* The program's own file: it may hold an allocator linked into it. */
+static bool is_file(const struct module *module, const struct stat *program)
+{
+	struct stat file;
+
+	return program->st_ino == module->inode && !fstat(module->fd, &file) &&
+	       program->st_ino == file.st_ino && program->st_dev == file.st_dev;
+}
+
+/* What the code of an image is now: for its stacks' identity and for the unwinder. */
+static int note_code(struct tracer *tracer, struct traced *traced, const struct space_view *view,
+	struct error *err)
+{
+	bool is_new = view->generation != traced->generation || !traced->generation;
+
+	if (view->removals != traced->removals)
+		tracer->shared->stack_epoch++;
+	traced->removals = view->removals;
+	traced->generation = view->generation;
+	if (!tracer->unwinding || !is_new)
+		return 0;
+	return unwinding__set(tracer->unwinding, traced->process, view, err);
+}
+
+int tracer__attach_mapped(
+	struct tracer *tracer, pid_t pid, struct traced *traced, struct error *err)
+{
+	struct stat program = {0};
+	struct space_view view;
+	int code, came = 0;
+	char exe[64];
+
+	code = spaces__refresh(tracer->spaces, traced->process, err);
+	if (!code)
+		code = spaces__view(tracer->spaces, traced->process, &view);
+	if (code)
+		return code;
+	snprintf(exe, sizeof(exe), "/proc/%d/exe", pid);
+	if (stat(exe, &program))
+		program.st_ino = 0; /* gone: then nothing needs its probes */
+	for (size_t i = 0; i < view.count && code >= 0; i++) {
+		const struct module *module = view.ranges[i].module;
+
+		if (!module)
+			continue;
+		code = attach_module(tracer, module, pid, is_file(module, &program), err);
+		came += code > 0;
+		if (attachment_set__find(&tracer->loaders, module->id))
+			traced->has_loader = true;
+	}
+	if (code >= 0 && note_code(tracer, traced, &view, err))
+		code = err->code;
+	space_view__free(&view);
+	return code < 0 ? code : came;
+}
+
+int tracer__attach_file(
+	struct tracer *tracer, pid_t pid, const char *path, bool is_program, struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), code;
+	struct module *module;
+
+	if (fd < 0)
+		return 0; /* the loader will not find it either */
+	module = modules__add_file(tracer->modules, fd, path, NULL);
+	close(fd);
+	if (!module)
+		return 0;
+	if (tracer->unwinding)
+		unwinding__prepare(tracer->unwinding, module);
+	code = attach_module(tracer, module, pid, is_program, err);
+	return code < 0 ? code : 0;
+}
+
+int tracer__check(struct tracer *tracer, struct error *err)
+{
+	if (tracer->has_allocator)
+		return 0;
+	if (tracer->met_stripped_static)
+		return error__set(err, -ENOENT,
+			"no allocation function found: the program is statically linked and "
+			"stripped (keep its .symtab, or name a library with --allocator)");
+	return error__set(err, -ENOENT,
+		"no allocation function found in the program and its libraries (name the one that "
+		"has it with --allocator FILE[:PREFIX])");
+}
