@@ -17,7 +17,6 @@ struct ring_map ring SEC(".maps");
 struct control_ring_map control_ring SEC(".maps");
 
 struct tracer_shared shared;
-const volatile __u32 pid_namespace_level;
 const volatile __u64 wakeup_bytes = 1 << 24;
 /* No allocation of this many bytes can succeed: RAM and swap together, unless overcommitted. */
 const volatile __u64 impossible_size = ~0ull;

@@ -27,7 +27,15 @@ static __always_inline void send_process(struct event_process *event)
 
 static __always_inline __u32 tgid_of(struct task_struct *task)
 {
-	return task_number(BPF_CORE_READ(task, group_leader), pid_namespace_level);
+	return task_number(BPF_CORE_READ(task, group_leader), shared.pid_namespace_level);
+}
+
+/* Run once by memtrace itself: /proc tells a process in a container nothing of the levels above. */
+SEC("syscall")
+int find_namespace_level(void *ctx)
+{
+	shared.pid_namespace_level = BPF_CORE_READ(bpf_get_current_task_btf(), thread_pid, level);
+	return 0;
 }
 
 SEC("tp_btf/sched_process_fork")
@@ -50,7 +58,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	child_target.mappings_seen = target->mappings_seen;
 	fill_process(&event, EVENT_FORK, child_target.process);
 	event.header.flags = parent->mm == child->mm;
-	event.header.tid = task_number(parent, pid_namespace_level);
+	event.header.tid = task_number(parent, shared.pid_namespace_level);
 	event.pid = child_tgid;
 	event.parent_process = target->process;
 	__builtin_memcpy(event.comm, child->comm, sizeof(event.comm));
@@ -120,7 +128,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	if (!target)
 		return 0;
 	fill_process(&event, EVENT_EXIT, target->process);
-	event.header.tid = task_number(task, pid_namespace_level);
+	event.header.tid = task_number(task, shared.pid_namespace_level);
 	event.pid = tgid;
 	event.exit_status = task->signal->group_exit_code;
 	if (!event.exit_status)

@@ -102,8 +102,6 @@ static __always_inline __u32 task_number(struct task_struct *task, __u32 level)
 	return number;
 }
 
-extern const volatile __u32 pid_namespace_level;
-
 static __noinline struct thread_state *create_thread_state(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -111,7 +109,7 @@ static __noinline struct thread_state *create_thread_state(void)
 	struct target *target;
 	__u32 tgid;
 
-	tgid = task_number(BPF_CORE_READ(task, group_leader), pid_namespace_level);
+	tgid = task_number(BPF_CORE_READ(task, group_leader), shared.pid_namespace_level);
 	target = bpf_map_lookup_elem(&targets, &tgid);
 	if (!target)
 		return NULL;
@@ -120,7 +118,7 @@ static __noinline struct thread_state *create_thread_state(void)
 		count_loss(LOSS_THREAD_STATE);
 		return NULL;
 	}
-	state->tid = task_number(task, pid_namespace_level);
+	state->tid = task_number(task, shared.pid_namespace_level);
 	state->tgid = tgid;
 	state->process = target->flags & TARGET_AWAITS_EXEC ? 0 : target->process;
 	return state;

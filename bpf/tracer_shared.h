@@ -44,6 +44,9 @@ struct target {
 struct tracer_shared {
 	__u32 enabled;	    /* heap and mapping records are sent only while it is 1 */
 	__u32 next_process; /* number for the next process image */
+	/* How far below the first pid namespace memtrace's own lies: numbers are given as there. */
+	__u32 pid_namespace_level;
+	__u32 reserved;
 	/* Tickets of the loader's hook: it waits until `libraries_done` reaches its own. */
 	__u64 libraries_ticket;
 	__u64 libraries_done;

@@ -94,6 +94,7 @@ static int open_programs(struct tracer *tracer, struct error *err)
 
 static int load_programs(struct tracer *tracer, struct error *err)
 {
+	LIBBPF_OPTS(bpf_test_run_opts, run);
 	int code = tracer_bpf__load(tracer->skel);
 
 	if (code == -EPERM)
@@ -106,7 +107,11 @@ static int load_programs(struct tracer *tracer, struct error *err)
 			strerror(-code));
 	tracer->shared = &tracer->skel->bss->shared;
 	tracer->shared->next_process = FIRST_PROCESS;
-	return 0;
+	code = bpf_prog_test_run_opts(
+		bpf_program__fd(tracer->skel->progs.find_namespace_level), &run);
+	return code ? error__set(err, code, "cannot find memtrace's own pid namespace: %s",
+			      strerror(-code))
+		    : 0;
 }
 
 /* Process life through BTF tracepoints; memory system calls through syscall tracepoints. */
