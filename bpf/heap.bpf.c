@@ -173,7 +173,7 @@ static __always_inline void send_free(
 	}
 	fill_header(&event->header, state, kind, function);
 	event->address = address;
-	bpf_ringbuf_submit(event, wakeup_flags());
+	bpf_ringbuf_submit(event, wakeup_flags(&event->header));
 }
 
 /* Whether the function entered at @sp was called, or jumped to, by the operator new of the hint. */
@@ -270,7 +270,7 @@ static __always_inline int send_realloc_end(struct thread_state *state, __u64 ad
 	event->size = state->call.size;
 	event->stack = stack;
 	event->old_address = state->call.pointer;
-	bpf_ringbuf_submit(event, wakeup_flags());
+	bpf_ringbuf_submit(event, wakeup_flags(&event->header));
 	return 0;
 }
 
@@ -288,7 +288,7 @@ static __always_inline int send_alloc(struct thread_state *state, __u64 address,
 	event->address = address;
 	event->size = state->call.size;
 	event->stack = stack;
-	bpf_ringbuf_submit(event, wakeup_flags());
+	bpf_ringbuf_submit(event, wakeup_flags(&event->header));
 	return 0;
 }
 
@@ -322,9 +322,8 @@ static __always_inline int on_alloc_return(struct pt_regs *ctx)
 	return 0;
 }
 
-/* Whether free was called by glibc itself, at a thread's end, with a chunk that was freed before.
- */
-static __always_inline bool is_internal_call(struct pt_regs *ctx)
+/* Whether the return address is one of those in tracer_shared.internal_calls. */
+static __always_inline bool returns_to_internal_call(struct pt_regs *ctx)
 {
 #ifdef __TARGET_ARCH_x86
 	__s64 distance = read_return_address(PT_REGS_SP(ctx)) - PT_REGS_IP(ctx);
@@ -341,6 +340,25 @@ static __always_inline bool is_internal_call(struct pt_regs *ctx)
 	return false;
 }
 
+/* Bytes of stack between the function that starts a thread and what it calls to end it. */
+#define THREAD_END_REACH 1024
+
+/*
+ * Whether free was called by glibc itself, at a thread's end, with a chunk that was freed before.
+ * To read the return address costs half as much as all the rest, so it is not done where the stack
+ * is deeper than at a thread's end, nor in the main thread, whose end is the process's.
+ */
+static __always_inline bool is_internal_call(struct pt_regs *ctx, struct thread_state *state)
+{
+	__u64 sp = PT_REGS_SP(ctx);
+
+	if (state->tid == state->tgid)
+		return false;
+	if (sp > state->free_top)
+		state->free_top = sp;
+	return sp + THREAD_END_REACH >= state->free_top && returns_to_internal_call(ctx);
+}
+
 static __always_inline int on_free_entry(struct pt_regs *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx);
@@ -352,7 +370,7 @@ static __always_inline int on_free_entry(struct pt_regs *ctx)
 	state = thread_state__get();
 	if (!state || !shared.enabled || is_nested(state, PT_REGS_SP(ctx)))
 		return SKIP_RETURN;
-	if (PROBE_COOKIE_FLAGS(cookie) & PROBE_INTERNAL_CALLS && is_internal_call(ctx))
+	if (PROBE_COOKIE_FLAGS(cookie) & PROBE_INTERNAL_CALLS && is_internal_call(ctx, state))
 		return SKIP_RETURN;
 	send_free(state, EVENT_FREE, PROBE_COOKIE_FUNCTION(cookie), address);
 	return SKIP_RETURN;

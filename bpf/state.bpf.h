@@ -35,6 +35,7 @@ struct thread_state {
 	__u32 process; /* 0: this thread is not traced */
 	__u32 sequence;
 	__u32 tgid;
+	__u64 free_top; /* highest stack pointer that free was called with */
 	struct call_in_flight call;
 	struct new_hint hint;
 	__u64 break_before; /* the program break when brk was entered */
@@ -151,12 +152,14 @@ static __always_inline void fill_header(
 
 /*
  * User space polls every few ms, so records do not wake it, which would cost more than all the
- * rest; only a ring that is a quarter full does.
+ * rest; only a ring that is a quarter full does. One record in 64 asks, by its time's low bits.
  */
 extern const volatile __u64 wakeup_bytes;
 
-static __always_inline __u64 wakeup_flags(void)
+static __always_inline __u64 wakeup_flags(const struct event_header *header)
 {
+	if (header->time_ns & 63)
+		return BPF_RB_NO_WAKEUP;
 	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > wakeup_bytes)
 		return BPF_RB_FORCE_WAKEUP;
 	return BPF_RB_NO_WAKEUP;
