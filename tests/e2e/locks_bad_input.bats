@@ -22,6 +22,7 @@ teardown()
 @test "a PID that is not there" {
 	run --separate-stderr "$MEMTRACE" locks -p 4194304
 	[ "$status" = 1 ] || fail "status $status"
+	# shellcheck disable=SC2154 # `run --separate-stderr` sets it
 	[[ $stderr == *4194304* ]] || fail "$stderr"
 }
 
