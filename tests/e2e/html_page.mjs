@@ -173,7 +173,15 @@ const checks = {
 		await select.selectOption({ index: 2 });
 		assert.match(await caption(page), /allocated by thread \d+/);
 		assert.ok(parseBytes(await caption(page)) < whole);
-		assert.equal(await page.locator("#views input[value=allocated]").isDisabled(), true);
+		assert.equal(await page.locator("#views input[value=peak]").isDisabled(), true);
+		await pick(page, "Allocated");
+		assert.equal(await frame(page, "keep_few").count() > 0, await frame(page, "early").count() === 0);
+		const [all, threads] = await page.evaluate(() => {
+			const { model } = window.memtracePage;
+			const total = (thread) => model.tree(model.measure({ view: "allocated", unit: "bytes", range: null, thread }), "all").value;
+			return [total(""), [...model.threads.keys()].map(total)];
+		});
+		assert.equal(threads.reduce((a, b) => a + b), all, "the threads add up to all");
 	},
 
 	async phone(page) {

@@ -128,6 +128,9 @@ static void test_slices_and_threads_agree_with_the_sites(void **state)
 		shares += json_integer_value(json_array_get(row, 4));
 	assert_int_equal(last_bytes, figure(data, 0, 1));
 	assert_int_equal(shares, figure(data, 0, 1));
+	row = json_array_get(rows, 0);
+	assert_int_equal(json_integer_value(json_array_get(row, 5)),
+		figure(data, json_integer_value(json_array_get(row, 0)), 4));
 	json_decref(data);
 	free(page);
 	report__free(&report);

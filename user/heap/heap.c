@@ -13,7 +13,7 @@ struct heap *heap__new(const struct heap_options *options)
 	if (!heap->options.page_size)
 		heap->options.page_size = sysconf(_SC_PAGESIZE);
 	heap__begin(heap, options->start_ns);
-	if (sites__init(&heap->sites, options->max_sites) ||
+	if (sites__init(&heap->sites, options->max_sites) || shares__init(&heap->shares) ||
 		vec_push(&heap->threads, (struct heap_thread){0})) {
 		heap__free(heap);
 		return NULL;
@@ -40,6 +40,7 @@ void heap__free(struct heap *heap)
 	vec_free(&heap->threads);
 	sites__free(&heap->sites);
 	slices__free(&heap->slices);
+	shares__free(&heap->shares);
 	free(heap);
 }
 
@@ -111,6 +112,7 @@ static void book_free(struct heap *heap, const struct origin *from, const struct
 	counts->temporary_count++;
 	counts->temporary_bytes += block->size;
 	site->temporary_count++;
+	shares__at(&heap->shares, site, block_site(block), from->thread->totals)->temporary_count++;
 	totals->temporary_count++;
 }
 
@@ -183,6 +185,7 @@ static void book_alloc(
 	struct heap_thread *totals = &heap->threads.data[from->thread->totals];
 	struct site *site = &heap->sites.list.data[block->site];
 	struct series_point *point;
+	struct heap_share *share;
 
 	if (is_filtered(block)) {
 		counts->filtered_count++;
@@ -193,6 +196,9 @@ static void book_alloc(
 	counts->alloc_bytes += block->size;
 	site->alloc_count++;
 	site->alloc_bytes += block->size;
+	share = shares__at(&heap->shares, site, block->site, from->thread->totals);
+	share->alloc_count++;
+	share->alloc_bytes += block->size;
 	site->functions |= 1u << (function & 31);
 	totals->alloc_count++;
 	totals->alloc_bytes += block->size;

@@ -29,6 +29,7 @@
 #include "heap/mappings.h"
 #include "heap/series.h"
 #include "heap/sites.h"
+#include "heap/shares.h"
 #include "heap/slices.h"
 
 #include "event.h"
@@ -184,6 +185,9 @@ void heap__process(const struct heap *heap, size_t index, struct heap_process *p
 
 /* Totals by thread; struct block.thread is an index into it. */
 const struct heap_thread *heap__threads(const struct heap *heap, size_t *count);
+
+/* What threads did at sites, in no order. */
+const struct heap_share *heap__shares(const struct heap *heap, size_t *count);
 
 const struct series *heap__series(const struct heap *heap);
 

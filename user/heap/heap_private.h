@@ -3,6 +3,7 @@
 #define MEMTRACE_HEAP_HEAP_PRIVATE_H
 
 #include "heap/heap.h"
+#include "heap/shares.h"
 #include "heap/slices.h"
 
 static inline uint64_t number_hash(uint64_t key)
@@ -77,6 +78,7 @@ struct heap {
 	VEC(struct heap_thread) threads;
 	struct series series;
 	struct slices slices;
+	struct shares shares;
 
 	uint64_t live_count;
 	uint64_t live_bytes;

@@ -116,6 +116,12 @@ const struct heap_thread *heap__threads(const struct heap *heap, size_t *count)
 	return heap->threads.data;
 }
 
+const struct heap_share *heap__shares(const struct heap *heap, size_t *count)
+{
+	*count = heap->shares.list.size - 1;
+	return heap->shares.list.data + 1;
+}
+
 const struct series *heap__series(const struct heap *heap)
 {
 	return &heap->series;

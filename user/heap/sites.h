@@ -56,6 +56,7 @@ struct site {
 	uint32_t functions;   /* bit set by enum event_function: through which it allocated */
 	uint32_t first_frame; /* in sites.frames */
 	uint32_t slice;	      /* of time, in which it changed last: see slices.h */
+	uint32_t share;	      /* index of the latest one: see shares.h */
 	uint16_t frame_count;
 	uint8_t stop; /* enum stack_stop */
 };

@@ -1,7 +1,6 @@
 /* From the heap model to a report: figures first, names later. */
 #include "report/model.h"
 
-#include "base/hash.h"
 #include "report/loss.h"
 
 #include <stdarg.h>
@@ -18,24 +17,11 @@ struct ages {
 	double sum_ns; /* 10^7 blocks of days of age would overflow 64 bits */
 };
 
-static inline uint64_t share_hash(uint64_t key)
-{
-	return hash_mix(key);
-}
-
-static inline bool share_equal(uint64_t a, uint64_t b)
-{
-	return a == b;
-}
-
-/* (site, thread) → place in report.site_threads, plus 1 */
-DEFINE_HASH(share_map, uint64_t, uint32_t, share_hash, share_equal);
-
 struct age_pass {
 	struct report *report;
 	const struct heap_thread *threads;
 	struct ages *sites;
-	struct share_map shares;
+	struct share_index shares; /* (site, thread) → place in report.site_threads, plus 1 */
 	uint64_t older_than_ns;
 	int err;
 };
@@ -55,6 +41,33 @@ static int add_share(struct age_pass *pass, const struct block *block, uint32_t 
 	return 0;
 }
 
+/* What the threads allocated; what of it is live is added by the pass over the blocks. */
+static int collect_shares(struct age_pass *pass, const struct heap *heap)
+{
+	size_t count;
+	const struct heap_share *shares = heap__shares(heap, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct heap_share *from = &shares[i];
+		const struct heap_thread *thread = &pass->threads[from->thread];
+		struct report_site_thread share = {
+			.site = from->site,
+			.process = thread->process,
+			.tid = thread->tid,
+			.alloc_count = from->alloc_count,
+			.alloc_bytes = from->alloc_bytes,
+			.temporary_count = from->temporary_count,
+		};
+		uint32_t *place = share_index__insert(
+			&pass->shares, (uint64_t)from->site << 32 | from->thread);
+
+		if (!place || vec_push(&pass->report->site_threads, share))
+			return -ENOMEM;
+		*place = pass->report->site_threads.size;
+	}
+	return 0;
+}
+
 /* Whose the block is. Blocks of a site mostly come from one thread, or many of one in a row. */
 static void count_share(struct age_pass *pass, struct ages *ages, const struct block *block)
 {
@@ -62,7 +75,7 @@ static void count_share(struct age_pass *pass, struct ages *ages, const struct b
 	uint32_t *place;
 
 	if (!ages->share || ages->thread != block->thread) {
-		place = share_map__insert(
+		place = share_index__insert(
 			&pass->shares, (uint64_t)block_site(block) << 32 | block->thread);
 		if (!place || (!*place && add_share(pass, block, place))) {
 			pass->err = -ENOMEM;
@@ -275,10 +288,11 @@ int report__collect(
 	heap__totals(heap, &report->heap);
 	report->seen = heap__seen(&report->heap);
 	report->lost = loss__events(report->run.losses);
+	pass.err = collect_shares(&pass, heap);
 	heap__visit_live(heap, options->now_ns, add_age, &pass);
 	err = pass.err ? pass.err : collect_sites(report, heap, pass.sites);
 	free(pass.sites);
-	share_map__free(&pass.shares);
+	share_index__free(&pass.shares);
 	if (!err)
 		err = heap__slices(heap, &report->slices);
 	if (err)

@@ -261,6 +261,9 @@ static void put_threads(
 		json__integer(json, share->tid);
 		json__integer(json, share->live_count);
 		json__integer(json, share->live_bytes);
+		json__integer(json, share->alloc_count);
+		json__integer(json, share->alloc_bytes);
+		json__integer(json, share->temporary_count);
 		json__end_array(json);
 	}
 	json__end_array(json);

@@ -7,7 +7,7 @@
  *	sites[]		v: figures in the order of put_figures; s: frames by number, innermost first
  *	slices		width_ns, count, lost; cells[]: [site, slice, live_count, live_bytes,
  *			alloc_count, alloc_bytes, temporary_count] at the slice's end
- *	threads[]	[site, process, tid, live_count, live_bytes]
+ *	threads[]	[site, process, tid, and the figures that a cell has]
  */
 #ifndef MEMTRACE_REPORT_HTML_H
 #define MEMTRACE_REPORT_HTML_H

@@ -86,13 +86,16 @@ struct report_run {
 	bool has_symbols;			/* frames could be named at all */
 };
 
-/* Live blocks of one site that one thread allocated. */
+/* What one thread allocated at one site. */
 struct report_site_thread {
 	uint32_t site;	  /* report_site.id */
 	uint32_t process; /* number; 0 with tid 0: threads beyond HEAP_MAX_THREADS */
 	uint32_t tid;
 	uint64_t live_count;
 	uint64_t live_bytes;
+	uint64_t alloc_count;
+	uint64_t alloc_bytes;
+	uint64_t temporary_count;
 };
 
 struct report {

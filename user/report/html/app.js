@@ -74,16 +74,17 @@ class Page {
 		for (const thread of threads) {
 			const process = many ? this.report.processes.find((each) => each.number === thread.process) : null;
 			const name = thread.tid ? `${thread.tid}${process?.command ? ` of ${process.command}` : ""}` : "others";
-			select.append(element("option", { value: thread.key }, `${name}: ${bytes(thread.bytes)} live`));
+			select.append(element("option", { value: thread.key }, `${name}: ${bytes(thread.bytes)} allocated`));
 		}
 		select.addEventListener("change", () => this.choose({ thread: select.value }, true));
 		byId("thread-label").hidden = threads.length < 2;
 	}
 
-	// Of a thread only its live blocks at the end are known; temporaries have no bytes.
+	// Of a thread neither the peak nor the course of time is known; temporaries have no bytes.
 	settle() {
 		if (this.choice.thread) {
-			this.choice.view = "live";
+			if (!VIEWS.find((each) => each.key === this.choice.view).thread)
+				this.choice.view = "live";
 			if (this.plot.range) {
 				this.plot.range = this.choice.range = null;
 				this.plot.drawRange();
@@ -94,7 +95,7 @@ class Page {
 			this.choice.unit = view.units[0];
 		for (const input of document.querySelectorAll("#views input")) {
 			input.checked = input.value === this.choice.view;
-			input.disabled = !!this.choice.thread && input.value !== "live";
+			input.disabled = !!this.choice.thread && !VIEWS.find((each) => each.key === input.value).thread;
 		}
 		for (const input of document.querySelectorAll("#units input")) {
 			input.checked = input.value === this.choice.unit;
@@ -124,13 +125,14 @@ class Page {
 	caption() {
 		const { view, range, thread } = this.choice;
 		const peak = view === "peak" ? this.model.peakOf(range) : null;
+		const by = thread ? ` by thread ${thread.split(":")[1]}` : "";
 		const when = range ? `in the range from ${duration(range[0])} to ${duration(Math.min(range[1], this.model.endNs))}` : "in the whole run";
 		const sentences = {
-			live: range ? `live at the end of the range, ${duration(Math.min(range[1], this.model.endNs))}` : thread ? `live at the end, allocated by thread ${thread.split(":")[1]}` : "live at the end",
+			live: range ? `live at the end of the range, ${duration(Math.min(range[1], this.model.endNs))}` : thread ? `live at the end, allocated${by}` : "live at the end",
 			peak: peak && (peak.exact ? `at the heap's peak, ${duration(peak.ns)}` : `when most was live at the end of a slice of the range, ${duration(peak.ns)}`),
 			grown: `more live than before, ${when}`,
-			allocated: `allocated ${when}`,
-			temporary: `temporary allocations ${when}`,
+			allocated: `allocated ${when}${by}`,
+			temporary: `temporary allocations ${when}${by}`,
 		};
 		const cut = this.report.site_count > this.model.sites.length ? ` Of ${count(this.report.site_count)} call sites ${count(this.model.sites.length)} are in this report.` : "";
 		const lost = range && this.model.sliceLost ? " Part of the history had no memory: ranges are incomplete." : "";

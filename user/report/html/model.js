@@ -3,11 +3,11 @@
 import { base, hex } from "./format.js";
 
 export const VIEWS = [
-	{ key: "live", label: "Live", title: "blocks that were not freed", units: ["bytes", "count"] },
+	{ key: "live", thread: true, label: "Live", title: "blocks that were not freed", units: ["bytes", "count"] },
 	{ key: "peak", label: "Peak", title: "the heap when it was largest", units: ["bytes", "count"] },
 	{ key: "grown", label: "Growth", title: "more live blocks at the end than at the beginning", units: ["bytes", "count"] },
-	{ key: "allocated", label: "Allocated", title: "all allocations, freed or not", units: ["bytes", "count"] },
-	{ key: "temporary", label: "Temporary", title: "freed before the thread allocated again", units: ["count"] },
+	{ key: "allocated", thread: true, label: "Allocated", title: "all allocations, freed or not", units: ["bytes", "count"] },
+	{ key: "temporary", thread: true, label: "Temporary", title: "freed before the thread allocated again", units: ["count"] },
 ];
 
 // The columns of a site's and a slice's row, as user/report/html.c writes them.
@@ -71,13 +71,14 @@ export class Model {
 
 	readThreads(rows) {
 		this.threads = new Map();
-		for (const [site, process, tid, live_count, live_bytes] of rows) {
+		for (const [site, process, tid, ...values] of rows) {
 			const key = `${process}:${tid}`;
-			const known = this.threads.get(key) ?? { key, process, tid, bytes: 0, count: 0 };
-			known.bytes += live_bytes;
-			known.count += live_count;
+			const known = this.threads.get(key) ?? { key, process, tid, bytes: 0 };
+			const share = {};
+			CELL.forEach((name, i) => (share[name] = values[i]));
+			known.bytes += share.allocated_bytes;
 			this.threads.set(key, known);
-			this.sites[site].threads.set(key, { live_count, live_bytes });
+			this.sites[site].threads.set(key, share);
 		}
 	}
 
@@ -141,7 +142,7 @@ export class Model {
 	measure({ view, unit, range, thread }) {
 		const key = `_${unit}`;
 		if (thread)
-			return (site) => site.threads.get(thread)?.[`live${key}`] ?? 0;
+			return (site) => site.threads.get(thread)?.[view + key] ?? 0;
 		if (!range)
 			return (site) => site[`${view === "grown" ? "live" : view}${key}`] ?? 0;
 		const [first, last] = this.slicesOf(range);
