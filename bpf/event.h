@@ -1,6 +1,6 @@
 /*
  * The records that BPF programs send through the ring buffer: the one header shared with user/.
- * Fixed width, little padding, sizes asserted: recordings store these very bytes.
+ * Fixed width, little padding, sizes asserted: recordings give back these very bytes.
  *
  * Order. An alloc record leaves at the function's return, a free record at its entry, a realloc
  * leaves both. Thus for one address the order in the ring is the true order: no other thread can
