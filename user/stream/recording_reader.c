@@ -6,7 +6,7 @@
 #include "stream/recording_frame.h"
 
 /* Records between announcing and visiting one: time for a cache miss or two. A power of two. */
-#define AHEAD 16
+#define AHEAD 8
 
 struct reading {
 	FILE *file;
