@@ -204,8 +204,11 @@ while True:
 	STARTED+=($!)
 	timeout "$QUIET_SECONDS" make -C "$ROOT" -j2 BUILD="$BATS_TEST_TMPDIR/build" unit >/dev/null 2>&1 3>&- &
 	STARTED+=($!)
-	start_watch -d "$QUIET_SECONDS"
-	finish "$WATCH" $((QUIET_SECONDS + 30)) || fail "status $?: $(cat events)"
+	# Not what other tests let hang meanwhile.
+	start_watch -d "$QUIET_SECONDS" --exclude knots --exclude knots-musl --exclude guard \
+		--exclude loader --exclude incident_a --exclude incident_b
+	finish "$WATCH" $((QUIET_SECONDS + 30)) ||
+		fail "status $?: $(jq -c '.deadlocks[0].cycle' events | head -3)"
 	tail -n 1 events >report.json
 	echo "# $(report .waits_seen) waits seen, $(report .passes) looks" >&3
 	expect .event end

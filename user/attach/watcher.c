@@ -1,7 +1,6 @@
 #include "attach/watcher.h"
 
 #include "attach/links.h"
-#include "base/log.h"
 #include "locks.skel.h"
 #include "watch.h"
 
@@ -61,36 +60,6 @@ static int load(struct watcher *watcher, unsigned int level, struct error *err)
 	return watcher->ring ? 0 : error__set(err, -errno, "cannot read the watch's ring buffer");
 }
 
-/* futex is everywhere; the newer calls are optional, and so are their tracepoints. */
-static int attach(struct watcher *watcher, struct error *err)
-{
-	const struct {
-		struct bpf_program *program;
-		const char *name;
-		bool optional;
-	} points[] = {
-		{watcher->object->progs.exit_futex, "sys_exit_futex", false},
-		{watcher->object->progs.enter_futex, "sys_enter_futex", false},
-		{watcher->object->progs.exit_futex_waitv, "sys_exit_futex_waitv", true},
-		{watcher->object->progs.enter_futex_waitv, "sys_enter_futex_waitv", true},
-		{watcher->object->progs.exit_futex_wait, "sys_exit_futex_wait", true},
-		{watcher->object->progs.enter_futex_wait, "sys_enter_futex_wait", true},
-	};
-
-	for (size_t i = 0; i < sizeof(points) / sizeof(*points); i++) {
-		struct error why = {0};
-		int rc = links__attach_tracepoint(
-			watcher->links, points[i].program, "syscalls", points[i].name, &why);
-
-		if (!rc)
-			continue;
-		if (!points[i].optional)
-			return error__set(err, rc, "%s", why.message);
-		log__debug("%s", why.message);
-	}
-	return 0;
-}
-
 int watcher__new(uint64_t threshold_ns, unsigned int namespace_level, watcher_end_fn *ended,
 	void *context, struct watcher **out, struct error *err)
 {
@@ -109,7 +78,8 @@ int watcher__new(uint64_t threshold_ns, unsigned int namespace_level, watcher_en
 	rc = watcher->links && watcher->per_cpu ? load(watcher, namespace_level, err)
 						: error__set(err, -ENOMEM, "out of memory");
 	if (!rc)
-		rc = attach(watcher, err);
+		rc = links__attach_btf_tracepoint(
+			watcher->links, watcher->object->progs.switch_threads, err);
 	watcher->next_bucket = now_ns() / WATCH_BUCKET_NS;
 	if (rc) {
 		watcher__free(watcher);
