@@ -18,6 +18,15 @@
 #include "symbols/symbolizer.h"
 #include "symbols/trim.h"
 
+/* The settings that shape what a report can say. */
+enum {
+	SETTING_STACKS,
+	SETTING_MAX_FRAMES,
+	SETTING_RING_SIZE,
+	SETTING_FOLLOW,
+	SETTING_COUNT,
+};
+
 struct trace_report {
 	struct trace_report_source source;
 	struct symbolizer *symbolizer;
@@ -28,7 +37,9 @@ struct trace_report {
 	uint64_t start_unix_ns;
 	uint64_t now_ns;	   /* of the latest figures */
 	struct recorder *recorder; /* NULL: none */
-	uint64_t line_ns;	   /* when the live line was drawn last */
+	struct report_setting settings[SETTING_COUNT];
+	char setting_values[SETTING_COUNT][24];
+	uint64_t line_ns; /* when the live line was drawn last */
 	uint64_t line_allocs;
 	bool line_shown;
 };
@@ -44,6 +55,22 @@ static uint64_t clock_ns(clockid_t clock)
 int trace_report__check_output(const struct trace_options *options, struct error *err)
 {
 	return report_output__check(&options->view, err);
+}
+
+static void list_settings(struct trace_report *report)
+{
+	static const char *const names[] = {"stacks", "max_frames", "ring_size", "follow"};
+	static const char *const stacks[] = {"none", "fp", "cfi"};
+	const struct trace_options *options = report->source.options;
+	char(*values)[sizeof(report->setting_values[0])] = report->setting_values;
+
+	snprintf(values[SETTING_STACKS], sizeof(*values), "%s", stacks[options->stacks]);
+	snprintf(values[SETTING_MAX_FRAMES], sizeof(*values), "%u", options->max_frames);
+	snprintf(values[SETTING_RING_SIZE], sizeof(*values), "%llu",
+		(unsigned long long)options->ring_size);
+	snprintf(values[SETTING_FOLLOW], sizeof(*values), "%s", options->follow ? "yes" : "no");
+	for (int i = 0; i < SETTING_COUNT; i++)
+		report->settings[i] = (struct report_setting){names[i], values[i]};
 }
 
 static char *join_arguments(char *const argv[])
@@ -96,6 +123,7 @@ struct trace_report *trace_report__new(const struct trace_report_source *source,
 	if (report) {
 		report->source = *source;
 		report->symbolizer = symbolizer__new(&options);
+		list_settings(report);
 		if (report->symbolizer && !list_targets(report))
 			return report;
 	}
@@ -224,6 +252,8 @@ static void describe_run(struct trace_report *report, struct report_run *run)
 	run->duration_ns = report->now_ns - report->start_ns;
 	run->launched = source->launch != NULL;
 	run->has_symbols = true;
+	run->settings = report->settings;
+	run->setting_count = SETTING_COUNT;
 	tracer__losses(source->tracer, run->losses);
 	memcpy(run->stack_stops, source->feed->stack_stops, sizeof(run->stack_stops));
 	run->guessed_frames = source->feed->guessed_frames;
