@@ -49,7 +49,7 @@ static const struct advice advice[FEATURE_COUNT] = {
 	[FEATURE_WIDE_NOPS] = {false, "may probe on them at little cost", "avoids them"},
 	[FEATURE_TASK_ITERATOR] = {false, "reads blocked threads' stacks without stopping them",
 		"reads only their wait, not their stacks"},
-	[FEATURE_TRACEFS] = {true, "follows mmap, munmap, mremap, brk and futex calls",
+	[FEATURE_TRACEFS] = {true, "follows mmap, munmap, mremap and brk",
 		"cannot trace: tracepoints cannot be found"},
 };
 
