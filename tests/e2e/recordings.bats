@@ -223,6 +223,14 @@ expect_equal()
 	expect_error 1 "No space left"
 }
 
+@test "ndjson of a live run has every event of the report" {
+	"$MEMTRACE" -F ndjson -o live.ndjson --json=report.json -- "$TARGETS/storm" 1 200 3 \
+		>out 2>err
+	[ "$(jq -s 'map(select(.event == "alloc" or (.event == "realloc" and .outcome == "moved"))) |
+		length' live.ndjson)" = "$(report .heap.alloc_count)" ]
+	[ "$(jq -s 'last.event' live.ndjson)" = '"end"' ]
+}
+
 @test "ndjson has every event, an object a line" {
 	record_launched -- "$TARGETS/storm" 1 5000 1
 	"$MEMTRACE" report -F ndjson -o events.ndjson run.rec

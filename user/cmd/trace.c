@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "cmd/top.h"
 #include "cmd/trace_locks.h"
+#include "cmd/live_events.h"
 #include "cmd/trace_options.h"
 #include "cmd/trace_report.h"
 #include "stream/feed.h"
@@ -45,6 +46,7 @@
 
 struct trace {
 	struct trace_options options;
+	struct live_events events;
 	VEC(struct process_info) processes;
 	struct launch launch;
 	bool launched;
@@ -460,6 +462,7 @@ static void stop_tracing(struct trace *trace)
 
 static void free_trace(struct trace *trace)
 {
+	live_events__free(&trace->events);
 	top__free(trace->top);
 	trace_report__free(trace->report);
 	trace_locks__free(trace->locks);
@@ -495,6 +498,8 @@ static int run_trace(struct trace *trace, struct error *err)
 	code = process__check_capabilities(err);
 	if (!code)
 		code = trace_report__check_output(&trace->options, err);
+	if (!code)
+		code = live_events__prepare(&trace->events, &trace->options, err);
 	if (!code)
 		code = check_allocators(trace, err);
 	if (!code)
@@ -540,8 +545,9 @@ static int run_trace(struct trace *trace, struct error *err)
 	end_top(trace);
 	look_at_locks(trace, true);
 	stop_tracing(trace);
-	return trace_report__print_final(
+	code = trace_report__print_final(
 		trace->report, trace->command_ended, trace->command_status, err);
+	return code ? code : live_events__write(&trace->events, &trace->options, err);
 }
 
 /* libbpf explains a refused program at length: with -v only. */

@@ -184,10 +184,6 @@ static void check_options(struct argp_state *state, struct trace_options *option
 		argp_error(state, "-F is for memtrace report, once the recording is made");
 	if (options->record_only && !options->record_path)
 		argp_error(state, "where to? give -o FILE");
-	if (options->view.format == FORMAT_NDJSON)
-		argp_error(state,
-			"-F ndjson lists a recording's events: memtrace record, then memtrace "
-			"report -F ndjson");
 	if (options->view.format) {
 		options->view.output = options->record_path;
 		options->record_path = NULL;

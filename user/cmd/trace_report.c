@@ -335,7 +335,7 @@ static int end_recording(struct trace_report *report, struct report *out)
 	trace_record__put_status(
 		report->recorder, &out->run, report->start_ns, report->now_ns, out);
 	state = recorder__drain(report->recorder);
-	if (state.error)
+	if (state.error || report->source.options->view.format == FORMAT_NDJSON)
 		return err;
 	fprintf(stderr, "recorded %s events to %s: %s, %.1f bytes each\n",
 		human__exact(state.records).text, report->source.options->record_path,
@@ -384,6 +384,12 @@ static int write_report(struct trace_report *report, const struct report *out, s
 
 	if (!wants_report(options))
 		return 0;
+	/* Events are listed from the recording, once it is closed. */
+	if (view.format == FORMAT_NDJSON) {
+		if (!view.output)
+			return 0;
+		view.format = FORMAT_NONE;
+	}
 	if ((options->record_only || options->live_view) && view.json_path) {
 		view.format = FORMAT_JSON;
 		view.output = view.json_path;

@@ -1,0 +1,28 @@
+/*
+ * -F ndjson of a live run: the events are kept as a recording of our own, which is listed once the
+ * run is over and then deleted.
+ */
+#ifndef MEMTRACE_CMD_LIVE_EVENTS_H
+#define MEMTRACE_CMD_LIVE_EVENTS_H
+
+#include "base/error.h"
+#include "cmd/trace_options.h"
+
+struct live_events {
+	char path[256]; /* "": they are not wanted */
+};
+
+/*
+ * If @options want events: makes the file, in $TMPDIR or /tmp, and has them record to it. Returns
+ * 0 or a negative errno with @err set. live_events__free deletes it.
+ */
+int live_events__prepare(
+	struct live_events *events, struct trace_options *options, struct error *err);
+
+/* Lists them where @options say, after the recording was closed. 0 or a negative errno. */
+int live_events__write(
+	const struct live_events *events, const struct trace_options *options, struct error *err);
+
+void live_events__free(struct live_events *events);
+
+#endif
