@@ -135,6 +135,7 @@ static void settle_pending_free(struct heap *heap, const struct origin *from)
 {
 	struct pending_realloc *pending = &from->thread->pending;
 
+	heap->unfinished_reallocs -= pending->address != 0;
 	if (pending->block.address)
 		book_free(heap, from, &pending->block, pending->begin_ns, pending->temporary);
 	else if (pending->address)
@@ -278,6 +279,7 @@ static void settle_pending_failure(struct heap *heap, const struct origin *from)
 		else
 			forget_block(heap, from, old);
 	}
+	heap->unfinished_reallocs -= from->thread->pending.address != 0;
 	from->thread->pending = (struct pending_realloc){0};
 }
 
@@ -291,6 +293,7 @@ static int apply_realloc_begin(struct heap *heap, const struct event_free *event
 		return err;
 	settle_pending_free(heap, &from);
 	pending = &from.thread->pending;
+	heap->unfinished_reallocs++;
 	pending->address = event->address;
 	pending->begin_ns = event->header.time_ns;
 	if (live_set__remove(&from.space->live, event->address, &pending->block))

@@ -91,12 +91,14 @@ struct heap_totals {
 	uint64_t mapped_bytes;	       /* now */
 	uint64_t mapped_peak_bytes;
 	uint64_t malformed_count; /* records that were refused */
-	uint64_t last_ns;	  /* time of the newest record */
+	/* Reallocs whose begin was seen and whose end was not (yet): under way, or it was lost. */
+	uint64_t unfinished_reallocs;
+	uint64_t last_ns; /* time of the newest record */
 };
 
 /*
  * Heap records that arrived, in units of the model: alloc 1, failed 1, free 1, realloc 2 when it
- * succeeded and 1 when it failed; a realloc that has not returned yet counts nothing.
+ * succeeded and 1 when it failed, or as long as only its begin was seen.
  */
 uint64_t heap__seen(const struct heap_totals *totals);
 

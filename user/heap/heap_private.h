@@ -92,6 +92,7 @@ struct heap {
 	uint64_t mapped_bytes;
 	uint64_t mapped_peak_bytes;
 	uint64_t malformed_count;
+	uint64_t unfinished_reallocs;
 	uint64_t last_ns;
 };
 

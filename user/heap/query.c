@@ -44,6 +44,7 @@ void heap__totals(const struct heap *heap, struct heap_totals *totals)
 		.mapped_bytes = heap->mapped_bytes,
 		.mapped_peak_bytes = heap->mapped_peak_bytes,
 		.malformed_count = heap->malformed_count,
+		.unfinished_reallocs = heap->unfinished_reallocs,
 		.last_ns = since_start(heap, heap->last_ns),
 	};
 	vec_for_each (process, &heap->processes)
@@ -55,7 +56,7 @@ uint64_t heap__seen(const struct heap_totals *totals)
 	const struct heap_counts *counts = &totals->counts;
 
 	return counts->alloc_count + counts->failed_count + counts->free_count +
-	       counts->untracked_free_count + counts->filtered_count;
+	       counts->untracked_free_count + counts->filtered_count + totals->unfinished_reallocs;
 }
 
 const struct site *heap__sites(const struct heap *heap, size_t *count)
