@@ -1,5 +1,6 @@
 #include "attach/locks_look.h"
 
+#include "base/clock.h"
 #include "base/vec.h"
 
 #include <errno.h>
@@ -29,14 +30,6 @@ struct session {
 	pid_list pids;
 	const struct look *first; /* until it is used */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
 
 static void free_pass(struct pass *pass)
 {
@@ -219,7 +212,7 @@ int locks__look_at(
 	const struct locks_look_options *options, struct locks_look *out, struct error *err)
 {
 	struct session session = {.options = options, .first = options->first};
-	uint64_t begin = now_ns();
+	uint64_t begin = clock__now_ns();
 	struct pass pass = {0};
 	int rc;
 
@@ -240,7 +233,7 @@ int locks__look_at(
 	out->blocked = pass.blocked;
 	move_findings(&out->findings, &pass.findings, &out->blocked.snapshot);
 	out->used_proc = looker__uses_proc(session.looker);
-	out->took_ns = now_ns() - begin;
+	out->took_ns = clock__now_ns() - begin;
 	return 0;
 }
 

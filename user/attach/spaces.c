@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/vec.h"
 
@@ -38,14 +39,6 @@ struct spaces {
 	struct modules *modules;
 	struct space_map map;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
 
 struct spaces *spaces__new(struct modules *modules)
 {
@@ -211,7 +204,7 @@ static int refresh_space(struct spaces *spaces, struct space *space, struct erro
 
 	if (space->retired)
 		return error__set(err, -ESRCH, "process %d is gone", space->pid);
-	space->last_refresh_ns = now_ns();
+	space->last_refresh_ns = clock__now_ns();
 	result = read_ranges(spaces, space, &fresh, err);
 	if (result) {
 		vec_free(&fresh);
@@ -267,7 +260,7 @@ struct resolved_address spaces__resolve(struct spaces *spaces, uint32_t process,
 	if (space) {
 		range = find_range(space, address);
 		if (!range && !space->retired &&
-			now_ns() - space->last_refresh_ns > REFRESH_INTERVAL_NS &&
+			clock__now_ns() - space->last_refresh_ns > REFRESH_INTERVAL_NS &&
 			!refresh_space(spaces, space, NULL))
 			range = find_range(space, address);
 	}

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "base/clock.h"
 
 struct watcher {
 	struct locks_bpf *object;
@@ -22,14 +23,6 @@ struct watcher {
 	int cpu_count;
 	struct watch_counters *per_cpu;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
 
 static int take_end(void *context, void *data, size_t size)
 {
@@ -80,7 +73,7 @@ int watcher__new(uint64_t threshold_ns, unsigned int namespace_level, watcher_en
 	if (!rc)
 		rc = links__attach_btf_tracepoint(
 			watcher->links, watcher->object->progs.switch_threads, err);
-	watcher->next_bucket = now_ns() / WATCH_BUCKET_NS;
+	watcher->next_bucket = clock__now_ns() / WATCH_BUCKET_NS;
 	if (rc) {
 		watcher__free(watcher);
 		return rc;
@@ -122,7 +115,7 @@ static int64_t open_in(const struct watcher *watcher, uint64_t bucket)
 
 int watcher__count(struct watcher *watcher, struct watcher_counts *out, bool *grown)
 {
-	uint64_t old_enough = (now_ns() - watcher->threshold_ns) / WATCH_BUCKET_NS;
+	uint64_t old_enough = (clock__now_ns() - watcher->threshold_ns) / WATCH_BUCKET_NS;
 	uint32_t zero = 0;
 
 	*out = (struct watcher_counts){0};

@@ -10,6 +10,7 @@
 #include "report/loss.h"
 #include "report/output.h"
 #include "stream/recording_reader.h"
+#include "target/allocators.h"
 
 struct lister {
 	struct json_writer json;
@@ -19,32 +20,6 @@ struct lister {
 	uint64_t to_ns;
 	struct recording_status status; /* the last one; without its notes */
 };
-
-static const char *function_name(uint8_t function)
-{
-	static const char *const names[FUNCTION_COUNT] = {
-		[FUNCTION_MALLOC] = "malloc",
-		[FUNCTION_CALLOC] = "calloc",
-		[FUNCTION_REALLOC] = "realloc",
-		[FUNCTION_REALLOCARRAY] = "reallocarray",
-		[FUNCTION_POSIX_MEMALIGN] = "posix_memalign",
-		[FUNCTION_ALIGNED_ALLOC] = "aligned_alloc",
-		[FUNCTION_MEMALIGN] = "memalign",
-		[FUNCTION_VALLOC] = "valloc",
-		[FUNCTION_PVALLOC] = "pvalloc",
-		[FUNCTION_FREE] = "free",
-		[FUNCTION_NEW] = "operator new",
-		[FUNCTION_NEW_ARRAY] = "operator new[]",
-		[FUNCTION_DELETE] = "operator delete",
-		[FUNCTION_DELETE_ARRAY] = "operator delete[]",
-		[FUNCTION_MMAP] = "mmap",
-		[FUNCTION_MUNMAP] = "munmap",
-		[FUNCTION_MREMAP] = "mremap",
-		[FUNCTION_BRK] = "brk",
-	};
-
-	return function < FUNCTION_COUNT ? names[function] : NULL;
-}
 
 static const char *event_name(uint8_t kind)
 {
@@ -194,8 +169,8 @@ static int list_record(void *context, const struct event_header *event, size_t s
 	put_time(lister, event->time_ns);
 	json__put_integer(json, "process", event->process);
 	json__put_integer(json, "tid", event->tid);
-	if (function_name(event->function))
-		json__put_string(json, "function", function_name(event->function));
+	if (event->function != FUNCTION_NONE && event->function < FUNCTION_COUNT)
+		json__put_string(json, "function", allocators__function_name(event->function));
 	put_fields(json, event, size);
 	return end_line(lister);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "attach/locks_look.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "cmd/trace_locks.h"
 #include "report/locks_text.h"
@@ -40,14 +41,6 @@ struct top {
 	char thread_name[64];
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
-
 static void take_lock(void *stream)
 {
 	stream__lock(stream);
@@ -66,7 +59,7 @@ static struct top_lock stream_lock(struct top *top)
 static void say(struct top *top, const char *text)
 {
 	snprintf(top->message, sizeof(top->message), "%s", text);
-	top->message_ns = now_ns();
+	top->message_ns = clock__now_ns();
 }
 
 /* --- names */
@@ -144,13 +137,13 @@ static char *describe_locks(struct top *top)
 
 static void look_at_locks(struct top *top)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock__now_ns();
 	char *text;
 
 	if (top->looked_ns && now - top->looked_ns < LOCKS_INTERVAL_NS)
 		return;
 	text = describe_locks(top);
-	top->looked_ns = now_ns();
+	top->looked_ns = clock__now_ns();
 	if (!text)
 		return;
 	free(top->locks);
@@ -170,7 +163,7 @@ static void draw(struct top *top)
 		text__make_printable(kept);
 		say(top, kept);
 	}
-	if (now_ns() - top->message_ns > MESSAGE_NS)
+	if (clock__now_ns() - top->message_ns > MESSAGE_NS)
 		*top->message = 0;
 	view->message = top->message;
 	view->stack = selected_stack(top);
@@ -204,7 +197,7 @@ static void refresh_figures(struct top *top)
 	int err;
 
 	stream__lock(top->source.stream);
-	err = top_model__copy(&top->model, top->source.feed->heap, now_ns());
+	err = top_model__copy(&top->model, top->source.feed->heap, clock__now_ns());
 	stream__unlock(top->source.stream);
 	if (err)
 		say(top, "out of memory");
@@ -212,7 +205,7 @@ static void refresh_figures(struct top *top)
 	top->view.lost = 0;
 	for (int i = 0; i < LOSS_EVENT_COUNT; i++)
 		top->view.lost += losses[i];
-	top->view.elapsed_ns = now_ns() - top->start_ns;
+	top->view.elapsed_ns = clock__now_ns() - top->start_ns;
 	top->view.deadlock |= trace_locks__found(top->source.locks);
 }
 

@@ -18,6 +18,7 @@
 
 #include "attach/confined.h"
 #include "attach/tracer.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "cmd/top.h"
 #include "cmd/trace_locks.h"
@@ -73,14 +74,6 @@ struct trace {
 	bool done;
 	uint64_t start_ns;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
 
 /* --- setting up */
 
@@ -161,7 +154,7 @@ static int make_tracer(struct trace *trace, struct error *err)
 static int make_model(struct trace *trace, struct error *err)
 {
 	struct heap_options options = {
-		.start_ns = now_ns(),
+		.start_ns = clock__now_ns(),
 		.min_size = trace->options.view.min_size,
 		.max_size = trace->options.view.max_size,
 	};
@@ -237,7 +230,7 @@ static int start_tracing(struct trace *trace, struct error *err)
 	code = trace->launched ? attach_command(trace, err) : attach_processes(trace, err);
 	if (code)
 		return code;
-	trace->start_ns = now_ns();
+	trace->start_ns = clock__now_ns();
 	stream__lock(trace->stream);
 	feed__begin(&trace->feed, trace->start_ns);
 	stream__unlock(trace->stream);

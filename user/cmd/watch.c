@@ -3,6 +3,7 @@
 
 #include "attach/locks_look.h"
 #include "attach/watcher.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "base/vec.h"
@@ -130,14 +131,6 @@ static const struct argp argp = {
 	       "could not watch, 2 usage, 3 a deadlock was seen.",
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
 /* --- what is said */
 
 static void write_cycle_json(FILE *file, const struct known_deadlock *deadlock,
@@ -202,13 +195,13 @@ static void report_dissolved(
 		json__begin_object(&json);
 		json__put_string(&json, "event", "dissolved");
 		json__put_integer(&json, "number", deadlock->number);
-		json__put_integer(&json, "time_ns", now_ns());
+		json__put_integer(&json, "time_ns", clock__now_ns());
 		json__put_string(&json, "reason", reason);
 		json__end_object(&json);
 		json__finish(&json);
 	} else {
 		printf("DISSOLVED after %s (%s): %s\n",
-			human__duration(now_ns() - deadlock->found_ns).text, reason,
+			human__duration(clock__now_ns() - deadlock->found_ns).text, reason,
 			deadlock->headline);
 	}
 	fflush(stdout);
@@ -302,7 +295,7 @@ static int make_pass(struct watch *watch, struct error *err)
 	rc = looker__look(watch->looker, NULL, 0, &look, err);
 	if (rc)
 		return rc;
-	watch->last_pass_ns = now_ns();
+	watch->last_pass_ns = clock__now_ns();
 	watch->passes++;
 	report_gone(watch, &look);
 	rc = judge(watch, &look, err);
@@ -338,7 +331,7 @@ static int step(struct watch *watch, struct error *err)
 	watch->must_pass |= grown || watch->known.list.size;
 	if (watch->options.hook)
 		hook__poll(&watch->hook);
-	if (!watch->must_pass || now_ns() - watch->last_pass_ns < PASS_INTERVAL_NS)
+	if (!watch->must_pass || clock__now_ns() - watch->last_pass_ns < PASS_INTERVAL_NS)
 		return 0;
 	watch->must_pass = false;
 	return make_pass(watch, err);
@@ -367,7 +360,7 @@ static int run(struct watch *watch, int signals, struct error *err)
 
 	while (!rc && !(fds[0].revents & POLLIN)) {
 		if (watch->options.duration_ns &&
-			now_ns() - watch->started_ns >= watch->options.duration_ns)
+			clock__now_ns() - watch->started_ns >= watch->options.duration_ns)
 			return 0;
 		if (poll(fds, 2, POLL_MS) < 0 && errno != EINTR)
 			return error__set(err, -errno, "cannot wait: %s", strerror(errno));
@@ -390,7 +383,7 @@ static int open_watch(struct watch *watch, struct error *err)
 			return rc;
 	}
 	/* The first pass also finds what hangs already, and our own namespace's level. */
-	watch->started_ns = now_ns();
+	watch->started_ns = clock__now_ns();
 	rc = make_pass(watch, err);
 	if (rc)
 		return rc;
@@ -412,7 +405,7 @@ static void report_end(struct watch *watch)
 		json__start(&json, stdout, 0);
 		json__begin_object(&json);
 		json__put_string(&json, "event", "end");
-		json__put_integer(&json, "duration_ns", now_ns() - watch->started_ns);
+		json__put_integer(&json, "duration_ns", clock__now_ns() - watch->started_ns);
 		json__put_integer(&json, "waits_seen", counts.seen);
 		json__put_integer(&json, "long_waits_ended", counts.long_ended);
 		json__put_integer(&json, "waits_lost", counts.lost);
@@ -423,7 +416,7 @@ static void report_end(struct watch *watch)
 	} else {
 		printf("%s deadlock%s in %s; %s futex waits seen, %s lost, %s looks\n",
 			human__count(watch->known.count).text, watch->known.count == 1 ? "" : "s",
-			human__duration(now_ns() - watch->started_ns).text,
+			human__duration(clock__now_ns() - watch->started_ns).text,
 			human__count(counts.seen).text, human__count(counts.lost).text,
 			human__count(watch->passes).text);
 	}

@@ -1,5 +1,6 @@
 #include "cmd/watch_hook.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -10,14 +11,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
 
 int hook__init(struct hook *hook, const char *command, struct error *err)
 {
@@ -57,7 +50,7 @@ static void start(struct hook *hook, int fd)
 		return;
 	}
 	hook->running = child;
-	hook->deadline_ns = now_ns() + HOOK_SECONDS * 1000000000ull;
+	hook->deadline_ns = clock__now_ns() + HOOK_SECONDS * 1000000000ull;
 }
 
 void hook__run(struct hook *hook, int fd)
@@ -90,7 +83,7 @@ void hook__poll(struct hook *hook)
 		report_status(hook, status);
 		hook->running = 0;
 	}
-	if (hook->running && now_ns() > hook->deadline_ns) {
+	if (hook->running && clock__now_ns() > hook->deadline_ns) {
 		log__warn("%s still runs after %d s: killed", hook->words[0], HOOK_SECONDS);
 		kill(hook->running, SIGKILL);
 		hook->deadline_ns = UINT64_MAX;

@@ -7,6 +7,7 @@
 #include "unwind/cfi_program.h"
 #include "unwind/known_code.h"
 #include "unwind/table.h"
+#include "base/clock.h"
 
 /*
  * How many bytes of instructions may be run for each byte of the section: a real one runs each of
@@ -234,18 +235,10 @@ static int make_table(struct builder *b, struct unwind_table **out)
 	return 0;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
 static int build(const struct elf_image *image, struct unwind_table **out, struct error *err)
 {
 	struct builder b = {.image = image, .packer = {.machine = image->machine}};
-	uint64_t start = now_ns();
+	uint64_t start = clock__now_ns();
 	int ret = 0;
 
 	if (image->text_end - image->text_start > UINT32_MAX)
@@ -258,7 +251,7 @@ static int build(const struct elf_image *image, struct unwind_table **out, struc
 		sort_pieces(&b);
 		ret = merge_pieces(&b);
 	}
-	b.statistics.build_ns = now_ns() - start;
+	b.statistics.build_ns = clock__now_ns() - start;
 	if (!ret)
 		ret = make_table(&b, out);
 	if (ret)

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/vec.h"
 #include "unwind/range_pool.h"
@@ -70,14 +71,6 @@ struct unwind_maps {
 
 typedef VEC(const struct unwind_table *) table_vec;
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
 static size_t mapped_size(size_t size)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
@@ -104,7 +97,7 @@ int unwind_maps__new(struct unwind_maps **out, const struct unwind_maps_fds *fds
 	maps->shared = shared;
 	maps->pool.size = UNWIND_MAX_RANGES;
 	if (getrandom(&maps->random, sizeof(maps->random), GRND_NONBLOCK) < 0)
-		maps->random = now_ns();
+		maps->random = clock__now_ns();
 	maps->ranges = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fds->ranges, 0);
 	if (maps->ranges == MAP_FAILED) {
 		free(maps);
@@ -324,7 +317,7 @@ static void release_space(struct unwind_maps *maps, uint32_t number)
 	if (!space || --space->references)
 		return;
 	if (space->count)
-		range_pool__give(&maps->pool, space->first, space->count, now_ns());
+		range_pool__give(&maps->pool, space->first, space->count, clock__now_ns());
 	space_map__remove(&maps->spaces, number, NULL);
 }
 
@@ -374,7 +367,7 @@ static int64_t add_space(
 	if (!space)
 		return -ENOMEM;
 	if (count)
-		first = range_pool__take(&maps->pool, count, now_ns());
+		first = range_pool__take(&maps->pool, count, clock__now_ns());
 	if (first < 0) {
 		space_map__remove(&maps->spaces, number, NULL);
 		return first;
