@@ -8,8 +8,6 @@ setup()
 	begin_test
 	require_tracing
 	require_command tmux
-	# A server of one's own: a user's sessions are left alone.
-	export TMUX_TMPDIR=$BATS_TEST_TMPDIR
 	unset TMUX
 	export LC_ALL=C.UTF-8
 }
@@ -41,9 +39,12 @@ hides()
 	! shows "$1"
 }
 
-# start_top PID [OPTION]...: a shell of 80x24 that runs memtrace top.
+# start_top PID [OPTION]...: a shell of 80x24 that runs memtrace top, in a server of its own: a user's
+# sessions are left alone, and no new one meets an old one that is about to end.
 start_top()
 {
+	TMUX_TMPDIR=$(mktemp -d -p "$BATS_TEST_TMPDIR")
+	export TMUX_TMPDIR
 	tmux -f /dev/null new-session -d -x 80 -y 24 "${SHELL_ENV[@]}" "bash --norc --noprofile"
 	tmux send-keys "PS1='shell> '; '$MEMTRACE' top -p $*; echo ended with \$?" Enter
 	expect_screen "1 Sites"
