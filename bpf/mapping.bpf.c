@@ -1,7 +1,11 @@
 /*
  * The memory system calls of traced processes: mmap, munmap, mremap, brk. Kept apart from the
  * heap: allocators make these calls too. Sent at exit, if they succeeded; the arguments are still
- * in the thread's saved registers then, so one tracepoint is enough for all but brk.
+ * in the thread's saved registers then.
+ *
+ * Each exists in two forms over the same body: a program on the call's own tracepoint, whose number
+ * only tracefs tells, and one program on the end of every system call of the machine, which needs
+ * no tracefs and costs each of them about twice as much. One of the two is loaded.
  */
 #include "state.bpf.h"
 
@@ -10,6 +14,18 @@
 
 /* mmap and its family return a negative errno in the last page of the address space. */
 #define IS_ERROR(result) ((unsigned long)(result) >= (unsigned long)-4095)
+
+/* asm/unistd_64.h; asm-generic/unistd.h */
+#ifdef __TARGET_ARCH_x86
+enum { NUMBER_MMAP = 9, NUMBER_MUNMAP = 11, NUMBER_BRK = 12, NUMBER_MREMAP = 25 };
+#define SYSTEM_CALL_NUMBER(regs) ((int)(regs)->orig_ax)
+/* The code segment of 64-bit programs, asm/segment.h: 32-bit ones have other numbers. */
+#define IS_NATIVE(regs) ((regs)->cs == 0x33)
+#else
+enum { NUMBER_BRK = 214, NUMBER_MUNMAP = 215, NUMBER_MREMAP = 216, NUMBER_MMAP = 222 };
+#define SYSTEM_CALL_NUMBER(regs) ((regs)->syscallno)
+#define IS_NATIVE(regs) (!((regs)->pstate & 0x10)) /* PSR_MODE32_BIT */
+#endif
 
 struct call_arguments {
 	__u64 a[4];
@@ -26,15 +42,6 @@ static __always_inline struct call_arguments read_arguments(void)
 	return (struct call_arguments){
 		{regs->orig_x0, regs->regs[1], regs->regs[2], regs->regs[3]}};
 #endif
-}
-
-/* Loads the result once: clang would else compute an address into ctx, which is refused. */
-static __always_inline long result_of(const struct trace_event_raw_sys_exit *ctx)
-{
-	long result = ctx->ret;
-
-	barrier_var(result);
-	return result;
 }
 
 /* A record to fill in and submit, or NULL: it is not wanted, or there is no room (counted). */
@@ -69,10 +76,8 @@ static __always_inline void count_executable_mapping(struct thread_state *state)
 		__sync_fetch_and_add(&target->executable_mappings, 1);
 }
 
-SEC("tp/syscalls/sys_exit_mmap")
-int exit_mmap(struct trace_event_raw_sys_exit *ctx)
+static __always_inline int on_mmap(long result)
 {
-	long result = result_of(ctx);
 	struct thread_state *state = thread_state__get();
 	struct event_mapping *event;
 	struct call_arguments args;
@@ -92,10 +97,8 @@ int exit_mmap(struct trace_event_raw_sys_exit *ctx)
 	return 0;
 }
 
-SEC("tp/syscalls/sys_exit_munmap")
-int exit_munmap(struct trace_event_raw_sys_exit *ctx)
+static __always_inline int on_munmap(long result)
 {
-	long result = result_of(ctx);
 	struct thread_state *state = thread_state__get();
 	struct event_mapping *event;
 	struct call_arguments args;
@@ -112,10 +115,8 @@ int exit_munmap(struct trace_event_raw_sys_exit *ctx)
 	return 0;
 }
 
-SEC("tp/syscalls/sys_exit_mremap")
-int exit_mremap(struct trace_event_raw_sys_exit *ctx)
+static __always_inline int on_mremap(long result)
 {
-	long result = result_of(ctx);
 	struct thread_state *state = thread_state__get();
 	struct event_mapping *event;
 	struct call_arguments args;
@@ -134,33 +135,86 @@ int exit_mremap(struct trace_event_raw_sys_exit *ctx)
 	return 0;
 }
 
-/* The break before the call, which the exit cannot tell. */
-SEC("tp/syscalls/sys_enter_brk")
-int enter_brk(struct trace_event_raw_sys_enter *ctx)
+/*
+ * Compares the program break with the one last seen of this process, so that the changes add up
+ * whichever of two threads leaves its call first. brk(0) only asks, a refused brk changes nothing.
+ */
+static __always_inline int on_brk(void)
 {
 	struct thread_state *state = thread_state__get();
+	struct mm_struct *mm = BPF_CORE_READ(bpf_get_current_task_btf(), mm);
+	struct event_mapping *event;
+	struct target *target;
+	__u64 before, now;
+	__u32 tgid;
 
-	if (state)
-		state->break_before = BPF_CORE_READ(bpf_get_current_task_btf(), mm, brk);
+	if (!state)
+		return 0;
+	tgid = state->tgid;
+	target = bpf_map_lookup_elem(&targets, &tgid);
+	if (!target)
+		return 0;
+	now = BPF_CORE_READ(mm, brk);
+	before = target->program_break ?: BPF_CORE_READ(mm, start_brk);
+	if (before == now)
+		return 0;
+	target->program_break = now;
+	event = begin_record(state, FUNCTION_BRK, now);
+	if (!event)
+		return 0;
+	event->old_address = before;
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	return 0;
+}
+
+/* Loads the result once: clang would else compute an address into ctx, which is refused. */
+static __always_inline long result_of(const struct trace_event_raw_sys_exit *ctx)
+{
+	long result = ctx->ret;
+
+	barrier_var(result);
+	return result;
+}
+
+SEC("tp/syscalls/sys_exit_mmap")
+int exit_mmap(struct trace_event_raw_sys_exit *ctx)
+{
+	return on_mmap(result_of(ctx));
+}
+
+SEC("tp/syscalls/sys_exit_munmap")
+int exit_munmap(struct trace_event_raw_sys_exit *ctx)
+{
+	return on_munmap(result_of(ctx));
+}
+
+SEC("tp/syscalls/sys_exit_mremap")
+int exit_mremap(struct trace_event_raw_sys_exit *ctx)
+{
+	return on_mremap(result_of(ctx));
 }
 
 SEC("tp/syscalls/sys_exit_brk")
 int exit_brk(struct trace_event_raw_sys_exit *ctx)
 {
-	long result = result_of(ctx);
-	struct thread_state *state = thread_state__get();
-	struct event_mapping *event;
+	return on_brk();
+}
 
-	/* brk(0) only asks, a refused brk changes nothing. */
-	if (!state || !state->break_before || state->break_before == (__u64)result)
+SEC("tp_btf/sys_exit")
+int BPF_PROG(exit_any_call, struct pt_regs *regs, long result)
+{
+	int number = SYSTEM_CALL_NUMBER(regs);
+
+	if (number != NUMBER_MMAP && number != NUMBER_MUNMAP && number != NUMBER_MREMAP &&
+		number != NUMBER_BRK)
 		return 0;
-	event = begin_record(state, FUNCTION_BRK, result);
-	if (!event)
+	if (!IS_NATIVE(regs))
 		return 0;
-	event->old_address = state->break_before;
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
-	return 0;
+	if (number == NUMBER_MMAP)
+		return on_mmap(result);
+	if (number == NUMBER_MUNMAP)
+		return on_munmap(result);
+	return number == NUMBER_MREMAP ? on_mremap(result) : on_brk();
 }
 
 char LICENSE[] SEC("license") = "GPL";

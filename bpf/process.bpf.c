@@ -56,6 +56,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	child_target.flags = target->flags;
 	child_target.executable_mappings = target->executable_mappings;
 	child_target.mappings_seen = target->mappings_seen;
+	child_target.program_break = target->program_break;
 	fill_process(&event, EVENT_FORK, child_target.process);
 	event.header.flags = parent->mm == child->mm;
 	event.header.tid = task_number(parent, shared.pid_namespace_level);
@@ -86,6 +87,7 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
 	target->flags &= ~TARGET_AWAITS_EXEC;
 	target->executable_mappings = 1;
 	target->mappings_seen = 0;
+	target->program_break = 0;
 	state = bpf_task_storage_get(&threads, task, NULL, 0);
 	if (state) {
 		state->process = target->process;

@@ -38,7 +38,6 @@ struct thread_state {
 	__u64 free_top; /* highest stack pointer that free was called with */
 	struct call_in_flight call;
 	struct new_hint hint;
-	__u64 break_before; /* the program break when brk was entered */
 	/*
 	 * Where stacks are walked and their records built. It is the thread's own and not the
 	 * CPU's: a program can be preempted by another thread's on the same CPU.

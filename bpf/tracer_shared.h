@@ -25,6 +25,7 @@ struct target {
 	 */
 	__u32 executable_mappings;
 	__u32 mappings_seen;
+	__u64 program_break; /* when last looked at; 0: where it starts */
 };
 
 /* Most processes traced at one time; more are counted as LOSS_PROCESS_RING_FULL... never silent. */

@@ -218,3 +218,11 @@ refuse()
 	timeout 30 "$MEMTRACE" -- /nonexistent 2>/dev/null || true
 	run ! bash -c 'bpftool prog show 2>/dev/null | grep -q memtrace'
 }
+
+@test "in a user namespace it says that capabilities do not count there" {
+	unshare -Ur true 2>/dev/null || skip "no user namespace can be made"
+	run timeout 30 unshare -Ur "$MEMTRACE" -- true
+	expect_error 1 "user namespace"
+	run timeout 30 unshare -Ur "$MEMTRACE" watch -d 1
+	expect_error 1 "user namespace"
+}

@@ -105,14 +105,42 @@ teardown()
 	[ "$(awk '{ if (length($0) > m) m = length($0) } END { print m }' out)" -le 80 ] || fail "too wide"
 }
 
-@test "the account of mappings is exact, and apart from the heap" {
-	trace_attached -- "$TARGETS/mappings"
+# expect_mappings: the account of an attached run of the target `mappings`.
+expect_mappings()
+{
 	expect .heap.alloc_count 0
 	local key
 	for key in mmap_count mmap_bytes munmap_count munmap_bytes mremap_count; do
 		[ "$(report ".mappings.$key")" = "$(truth $key)" ] ||
 			fail "mappings.$key is $(report ".mappings.$key"), the truth is $(truth $key)"
 	done
+	expect '.mappings | .brk_grown_bytes - .brk_shrunk_bytes' "$(truth brk_growth)"
+}
+
+@test "the account of mappings is exact, and apart from the heap" {
+	trace_attached -- "$TARGETS/mappings"
+	expect_mappings
+}
+
+@test "without tracefs and with the least of capabilities the account of mappings is as exact" {
+	require_command setpriv
+	unshare -m true 2>/dev/null || skip "no mount namespace can be made"
+	cat >least <<-'SH'
+		#!/bin/sh
+		umount /sys/kernel/tracing /sys/kernel/debug/tracing /sys/kernel/debug 2>/dev/null
+		exec setpriv --bounding-set=-all,+bpf,+perfmon,+sys_ptrace --inh-caps=-all "$REAL" "$@"
+	SH
+	chmod +x least
+	cat >wrapped <<-'SH'
+		#!/bin/sh
+		exec unshare -m "${0%wrapped}least" "$@"
+	SH
+	chmod +x wrapped
+	export REAL=$MEMTRACE
+	MEMTRACE=$PWD/wrapped
+	trace_attached -v -- "$TARGETS/mappings"
+	grep -q 'no tracefs' err || fail "it had tracefs"
+	expect_mappings
 }
 
 @test "a file name that is no text becomes valid JSON" {

@@ -1,9 +1,16 @@
 #include "attach/capabilities.h"
 
+#include <bpf/bpf.h>
+#include <errno.h>
 #include <linux/capability.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "attach/confined.h"
 
 static const struct capability list[] = {
 	{CAP_BPF, "CAP_BPF", "load BPF programs", true},
@@ -20,30 +27,80 @@ const struct capability *capabilities__list(void)
 	return list;
 }
 
-static unsigned long long read_effective(void)
+/* The effective capabilities of this process, one bit each; 0 where they cannot be read. */
+static uint64_t read_effective(void)
 {
-	unsigned long long set = 0;
-	char line[256];
-	FILE *file = fopen("/proc/self/status", "re");
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
 
-	if (!file)
+	if (syscall(SYS_capget, &header, data))
 		return 0;
-	while (fgets(line, sizeof(line), file))
-		if (!strncmp(line, "CapEff:", 7))
-			set = strtoull(line + 7, NULL, 16);
-	fclose(file);
-	return set;
+	return data[0].effective | (uint64_t)data[1].effective << 32;
 }
 
 bool capabilities__has(const struct capability *capability)
 {
-	unsigned long long set = read_effective();
+	uint64_t set = read_effective();
 
 	if (set >> capability->number & 1)
 		return true;
 	/* capabilities(7): CAP_SYS_ADMIN includes what was split off from it in Linux 5.8. */
 	return (capability->number == CAP_BPF || capability->number == CAP_PERFMON) &&
 	       set >> CAP_SYS_ADMIN & 1;
+}
+
+/* Whether this is the first user namespace: it maps all user IDs to themselves. */
+static bool is_first_user_namespace(void)
+{
+	unsigned long first = 0, outside = 0, count = 0;
+	FILE *file = fopen("/proc/self/uid_map", "re");
+	int matched;
+
+	if (!file)
+		return true;
+	matched = fscanf(file, "%lu %lu %lu", &first, &outside, &count);
+	fclose(file);
+	return matched != 3 || (first == 0 && outside == 0 && count == UINT32_MAX);
+}
+
+/* The capabilities are there, and yet bpf(2) says no: who forbids it? */
+static int explain_refusal(int code, struct error *err)
+{
+	if (!is_first_user_namespace())
+		return error__set(err, -EPERM,
+			"bpf(2) is refused: capabilities of a user namespace do not count for it; "
+			"run memtrace outside of it (a container: as the host's root, not "
+			"rootless)");
+	if (confined__has_filter(getpid()))
+		return error__set(err, -EPERM,
+			"bpf(2) is refused by the seccomp filter that memtrace runs under; run its "
+			"container with --security-opt seccomp=unconfined");
+	return error__set(err, -EPERM,
+		"bpf(2) is refused (%s) although the capabilities are there: a security module "
+		"forbids it, or this kernel has no BPF",
+		strerror(-code));
+}
+
+int capabilities__check(struct error *err)
+{
+	char missing[128] = "";
+	size_t used = 0;
+	int fd;
+
+	for (const struct capability *each = list; each->name; each++)
+		if (each->is_required && !capabilities__has(each))
+			used += snprintf(missing + used, sizeof(missing) - used, " %s", each->name);
+	if (used)
+		return error__set(err, -EPERM,
+			"missing%s: run memtrace as root (sudo), or in a container with these "
+			"capabilities",
+			missing);
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, 4, 1, NULL);
+	if (fd < 0 && (errno == EPERM || errno == EACCES || errno == ENOSYS))
+		return explain_refusal(-errno, err);
+	if (fd >= 0)
+		close(fd);
+	return 0;
 }
 
 void capabilities__read_lockdown(char *out, size_t size)

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/error.h"
+
 /* One that memtrace uses, and for what. */
 struct capability {
 	int number;	  /* linux/capability.h */
@@ -18,6 +20,13 @@ const struct capability *capabilities__list(void);
 
 /* Whether it is in this process's effective set; CAP_SYS_ADMIN stands for CAP_BPF, CAP_PERFMON. */
 bool capabilities__has(const struct capability *capability);
+
+/*
+ * Checks what tracing takes: the required capabilities, and that they are worth something here: a
+ * container's seccomp filter or user namespace has bpf(2) refused all the same. 0, or -EPERM with
+ * @err naming what is missing and the remedy.
+ */
+int capabilities__check(struct error *err);
 
 /* "none", "integrity", "confidentiality", or "unknown" where the kernel does not say. */
 void capabilities__read_lockdown(char *out, size_t size);

@@ -25,7 +25,7 @@ enum feature {
 	FEATURE_SECCOMP_RETURNS, /* the same under a seccomp filter (CVE-2025-21834) */
 	FEATURE_WIDE_NOPS,	 /* multi-byte nops are emulated under a uprobe */
 	FEATURE_TASK_ITERATOR,	 /* sleepable, 5.18: stacks of blocked threads without a stop */
-	FEATURE_TRACEFS,
+	FEATURE_TRACEFS,	 /* the numbers of the tracepoints of single system calls */
 	FEATURE_COUNT,
 };
 

@@ -353,16 +353,32 @@ static int open_tracepoint(int id)
 	return fd < 0 ? -errno : fd;
 }
 
-int links__attach_tracepoint(struct links *links, const struct bpf_program *program,
-	const char *category, const char *name, struct error *err)
+static int find_tracepoint(
+	struct links *links, const char *category, const char *name, struct error *err)
 {
-	int id, event_fd, fd;
-
 	if (links->tracefs_fd < 0)
 		links->tracefs_fd = tracefs__open(err);
 	if (links->tracefs_fd < 0)
 		return links->tracefs_fd;
-	id = tracefs__event_id(links->tracefs_fd, category, name, err);
+	return tracefs__event_id(links->tracefs_fd, category, name, err);
+}
+
+bool links__has_tracepoints(struct links *links)
+{
+	int id = find_tracepoint(links, "syscalls", "sys_exit_brk", NULL);
+	int fd = id < 0 ? id : open_tracepoint(id);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+int links__attach_tracepoint(struct links *links, const struct bpf_program *program,
+	const char *category, const char *name, struct error *err)
+{
+	int id = find_tracepoint(links, category, name, err), event_fd, fd;
+
 	if (id < 0)
 		return id;
 	event_fd = open_tracepoint(id);

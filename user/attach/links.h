@@ -60,6 +60,9 @@ int links__attach(struct links *links, const struct link_request *request, struc
 int links__attach_btf_tracepoint(
 	struct links *links, const struct bpf_program *program, struct error *err);
 
+/* Whether tracepoints can be found (tracefs) and opened as perf events here: tried on one. */
+bool links__has_tracepoints(struct links *links);
+
 /* Attaches a loaded program of section "tp/..." to tracepoint @category:@name. 0 or -errno. */
 int links__attach_tracepoint(struct links *links, const struct bpf_program *program,
 	const char *category, const char *name, struct error *err);

@@ -46,14 +46,8 @@ unsigned int looker__namespace_level(const struct looker *looker)
 	return looker->object ? looker->object->bss->reader_level : 0;
 }
 
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
-{
-	return 0;
-}
-
 static int load(struct looker *looker)
 {
-	libbpf_print_fn_t previous = libbpf_set_print(quiet);
 	int rc = -ENOMEM;
 
 	looker->object = look_bpf__open();
@@ -71,7 +65,6 @@ out:
 		looker->link = NULL;
 		looker->object = NULL;
 	}
-	libbpf_set_print(previous);
 	return rc;
 }
 

@@ -10,6 +10,7 @@
 
 #include "attach/features.h"
 #include "base/log.h"
+#include "target/maps.h"
 
 /* Numbers of process images start at 1: 0 is none. */
 #define FIRST_PROCESS 1
@@ -75,6 +76,25 @@ static void choose_programs(struct tracer *tracer)
 	}
 }
 
+/*
+ * The memory system calls by their own tracepoints, where these can be had; else by the program on
+ * the end of all system calls (bpf/mapping.bpf.c).
+ */
+static void choose_mapping_programs(struct tracer *tracer)
+{
+	bool by_name = links__has_tracepoints(tracer->links);
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, tracer->skel->obj)
+	{
+		if (!strncmp(bpf_program__section_name(program), "tp/syscalls/", 12))
+			bpf_program__set_autoload(program, by_name);
+	}
+	bpf_program__set_autoload(tracer->skel->progs.exit_any_call, !by_name);
+	if (!by_name)
+		log__debug("no tracefs: memtrace looks at the end of every system call");
+}
+
 static int open_programs(struct tracer *tracer, struct error *err)
 {
 	struct tracer_bpf *skel = tracer_bpf__open();
@@ -83,6 +103,7 @@ static int open_programs(struct tracer *tracer, struct error *err)
 		return error__set(err, -errno, "cannot open the BPF programs: %m");
 	tracer->skel = skel;
 	choose_programs(tracer);
+	choose_mapping_programs(tracer);
 	skel->rodata->stack_mode = tracer->options.stacks;
 	skel->rodata->max_frames = tracer->options.max_frames;
 	skel->rodata->wakeup_bytes = tracer->options.ring_size / 4;
@@ -114,7 +135,7 @@ static int load_programs(struct tracer *tracer, struct error *err)
 		    : 0;
 }
 
-/* Process life through BTF tracepoints; memory system calls through syscall tracepoints. */
+/* Those of process life and of the memory system calls. */
 static int attach_tracepoints(struct tracer *tracer, struct error *err)
 {
 	struct bpf_program *program;
@@ -124,6 +145,8 @@ static int attach_tracepoints(struct tracer *tracer, struct error *err)
 	{
 		const char *section = bpf_program__section_name(program);
 
+		if (!bpf_program__autoload(program))
+			continue;
 		if (strncmp(section, "tp_btf/", 7) == 0)
 			code = links__attach_btf_tracepoint(tracer->links, program, err);
 		else if (strncmp(section, "tp/syscalls/", 12) == 0)
@@ -212,6 +235,24 @@ void tracer__free(struct tracer *tracer)
 
 /* --- targets */
 
+/*
+ * Where a process's program break is, to the page: the end of what /proc/PID/maps calls its heap;
+ * 0 if it has none yet.
+ */
+static uint64_t read_program_break(pid_t pid)
+{
+	struct maps maps;
+	uint64_t end = 0;
+
+	if (maps__read(pid, &maps, NULL))
+		return 0;
+	for (size_t i = 0; i < maps.size; i++)
+		if (!strcmp(maps.data[i].path, "[heap]"))
+			end = maps.data[i].end;
+	maps__free(&maps);
+	return end;
+}
+
 uint32_t tracer__add(struct tracer *tracer, pid_t pid, bool awaits_exec, struct error *err)
 {
 	__u32 key = pid;
@@ -219,6 +260,7 @@ uint32_t tracer__add(struct tracer *tracer, pid_t pid, bool awaits_exec, struct 
 		.process = __sync_fetch_and_add(&tracer->shared->next_process, 1),
 		.flags = (awaits_exec ? TARGET_AWAITS_EXEC : 0) |
 			 (tracer->options.follow ? TARGET_FOLLOW : 0),
+		.program_break = awaits_exec ? 0 : read_program_break(pid),
 	};
 	struct traced *traced = traced_map__insert(&tracer->traced, pid);
 	int code;

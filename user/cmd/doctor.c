@@ -49,8 +49,9 @@ static const struct advice advice[FEATURE_COUNT] = {
 	[FEATURE_WIDE_NOPS] = {false, "may probe on them at little cost", "avoids them"},
 	[FEATURE_TASK_ITERATOR] = {false, "reads blocked threads' stacks without stopping them",
 		"reads only their wait, not their stacks"},
-	[FEATURE_TRACEFS] = {true, "follows mmap, munmap, mremap and brk",
-		"cannot trace: tracepoints cannot be found"},
+	[FEATURE_TRACEFS] = {false, "follows mmap, munmap, mremap and brk by their tracepoints",
+		"looks at the end of all system calls instead, which costs each about twice as "
+		"much"},
 };
 
 struct diagnosis {
@@ -59,7 +60,7 @@ struct diagnosis {
 	char lockdown[32];
 	struct utsname system;
 	bool works;
-	char problem[256]; /* the first reason why not */
+	char problem[640]; /* the first reason why not */
 };
 
 static void note_problem(struct diagnosis *diagnosis, const char *name, const char *why)
@@ -72,6 +73,7 @@ static void note_problem(struct diagnosis *diagnosis, const char *name, const ch
 static void check_capabilities(struct diagnosis *diagnosis)
 {
 	const struct capability *list = capabilities__list();
+	struct error err;
 
 	for (size_t i = 0; list[i].name && i < MAX_CAPABILITIES; i++) {
 		diagnosis->held[i] = capabilities__has(&list[i]);
@@ -79,6 +81,8 @@ static void check_capabilities(struct diagnosis *diagnosis)
 			note_problem(diagnosis, list[i].name,
 				"missing: run memtrace as root (sudo), or grant it to the program");
 	}
+	if (diagnosis->works && capabilities__check(&err))
+		note_problem(diagnosis, "permission", err.message);
 }
 
 static void check_features(struct diagnosis *diagnosis)
@@ -140,7 +144,10 @@ static void print_feature(enum feature feature, const struct feature_result *res
 	char text[512];
 
 	if (result->is_forbidden) {
-		print_row(features__name(feature), "?", "not permitted to try");
+		snprintf(text, sizeof(text), "not permitted%s%s",
+			effect && !advice[feature].is_required ? "; " : "",
+			effect && !advice[feature].is_required ? effect : "");
+		print_row(features__name(feature), "?", text);
 		return;
 	}
 	/* The kernel's own reason only where it adds to what follows from it. */

@@ -3,7 +3,6 @@
  */
 #include "cmd/cmd.h"
 
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "attach/capabilities.h"
 #include "attach/confined.h"
 #include "attach/tracer.h"
 #include "base/clock.h"
@@ -488,7 +488,7 @@ static int run_trace(struct trace *trace, struct error *err)
 	struct trace_report_source source = {.options = &trace->options};
 	int code;
 
-	code = process__check_capabilities(err);
+	code = capabilities__check(err);
 	if (!code)
 		code = trace_report__check_output(&trace->options, err);
 	if (!code)
@@ -543,14 +543,6 @@ static int run_trace(struct trace *trace, struct error *err)
 	return code ? code : live_events__write(&trace->events, &trace->options, err);
 }
 
-/* libbpf explains a refused program at length: with -v only. */
-static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
-{
-	if (!log__is_verbose() || level == LIBBPF_DEBUG)
-		return 0;
-	return vfprintf(stderr, format, args);
-}
-
 int cmd_trace(int argc, char **argv)
 {
 	struct trace trace = {.epoll = -1,
@@ -568,7 +560,6 @@ int cmd_trace(int argc, char **argv)
 	if (code)
 		return code - 1;
 	log__set_verbose(trace.options.verbose);
-	libbpf_set_print(print_libbpf);
 	code = run_trace(&trace, &err);
 	if (code)
 		log__error("%s", err.message);

@@ -1,6 +1,7 @@
 /* memtrace watch: finds a deadlock anywhere on the machine soon after it has formed. */
 #include "cmd/cmd.h"
 
+#include "attach/capabilities.h"
 #include "attach/locks_look.h"
 #include "attach/watcher.h"
 #include "base/clock.h"
@@ -448,7 +449,9 @@ int cmd_watch(int argc, char **argv)
 	signals = open_signals();
 	if (watch.options.use_syslog)
 		openlog("memtrace", LOG_PID, LOG_DAEMON);
-	rc = open_watch(&watch, &err);
+	rc = capabilities__check(&err);
+	if (!rc)
+		rc = open_watch(&watch, &err);
 	if (!rc) {
 		fprintf(stderr, "watching for deadlocks\n");
 		rc = run(&watch, signals, &err);

@@ -237,30 +237,3 @@ pid_t process__own_pid(const struct process_info *process)
 	return process->namespace_depth ? process->namespace_pids[process->namespace_depth - 1]
 					: process->pid;
 }
-
-/* The effective capabilities of this process, one bit each; 0 where they cannot be read. */
-static uint64_t read_own_capabilities(void)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {0};
-
-	if (syscall(SYS_capget, &header, data))
-		return 0;
-	return data[0].effective | (uint64_t)data[1].effective << 32;
-}
-
-int process__check_capabilities(struct error *err)
-{
-	uint64_t held = read_own_capabilities();
-	bool admin = held & 1ull << CAP_SYS_ADMIN;
-	bool bpf = admin || held & 1ull << CAP_BPF, perfmon = admin || held & 1ull << CAP_PERFMON;
-	bool ptrace = held & 1ull << CAP_SYS_PTRACE;
-
-	if (bpf && perfmon && ptrace)
-		return 0;
-	return error__set(err, -EPERM,
-		"missing%s%s%s: run memtrace as root (sudo), or in a container with these "
-		"capabilities",
-		bpf ? "" : " CAP_BPF", perfmon ? "" : " CAP_PERFMON",
-		ptrace ? "" : " CAP_SYS_PTRACE");
-}

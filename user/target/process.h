@@ -48,11 +48,4 @@ pid_t process__own_pid(const struct process_info *process);
 /* Start time of @pid in clock ticks since boot, 0 where it is gone; see process_info. */
 uint64_t process__read_start_time(pid_t pid);
 
-/*
- * Checks that we hold the capabilities that tracing takes: CAP_BPF and CAP_PERFMON (or
- * CAP_SYS_ADMIN, which stands for both) and CAP_SYS_PTRACE. Returns 0, or -EPERM with the names of
- * those that are missing and the remedy.
- */
-int process__check_capabilities(struct error *err);
-
 #endif

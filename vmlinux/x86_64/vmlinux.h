@@ -42,6 +42,7 @@ typedef struct {
 struct mm_struct {
 	long unsigned int total_vm;
 	long unsigned int data_vm;
+	long unsigned int start_brk;
 	long unsigned int brk;
 };
 
