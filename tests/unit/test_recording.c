@@ -85,6 +85,61 @@ static void test_every_heap_record_comes_back_to_the_bit(void **test)
 	free(bytes);
 }
 
+/* Records as a program makes them, and just beyond what is usual, come back and are small. */
+static void test_usual_records_take_few_bytes(void **test)
+{
+	static const struct {
+		int64_t time, address;
+		uint64_t size;
+		uint32_t tid;
+		size_t coded; /* 0: in the long form */
+	} steps[] = {
+		{200, 0x20, 64, 70, 9},
+		{200, 0x20, 64, 71, 9}, /* another thread */
+		{-16384, -0x20, (1 << 20) - 1, 70, 9},
+		{1 << 18, 0x7f0, 1, 70, 9},
+		{1, 0x800, 1, 70, 10},
+		{1, 0x80000, 1, 70, 11},
+		{1, -(int64_t)0x80000000, 1, 70, 12},
+		{-16385, 0, 1, 70, 0},
+		{(1 << 19) - 16384, 0, 1, 70, 0},
+		{1, 8, 1, 70, 0},
+		{1, 1ll << 36, 1, 70, 0},
+		{1, 0, 1 << 20, 70, 0},
+	};
+	static struct codec_state encoder, decoder;
+	struct event_alloc alloc = {.header = {.kind = EVENT_ALLOC, .function = FUNCTION_MALLOC},
+		.address = 0x7f0000000000,
+		.size = 64,
+		.stack = 77};
+	uint32_t sequences[2] = {0};
+	uint64_t addresses[2] = {0x7f0000000000, 0x7f0000100000};
+	uint8_t out[2 * CODEC_MAX_RECORD] = {0};
+	union codec_record got;
+
+	alloc.header.time_ns = START_NS;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) + 2; i++) {
+		size_t usual = i < 2 ? 0 : steps[i - 2].coded, size;
+		uint32_t thread = i < 2 ? i : steps[i - 2].tid - 70;
+
+		alloc.header.tid = 70 + thread;
+		alloc.header.thread_sequence = ++sequences[thread];
+		if (i >= 2) {
+			alloc.header.time_ns += steps[i - 2].time;
+			addresses[thread] += steps[i - 2].address;
+			alloc.size = steps[i - 2].size;
+		}
+		alloc.address = addresses[thread];
+		size = codec__encode(&encoder, &alloc.header, sizeof(alloc), out);
+		if (usual)
+			assert_int_equal(size, usual);
+		else
+			assert_int_equal(out[0] & 7, EVENT_ALLOC);
+		assert_int_equal(codec__decode(&decoder, out, &got).size, size);
+		assert_memory_equal(&got, &alloc, sizeof(alloc));
+	}
+}
+
 static void test_records_of_other_sizes_are_not_coded(void **test)
 {
 	struct codec_state codec = {0};
@@ -271,6 +326,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_heap_record_comes_back_to_the_bit),
+		cmocka_unit_test(test_usual_records_take_few_bytes),
 		cmocka_unit_test(test_records_of_other_sizes_are_not_coded),
 		cmocka_unit_test(test_a_recording_replays_to_what_was_put),
 		cmocka_unit_test(test_a_window_counts_what_happened_in_it),

@@ -28,7 +28,30 @@ enum thread_code {
 /* A record with other flags tells them. */
 #define COMMON_FLAGS 0
 
-_Static_assert(EVENT_REALLOC_END < 8, "kinds have three bits");
+/*
+ * Nearly all records need less: a thread that is known and goes on as expected, a time near the one
+ * before, an aligned address near the thread's last, a small size and a known stack. Then one word
+ * tells it, a second one in an ALLOC, and 1 to 4 bytes of the address's difference. These stand
+ * where a kind stands in the control word.
+ */
+enum short_form {
+	SHORT_ALLOC = 6,
+	SHORT_FREE = 7,
+};
+
+enum short_word {
+	SHORT_THREAD_SHIFT = 3, /* 8 bits: its slot */
+	SHORT_WIDTH_SHIFT = 11, /* 2 bits: bytes of the address's difference, less 1 */
+	SHORT_TIME_SHIFT = 13,	/* 19 bits: ns since the record before, and SHORT_TIME_BIAS */
+	SHORT_SIZE_BITS = 20,	/* of the second word; 12 bits follow: the stack's slot */
+};
+
+/* Processors stamp their records before they queue them: one may come after a younger one. */
+#define SHORT_TIME_BIAS (1u << 14)
+
+_Static_assert((int)EVENT_REALLOC_END < (int)SHORT_ALLOC, "kinds have three bits");
+_Static_assert(CODEC_THREADS == 1 << (SHORT_WIDTH_SHIFT - SHORT_THREAD_SHIFT), "8 bits are a slot");
+_Static_assert(CODEC_STACKS == 1 << (32 - SHORT_SIZE_BITS), "12 bits are a slot");
 
 /* --- numbers */
 
@@ -78,9 +101,10 @@ static inline const uint8_t *get(const uint8_t *in, uint64_t *value, unsigned in
 	return in + (1u << width);
 }
 
+/* Threads of a process are numbered one after the other, and so are processes. */
 static inline uint32_t thread_slot(uint32_t process, uint32_t tid)
 {
-	return (tid ^ process * 0x9e3779b1u) % CODEC_THREADS;
+	return (tid + 2 * process) % CODEC_THREADS;
 }
 
 static inline uint32_t stack_slot(uint64_t stack)
@@ -212,7 +236,8 @@ static inline uint8_t *encode_old_address(
 	return put(out, folded, width);
 }
 
-size_t codec__encode(
+/* Any heap record. */
+static __attribute__((noinline)) size_t encode_long(
 	struct codec_state *state, const struct event_header *event, size_t size, uint8_t *out)
 {
 	uint32_t control = event->kind << KIND_SHIFT;
@@ -233,6 +258,62 @@ size_t codec__encode(
 	word = control;
 	memcpy(out, &word, sizeof(word));
 	return at - out;
+}
+
+/*
+ * An ALLOC or a FREE in its short form; 0 for one that needs the long form. One branch for all that
+ * may be other than expected: each difference is collected in @other.
+ */
+static inline size_t encode_short(
+	struct codec_state *state, const struct event_header *event, uint8_t kind, uint8_t *out)
+{
+	const struct event_alloc *alloc = (const struct event_alloc *)event;
+	const bool is_alloc = kind == EVENT_ALLOC;
+	uint32_t slot = thread_slot(event->process, event->tid), stack = 0, width;
+	struct codec_thread *thread = &state->threads[slot];
+	uint64_t time = event->time_ns - state->time_ns + SHORT_TIME_BIAS;
+	uint64_t folded = fold_address(alloc->address, thread->address);
+	uint64_t known[2], told[2], other, word;
+
+	memcpy(known, thread, sizeof(known));
+	memcpy(told, event, sizeof(told));
+	known[0] |= kind | state->functions[kind] << 8;
+	known[1] += (uint64_t)is_alloc << 32; /* its sequence */
+	other = (known[0] ^ told[0]) | (known[1] ^ told[1]) | folded >> 32 |
+		time >> (32 - SHORT_TIME_SHIFT);
+	if (is_alloc) {
+		stack = stack_slot(alloc->stack);
+		other |= (state->stacks[stack] ^ alloc->stack) | alloc->size >> SHORT_SIZE_BITS;
+	}
+	if (other)
+		return 0;
+	thread->sequence = event->thread_sequence;
+	thread->address = alloc->address;
+	state->thread = slot;
+	state->time_ns = event->time_ns;
+	width = (folded > 0xff) + (folded > 0xffff) + (folded > 0xffffff);
+	word = (is_alloc ? SHORT_ALLOC : SHORT_FREE) | slot << SHORT_THREAD_SHIFT |
+	       width << SHORT_WIDTH_SHIFT | (uint32_t)time << SHORT_TIME_SHIFT;
+	if (is_alloc) {
+		word |= (alloc->size | (uint64_t)stack << SHORT_SIZE_BITS) << 32;
+		memcpy(out + sizeof(word), &folded, sizeof(folded));
+	} else {
+		word |= folded << 32;
+	}
+	memcpy(out, &word, sizeof(word));
+	return (is_alloc ? 9 : 5) + width;
+}
+
+size_t codec__encode(
+	struct codec_state *state, const struct event_header *event, size_t size, uint8_t *out)
+{
+	size_t coded = 0;
+
+	if (event->kind == EVENT_FREE && size == sizeof(struct event_free))
+		coded = encode_short(state, event, EVENT_FREE, out);
+	else if (event->kind == EVENT_ALLOC && size == sizeof(struct event_alloc))
+		coded = encode_short(state, event, EVENT_ALLOC, out);
+	return coded ? coded : encode_long(state, event, size, out);
 }
 
 size_t codec__encode_item(enum codec_item item, uint32_t size, uint8_t *out)
@@ -316,6 +397,40 @@ static inline const uint8_t *decode_function(
 	return in;
 }
 
+/* Returns the bytes read. */
+static inline size_t decode_short(
+	struct codec_state *state, const uint8_t *in, bool is_alloc, union codec_record *record)
+{
+	struct codec_thread *thread;
+	uint32_t word, second, width;
+	uint64_t folded;
+
+	memcpy(&word, in, sizeof(word));
+	memcpy(&second, in + 4, sizeof(second));
+	memcpy(&folded, in + (is_alloc ? 8 : 4), sizeof(folded));
+	width = word >> SHORT_WIDTH_SHIFT & 3;
+	folded &= UINT32_MAX >> (24 - 8 * width);
+	state->thread = word >> SHORT_THREAD_SHIFT & (CODEC_THREADS - 1);
+	state->time_ns += (word >> SHORT_TIME_SHIFT) - (uint64_t)SHORT_TIME_BIAS;
+	thread = &state->threads[state->thread];
+	thread->sequence += is_alloc;
+	thread->address = unfold_address(folded, thread->address);
+	record->header = (struct event_header){
+		.kind = is_alloc ? EVENT_ALLOC : EVENT_FREE,
+		.tid = thread->tid,
+		.process = thread->process,
+		.thread_sequence = thread->sequence,
+		.time_ns = state->time_ns,
+	};
+	record->header.function = state->functions[record->header.kind];
+	record->free.address = thread->address;
+	if (is_alloc) {
+		record->alloc.size = second & ((1u << SHORT_SIZE_BITS) - 1);
+		record->alloc.stack = state->stacks[second >> SHORT_SIZE_BITS];
+	}
+	return (is_alloc ? 9 : 5) + width;
+}
+
 struct codec_result codec__decode(
 	struct codec_state *state, const uint8_t *in, union codec_record *record)
 {
@@ -334,8 +449,10 @@ struct codec_result codec__decode(
 		result.size = result.item ? 6 : 0;
 		return result;
 	}
-	if (!codec__record_size(kind))
+	if (kind >= SHORT_ALLOC) {
+		result.size = decode_short(state, in, kind == SHORT_ALLOC, record);
 		return result;
+	}
 	record->header = (struct event_header){.kind = kind};
 	at = decode_header(state, at, control, &record->header);
 	thread = &state->threads[state->thread];

@@ -22,9 +22,11 @@
 /* No record or item head takes more; encoder and decoder keep so much room behind their buffers. */
 #define CODEC_MAX_RECORD 64
 
+/* The first fields lie as in struct event_header, with which they are compared. */
 struct codec_thread {
-	uint32_t process;
+	uint32_t none; /* 0 */
 	uint32_t tid;
+	uint32_t process;
 	uint32_t sequence;
 	uint64_t address; /* of its last record */
 };

@@ -12,7 +12,7 @@
 
 #define RECORDING_MAGIC "memtrace"
 /* Raised when an older reader could misunderstand the file. New types of frames do not raise it. */
-#define RECORDING_VERSION 1
+#define RECORDING_VERSION 2
 
 /* This part never changes, so that every reader can tell that a file is too new for it. */
 struct recording_head {

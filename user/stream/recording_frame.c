@@ -9,13 +9,15 @@
 #include <zstd.h>
 
 /*
- * The coded records are small already: level 1 takes a quarter off them, but for twice the time of
- * all else that recording does, and recording must not cost more than a fraction of the tracing.
- * This level only finds long repetitions.
+ * Coded records are small already. Level 1 takes a quarter off them, but for more time than all
+ * else that recording does, and even a search for long repetitions alone would cost as much as the
+ * coding; so they are only put into blocks. Names and stacks are what repeats, and they are not
+ * hot: a frame that has more bytes per record than coded records can have is mostly stacks.
  */
-#define LEVEL_EVENTS (-100)
-/* Names and stacks are texts that repeat, and not hot. */
+#define LEVEL_RECORDS ZSTD_minCLevel()
+#define LEVEL_STACKS 1
 #define LEVEL_OTHERS 3
+#define RECORD_BYTES 32
 
 struct recording_head frame__make_head(void)
 {
@@ -74,6 +76,13 @@ void frame_writer__free(struct frame_writer *writer)
 	free(writer);
 }
 
+static int level_of(enum recording_frame_type type, uint32_t records, size_t raw_size)
+{
+	if (type != RECORDING_EVENTS)
+		return LEVEL_OTHERS;
+	return raw_size / RECORD_BYTES > records ? LEVEL_STACKS : LEVEL_RECORDS;
+}
+
 long frame_writer__seal(struct frame_writer *writer, enum recording_frame_type type,
 	uint32_t records, const void *raw, size_t raw_size, const uint8_t **frame)
 {
@@ -88,7 +97,7 @@ long frame_writer__seal(struct frame_writer *writer, enum recording_frame_type t
 	if (vec_reserve(&writer->frame, sizeof(header) + bound))
 		return -ENOMEM;
 	size = ZSTD_compressCCtx(writer->context, writer->frame.data + sizeof(header), bound, raw,
-		raw_size, type == RECORDING_EVENTS ? LEVEL_EVENTS : LEVEL_OTHERS);
+		raw_size, level_of(type, records, raw_size));
 	if (ZSTD_isError(size))
 		return -EIO;
 	header.size = size;
