@@ -217,6 +217,7 @@ static __always_inline int unwind_signal_frame(struct unwind_walk *w)
 		return STACK_BAD_MEMORY;
 	w->pc++;    /* where the signal came, as if it were a return address */
 	w->sp = sp; /* anywhere: the handler may have run on a stack of its own */
+	w->signal_count = w->record.frame_count;
 	return UNWIND_CONTINUE;
 }
 
@@ -297,6 +298,21 @@ static __always_inline int unwind_guess_frame(struct unwind_walk *w)
 	return UNWIND_CONTINUE;
 }
 
+/*
+ * Where there is no code at all. If a signal came just there, a call through a bad pointer is what
+ * has most likely led to it: nothing has run since, and the return address is at sp.
+ */
+static __always_inline int unwind_leave_nowhere(struct unwind_walk *w)
+{
+	if (!w->signal_count || w->signal_count + 1 != w->record.frame_count)
+		return unwind_guess_frame(w);
+	if (unwind_leave(w, w->sp + 8, 0, 0) != UNWIND_CONTINUE)
+		return STACK_NO_RULE;
+	w->record.guessed_frames++;
+	w->guess_count = w->record.frame_count;
+	return UNWIND_CONTINUE;
+}
+
 /* The rare kinds, apart so that the common ones stay a short path. */
 static __always_inline int unwind_uncommon_frame(struct unwind_walk *w, __u32 rule)
 {
@@ -318,8 +334,9 @@ static __always_inline int unwind_uncommon_frame(struct unwind_walk *w, __u32 ru
 	case UNWIND_END:
 		return STACK_COMPLETE;
 	case UNWIND_NO_RULE:
-	case UNWIND_OUTSIDE:
 		return unwind_guess_frame(w);
+	case UNWIND_OUTSIDE:
+		return unwind_leave_nowhere(w);
 	default:
 		return STACK_BAD_RULE;
 	}
@@ -422,6 +439,7 @@ static __always_inline void unwind_begin(
 	if (start == UNWIND_FROM_PC)
 		w->pc++; /* as if it were a return address; unwind_end takes it back */
 	w->guess_count = 0;
+	w->signal_count = 0;
 	w->window_words = 0;
 	w->window_start = 0;
 	w->record.frame_count = 0;

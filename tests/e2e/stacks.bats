@@ -75,6 +75,24 @@ expect_known()
 	expect_known 21 whole
 }
 
+@test "stacks: described in .debug_frame only" {
+	trace_known frames_debug_frame
+	expect_known 21 whole
+}
+
+@test "stacks: of contexts, and of a call through a null pointer" {
+	trace_known strays
+	expect_known 3 whole
+}
+
+@test "stacks: of a program and its threads over musl begin at main and at the thread's function" {
+	trace_known frames_musl
+	jq -e '[.sites[] | select(any(.stack[]; .function == "main" or .function == "run_thread"))
+		| select(any(.stack[]; .function == "raise_signal" or .function == "sort_numbers")
+			| not) | .stack_end] | length > 5 and all(. == "complete")' report.json \
+		>/dev/null || fail "not all stacks are complete"
+}
+
 @test "stacks: C++ exceptions: in destructors, handlers, and after them" {
 	trace_known exceptions
 	expect_known 5 whole

@@ -273,6 +273,27 @@ static void test_signal_returns_side_by_side_are_one_piece(void **state)
 	unwind_table__free(table);
 }
 
+static void test_the_start_of_a_context_is_a_base(void **state)
+{
+	/* glibc's __start_context, described as if it had been called. */
+	static const uint8_t code[] = {0x48, 0x89, 0xdc, 0x48, 0x8b, 0x3c, 0x24, 0x48, 0x85, 0xff};
+	struct image image;
+	struct unwind_table *table;
+
+	begin(&image, EM_X86_64);
+	memcpy(image.bytes + TEXT + 0x200, code, sizeof(code));
+	put_cie(&image);
+	PUT_FDE(&image, TEXT + 0x100, 0x100, 0x42, 0x0e, 16);
+	PUT_FDE(&image, TEXT + 0x200, 26, 0);
+	PUT_FDE(&image, TEXT + 0x300, 26, 0);
+	table = build(&image);
+	assert_int_equal(unwind_table__find(table, TEXT + 0x1fe), unwind_rule(UNWIND_SP, 0, 0, 2));
+	assert_int_equal(unwind_table__find(table, TEXT + 0x1ff), UNWIND_END);
+	assert_int_equal(unwind_table__find(table, TEXT + 0x219), UNWIND_END);
+	assert_int_equal(unwind_table__find(table, TEXT + 0x300), unwind_rule(UNWIND_SP, 0, 0, 1));
+	unwind_table__free(table);
+}
+
 static void test_arm64_frame_records(void **state)
 {
 	struct image image;
@@ -397,6 +418,7 @@ int main(void)
 		cmocka_unit_test(test_instructions_that_make_no_sense_end_a_functions_rows),
 		cmocka_unit_test(test_a_signal_return_is_found_by_its_bytes),
 		cmocka_unit_test(test_signal_returns_side_by_side_are_one_piece),
+		cmocka_unit_test(test_the_start_of_a_context_is_a_base),
 		cmocka_unit_test(test_arm64_frame_records),
 		cmocka_unit_test(test_a_file_without_frame_information_has_an_empty_table),
 		cmocka_unit_test(test_what_is_not_elf_is_refused_with_a_reason),

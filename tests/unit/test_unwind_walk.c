@@ -21,7 +21,14 @@
  * Functions of 256 bytes, each with one rule: n has a frame of 8 * (n + 1) bytes; then special
  * ones.
  */
-enum { WITH_RBP = 16, OUTERMOST, NO_FRAME_INFORMATION, CANNOT_BE_FOLLOWED, FUNCTIONS };
+enum {
+	WITH_RBP = 16,
+	OUTERMOST,
+	NO_FRAME_INFORMATION,
+	CANNOT_BE_FOLLOWED,
+	SIGNAL_RETURN,
+	FUNCTIONS
+};
 #define RETURN_TO(function) (TEXT + 256 * (function) + 100)
 
 static uint64_t rows[FUNCTIONS];
@@ -64,6 +71,7 @@ static int make_rows(void **state)
 	rows[OUTERMOST] = unwind_row(256 * OUTERMOST, UNWIND_END);
 	rows[NO_FRAME_INFORMATION] = unwind_row(256 * NO_FRAME_INFORMATION, UNWIND_NO_RULE);
 	rows[CANNOT_BE_FOLLOWED] = unwind_row(256 * CANNOT_BE_FOLLOWED, UNWIND_BAD);
+	rows[SIGNAL_RETURN] = unwind_row(256 * SIGNAL_RETURN, UNWIND_SIGNAL);
 	return 0;
 }
 
@@ -184,6 +192,29 @@ static void test_a_frame_pointer_below_the_stack_pointer_is_no_guess(void **stat
 	EXPECT_FRAMES(JIT + 50);
 }
 
+/* The kernel's frame at word 100: rbp, rsp, rip of where the signal came. */
+#define SIGNAL_AT(bp, sp_word, pc) \
+	[100 + 15] = (bp), [100 + 20] = STACK + 8 * (sp_word), [100 + 21] = (pc)
+
+static void test_a_call_of_a_bad_pointer_is_seen_behind_its_signal(void **state)
+{
+	struct stack stack = {.words = {SIGNAL_AT(STACK + 8 * 300, 200, 0), [200] = RETURN_TO(0),
+				      [201] = RETURN_TO(OUTERMOST), [301] = RETURN_TO(OUTERMOST)}};
+
+	assert_int_equal(run(&stack, RETURN_TO(SIGNAL_RETURN), 100, 128), STACK_COMPLETE);
+	EXPECT_FRAMES(RETURN_TO(SIGNAL_RETURN), 1, RETURN_TO(0), RETURN_TO(OUTERMOST));
+	assert_int_equal(walk.record.guessed_frames, 1);
+}
+
+static void test_a_signal_nowhere_without_a_return_address_ends_the_walk(void **state)
+{
+	struct stack stack = {.words = {SIGNAL_AT(0, 200, 0x123), [200] = 0x4567}};
+
+	assert_int_equal(run(&stack, RETURN_TO(SIGNAL_RETURN), 100, 128), STACK_NO_RULE);
+	EXPECT_FRAMES(RETURN_TO(SIGNAL_RETURN), 0x124);
+	assert_int_equal(walk.record.guessed_frames, 0);
+}
+
 static void test_a_rule_that_cannot_be_followed_is_counted_as_such(void **state)
 {
 	struct stack stack = {.reads = 0};
@@ -272,6 +303,8 @@ int main(void)
 		with_walk(test_a_frame_without_rule_is_guessed_by_frame_pointer_and_counted),
 		with_walk(test_a_guess_that_leads_to_no_code_is_taken_back),
 		with_walk(test_a_frame_pointer_below_the_stack_pointer_is_no_guess),
+		with_walk(test_a_call_of_a_bad_pointer_is_seen_behind_its_signal),
+		with_walk(test_a_signal_nowhere_without_a_return_address_ends_the_walk),
 		with_walk(test_a_rule_that_cannot_be_followed_is_counted_as_such),
 		with_walk(test_a_cfa_that_does_not_grow_ends_the_walk),
 		with_walk(test_unreadable_memory_ends_the_walk),

@@ -212,6 +212,21 @@ static int build_answer(struct symbolizer *s, const struct symbol_entry *entry, 
 	return 0;
 }
 
+/*
+ * The symbol at @lookup. A return address that nothing has called, as a signal's or a context's, is
+ * a function's first byte, and what is before it may belong to none.
+ */
+static const struct symbol_entry *find_symbol(
+	const struct symbol_table *table, uint64_t vaddr, uint64_t lookup)
+{
+	const struct symbol_entry *entry = symbol_table__find(table, lookup);
+
+	if (entry)
+		return entry;
+	entry = symbol_table__find(table, vaddr);
+	return entry && entry->start == vaddr ? entry : NULL;
+}
+
 int symbolizer__resolve(struct symbolizer *s, const struct module *module, uint64_t vaddr,
 	bool is_return_address, struct symbol_frames *out)
 {
@@ -229,7 +244,7 @@ int symbolizer__resolve(struct symbolizer *s, const struct module *module, uint6
 	symbols = get_module(s, module);
 	if (!symbols)
 		return -ENOMEM;
-	entry = symbol_table__find(module_symbols__table(symbols), lookup);
+	entry = find_symbol(module_symbols__table(symbols), vaddr, lookup);
 	s->scratch.size = 0;
 	if (module_symbols__dwarf(symbols))
 		code = dwarf_source__resolve(module_symbols__dwarf(symbols), lookup, &s->scratch);

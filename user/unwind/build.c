@@ -32,7 +32,9 @@ struct builder {
 	const struct elf_image *image;
 	struct rule_packer packer;
 	struct cfi_program program;
+	struct known_symbols symbols;
 	bool is_signal_frame; /* the FDE that is being run */
+	size_t described;     /* pieces of .eh_frame, sorted, while .debug_frame is read */
 	VEC(struct piece) pieces;
 	row_vec raw;  /* rows of all FDEs as they come */
 	row_vec rows; /* the result */
@@ -49,27 +51,62 @@ static int add_raw_row(void *context, uint64_t start, const struct cfi_state *st
 	return vec_push(&b->raw, unwind_row(start - b->image->text_start, rule));
 }
 
+/* Whether .eh_frame has described some of [start, end). */
+static bool is_described(const struct builder *b, uint32_t start, uint32_t end)
+{
+	size_t low = 0, high = b->described;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (b->pieces.data[middle].end <= start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < b->described && b->pieces.data[low].start < end;
+}
+
+/*
+ * The rows of an FDE. The address of a function that stands on a stack as if it had called is
+ * looked up, as all return addresses are, at the byte before it.
+ */
+static int run_fde(struct builder *b, const struct cfi_fde *fde, uint64_t *start)
+{
+	int ret;
+
+	if (fde->instructions_size <= 8 && fde->start > b->image->text_start &&
+		known_code__is_context_start(b->image, fde->start, fde->end)) {
+		*start = fde->start - 1;
+		return vec_push(&b->raw, unwind_row(*start - b->image->text_start, UNWIND_END));
+	}
+	b->is_signal_frame = fde->cie.is_signal_frame;
+	ret = cfi_program__run(&b->program, fde, add_raw_row, b);
+	if (ret != -EBADMSG)
+		return ret;
+	b->statistics.malformed++;
+	return 0;
+}
+
 /* Runs one FDE; one that lies outside of the text (a function that was dropped) is skipped. */
 static int add_fde(struct builder *b, const struct cfi_fde *fde)
 {
 	struct piece piece = {.first_row = b->raw.size};
+	uint64_t base = b->image->text_start, start = fde->start;
 	int ret;
 
 	b->statistics.fdes++;
-	if (fde->start < b->image->text_start || fde->end > b->image->text_end ||
-		fde->start == fde->end)
+	if (fde->start < base || fde->end > b->image->text_end || fde->start == fde->end ||
+		is_described(b, fde->start - base, fde->end - base))
 		return 0;
-	b->is_signal_frame = fde->cie.is_signal_frame;
-	ret = cfi_program__run(&b->program, fde, add_raw_row, b);
-	if (ret == -EBADMSG)
-		b->statistics.malformed++;
-	else if (ret)
+	ret = run_fde(b, fde, &start);
+	if (ret)
 		return ret;
 	if (b->raw.size > UINT32_MAX)
 		return -E2BIG;
 	piece.row_count = b->raw.size - piece.first_row;
-	piece.start = fde->start - b->image->text_start;
-	piece.end = fde->end - b->image->text_start;
+	piece.start = start - base;
+	piece.end = fde->end - base;
 	return vec_push(&b->pieces, piece);
 }
 
@@ -139,16 +176,16 @@ static int add_piece(struct builder *b, const struct piece *piece, uint32_t end)
 }
 
 /*
- * The rows of [start, end), which no FDE covers: none, but for signal returns. These begin a byte
- * early, as the handler's return address is looked up at the byte before it.
+ * The rows of [start, end), which no FDE covers: none, but for code that is known. It begins a byte
+ * early, as the address that is returned to is looked up at the byte before it.
  */
 static int add_unknown(struct builder *b, uint64_t start, uint64_t end)
 {
 	uint64_t base = b->image->text_start, last_end = start;
-	signal_return_vec found = {0};
+	known_range_vec found = {0};
 	int ret;
 
-	ret = known_code__find_signal_returns(b->image, base + start, base + end, &found);
+	ret = known_code__find(b->image, &b->symbols, base + start, base + end, &found);
 	if (ret == -EBADMSG)
 		ret = 0; /* text that is not in the file */
 	if (!ret)
@@ -156,7 +193,7 @@ static int add_unknown(struct builder *b, uint64_t start, uint64_t end)
 	for (size_t i = 0; !ret && i < found.size; i++) {
 		uint64_t first = found.data[i].start - base;
 
-		ret = add_row(b, unwind_row(first - (first > last_end), UNWIND_SIGNAL));
+		ret = add_row(b, unwind_row(first - (first > last_end), found.data[i].rule));
 		last_end = found.data[i].end - base;
 		if (!ret)
 			ret = add_row(b, unwind_row(last_end, UNWIND_NO_RULE));
@@ -245,12 +282,13 @@ static int build(const struct elf_image *image, struct unwind_table **out, struc
 		return error__set(err, -E2BIG, "more than 4 GiB of code");
 	if (image->eh_frame.data)
 		ret = add_section(&b, &image->eh_frame, false);
-	if (!ret && !b.raw.size && image->debug_frame.data)
+	sort_pieces(&b);
+	b.described = b.pieces.size;
+	if (!ret && image->debug_frame.data)
 		ret = add_section(&b, &image->debug_frame, true);
-	if (!ret) {
-		sort_pieces(&b);
+	sort_pieces(&b);
+	if (!ret)
 		ret = merge_pieces(&b);
-	}
 	b.statistics.build_ns = clock__now_ns() - start;
 	if (!ret)
 		ret = make_table(&b, out);

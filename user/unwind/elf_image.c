@@ -244,7 +244,7 @@ static void read_sections(struct elf_image *image, const Elf64_Ehdr *header)
 	if (found)
 		read_section(image, found, &image->eh_frame);
 	found = find_section(sections, header->e_shnum, names, names_size, ".debug_frame");
-	if (found && image->eh_frame.size <= 4)
+	if (found)
 		read_section(image, found, &image->debug_frame);
 out:
 	free(names);

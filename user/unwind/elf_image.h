@@ -41,7 +41,7 @@ struct elf_image {
 	uint64_t text_end;
 	uint64_t entry; /* vaddr of the entry point; 0: none */
 	struct elf_bytes eh_frame;
-	struct elf_bytes debug_frame; /* read only where there is no .eh_frame */
+	struct elf_bytes debug_frame; /* functions that .eh_frame may leave out */
 	/* Private: where bytes come from. */
 	int fd;
 	const uint8_t *memory;

@@ -3,12 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "target/elf_file.h"
+#include "unwind.h"
+
 /* mov $15, %rax (sign extended) or %eax: __NR_rt_sigreturn; then syscall. */
 static const uint8_t long_form[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
 static const uint8_t short_form[] = {0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05};
 
-/* Text is read in blocks of this size, which overlap by the longest form. */
+/* Text is read in blocks of this size, which overlap by more than what is looked for. */
 #define BLOCK_SIZE (1u << 20)
+#define BLOCK_OVERLAP 16
 
 /* File offset of @vaddr and the bytes from there to the segment's end; 0 if it is in none. */
 static uint64_t find_text(const struct elf_image *image, uint64_t vaddr, uint64_t *offset)
@@ -24,7 +28,8 @@ static uint64_t find_text(const struct elf_image *image, uint64_t vaddr, uint64_
 	return 0;
 }
 
-static int scan_block(const uint8_t *block, size_t size, uint64_t vaddr, signal_return_vec *found)
+static int scan_signal_returns(
+	const uint8_t *block, size_t size, uint64_t vaddr, known_range_vec *found)
 {
 	const uint8_t *at = block, *end = block + size;
 
@@ -36,16 +41,98 @@ static int scan_block(const uint8_t *block, size_t size, uint64_t vaddr, signal_
 		else if (before >= 5 && !memcmp(at - 5, short_form, sizeof(short_form)))
 			length = sizeof(short_form);
 		at += 2;
-		if (length && vec_push(found,
-				      (struct signal_return){.start = vaddr + (at - block) - length,
-					      .end = vaddr + (at - block)}))
+		if (length && vec_push(found, (struct known_range){vaddr + (at - block) - length,
+						      vaddr + (at - block), UNWIND_SIGNAL}))
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-int known_code__find_signal_returns(
-	const struct elf_image *image, uint64_t start, uint64_t end, signal_return_vec *found)
+/* Whether an indirect call (ff /2) ends at @at: through a register, or memory at up to 8 bits. */
+static bool ends_with_indirect_call(const uint8_t *block, const uint8_t *at)
+{
+	for (int length = 2; length <= 4; length++)
+		if (at - block >= length && at[-length] == 0xff && (at[1 - length] & 0x38) == 0x10)
+			return true;
+	return false;
+}
+
+/* Length of the instruction before @at that makes the result of a call the argument of the next. */
+static size_t find_argument_move(const uint8_t *block, const uint8_t *at)
+{
+	static const uint8_t from_rax[] = {0x48, 0x89, 0xc7}, from_long[] = {0x48, 0x63, 0xf8};
+
+	if (at - block >= 3 && (!memcmp(at - 3, from_rax, 3) || !memcmp(at - 3, from_long, 3)))
+		return 3;
+	return at - block >= 2 && !memcmp(at - 2, from_rax + 1, 2) ? 2 : 0;
+}
+
+static void read_symbols(const struct elf_image *image, struct known_symbols *symbols)
+{
+	struct elf_wanted wanted[] = {
+		{.name = "exit"}, {.name = "__libc_start_main"}, {.name = "pthread_exit"}};
+	struct elf_file *file;
+
+	symbols->are_read = true;
+	if (image->fd < 0 || elf_file__open(image->fd, &file, NULL))
+		return;
+	if (elf_file__find_symbols(file, ELF_ANY_TABLE, wanted, 3) > 0) {
+		symbols->exit = wanted[0].symbol.value;
+		symbols->libc_start_main = wanted[1].symbol.value;
+		symbols->pthread_exit = wanted[2].symbol.value;
+	}
+	elf_file__close(file);
+}
+
+static bool is_near(uint64_t a, uint64_t b, uint64_t distance)
+{
+	return a && b && (a > b ? a - b : b - a) <= distance;
+}
+
+/*
+ * musl 1.2: libc_start_main_stage2 ends with exit(main(...)), beside __libc_start_main, which jumps
+ * to it; start and start_c11 with __pthread_exit(function(argument)), in the file that has
+ * pthread_exit too. Nothing returns to what called these.
+ */
+static bool is_base_call(const struct elf_image *image, struct known_symbols *symbols,
+	uint64_t call, uint64_t callee)
+{
+	if (!symbols->are_read)
+		read_symbols(image, symbols);
+	if (callee == symbols->exit)
+		return is_near(call, symbols->libc_start_main, 512);
+	return callee == symbols->pthread_exit && is_near(call, symbols->pthread_exit, 4096);
+}
+
+static int scan_bases(const struct elf_image *image, struct known_symbols *symbols,
+	const uint8_t *block, size_t size, uint64_t vaddr, known_range_vec *found)
+{
+	const uint8_t *at = block, *end = block + size;
+
+	while (end - at >= 5 && (at = memchr(at, 0xe8, end - at - 4))) {
+		uint64_t call = vaddr + (at - block);
+		size_t move = find_argument_move(block, at);
+		int32_t distance;
+
+		memcpy(&distance, ++at, sizeof(distance));
+		if (!move || !ends_with_indirect_call(block, at - 1 - move) ||
+			!is_base_call(image, symbols, call, call + 5 + distance))
+			continue;
+		if (vec_push(found, (struct known_range){call - move, call + 5, UNWIND_END}))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int compare_ranges(const void *left, const void *right)
+{
+	const struct known_range *a = left, *b = right;
+
+	return a->start < b->start ? -1 : a->start > b->start;
+}
+
+int known_code__find(const struct elf_image *image, struct known_symbols *symbols, uint64_t start,
+	uint64_t end, known_range_vec *found)
 {
 	uint64_t offset, left;
 	uint8_t *block;
@@ -66,13 +153,30 @@ int known_code__find_signal_returns(
 			break;
 		ret = elf_image__read(image, offset, block, size);
 		if (!ret)
-			ret = scan_block(block, size, start, found);
+			ret = scan_signal_returns(block, size, start, found);
+		if (!ret)
+			ret = scan_bases(image, symbols, block, size, start, found);
 		if (size == left || size == end - start)
 			break;
-		start += size - sizeof(long_form);
+		start += size - BLOCK_OVERLAP;
 	}
 	free(block);
+	if (found->size)
+		qsort(found->data, found->size, sizeof(*found->data), compare_ranges);
 	return ret;
+}
+
+bool known_code__is_context_start(const struct elf_image *image, uint64_t start, uint64_t end)
+{
+	/* mov %rbx, %rsp; mov (%rsp), %rdi; test %rdi, %rdi: glibc since 2.3, always 26 bytes. */
+	static const uint8_t bytes[] = {0x48, 0x89, 0xdc, 0x48, 0x8b, 0x3c, 0x24, 0x48, 0x85, 0xff};
+	uint8_t code[sizeof(bytes)];
+	uint64_t offset;
+
+	return image->machine == EM_X86_64 && end - start >= 16 && end - start <= 40 &&
+	       find_text(image, start, &offset) >= sizeof(code) &&
+	       !elf_image__read(image, offset, code, sizeof(code)) &&
+	       !memcmp(code, bytes, sizeof(code));
 }
 
 bool known_code__is_start(const struct elf_image *image)

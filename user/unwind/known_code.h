@@ -1,7 +1,8 @@
 /*
- * Code that files leave undescribed and that is known by its bytes: what a signal handler returns
- * to (musl's __restore_rt, Go's), as the kernel asks for just that system call, and the entry point
- * of the loader and of C programs, where stacks begin.
+ * Code that files leave undescribed, or describe wrongly, and that is known by its bytes: what a
+ * signal handler returns to (musl's __restore_rt, Go's), as the kernel asks for just that system
+ * call, and the places where stacks begin: the entry point of the loader and of C programs, musl's
+ * callers of main and of a thread's function, and what a context of makecontext(3) returns to.
  */
 #ifndef MEMTRACE_UNWIND_KNOWN_CODE_H
 #define MEMTRACE_UNWIND_KNOWN_CODE_H
@@ -9,19 +10,29 @@
 #include "base/vec.h"
 #include "unwind/elf_image.h"
 
-struct signal_return {
-	uint64_t start; /* vaddr */
+struct known_range {
+	uint64_t start; /* vaddr: an address that is returned to */
 	uint64_t end;
+	uint32_t rule; /* UNWIND_SIGNAL or UNWIND_END */
 };
 
-typedef VEC(struct signal_return) signal_return_vec;
+typedef VEC(struct known_range) known_range_vec;
+
+/* What tells where a C library without frame information calls main and threads' functions. */
+struct known_symbols {
+	bool are_read; /* from the image's file, when they are first needed */
+	uint64_t exit; /* vaddrs; 0: not defined there */
+	uint64_t libc_start_main;
+	uint64_t pthread_exit;
+};
 
 /*
- * Appends what is found in [start, end) of the image's text, in ascending order. 0, -ENOMEM, or as
- * elf_image__read. Nothing on machines other than x86-64 (on arm64 the vDSO has it, described).
+ * Appends what is found in [start, end) of the image's text, in ascending order. @symbols are the
+ * image's, zeroed at first. 0, -ENOMEM, or as elf_image__read. Nothing on machines other than
+ * x86-64 (on arm64 the vDSO has it, described).
  */
-int known_code__find_signal_returns(
-	const struct elf_image *image, uint64_t start, uint64_t end, signal_return_vec *found);
+int known_code__find(const struct elf_image *image, struct known_symbols *symbols, uint64_t start,
+	uint64_t end, known_range_vec *found);
 
 /*
  * Whether the code at image->entry is that of a stack's outermost frame, which nothing has called:
@@ -32,5 +43,12 @@ bool known_code__is_start(const struct elf_image *image);
 
 /* How far such code reaches at the most, bytes; glibc 2.36's _start and _dl_start_user: 88. */
 #define KNOWN_CODE_START_SIZE 96
+
+/*
+ * Whether the function [start, end) is glibc's __start_context: makecontext(3) puts its address on
+ * the new stack, as if it had called the context's function. Its frame information does not say
+ * that nothing is above it.
+ */
+bool known_code__is_context_start(const struct elf_image *image, uint64_t start, uint64_t end);
 
 #endif
