@@ -19,7 +19,7 @@ preloaded()
 {
 	local library=$1
 	shift
-	require_file "$library"
+	require_file "${library##* }"
 	trace_attached -- env LD_PRELOAD="$library" "$@"
 }
 
@@ -48,6 +48,16 @@ preloaded()
 	require_file "$LIBRARIES/libjemalloc.so.2"
 	LD_PRELOAD=$LIBRARIES/libjemalloc.so.2 trace_launched -- "$TARGETS/storm" 1 20000 1
 	expect_own_calls storm
+}
+
+@test "a preload that passes calls on through pointers: each call counts once" {
+	preloaded "$TARGETS/libforward.so" "$TARGETS/storm" 4 5000 1
+	expect_totals
+}
+
+@test "such a preload in front of jemalloc: each call counts once" {
+	preloaded "$TARGETS/libforward.so $LIBRARIES/libjemalloc.so.2" "$TARGETS/crossfree" 5000
+	expect_totals
 }
 
 @test "tcmalloc preloaded: C, four threads" {

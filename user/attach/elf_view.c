@@ -358,8 +358,15 @@ static bool binds_pointer(const struct elf_view *view, uint32_t type)
 	return type == R_AARCH64_GLOB_DAT || type == R_AARCH64_JUMP_SLOT || type == R_AARCH64_ABS64;
 }
 
-static const char *bound_in(
-	const struct elf_view *view, uint64_t table, uint64_t table_size, uint64_t slot)
+/* Which relocation is looked for: by its place, or, if that is 0, by its symbol's name. */
+struct bound_pointer {
+	uint64_t slot;
+	const char *name;
+};
+
+/* Name of the symbol of the first such relocation in a table, or NULL. */
+static const char *bound_in(const struct elf_view *view, uint64_t table, uint64_t table_size,
+	const struct bound_pointer *wanted)
 {
 	size_t available;
 	const uint8_t *bytes = elf_view__at(view, table, &available);
@@ -370,21 +377,35 @@ static const char *bound_in(
 		available = table_size;
 	for (size_t i = 0; i + sizeof(Elf64_Rela) <= available; i += sizeof(Elf64_Rela)) {
 		Elf64_Rela entry;
+		const char *name;
 		uint32_t symbol;
 
 		memcpy(&entry, bytes + i, sizeof(entry));
-		if (entry.r_offset != slot || !binds_pointer(view, ELF64_R_TYPE(entry.r_info)))
-			continue;
 		symbol = ELF64_R_SYM(entry.r_info);
-		if (symbol && symbol < view->dynsym_limit)
-			return elf_view__dynamic_name(view, view->dynsym[symbol].st_name);
+		if ((wanted->slot && entry.r_offset != wanted->slot) || !symbol ||
+			symbol >= view->dynsym_limit ||
+			!binds_pointer(view, ELF64_R_TYPE(entry.r_info)))
+			continue;
+		name = elf_view__dynamic_name(view, view->dynsym[symbol].st_name);
+		if (wanted->slot || strcmp(name, wanted->name) == 0)
+			return name;
 	}
 	return NULL;
 }
 
+static const char *find_bound(const struct elf_view *view, const struct bound_pointer *wanted)
+{
+	const char *name = bound_in(view, view->jmprel, view->jmprel_size, wanted);
+
+	return name ? name : bound_in(view, view->rela, view->rela_size, wanted);
+}
+
 const char *elf_view__bound_name(const struct elf_view *view, uint64_t slot)
 {
-	const char *name = bound_in(view, view->jmprel, view->jmprel_size, slot);
+	return slot ? find_bound(view, &(struct bound_pointer){.slot = slot}) : NULL;
+}
 
-	return name ? name : bound_in(view, view->rela, view->rela_size, slot);
+bool elf_view__binds(const struct elf_view *view, const char *name)
+{
+	return find_bound(view, &(struct bound_pointer){.name = name});
 }

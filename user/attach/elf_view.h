@@ -72,4 +72,7 @@ const char *elf_symtab__name(const struct elf_symtab *table, const Elf64_Sym *sy
  */
 const char *elf_view__bound_name(const struct elf_view *view, uint64_t slot);
 
+/* Whether the loader binds any pointer of the file to a symbol of this name. */
+bool elf_view__binds(const struct elf_view *view, const char *name);
+
 #endif

@@ -18,6 +18,7 @@ struct planner {
 	struct decoder *decoder;
 	struct candidates candidates;
 	bool is_allocator_library;
+	bool may_forward;
 };
 
 static int add_note(struct probe_plan *plan, const char *format, ...)
@@ -135,7 +136,7 @@ static bool may_nest(
 {
 	struct delegate_reader reader = make_reader(planner);
 
-	if (delegate->verdict == DELEGATES_PARTLY)
+	if (delegate->verdict == DELEGATES_PARTLY || planner->may_forward)
 		return true;
 	if (!allocators__is_operator(candidate->function))
 		return false;
@@ -194,6 +195,29 @@ static bool has_own_allocator(struct planner *planner)
 				 .verdict == DELEGATES_NEVER;
 	}
 	return found == 2;
+}
+
+/* A name that only an allocator itself has: mallocx, mi_malloc, or any with a prefix. */
+static bool is_allocators_own(const struct candidate *candidate)
+{
+	const struct allocator_function *function = candidate->function;
+
+	return strcmp(candidate->name, function->name) != 0 ||
+	       (function->distinctive && function->name[0] != '_');
+}
+
+/*
+ * Whether the file may hand its calls on through pointers that it got from dlsym, as preloads do
+ * that count or check: no code tells where such a pointer leads. Allocators import dlsym as well,
+ * for other reasons, but have names of their own.
+ */
+static bool may_forward_by_pointer(const struct planner *planner)
+{
+	vec_for_each (candidate, &planner->candidates.list)
+		if (is_allocators_own(candidate))
+			return false;
+	return elf_view__binds(&planner->view, "dlsym") ||
+	       elf_view__binds(&planner->view, "dlvsym");
 }
 
 static bool has_interpreter(const struct elf_view *view)
@@ -256,6 +280,7 @@ static int plan_functions(struct planner *planner, struct error *err)
 		decoder__new(planner->view.header->e_machine, planner->options->wide_nops, err);
 	if (!planner->decoder)
 		return err ? err->code : -ENOTSUP;
+	planner->may_forward = may_forward_by_pointer(planner);
 	planner->is_allocator_library = has_own_allocator(planner);
 	vec_for_each (candidate, &planner->candidates.list)
 		if (plan_function(planner, candidate))

@@ -9,7 +9,8 @@
  *	operator new	a hint: what was asked for, without a return probe
  *	free, delete	no probe
  *	another name	no probe (a lone jump to a function with the same meaning)
- * so that std::bad_alloc passes, and one call is one event.
+ * so that std::bad_alloc passes, and one call is one event. Where a free may call another one
+ *through a pointer, it is probed at its return, too, and what is called in between does not count.
  */
 #ifndef MEMTRACE_ATTACH_PLAN_H
 #define MEMTRACE_ATTACH_PLAN_H
