@@ -64,11 +64,14 @@ const struct line_row *dwarf_lines__find(const struct dwarf_lines *lines, uint64
 	return low ? &rows[low - 1] : NULL;
 }
 
-static const char *read_compilation_directory(Dwarf_Die *unit)
+static const char *read_compilation_directory(
+	const struct dwarf_sections *sections, Dwarf_Die *unit)
 {
 	Dwarf_Attribute attribute;
 
-	return dwarf_attr(unit, DW_AT_comp_dir, &attribute) ? dwarf_formstring(&attribute) : NULL;
+	return dwarf_attr(unit, DW_AT_comp_dir, &attribute)
+		       ? dwarf_sections__attribute_string(sections, &attribute)
+		       : NULL;
 }
 
 int dwarf_lines__read(
@@ -83,7 +86,7 @@ int dwarf_lines__read(
 	if (!dwarf_attr(unit, DW_AT_stmt_list, &attribute) ||
 		dwarf_formudata(&attribute, &offset) || !cursor__skip(&program, offset))
 		return -ENOENT;
-	lines->compilation_directory = read_compilation_directory(unit);
+	lines->compilation_directory = read_compilation_directory(sections, unit);
 	error = line_program__run(sections, program, lines);
 	range_index__sort(&lines->ranges);
 	return error;

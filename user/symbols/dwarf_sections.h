@@ -13,10 +13,19 @@ struct dwarf_sections {
 	struct dwarf_cursor line;     /* .debug_line */
 	struct dwarf_cursor line_str; /* .debug_line_str: to its last 0 byte */
 	struct dwarf_cursor str;      /* .debug_str: to its last 0 byte */
+	struct dwarf_cursor types;    /* .debug_types */
+	struct dwarf_cursor shared;   /* .debug_info of the supplementary file */
 };
 
 /* Finds them; those of before 2015, compressed under the name .zdebug_*, are as not there. */
 void dwarf_sections__find(Dwarf *dwarf, struct dwarf_sections *sections);
+
+/*
+ * The string that @attribute has; NULL where it has none, or one that does not end. Valid as long
+ * as the Dwarf.
+ */
+const char *dwarf_sections__attribute_string(
+	const struct dwarf_sections *sections, Dwarf_Attribute *attribute);
 
 /* The string at @offset of a section of strings, or NULL. */
 static inline const char *dwarf_sections__string(

@@ -116,15 +116,16 @@ static void set_call_line(struct dwarf_frame *caller, struct dwarf_lines *lines,
 }
 
 /* Follows abstract origins and specifications, which is where the names stand. */
-static void set_names(struct dwarf_frame *frame, Dwarf_Die *die)
+static void set_names(
+	const struct dwarf_sections *sections, struct dwarf_frame *frame, Dwarf_Die *die)
 {
 	Dwarf_Attribute value;
 
 	if (dwarf_attr_integrate(die, DW_AT_linkage_name, &value) ||
 		dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &value))
-		frame->linkage_name = dwarf_formstring(&value);
+		frame->linkage_name = dwarf_sections__attribute_string(sections, &value);
 	if (dwarf_attr_integrate(die, DW_AT_name, &value))
-		frame->name = dwarf_formstring(&value);
+		frame->name = dwarf_sections__attribute_string(sections, &value);
 }
 
 /* The inlined functions at @vaddr: @chain[0] is the outermost. Returns how many. */
@@ -150,8 +151,9 @@ static size_t find_inlines(struct dwarf_function *function, uint64_t vaddr,
 }
 
 /* Appends the frames of @function at @vaddr; @innermost has the line. */
-static int push_frames(struct dwarf_lines *lines, struct dwarf_function *function, uint64_t vaddr,
-	struct dwarf_frame frame, dwarf_frames *out)
+static int push_frames(const struct dwarf_sections *sections, struct dwarf_lines *lines,
+	struct dwarf_function *function, uint64_t vaddr, struct dwarf_frame frame,
+	dwarf_frames *out)
 {
 	struct dwarf_inline *chain[MAX_INLINE_DEPTH];
 	size_t count;
@@ -163,14 +165,14 @@ static int push_frames(struct dwarf_lines *lines, struct dwarf_function *functio
 	while (count-- > 0) {
 		Dwarf_Die *die = &chain[count]->die;
 
-		set_names(&frame, die);
+		set_names(sections, &frame, die);
 		if (vec_push(out, frame))
 			return -ENOMEM;
 		frame = (struct dwarf_frame){.inlined = true, .function_start = function->start};
 		set_call_line(&frame, lines, die);
 	}
 	frame.inlined = false;
-	set_names(&frame, &function->die);
+	set_names(sections, &frame, &function->die);
 	return vec_push(out, frame);
 }
 
@@ -190,6 +192,6 @@ int dwarf_source__resolve(struct dwarf_source *source, uint64_t vaddr, dwarf_fra
 	set_line(&innermost, lines, vaddr);
 	function = dwarf_unit__find_function(unit, &source->sections, vaddr);
 	if (function)
-		return push_frames(lines, function, vaddr, innermost, out);
+		return push_frames(&source->sections, lines, function, vaddr, innermost, out);
 	return innermost.file ? vec_push(out, innermost) : 0;
 }
