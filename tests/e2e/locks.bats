@@ -6,6 +6,7 @@ load locks_helpers
 
 KNOTS=(arena abba three self rwlocks upgrade join processes pi robust abandoned inherited stdio condition
 	semaphore pidns timed corrupt elsewhere busy)
+RIVALS=(parked errorcheck writer-first upgrade once)
 
 setup_file()
 {
@@ -23,11 +24,17 @@ setup_file()
 	if [ -x "$LOCK_TARGETS/knots-musl" ]; then
 		hang recursive "$LOCK_TARGETS/knots-musl" recursive "$HUNG/recursive"
 	fi
+	for name in "${RIVALS[@]}"; do
+		hang "rivals-$name" "$LOCK_TARGETS/rivals" "$name" "$HUNG/rivals-$name"
+		[ "$name" != writer-first ] && [ -x "$LOCK_TARGETS/rivals-musl" ] || continue
+		hang "musl-$name" "$LOCK_TARGETS/rivals-musl" "$name" "$HUNG/musl-$name"
+	done
 	hang incident-a env LD_PRELOAD="$LOCK_TARGETS/libhooks.so" "$LOCK_TARGETS/incident_a" \
 		"$HUNG/incident-a" "$LOCK_TARGETS"
 	hang incident-b env TRUTH_FILE="$HUNG/incident-b" \
 		LD_PRELOAD="$LOCK_TARGETS/libtrylock.so libjemalloc.so.2" "$LOCK_TARGETS/incident_b"
-	for name in "${KNOTS[@]}" guard guard-cross once-cross loader-lock loader-join incident-a; do
+	for name in "${KNOTS[@]}" guard guard-cross once-cross loader-lock loader-join incident-a \
+		"${RIVALS[@]/#/rivals-}"; do
 		wait_hung "$name"
 	done
 	sleep $HANG_SECONDS
@@ -100,6 +107,27 @@ check()
 @test "PI mutexes: the kernel refuses the last lock and glibc parks the thread" {
 	check pi exact
 	expect '[.deadlocks[].cycle[].kind] | unique | join(" ")' pi-mutex
+}
+
+@test "PI mutexes of which only a register of the parked thread knows" {
+	check rivals-parked exact
+	expect '[.waits[] | select(.owner.reason)] | length' 1
+}
+
+@test "a reader that reads again behind a writer" {
+	check rivals-writer-first inferred
+}
+
+@test "an initializer that ends in a jump to its own once" {
+	check rivals-once inferred
+}
+
+@test "musl's shared library, which names none of its own functions" {
+	[ -e "$HUNG/musl-parked" ] || skip "no musl-gcc"
+	check musl-errorcheck exact
+	check musl-parked exact
+	check musl-upgrade inferred
+	check musl-once inferred
 }
 
 @test "a robust mutex whose owner is dead" {

@@ -240,6 +240,91 @@ static void test_two_that_both_upgrade_wait_for_each_other(void **state)
 	free_world(world);
 }
 
+/* once's frame is the caller's callee; the initializer jumped away: its own is gone. */
+static void test_initializer_that_jumped_to_its_own_once_waits_for_itself(void **state)
+{
+	struct lock_frame stack[] = {
+		{.pc = 0x1020,
+			.slot = 0x8000,
+			.function = "__pthread_once_slow",
+			.function_offset = 0x20,
+			.module = "libc.so.6"},
+		{.pc = 0x1040,
+			.slot = 0x8040,
+			.function = "__pthread_once_slow",
+			.function_offset = 0x40,
+			.module = "libc.so.6"},
+		{.pc = 0x401010,
+			.slot = 0x80c0,
+			.function = "get",
+			.called = "pthread_once@plt",
+			.module = "app"},
+	};
+	struct world *world = new_world(1, 1);
+
+	add_process(world, 100, LIBC_GLIBC);
+	block(add_thread(world, 100, 100), ONCE, WAIT_PRIVATE, 1);
+	set_stack(&world->snapshot.threads[0], stack, 3);
+	((uint64_t *)add_region(world, 100, 0x8000, 256))[10] = ONCE;
+	judge(world);
+	assert_int_equal(wait_of(world, 100)->owner->tid, 100);
+	free_world(world);
+}
+
+/* The waiter's own once has the word on its frame, too, as has everyone's who waits. */
+static void test_word_of_the_wait_itself_is_no_proof(void **state)
+{
+	struct world *world = new_once(ONCE + 4);
+
+	set_stack(&world->snapshot.threads[0], once_inside, 4);
+	((uint64_t *)add_region(world, 100, 0x8100, 8))[0] = 0;
+	((uint64_t *)world->regions[0].bytes)[2] = ONCE;
+	judge(world);
+	assert_null(wait_of(world, 101)->owner);
+	free_world(world);
+}
+
+static void test_reader_behind_a_writer_behind_readers_is_a_deadlock(void **state)
+{
+	static struct lock_frame again[] = {
+		{.pc = 0x1010,
+			.slot = 0x7000,
+			.function = "pthread_rwlock_rdlock",
+			.module = "libc.so.6"},
+		{.pc = 0x401110, .slot = 0x7040, .function = "main", .module = "app"},
+	};
+	struct world *world = new_upgrade(1);
+
+	block(add_thread(world, 100, 101), LOCK_A, WAIT_PRIVATE, 12);
+	set_stack(&world->snapshot.threads[1], again, 2);
+	judge(world);
+	assert_int_equal(wait_of(world, 101)->owner->tid, 100);
+	assert_int_equal(wait_of(world, 100)->owner->tid, 101);
+	assert_int_equal(world->findings.graph.cycles[0].verdict, VERDICT_DEADLOCK);
+	free_world(world);
+}
+
+/* musl keeps but a number. */
+static void test_upgraders_of_a_musl_rwlock_wait_for_each_other(void **state)
+{
+	struct world *world = new_world(2, 1);
+
+	add_process(world, 100, LIBC_MUSL);
+	for (int i = 0; i < 2; i++) {
+		block(add_thread(world, 100, 100 + i), LOCK_A, WAIT_PRIVATE, 0x80000002);
+		set_stack(&world->snapshot.threads[i], upgrade, 2);
+	}
+	((uint32_t *)add_region(world, 100, LOCK_A, 8))[0] = 0x80000002;
+	judge(world);
+	assert_int_equal(wait_of(world, 100)->owner->tid, 101);
+	assert_int_equal(wait_of(world, 101)->owner->tid, 100);
+	((uint32_t *)world->regions[0].bytes)[0] = UINT32_MAX; /* a writer has it */
+	findings__free(&world->findings);
+	judge(world);
+	assert_null(wait_of(world, 100)->owner);
+	free_world(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +338,10 @@ int main(void)
 			test_only_thread_that_wants_to_write_what_is_read_waits_for_itself),
 		cmocka_unit_test(test_readers_stay_unknown_while_another_thread_could_let_go),
 		cmocka_unit_test(test_two_that_both_upgrade_wait_for_each_other),
+		cmocka_unit_test(test_initializer_that_jumped_to_its_own_once_waits_for_itself),
+		cmocka_unit_test(test_word_of_the_wait_itself_is_no_proof),
+		cmocka_unit_test(test_reader_behind_a_writer_behind_readers_is_a_deadlock),
+		cmocka_unit_test(test_upgraders_of_a_musl_rwlock_wait_for_each_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,28 +74,56 @@ static bool has_lock(pid_t pid, uint64_t file, uint64_t lock)
 	       pointer == lock;
 }
 
+/* Whether @stream ("stdout") of the C library at hand is the FILE whose lock is at @lock. */
+static bool is_standard(
+	struct subject *subject, pid_t pid, const char *stream, bool musl, uint64_t lock)
+{
+	char variable[32];
+	uint64_t address, file;
+
+	snprintf(variable, sizeof(variable), musl ? "%s" : "_IO_2_1_%s_", stream);
+	address = subject__libc_variable(subject, variable);
+	if (!musl)
+		return has_lock(pid, address, lock);
+	return address && !subject__read(pid, address, &file, sizeof(file)) &&
+	       file == lock - MUSL_FILE_LOCK_OFFSET;
+}
+
 /* fopen puts the lock right behind the FILE and its table of functions (iofopen.c, locked_FILE). */
 #define LOCK_BEHIND_FILE 0xe0
+
+/* Where the descriptor of the FILE with that lock is; 0: not known. */
+static uint64_t find_descriptor(pid_t pid, bool musl, uint64_t lock)
+{
+	if (musl)
+		return lock - MUSL_FILE_LOCK_OFFSET + MUSL_FILE_FD_OFFSET;
+	if (!has_lock(pid, lock - LOCK_BEHIND_FILE, lock))
+		return 0;
+	return lock - LOCK_BEHIND_FILE + FILE_FILENO_OFFSET;
+}
 
 static bool name_stream(void *context, pid_t pid, uint64_t lock, char *name, size_t size)
 {
 	static const char *const standard[] = {"stdin", "stdout", "stderr"};
 	struct subject *subject = subjects__find(context, pid);
 	char path[64], target[128];
-	int32_t fd;
+	uint64_t descriptor;
 	ssize_t length;
+	int32_t fd;
+	bool musl;
+	int minor;
 
-	for (size_t i = 0; subject && i < 3; i++) {
-		char variable[32];
-
-		snprintf(variable, sizeof(variable), "_IO_2_1_%s_", standard[i]);
-		if (!has_lock(pid, subject__libc_variable(subject, variable), lock))
+	if (!subject)
+		return false;
+	musl = subject__libc(subject, &minor) == LIBC_MUSL;
+	for (size_t i = 0; i < 3; i++) {
+		if (!is_standard(subject, pid, standard[i], musl, lock))
 			continue;
 		snprintf(name, size, "%s", standard[i]);
 		return true;
 	}
-	if (!has_lock(pid, lock - LOCK_BEHIND_FILE, lock) ||
-		subject__read(pid, lock - LOCK_BEHIND_FILE + FILE_FILENO_OFFSET, &fd, sizeof(fd)))
+	descriptor = find_descriptor(pid, musl, lock);
+	if (!descriptor || subject__read(pid, descriptor, &fd, sizeof(fd)))
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, (int)fd);
 	length = readlink(path, target, sizeof(target) - 1);

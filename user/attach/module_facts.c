@@ -28,6 +28,8 @@ struct module_facts {
 	struct range_index ranges; /* value: index into variables */
 	bool libc_known;
 	int libc_minor;
+	bool static_tried;
+	enum lock_libc static_libc; /* the C library that is linked into this program */
 };
 
 struct module_facts *module_facts__new(const struct module *module)
@@ -164,13 +166,39 @@ static int read_banner(int fd)
 	return minor;
 }
 
+void module_facts__find_static_libc(struct module_facts *facts)
+{
+	/* What every program has that is linked with them: csu/libc-start.c and libc-tls.c of
+	 * glibc, env/__libc_start_main.c of musl. */
+	struct elf_wanted wanted[] = {
+		{.name = "__libc_setup_tls"},
+		{.name = "__init_libc"},
+	};
+	struct elf_file *file;
+	Elf64_Shdr header;
+
+	if (facts->static_tried)
+		return;
+	facts->static_tried = true;
+	if (elf_file__open(facts->module->fd, &file, NULL))
+		return;
+	if (!elf_file__section(file, ".interp", &header) && !elf_file__soname(file) &&
+		elf_file__find_symbols(file, ELF_SYMTAB, wanted, 2) > 0)
+		facts->static_libc = wanted[0].found ? LIBC_GLIBC : LIBC_MUSL;
+	elf_file__close(file);
+}
+
 enum lock_libc module_facts__libc(struct module_facts *facts, int *minor)
 {
 	const char *name = facts->module->name;
 
 	*minor = 0;
-	if (!strncmp(name, "ld-musl", 7) || !strncmp(name, "libc.musl", 9))
+	/* Where the loader is a link to it, musl is libc.so; glibc always has a number behind. */
+	if (!strncmp(name, "ld-musl", 7) || !strncmp(name, "libc.musl", 9) ||
+		!strcmp(name, "libc.so"))
 		return LIBC_MUSL;
+	if (facts->static_libc != LIBC_UNKNOWN)
+		return facts->static_libc;
 	if (strncmp(name, "libc.so.6", 9) && strncmp(name, "libc-2.", 7))
 		return LIBC_UNKNOWN;
 	if (!facts->libc_known)

@@ -25,4 +25,8 @@ uint64_t module_facts__find_variable(struct module_facts *facts, const char *nam
 /* Which C library the file is, by name, and which glibc 2.N by its banner (0: unknown). */
 enum lock_libc module_facts__libc(struct module_facts *facts, int *minor);
 
+/* Finds out whether this is a static program with a C library in it: module_facts__libc then says
+ * which, without its version. */
+void module_facts__find_static_libc(struct module_facts *facts);
+
 #endif

@@ -171,6 +171,17 @@ static int add_code(struct subject *subject, const struct mapping *mapping)
 	return 0;
 }
 
+/* A process without a C library of its own file may have one linked in. */
+static void find_static_libc(struct subject *subject)
+{
+	vec_for_each (placed, &subject->placed) {
+		if (subject->libc != LIBC_UNKNOWN)
+			return;
+		module_facts__find_static_libc(placed->facts);
+		subject->libc = module_facts__libc(placed->facts, &subject->libc_minor);
+	}
+}
+
 static int read_space(struct subject *subject, struct error *err)
 {
 	int rc = maps__read(subject->pid, &subject->maps, err);
@@ -182,6 +193,7 @@ static int read_space(struct subject *subject, struct error *err)
 	for (size_t i = 0; i < subject->maps.size && !rc; i++)
 		if (mapping__is_executable(&subject->maps.data[i]))
 			rc = add_code(subject, &subject->maps.data[i]);
+	find_static_libc(subject);
 	return rc ? error__set(err, rc, "out of memory") : 0;
 }
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
 static const char *const kind_names[WAIT_KIND_COUNT] = {
 	[WAIT_UNKNOWN] = "futex",
 	[WAIT_MUTEX] = "mutex",
@@ -19,6 +21,9 @@ static const char *const kind_names[WAIT_KIND_COUNT] = {
 	[WAIT_ARENA] = "malloc-arena",
 	[WAIT_LIBC] = "libc-lock",
 	[WAIT_RUNTIME] = "runtime",
+	[WAIT_FUTURE] = "future",
+	[WAIT_ATOMIC] = "atomic",
+	[WAIT_PARK] = "park",
 	[WAIT_VECTOR] = "futex-vector",
 };
 
@@ -33,6 +38,9 @@ bool wait_kind__has_holder(enum wait_kind kind)
 	case WAIT_CONDITION:
 	case WAIT_SEMAPHORE:
 	case WAIT_BARRIER:
+	case WAIT_FUTURE:
+	case WAIT_ATOMIC:
+	case WAIT_PARK:
 	case WAIT_VECTOR:
 		return false;
 	default:
@@ -50,6 +58,7 @@ static const struct entry waits[] = {
 	{"pthread_mutex_lock", WAIT_MUTEX},
 	{"pthread_mutex_timedlock", WAIT_MUTEX},
 	{"pthread_mutex_clocklock", WAIT_MUTEX},
+	{"pthread_mutex_clocklock_common", WAIT_MUTEX},
 	{"pthread_mutex_lock_full", WAIT_MUTEX},
 	{"pthread_mutex_cond_lock", WAIT_MUTEX},
 	{"mtx_lock", WAIT_MUTEX},
@@ -83,25 +92,82 @@ static const struct entry waits[] = {
 	{"cxa_guard_acquire", WAIT_GUARD},
 	{"flockfile", WAIT_STDIO},
 	{"lockfile", WAIT_STDIO},
-	{"AbslInternalPerThreadSemWait", WAIT_RUNTIME},
-	{"runtime.futex", WAIT_RUNTIME},
 };
 
-/* Parts of demangled names of runtimes that store no owner. */
-static const char *const runtime_parts[] = {
-	/* Rust's two manglings. */
-	"futex::Mutex::lock_contended",
-	"futex::Mutex>::lock_contended",
-	"futex_mutex::Mutex::lock_contended",
-	"futex::RwLock::",
-	"futex::RwLock>::",
-	"futex_rwlock::RwLock::",
-	"parking_lot",
-	"absl::Mutex",
-	"runtime.futexsleep",
-	"runtime.semasleep",
-	"std::__1::__libcpp_atomic_wait",
-	"folly::",
+/*
+ * Locks and waits of other libraries and languages: nothing is known of what lies around their
+ * futex words. Names of C libraries, in the form of core_name.
+ */
+static const struct entry foreign_waits[] = {
+	{"AbslInternalPerThreadSemWait", WAIT_RUNTIME},
+	{"g_mutex_lock", WAIT_RUNTIME},
+	{"g_cond_wait", WAIT_CONDITION},
+	{"g_cond_wait_until", WAIT_CONDITION},
+	{"omp_set_lock", WAIT_RUNTIME},
+	{"omp_set_nest_lock", WAIT_RUNTIME},
+	{"GOMP_critical_start", WAIT_RUNTIME},
+	{"GOMP_critical_name_start", WAIT_RUNTIME},
+	{"GOMP_barrier", WAIT_BARRIER},
+};
+
+/* The same as parts of demangled names, of which runtimes change the rest: the first counts. */
+static const struct entry foreign_parts[] = {
+	/* Rust's two manglings; the folder of std changed with versions. */
+	{"futex::Mutex", WAIT_RUNTIME},
+	{"futex_mutex::Mutex", WAIT_RUNTIME},
+	{"futex::RwLock", WAIT_RUNTIME},
+	{"futex_rwlock::RwLock", WAIT_RUNTIME},
+	{"once::futex::Once", WAIT_ONCE},
+	{"futex::Condvar", WAIT_CONDITION},
+	{"futex_condvar::Condvar", WAIT_CONDITION},
+	{"std::sync::barrier::Barrier", WAIT_BARRIER},
+	{"std::thread::functions::park", WAIT_PARK},
+	{"std::thread::thread::Thread>::park", WAIT_PARK},
+	{"std::thread::Thread::park", WAIT_PARK},
+	{"std::thread::park", WAIT_PARK},
+	{"Parker::park", WAIT_PARK},
+	{"parking_lot", WAIT_RUNTIME},
+	{"absl::Mutex", WAIT_RUNTIME},
+	/* Go: notes are how its threads sleep while there is no work. */
+	{"runtime.notesleep", WAIT_PARK},
+	{"runtime.notetsleep", WAIT_PARK},
+	{"runtime.lock", WAIT_RUNTIME},
+	{"runtime.semasleep", WAIT_RUNTIME},
+	/* libstdc++ and libc++ */
+	{"std::__atomic_futex_unsigned_base::", WAIT_FUTURE},
+	{"std::__detail::__platform_wait", WAIT_ATOMIC},
+	{"std::__1::__libcpp_atomic_wait", WAIT_ATOMIC},
+	{"folly::", WAIT_RUNTIME},
+};
+
+/*
+ * What is made of a condition variable or a semaphore of the C library: who waits inside @part
+ * waits for something of @kind, of which the C library's object says nothing.
+ */
+static const struct {
+	enum wait_kind made_of;
+	const char *part;
+	enum wait_kind kind;
+} adopters[] = {
+	/* CPython's locks and its GIL */
+	{WAIT_SEMAPHORE, "PyThread_acquire_lock", WAIT_RUNTIME},
+	{WAIT_CONDITION, "take_gil", WAIT_RUNTIME},
+	/* libc++ and libc++abi. Not in line: so that both wait() and lock() are looked through. */
+	{WAIT_CONDITION, "__cxa_guard_acquire", WAIT_GUARD},
+	{WAIT_CONDITION, "std::__1::__call_once(", WAIT_ONCE},
+	{WAIT_CONDITION, "std::__1::__shared_mutex_base::lock_shared", WAIT_READ_LOCK},
+	{WAIT_CONDITION, "std::__1::__shared_mutex_base::lock", WAIT_WRITE_LOCK},
+	{WAIT_CONDITION, "std::__1::timed_mutex::", WAIT_RUNTIME},
+	{WAIT_CONDITION, "std::__1::recursive_timed_mutex::", WAIT_RUNTIME},
+	{WAIT_CONDITION, "std::__1::__assoc_sub_state::", WAIT_FUTURE},
+	/* GLib */
+	{WAIT_CONDITION, "g_once_impl", WAIT_ONCE},
+	{WAIT_CONDITION, "g_once_init_enter", WAIT_ONCE},
+	/* HotSpot's monitors; a wait in Java's Object.wait() has ObjectMonitor::wait instead. */
+	{WAIT_CONDITION, "ObjectMonitor::enter", WAIT_RUNTIME},
+	{WAIT_CONDITION, "ObjectMonitor::EnterI", WAIT_RUNTIME},
+	{WAIT_CONDITION, "ObjectMonitor::ReenterI", WAIT_RUNTIME},
+	{WAIT_CONDITION, "Unsafe_Park", WAIT_PARK},
 };
 
 static const char *const below[] = {
@@ -122,6 +188,8 @@ static const char *const below[] = {
 	"pthread_cond_wait_common",
 	"pthread_rwlock_wrlock_full",
 	"pthread_rwlock_rdlock_full",
+	"runtime.futex",
+	"runtime.futexsleep",
 };
 
 /* musl's; with their underscores, as an application's `lock` says nothing. */
@@ -135,15 +203,24 @@ static const char *const allocators[] = {"malloc", "free", "calloc", "realloc", 
 	"libc_mallopt", "mallopt"};
 
 /* Without leading underscores and "GI_" (glibc's internal aliases); where the name ends for us
- * is given in *length: before "@VERSION", a trailing "64" and argument lists. */
+ * is given in *length: before "@VERSION", a trailing "64", argument lists and what compilers add to
+ * the name of a part or a clone (".constprop.0", demangled " [clone .part.0]"). */
 static const char *core_name(const char *name, size_t *length)
 {
+	static const char *const suffixes[] = {".constprop.", ".part.", ".isra.", ".cold", ".lto_"};
+
 	name += strspn(name, "_");
 	if (!strncmp(name, "GI_", 3)) {
 		name += 3;
 		name += strspn(name, "_");
 	}
-	*length = strcspn(name, "@(");
+	*length = strcspn(name, "@( ");
+	for (size_t i = 0; i < COUNT(suffixes); i++) {
+		const char *suffix = strstr(name, suffixes[i]);
+
+		if (suffix && (size_t)(suffix - name) < *length)
+			*length = suffix - name;
+	}
 	if (*length > 2 && !strncmp(name + *length - 2, "64", 2))
 		*length -= 2;
 	return name;
@@ -157,12 +234,45 @@ static bool is_one_of(const char *name, size_t length, const char *const *list, 
 	return false;
 }
 
-#define COUNT(array) (sizeof(array) / sizeof(*(array)))
-
 static bool is_below(const char *function, const char *core, size_t length)
 {
 	return !strncmp(core, "futex_", 6) || is_one_of(core, length, below, COUNT(below)) ||
 	       is_one_of(function, strlen(function), below_musl, COUNT(below_musl));
+}
+
+static bool find_entry(const char *core, size_t length, const struct entry *list, size_t count,
+	enum wait_kind *kind)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strlen(list[i].name) != length || strncmp(list[i].name, core, length))
+			continue;
+		*kind = list[i].kind;
+		return true;
+	}
+	return false;
+}
+
+static bool find_foreign(
+	const char *function, const char *core, size_t length, enum wait_kind *kind)
+{
+	if (find_entry(core, length, foreign_waits, COUNT(foreign_waits), kind))
+		return true;
+	for (size_t i = 0; i < COUNT(foreign_parts); i++) {
+		if (!strstr(function, foreign_parts[i].name))
+			continue;
+		*kind = foreign_parts[i].kind;
+		return true;
+	}
+	return false;
+}
+
+/* Who is inside one of these runs an initializer, whatever it is made of. */
+static bool is_once_adopter(const char *function)
+{
+	for (size_t i = 0; i < COUNT(adopters); i++)
+		if (adopters[i].kind == WAIT_ONCE && strstr(function, adopters[i].part))
+			return true;
+	return false;
 }
 
 enum function_role functions__role(const char *function, enum wait_kind *kind)
@@ -173,19 +283,15 @@ enum function_role functions__role(const char *function, enum wait_kind *kind)
 	if (!function)
 		return ROLE_UNKNOWN;
 	core = core_name(function, &length);
-	for (size_t i = 0; i < COUNT(waits); i++) {
-		if (strlen(waits[i].name) != length || strncmp(waits[i].name, core, length))
-			continue;
-		*kind = waits[i].kind;
+	if (find_entry(core, length, waits, COUNT(waits), kind))
 		return ROLE_WAIT;
-	}
 	if (is_below(function, core, length))
 		return ROLE_BELOW;
-	for (size_t i = 0; i < COUNT(runtime_parts); i++) {
-		if (!strstr(function, runtime_parts[i]))
-			continue;
-		*kind = WAIT_RUNTIME;
-		return ROLE_WAIT;
+	if (find_foreign(function, core, length, kind))
+		return ROLE_FOREIGN;
+	if (is_once_adopter(function)) {
+		*kind = WAIT_ONCE;
+		return ROLE_FOREIGN;
 	}
 	return is_one_of(core, length, allocators, COUNT(allocators)) ? ROLE_MALLOC : ROLE_UNKNOWN;
 }
@@ -207,106 +313,13 @@ bool functions__is_musl(const char *function)
 	       (!strcmp(function, "__timedwait_cp") || !strcmp(function, "__timedwait"));
 }
 
-/* A frame of the application, named or not, ends the search: what is further out called it for
- * reasons of its own. In a static program the C library's frames have no module to tell them. */
-static bool is_foreign(const struct lock_frame *frame, enum function_role role)
+bool functions__adopts(const char *function, enum wait_kind made_of, enum wait_kind *kind)
 {
-	return role == ROLE_UNKNOWN && !frame->is_guessed && !functions__is_libc(frame->module);
-}
-
-/* Takes one name into account; true when it decides. */
-static bool take_name(struct wait_site *site, const char *function, size_t frame)
-{
-	enum wait_kind kind = WAIT_UNKNOWN;
-	enum function_role role = functions__role(function, &kind);
-
-	site->musl |= functions__is_musl(function);
-	if (role == ROLE_BELOW && (strstr(function, "lll_") || !strcmp(function, "__lock")))
-		site->low_level = true;
-	if (role == ROLE_MALLOC && site->low_level) {
-		site->in_malloc = true;
-		site->frame = frame;
-		site->function = function;
+	for (size_t i = 0; function && i < COUNT(adopters); i++) {
+		if (adopters[i].made_of != made_of || !strstr(function, adopters[i].part))
+			continue;
+		*kind = adopters[i].kind;
 		return true;
 	}
-	if (role != ROLE_WAIT)
-		return false;
-	site->kind = kind;
-	site->frame = frame;
-	site->function = function;
-	return true;
-}
-
-/* CPython makes its locks of semaphores: somebody has one, but the semaphore does not say who. */
-static bool is_python_lock(const struct wait_site *site, const struct lock_thread *thread)
-{
-	for (size_t i = site->frame; i < thread->frame_count && i < site->frame + 2; i++)
-		if (thread->frames[i].function &&
-			!strncmp(thread->frames[i].function, "PyThread_acquire_lock", 21))
-			return true;
 	return false;
-}
-
-/* One function may have several frames of its own (pthread_once and its slow path): the site is
- * the outermost of them. */
-static void extend_site(struct wait_site *site, const struct lock_thread *thread)
-{
-	while (site->frame + 1 < thread->frame_count) {
-		const struct lock_frame *next = &thread->frames[site->frame + 1];
-		enum wait_kind kind = WAIT_UNKNOWN;
-		bool same = functions__role(next->called, &kind) == ROLE_WAIT && kind == site->kind;
-
-		if (!same) {
-			kind = WAIT_UNKNOWN;
-			same = functions__role(thread->frames[site->frame].function, &kind) ==
-				       ROLE_WAIT &&
-			       kind == site->kind;
-		}
-		if (!same)
-			return;
-		site->frame++;
-	}
-}
-
-struct wait_site functions__wait_site(const struct lock_thread *thread)
-{
-	struct wait_site site = {.frame = thread->frame_count};
-
-	for (size_t i = 0; i < thread->frame_count; i++) {
-		const struct lock_frame *frame = &thread->frames[i];
-		enum wait_kind kind;
-
-		/* The call that led into the frame below was made from this one. */
-		if (i && take_name(&site, frame->called, i))
-			break;
-		if (take_name(&site, frame->function, i))
-			break;
-		if (is_foreign(frame, functions__role(frame->function, &kind)))
-			break;
-	}
-	if (site.kind != WAIT_UNKNOWN)
-		extend_site(&site, thread);
-	if (site.kind == WAIT_SEMAPHORE && is_python_lock(&site, thread))
-		site.kind = WAIT_RUNTIME;
-	return site;
-}
-
-size_t functions__find_call(const struct lock_thread *thread, size_t from, enum wait_kind kind)
-{
-	for (size_t i = from; i < thread->frame_count; i++) {
-		const struct lock_frame *frame = &thread->frames[i];
-		const char *two[] = {i ? frame->called : NULL, frame->function};
-
-		for (size_t n = 0; n < 2; n++) {
-			enum wait_kind found = WAIT_UNKNOWN;
-			enum function_role role = functions__role(two[n], &found);
-
-			if (role == ROLE_WAIT && found == kind)
-				return i;
-			if (role == ROLE_MALLOC && kind == WAIT_ARENA &&
-				functions__is_libc(frame->module))
-				return i;
-		}
-	}
-	return thread->frame_count;
 }

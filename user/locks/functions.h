@@ -1,5 +1,5 @@
 /*
- * What the functions on a blocked stack say about a wait: the table from function names to kinds
+ * What the name of a function on a blocked stack says about the wait: the table from names to kinds
  * of waits. Names are as symbols have them, demangled; versions, leading underscores and suffixes
  * such as "64" are looked through.
  */
@@ -24,7 +24,10 @@ enum wait_kind {
 	WAIT_STDIO,
 	WAIT_ARENA,   /* malloc's own lock */
 	WAIT_LIBC,    /* another low-level lock inside the C library */
-	WAIT_RUNTIME, /* Rust, Go, CPython, absl, parking_lot and their like: no owner stored */
+	WAIT_RUNTIME, /* Rust, Go, CPython, GLib, Java and their like: a lock without an owner */
+	WAIT_FUTURE,  /* std::future */
+	WAIT_ATOMIC,  /* std::atomic::wait, and the latches and semaphores made of it */
+	WAIT_PARK,    /* an idle thread of Go, Rust's park and channels, Java's LockSupport */
 	WAIT_VECTOR,  /* futex_waitv */
 	WAIT_KIND_COUNT,
 };
@@ -38,11 +41,12 @@ bool wait_kind__has_holder(enum wait_kind kind);
 enum function_role {
 	ROLE_UNKNOWN, /* says nothing */
 	ROLE_BELOW,   /* a helper under the functions that matter: look further out */
-	ROLE_WAIT,    /* decides the kind of the wait */
+	ROLE_WAIT,    /* of the C library: decides the kind of the wait */
+	ROLE_FOREIGN, /* of another library or language: the same, but of no known layout */
 	ROLE_MALLOC,  /* malloc and its family: decides only where a low-level lock is waited for */
 };
 
-/* The role of @function (may be NULL), and the kind for ROLE_WAIT. */
+/* The role of @function (may be NULL), and the kind for ROLE_WAIT and ROLE_FOREIGN. */
 enum function_role functions__role(const char *function, enum wait_kind *kind);
 
 /* Whether @module is the C library, its threads library or the loader: its nameless frames are
@@ -52,23 +56,10 @@ bool functions__is_libc(const char *module);
 /* Whether @function is one of musl's own, which tells a static program's C library. */
 bool functions__is_musl(const char *function);
 
-/* What the stack of a blocked thread shows. */
-struct wait_site {
-	enum wait_kind kind;
-	size_t frame;	      /* the outermost frame that belongs to the wait: the one that called
-				 pthread_mutex_lock, say; frame_count where nothing was recognized */
-	const char *function; /* the name that decided, as symbols have it; NULL */
-	bool low_level;	      /* lll_lock_wait was seen, and no function that decides */
-	bool in_malloc;	      /* and malloc's family was */
-	bool musl;
-};
-
-struct wait_site functions__wait_site(const struct lock_thread *thread);
-
 /*
- * The first frame from @from outwards whose call is of a function of @kind, frame_count where
- * there is none: who runs inside once or a guard. For WAIT_ARENA: inside malloc's family.
+ * Whether a wait for a condition or semaphore (@made_of) inside @function is, in truth, one for a
+ * lock that is made of it; then sets *kind.
  */
-size_t functions__find_call(const struct lock_thread *thread, size_t from, enum wait_kind kind);
+bool functions__adopts(const char *function, enum wait_kind made_of, enum wait_kind *kind);
 
 #endif

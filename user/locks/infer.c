@@ -26,13 +26,7 @@ static size_t first_frame_inside(
 
 	if (!wait || frame >= thread->frame_count)
 		return 0;
-	if (wait->kind != kind)
-		return frame;
-	/* calloc may call malloc: the wait ends where the C library was called. */
-	while (kind == WAIT_ARENA && frame < thread->frame_count &&
-		functions__is_libc(thread->frames[frame].module))
-		frame++;
-	return frame + 1;
+	return wait->kind == kind ? frame + 1 : frame;
 }
 
 static const char *frame_name(const struct lock_frame *frame)
@@ -47,15 +41,15 @@ static void set_inferred(struct lock_wait *wait, const struct lock_thread *owner
 }
 
 /*
- * pthread_once keeps the address of its control word in its own frame (glibc: in the cleanup
- * handler's buffer), which lies below the frame of its caller. Whether it is there.
+ * Whether the call that @caller made has the address of the once word on its own frame: glibc and
+ * musl keep it in a cleanup handler's buffer, Rust in a guard.
  */
 static bool holds_once_word(
 	const struct search *search, const struct lock_thread *thread, size_t caller, uint64_t word)
 {
 	uint64_t stack[ONCE_FRAME_BYTES / 8];
 	uint64_t end = thread->frames[caller].slot;
-	uint64_t start = thread->frames[caller > 3 ? caller - 3 : 0].slot;
+	uint64_t start = thread->frames[caller - 1].slot;
 	size_t size;
 
 	if (!start || end <= start)
@@ -78,7 +72,7 @@ static size_t find_once_frame(
 	size_t i = first_frame_inside(search, thread, WAIT_ONCE);
 
 	for (;; i++) {
-		i = functions__find_call(thread, i, WAIT_ONCE);
+		i = wait_site__find_caller(thread, i, WAIT_ONCE);
 		if (i >= thread->frame_count || holds_once_word(search, thread, i, wait->address))
 			return i;
 	}
@@ -103,13 +97,6 @@ static void infer_once(const struct search *search, struct lock_wait *wait)
 	}
 }
 
-/* Whether two frames are in the same function. */
-static bool same_function(const struct lock_frame *a, const struct lock_frame *b)
-{
-	return a->function && b->function &&
-	       a->pc - a->function_offset == b->pc - b->function_offset;
-}
-
 /*
  * The function that has the static variable calls __cxa_guard_acquire, then the initializer. A
  * thread that is in that function behind its own acquire runs the initializer.
@@ -129,7 +116,7 @@ static void infer_guard(const struct search *search, struct lock_wait *wait)
 		size_t n = first_frame_inside(search, &threads[i], WAIT_GUARD);
 
 		for (; n < threads[i].frame_count; n++)
-			if (same_function(&threads[i].frames[n], asker) &&
+			if (lock_frame__same_function(&threads[i].frames[n], asker) &&
 				threads[i].frames[n].pc > asker->pc)
 				break;
 		if (n >= threads[i].frame_count)
@@ -145,6 +132,20 @@ static void infer_guard(const struct search *search, struct lock_wait *wait)
 		wait, "the owner's stack is inside the initializer that %s runs", asker->function);
 }
 
+/* The wait's own frames in malloc: calloc may call malloc. */
+static size_t skip_malloc(const struct lock_thread *thread, size_t frame)
+{
+	for (; frame < thread->frame_count; frame++) {
+		const struct lock_frame *at = &thread->frames[frame];
+		enum wait_kind kind;
+
+		if (functions__role(at->function, &kind) != ROLE_MALLOC &&
+			(at->function || !functions__is_libc(at->module)))
+			break;
+	}
+	return frame;
+}
+
 /* One thread alone inside malloc, and not waiting for its lock there, has it. */
 static void infer_arena(const struct search *search, struct lock_wait *wait)
 {
@@ -152,11 +153,18 @@ static void infer_arena(const struct search *search, struct lock_wait *wait)
 	size_t found_frame = 0, count;
 	const struct lock_thread *threads =
 		snapshot__threads_of(search->snapshot, wait->thread->pid, &count);
+	/* In a static program malloc is the program's own. */
+	const char *module = wait->thread->frames[wait->site.frame].module;
 
 	for (size_t i = 0; i < count; i++) {
-		size_t from = first_frame_inside(search, &threads[i], WAIT_ARENA);
-		size_t frame = functions__find_call(&threads[i], from, WAIT_ARENA);
+		const struct lock_wait *other = waits__of(search->waits, &threads[i]);
+		size_t from = 0, frame;
 
+		if (other && other->site.frame < threads[i].frame_count)
+			from = other->site.frame;
+		if (other && other->kind == WAIT_ARENA)
+			from = skip_malloc(&threads[i], from);
+		frame = wait_site__find_malloc(&threads[i], from, module);
 		if (frame >= threads[i].frame_count)
 			continue;
 		if (found)
@@ -187,6 +195,21 @@ static void infer_next_writer(const struct search *search, struct lock_wait *wai
 	}
 }
 
+/* Where writers go first, a reader waits behind the first of them while others read. */
+static void infer_writer_ahead(const struct search *search, struct lock_wait *wait)
+{
+	for (size_t i = 0; i < search->waits->size; i++) {
+		struct lock_wait *other = &search->waits->data[i];
+
+		if (other->kind != WAIT_WRITE_LOCK || !lock_key__equal(&other->key, &wait->key))
+			continue;
+		set_inferred(wait, other->thread);
+		wait__explain(wait, "that writer came first and waits for the readers, and this "
+				    "lock lets writers go first");
+		return;
+	}
+}
+
 /* --- readers: whoever of the process has the lock, all of them wait for the one that asks. */
 
 /* Where the chain of owners from @thread ends; NULL where it comes to a timed wait or a circle. */
@@ -205,50 +228,69 @@ static const struct lock_thread *chain_end(
 	return NULL;
 }
 
-static bool all_wait_for(const struct search *search, const struct lock_thread *thread)
+/* Whether @thread waits for the same lock as @wait, with nothing else in the way. */
+static bool waits_too(
+	const struct search *search, const struct lock_thread *thread, const struct lock_wait *wait)
+{
+	const struct lock_wait *other = waits__of(search->waits, thread);
+
+	return other && !other->futex.timed && lock_key__equal(&other->key, &wait->key);
+}
+
+static bool all_wait_for(const struct search *search, const struct lock_wait *wait)
 {
 	size_t count;
 	const struct lock_thread *threads =
-		snapshot__threads_of(search->snapshot, thread->pid, &count);
+		snapshot__threads_of(search->snapshot, wait->thread->pid, &count);
 
-	for (size_t i = 0; i < count; i++)
-		if (chain_end(search, &threads[i]) != thread)
+	for (size_t i = 0; i < count; i++) {
+		const struct lock_thread *end = chain_end(search, &threads[i]);
+
+		if (!end || (end != wait->thread && !waits_too(search, end, wait)))
 			return false;
+	}
 	return true;
 }
 
-/* Another thread that waits to write while it may still read: the likelier of the candidates. */
-static const struct lock_thread *other_upgrader(
+/*
+ * Another thread that waits for the lock while it may still read, the likelier of the candidates:
+ * one that wants to read again, else, of several readers, the next that wants to write.
+ */
+static const struct lock_thread *likely_reader(
 	const struct search *search, const struct lock_wait *wait)
 {
+	const struct lock_wait *next = wait;
+
 	for (size_t i = 0; i < search->waits->size; i++) {
 		const struct lock_wait *other = &search->waits->data[i];
 
-		if (other != wait && other->kind == WAIT_WRITE_LOCK &&
-			lock_key__equal(&other->key, &wait->key))
+		if (other == wait || !lock_key__equal(&other->key, &wait->key))
+			continue;
+		if (other->kind == WAIT_READ_LOCK)
 			return other->thread;
+		if (next == wait || (next < wait && other > wait))
+			next = other;
 	}
-	return wait->thread;
+	return wait->state.readers > 1 ? next->thread : wait->thread;
 }
 
 static void infer_readers(const struct search *search, struct lock_wait *wait)
 {
+	uint32_t readers = wait->state.readers;
 	size_t count;
 
 	snapshot__threads_of(search->snapshot, wait->thread->pid, &count);
-	if (wait->shared || wait->futex.timed || !all_wait_for(search, wait->thread))
+	if (wait->shared || wait->futex.timed || !all_wait_for(search, wait))
 		return;
-	if (count == 1) {
-		set_inferred(wait, wait->thread);
-		wait__explain(wait, "%u read lock is held, and the process has no other thread",
-			wait->state.readers);
-		return;
-	}
-	set_inferred(wait, wait->state.readers > 1 ? other_upgrader(search, wait) : wait->thread);
-	wait__explain(wait,
-		"%u read lock(s) held; each of the %zu threads that could hold one waits, in the "
-		"end, for this one",
-		wait->state.readers, count);
+	set_inferred(wait, likely_reader(search, wait));
+	if (count == 1)
+		wait__explain(wait, "%u read lock%s held, and the process has no other thread",
+			readers, readers == 1 ? " is" : "s are");
+	else
+		wait__explain(wait,
+			"%u read lock%s held; each of the %zu threads that could hold one waits, "
+			"in the end, for this lock",
+			readers, readers == 1 ? " is" : "s are", count);
 }
 
 static void infer_one(const struct search *search, struct lock_wait *wait)
@@ -261,6 +303,8 @@ static void infer_one(const struct search *search, struct lock_wait *wait)
 		infer_arena(search, wait);
 	else if (wait->state.field == OWNER_WRITER_WAITS)
 		infer_next_writer(search, wait);
+	else if (wait->kind == WAIT_READ_LOCK && wait->state.field == OWNER_READERS)
+		infer_writer_ahead(search, wait);
 }
 
 static inline uint64_t key_hash(struct lock_key key)

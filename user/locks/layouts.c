@@ -198,14 +198,16 @@ bool layout__glibc_stdio(
 	return out->field == OWNER_TID;
 }
 
-/* musl: int _m_type; volatile int _m_lock; the word is a TID but for NORMAL, which has EBUSY. */
+/* musl: int _m_type; volatile int _m_lock, _m_waiters; the word is a TID but for NORMAL, which has
+ * EBUSY. A PI mutex whose owner died is given back to nobody, with -1 waiters. */
 #define MUSL_WAITERS 0x80000000u
 #define MUSL_EBUSY 16
+#define MUSL_LOST UINT32_MAX
 
 bool layout__musl_mutex(
 	const struct lock_memory *memory, pid_t pid, uint64_t uaddr, struct lock_state *out)
 {
-	uint32_t words[2];
+	uint32_t words[3];
 	uint32_t type;
 
 	*out = (struct lock_state){.address = uaddr - 4};
@@ -220,6 +222,8 @@ bool layout__musl_mutex(
 	words[1] &= ~MUSL_WAITERS;
 	if (!(words[0] & 0xf) && words[1] == MUSL_EBUSY)
 		out->field = OWNER_NONE;
+	else if (out->pi && words[2] == MUSL_LOST)
+		out->field = OWNER_DIED;
 	else
 		set_owner_of_word(out, words[1]);
 	return true;
@@ -242,7 +246,28 @@ bool layout__musl_join(
 	return true;
 }
 
-/* FILE.lock of musl: the TID, with MAYBE_WAITERS 0x40000000; -1 where locking is off. */
+/* musl: int _rw_lock: readers, or 0x7fffffff with a writer; the highest bit: somebody waits. */
+#define MUSL_RW_WRITER 0x7fffffffu
+
+bool layout__musl_rwlock(
+	const struct lock_memory *memory, pid_t pid, uint64_t uaddr, struct lock_state *out)
+{
+	uint32_t word;
+
+	*out = (struct lock_state){.address = uaddr};
+	if (memory->read(memory->context, pid, uaddr, &word, sizeof(word)))
+		return false;
+	out->readers = word & MUSL_RW_WRITER;
+	if (!out->readers)
+		out->field = OWNER_FREE;
+	else if (out->readers <= RW_MAX_READERS)
+		out->field = OWNER_READERS;
+	else
+		out->readers = 0;
+	return true;
+}
+
+/* FILE.lock of musl: the TID, with MAYBE_WAITERS; -1 where locking is off. */
 bool layout__musl_stdio(
 	const struct lock_memory *memory, pid_t pid, uint64_t uaddr, struct lock_state *out)
 {
@@ -251,7 +276,7 @@ bool layout__musl_stdio(
 	*out = (struct lock_state){.address = uaddr, .recursive = true};
 	if (memory->read(memory->context, pid, uaddr, &word, sizeof(word)))
 		return false;
-	set_owner(out, word & FUTEX_TID_MASK & ~FUTEX_OWNER_DIED);
+	set_owner(out, word & ~MUSL_STDIO_WAITERS);
 	if (!out->owner)
 		out->field = OWNER_FREE;
 	return true;

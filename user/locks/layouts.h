@@ -81,6 +81,9 @@ bool layout__musl_mutex(
 	const struct lock_memory *memory, pid_t pid, uint64_t uaddr, struct lock_state *out);
 bool layout__musl_join(
 	const struct lock_memory *memory, pid_t pid, uint64_t uaddr, struct lock_state *out);
+/* The number of readers, or nothing of a writer. */
+bool layout__musl_rwlock(
+	const struct lock_memory *memory, pid_t pid, uint64_t uaddr, struct lock_state *out);
 bool layout__musl_stdio(
 	const struct lock_memory *memory, pid_t pid, uint64_t uaddr, struct lock_state *out);
 
@@ -96,5 +99,10 @@ const char *layout__loader_lock(
 #define FILE_LOCK_OFFSET 0x88
 #define FILE_FILENO_OFFSET 0x70
 #define FILE_CHAIN_OFFSET 0x68
+/* MAYBE_WAITERS in a musl FILE's lock. */
+#define MUSL_STDIO_WAITERS 0x40000000u
+/* Offsets of `lock` and `fd` in musl's FILE (stdio_impl.h), on 64-bit machines. */
+#define MUSL_FILE_LOCK_OFFSET 140
+#define MUSL_FILE_FD_OFFSET 120
 
 #endif

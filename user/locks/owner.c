@@ -79,8 +79,8 @@ void owner__resolve(const struct snapshot *snapshot, struct lock_wait *wait)
 	case OWNER_TID:
 		resolve_number(snapshot, wait);
 		if (wait->parked && wait->owner)
-			wait__explain(wait, "the kernel refused the lock (EDEADLK): glibc parks "
-					    "the thread for ever");
+			wait__explain(wait, "the kernel refused the lock (EDEADLK): the C library "
+					    "parks the thread for ever");
 		break;
 	case OWNER_DIED:
 		wait->owner_dead = true;

@@ -1,6 +1,7 @@
 #include "locks/waits.h"
 
 #include "base/vec.h"
+#include "locks/elsewhere.h"
 #include "locks/infer.h"
 #include "locks/owner.h"
 
@@ -42,48 +43,16 @@ static bool uses_musl(const struct view *view, const struct lock_wait *wait)
 	       (view->process->libc == LIBC_UNKNOWN && wait->site.musl);
 }
 
-/*
- * A PI lock that would close a cycle is refused by the kernel with EDEADLK, and glibc then lets
- * the thread wait for ever on a word of its own stack (pthread_mutex_lock.c, "Delay the thread
- * indefinitely"). Which lock it wanted is still in a register or on the stack below the caller.
- */
-static bool find_parked_lock(const struct view *view, struct lock_wait *wait)
-{
-	const struct lock_thread *thread = wait->thread;
-	uint64_t words[64];
-	uint64_t stack = thread->frame_count ? thread->frames[0].slot : 0;
-	size_t count = 0;
-
-	if (!stack || wait->futex.uaddr < stack || wait->futex.uaddr >= stack + sizeof(words))
-		return false;
-	for (size_t i = 0; i < thread->saved_count; i++)
-		words[count++] = thread->saved[i];
-	if (!view->memory->read(view->memory->context, thread->pid, stack, words + count,
-		    sizeof(words) - count * sizeof(*words)))
-		count = sizeof(words) / sizeof(*words);
-	for (size_t i = 0; i < count; i++) {
-		struct lock_state state;
-
-		if (!words[i] || !layout__glibc_mutex(view->memory, thread->pid, words[i], &state))
-			continue;
-		if (!state.pi || state.field != OWNER_TID)
-			continue;
-		wait->state = state;
-		wait->parked = true;
-		return true;
-	}
-	return false;
-}
-
 static void refine_mutex(const struct view *view, struct lock_wait *wait)
 {
 	pid_t pid = wait->thread->pid;
 
-	if (uses_musl(view, wait)) {
+	if (wait->futex.type != FUTEX_TYPE_PI &&
+		elsewhere__find_parked(view->snapshot, view->memory, uses_musl(view, wait), wait)) {
+		wait->kind = WAIT_PI_MUTEX;
+	} else if (uses_musl(view, wait)) {
 		if (!layout__musl_mutex(view->memory, pid, wait->futex.uaddr, &wait->state))
 			wait->kind = WAIT_UNKNOWN;
-	} else if (wait->futex.type != FUTEX_TYPE_PI && find_parked_lock(view, wait)) {
-		wait->kind = WAIT_PI_MUTEX;
 	} else if (!layout__glibc_mutex(view->memory, pid, wait->futex.uaddr, &wait->state)) {
 		wait->kind = WAIT_UNKNOWN;
 	}
@@ -97,6 +66,7 @@ static void refine_mutex(const struct view *view, struct lock_wait *wait)
 static void refine_condition(const struct view *view, struct lock_wait *wait)
 {
 	pid_t pid = wait->thread->pid;
+	struct lock_state condition;
 
 	if (uses_musl(view, wait))
 		return; /* waits on a word of its own stack */
@@ -108,9 +78,11 @@ static void refine_condition(const struct view *view, struct lock_wait *wait)
 	refine_mutex(view, wait);
 	if (wait->kind == WAIT_MUTEX && wait->state.field == OWNER_TID)
 		return;
-	if (layout__glibc_condition(
-		    view->memory, pid, view->process->libc_minor, wait->futex.uaddr, &wait->state))
-		wait->kind = WAIT_CONDITION;
+	if (!layout__glibc_condition(
+		    view->memory, pid, view->process->libc_minor, wait->futex.uaddr, &condition))
+		return;
+	wait->kind = WAIT_CONDITION;
+	wait->state = condition;
 }
 
 /* A low-level lock of the C library: malloc's, a stream's, or another one. */
@@ -152,9 +124,10 @@ static void refine_stdio(const struct view *view, struct lock_wait *wait)
 static void refine_rwlock(const struct view *view, struct lock_wait *wait)
 {
 	if (uses_musl(view, wait))
-		return; /* musl stores no owner: infer.c */
-	if (!layout__glibc_rwlock(view->memory, wait->thread->pid, wait->futex.uaddr,
-		    wait->futex.expected, wait->kind == WAIT_WRITE_LOCK, &wait->state))
+		layout__musl_rwlock(
+			view->memory, wait->thread->pid, wait->futex.uaddr, &wait->state);
+	else if (!layout__glibc_rwlock(view->memory, wait->thread->pid, wait->futex.uaddr,
+			 wait->futex.expected, wait->kind == WAIT_WRITE_LOCK, &wait->state))
 		wait->kind = WAIT_UNKNOWN;
 }
 
@@ -168,6 +141,10 @@ static void refine_nameless(const struct view *view, struct lock_wait *wait)
 		layout__pi_word(view->memory, pid, wait->futex.uaddr, &wait->state);
 	} else if (wait->futex.type == FUTEX_TYPE_VECTOR) {
 		wait->kind = WAIT_VECTOR;
+	} else if (uses_musl(view, wait) && wait->futex.expected & MUSL_STDIO_WAITERS) {
+		/* __lockfile has no name in the shared library. */
+		wait->kind = WAIT_STDIO;
+		refine_stdio(view, wait);
 	} else if (wait->site.low_level) {
 		refine_low_level(view, wait);
 	} else if (layout__glibc_join(view->memory, pid, wait->futex.uaddr, wait->futex.expected,
@@ -176,7 +153,16 @@ static void refine_nameless(const struct view *view, struct lock_wait *wait)
 	}
 }
 
-static void refine(const struct view *view, struct lock_wait *wait)
+/* A lock of another library, made of the C library's or of bare futexes. */
+static void refine_foreign(const struct view *view, struct lock_wait *wait)
+{
+	if (wait->kind == WAIT_ONCE)
+		elsewhere__find_once(view->snapshot, view->memory, wait);
+	else if (wait->kind == WAIT_GUARD)
+		elsewhere__find_guard(view->snapshot, view->memory, wait);
+}
+
+static void refine_by_layout(const struct view *view, struct lock_wait *wait)
 {
 	switch (wait->kind) {
 	case WAIT_MUTEX:
@@ -204,6 +190,17 @@ static void refine(const struct view *view, struct lock_wait *wait)
 	default:
 		break;
 	}
+}
+
+static void refine(const struct view *view, struct lock_wait *wait)
+{
+	if (wait->site.foreign)
+		refine_foreign(view, wait);
+	else
+		refine_by_layout(view, wait);
+	/* Nothing of a layout that did not fit. */
+	if (wait->kind == WAIT_UNKNOWN || wait->kind == WAIT_LIBC || wait->kind == WAIT_ARENA)
+		wait->state = (struct lock_state){0};
 	wait->address = wait->state.address ? wait->state.address : wait->futex.uaddr;
 }
 
@@ -257,7 +254,7 @@ static int add_wait(
 
 	if (!futex__decode(thread, &wait.futex))
 		return 0;
-	wait.site = functions__wait_site(thread);
+	wait.site = wait_site__find(thread);
 	wait.kind = wait.site.kind;
 	refine(view, &wait);
 	set_key(view, &wait);

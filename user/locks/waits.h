@@ -8,7 +8,7 @@
 
 #include "locks/futex.h"
 #include "locks/layouts.h"
-#include "locks/functions.h"
+#include "locks/wait_site.h"
 
 /* Long enough for an unmangled C++ name that a person would still read. */
 #define WAIT_NAME_SIZE 192

@@ -1,0 +1,232 @@
+#include "locks/elsewhere.h"
+
+#include <string.h>
+
+/* So much of the stack of a function that waits and of those that it calls is looked through. */
+#define MAX_WORDS 512
+
+struct words {
+	uint64_t data[MAX_WORDS + LOCK_SAVED_REGISTERS];
+	size_t count;
+};
+
+/* Adds what lies from @start to @end on the stack of @thread, at most the MAX_WORDS nearest @end.
+ */
+static void add_stack(const struct lock_memory *memory, const struct lock_thread *thread,
+	uint64_t start, uint64_t end, struct words *out)
+{
+	size_t count;
+
+	if (!start || end <= start)
+		return;
+	count = (end - start) / 8;
+	if (count > MAX_WORDS) {
+		start = end - 8 * MAX_WORDS;
+		count = MAX_WORDS;
+	}
+	if (!memory->read(memory->context, thread->pid, start, out->data, count * 8))
+		out->count = count;
+}
+
+static void add_registers(const struct lock_thread *thread, struct words *out)
+{
+	for (size_t i = 0; i < thread->saved_count; i++)
+		out->data[out->count++] = thread->saved[i];
+}
+
+/* What the function that @wait waits in, and those that it called, have at hand: the stack up to
+ * its frame, innermost first, then the registers. */
+static void take_waiter(
+	const struct lock_memory *memory, const struct lock_wait *wait, struct words *out)
+{
+	const struct lock_thread *thread = wait->thread;
+	size_t last = wait->site.frame;
+
+	out->count = 0;
+	if (!thread->frame_count)
+		return;
+	if (last >= thread->frame_count)
+		last = thread->frame_count - 1;
+	add_stack(memory, thread, thread->frames[0].slot, thread->frames[last].slot, out);
+	add_registers(thread, out);
+}
+
+static const struct lock_thread *find_number(
+	const struct snapshot *snapshot, pid_t pid, uint32_t number)
+{
+	size_t count;
+	const struct lock_thread *threads = snapshot__threads_of(snapshot, pid, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if ((uint32_t)threads[i].ns_tid == number)
+			return &threads[i];
+	return NULL;
+}
+
+/* --- PI mutexes */
+
+/* How well a mutex explains that the kernel refused it. */
+enum fit { FIT_NONE, FIT_OTHER, FIT_OWN, FIT_CYCLE };
+
+static enum fit judge_fit(const struct snapshot *snapshot, const struct lock_thread *waiter,
+	const struct lock_state *state)
+{
+	const struct lock_thread *owner = find_number(snapshot, waiter->pid, state->owner);
+	struct futex_wait futex;
+
+	if (state->pi && state->field == OWNER_DIED)
+		return FIT_OTHER;
+	if (!state->pi || state->field != OWNER_TID)
+		return FIT_NONE;
+	if (owner == waiter)
+		return FIT_OWN;
+	/* The kernel follows owners through PI locks alone. */
+	if (owner && futex__decode(owner, &futex) && futex.type == FUTEX_TYPE_PI)
+		return FIT_CYCLE;
+	return FIT_OTHER;
+}
+
+/* The function may hold the mutex' address or that of its kind: 16 bytes into glibc's. */
+static bool read_pi_mutex(const struct lock_memory *memory, bool musl, pid_t pid, uint64_t word,
+	struct lock_state *out)
+{
+	if (!word)
+		return false;
+	if (musl)
+		return layout__musl_mutex(memory, pid, word + 4, out) && out->pi;
+	if (layout__glibc_mutex(memory, pid, word, out) && out->pi)
+		return true;
+	return layout__glibc_mutex(memory, pid, word - 16, out) && out->pi;
+}
+
+bool elsewhere__find_parked(const struct snapshot *snapshot, const struct lock_memory *memory,
+	bool musl, struct lock_wait *wait)
+{
+	const struct lock_thread *thread = wait->thread;
+	enum fit best = FIT_NONE;
+	struct words words;
+	size_t last = wait->site.frame;
+
+	if (last >= thread->frame_count || wait->futex.uaddr < thread->frames[0].slot ||
+		wait->futex.uaddr >= thread->frames[last].slot)
+		return false;
+	take_waiter(memory, wait, &words);
+	for (size_t i = 0; i < words.count; i++) {
+		struct lock_state state;
+		enum fit fit;
+
+		if (!read_pi_mutex(memory, musl, thread->pid, words.data[i], &state))
+			continue;
+		fit = judge_fit(snapshot, thread, &state);
+		if (fit <= best)
+			continue;
+		best = fit;
+		wait->state = state;
+	}
+	wait->parked = best != FIT_NONE;
+	return wait->parked;
+}
+
+/* --- once */
+
+static bool holds(const struct words *words, uint64_t word)
+{
+	for (size_t i = 0; i < words->count; i++)
+		if (words->data[i] == word)
+			return true;
+	return false;
+}
+
+/*
+ * Whether @thread is inside a once that has @flag at hand. What such a function keeps in registers
+ * is saved by those that it calls, below its own frame; what a thread that waits in one itself has
+ * below that is its wait's.
+ */
+static bool runs_once(
+	const struct lock_memory *memory, const struct lock_thread *thread, uint64_t flag)
+{
+	struct futex_wait futex;
+	size_t waits_in = 0;
+
+	if (!thread->frame_count)
+		return false;
+	if (futex__decode(thread, &futex)) {
+		struct wait_site site = wait_site__find(thread);
+
+		if (site.kind == WAIT_ONCE && site.frame < thread->frame_count)
+			waits_in = site.frame - 1;
+	}
+	for (size_t i = waits_in + 2;
+		(i = wait_site__find_caller(thread, i, WAIT_ONCE)) < thread->frame_count; i++) {
+		struct words words = {.count = 0};
+
+		add_stack(memory, thread, thread->frames[waits_in].slot, thread->frames[i].slot,
+			&words);
+		if (!waits_in)
+			add_registers(thread, &words);
+		if (holds(&words, flag))
+			return true;
+	}
+	return false;
+}
+
+bool elsewhere__find_once(
+	const struct snapshot *snapshot, const struct lock_memory *memory, struct lock_wait *wait)
+{
+	pid_t pid = wait->thread->pid;
+	struct words words;
+	size_t count;
+	const struct lock_thread *threads = snapshot__threads_of(snapshot, pid, &count);
+
+	take_waiter(memory, wait, &words);
+	for (size_t i = 0; i < words.count; i++) {
+		uint32_t value;
+
+		if (!words.data[i] || words.data[i] % 4 ||
+			memory->read(memory->context, pid, words.data[i], &value, sizeof(value)) ||
+			value != 1)
+			continue;
+		for (size_t n = 0; n < count; n++) {
+			if (!runs_once(memory, &threads[n], words.data[i]))
+				continue;
+			wait->state = (struct lock_state){.address = words.data[i]};
+			wait->owner = &threads[n];
+			wait->certainty = CERTAINTY_INFERRED;
+			wait__explain(wait, "the owner's stack is already inside the initializer, "
+					    "with this flag at hand");
+			return true;
+		}
+	}
+	return false;
+}
+
+/* --- static guards */
+
+/* Bits of a guard's second byte. */
+#define GUARD_PENDING 2
+#define GUARD_WAITED_FOR 4
+
+bool elsewhere__find_guard(
+	const struct snapshot *snapshot, const struct lock_memory *memory, struct lock_wait *wait)
+{
+	pid_t pid = wait->thread->pid;
+	struct words words;
+
+	take_waiter(memory, wait, &words);
+	for (size_t i = 0; i < words.count; i++) {
+		uint8_t guard[8];
+		uint32_t tid;
+
+		if (!words.data[i] || words.data[i] % 8 ||
+			memory->read(memory->context, pid, words.data[i], guard, sizeof(guard)))
+			continue;
+		memcpy(&tid, guard + 4, sizeof(tid));
+		if (guard[0] || (guard[1] & ~GUARD_WAITED_FOR) != GUARD_PENDING || guard[2] ||
+			guard[3] || !find_number(snapshot, pid, tid))
+			continue;
+		wait->state = (struct lock_state){
+			.address = words.data[i], .field = OWNER_TID, .owner = tid};
+		return true;
+	}
+	return false;
+}
