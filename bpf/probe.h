@@ -31,7 +31,7 @@ enum probe_operation {
 
 /*
  * The programs that sites are attached to: one link per program and file. ALLOC and DELETE are
- * probed at entry and return, the others where the site is.
+ * probed at entry and return, the others at entry alone.
  */
 enum probe_program {
 	PROBE_PROGRAM_ALLOC = 0, /* PROBE_ALLOC, PROBE_POSIX_MEMALIGN, PROBE_REALLOC */
@@ -39,9 +39,6 @@ enum probe_program {
 	PROBE_PROGRAM_DELETE,	 /* PROBE_FREE by one that may: nested frees are not to count */
 	PROBE_PROGRAM_HINT,	 /* PROBE_HINT */
 	PROBE_PROGRAM_LOADER,	 /* PROBE_LOADER */
-	PROBE_PROGRAM_RET,	 /* `ret` instructions of what THROWING has the entries of */
-	PROBE_PROGRAM_THROW,	 /* the C++ runtime: an exception begins */
-	PROBE_PROGRAM_THROWING,	 /* as ALLOC, but its ends are RET's, or an exception */
 	PROBE_PROGRAM_COUNT,
 };
 
@@ -50,9 +47,8 @@ enum probe_program {
 
 /*
  * The function may leave by a C++ exception. A return probe replaces the return address on the
- * stack, the unwinder finds no frame there and calls std::terminate. So either the function is
- * probed at its `ret` instructions (PROBE_AT_RETURNS), or at a call that may not succeed the entry
- * program declines the return (session: return 1).
+ * stack, the unwinder finds no frame there and calls std::terminate. So at a call that cannot
+ * succeed the entry program must decline the return (session: return 1).
  */
 #define PROBE_MAY_THROW (1 << 0)
 /* realloc that frees the old block also when it fails (reallocf). */
@@ -65,9 +61,6 @@ enum probe_program {
  */
 #define PROBE_INTERNAL_CALLS (1 << 3)
 
-/* No return probe: the call ends at one of the sites of PROBE_PROGRAM_RET. */
-#define PROBE_AT_RETURNS (1 << 4)
-
 #define PROBE_COOKIE(operation, function, size, count, pointer, flags)                 \
 	((unsigned long long)(operation) | (unsigned long long)(function) << 8 |       \
 		(unsigned long long)(size) << 16 | (unsigned long long)(count) << 20 | \
@@ -79,5 +72,8 @@ enum probe_program {
 #define PROBE_COOKIE_COUNT(cookie) ((unsigned int)((cookie) >> 20 & 0x7))
 #define PROBE_COOKIE_POINTER(cookie) ((unsigned int)((cookie) >> 24 & 0x7))
 #define PROBE_COOKIE_FLAGS(cookie) ((unsigned int)((cookie) >> 32 & 0xffff))
+
+/* Stands in session programs for the kernel's bpf_session_is_return; no helper has this number. */
+#define PROBE_SESSION_CALL 0x6d740001
 
 #endif

@@ -205,9 +205,11 @@ static int describe_error(
 	case EPERM:
 	case EACCES:
 		return error__set(err, code,
-			"%s: the kernel does not let memtrace attach probes: run it as root, or "
-			"with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE",
-			file);
+			"%s: the kernel does not let memtrace attach probes: run it as root%s",
+			file,
+			request->kind == LINK_PERF
+				? ", or with CAP_SYS_ADMIN, which kernels before 6.6 ask for"
+				: ", or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
 	case ESRCH:
 		return error__set(err, code, "process %d is gone", request->pid);
 	case EINVAL:

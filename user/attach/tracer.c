@@ -3,12 +3,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "attach/features.h"
+#include "attach/session.h"
 #include "base/log.h"
 #include "target/maps.h"
 
@@ -17,33 +18,20 @@
 
 /* --- loading */
 
-/* A number of /proc/sys/vm (proc(5)); @otherwise if it cannot be read. */
-static long read_vm_setting(const char *name, long otherwise)
-{
-	char path[64];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/sys/vm/%s", name);
-	file = fopen(path, "re");
-	if (!file)
-		return otherwise;
-	if (fscanf(file, "%ld", &otherwise) != 1)
-		log__debug("%s holds no number", path);
-	fclose(file);
-	return otherwise;
-}
-
-/* Memory is promised within reason, without bound, or never more than there is. */
-enum { OVERCOMMIT_HEURISTIC, OVERCOMMIT_ALWAYS, OVERCOMMIT_NEVER };
-
 /* More than this in one allocation fails: it is all the memory that there is. */
 static uint64_t impossible_size(void)
 {
 	struct sysinfo info;
+	char mode = '0';
+	int fd = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
 
+	if (fd >= 0) {
+		if (read(fd, &mode, 1) != 1)
+			mode = '1';
+		close(fd);
+	}
 	/* With overcommitment only the address space is a bound. */
-	if (read_vm_setting("overcommit_memory", OVERCOMMIT_ALWAYS) == OVERCOMMIT_ALWAYS ||
-		sysinfo(&info))
+	if (mode == '1' || sysinfo(&info))
 		return 1ull << 47;
 	return ((uint64_t)info.totalram + info.totalswap) * info.mem_unit;
 }
@@ -63,19 +51,13 @@ struct program_pair tracer__programs(const struct tracer *tracer, enum probe_pro
 		return (struct program_pair){.entry = skel->progs.free_entry};
 	case PROBE_PROGRAM_HINT:
 		return (struct program_pair){.entry = skel->progs.hint_entry};
-	case PROBE_PROGRAM_RET:
-		return (struct program_pair){.entry = skel->progs.alloc_ret};
-	case PROBE_PROGRAM_THROW:
-		return (struct program_pair){.entry = skel->progs.throw_entry};
-	case PROBE_PROGRAM_THROWING:
-		return (struct program_pair){.entry = skel->progs.throwing_entry};
 	default:
 		return (struct program_pair){.entry = skel->progs.loader_entry};
 	}
 }
 
 /* Every program is loaded for one kind of link; those of the other kinds are left out. */
-static void choose_programs(struct tracer *tracer)
+static int choose_programs(struct tracer *tracer, struct error *err)
 {
 	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++) {
 		struct program_pair pair = tracer__programs(tracer, i);
@@ -86,6 +68,8 @@ static void choose_programs(struct tracer *tracer)
 			bpf_program__set_autoload(pair.entry, !session);
 			bpf_program__set_autoload(pair.back, !session);
 			links__prepare_program(pair.session, LINK_SESSION);
+			if (session && session__bind(pair.session, err))
+				return err->code;
 		}
 		links__prepare_program(
 			pair.entry, tracer->link_kind == LINK_PERF ? LINK_PERF : LINK_MULTI);
@@ -93,6 +77,7 @@ static void choose_programs(struct tracer *tracer)
 			links__prepare_program(
 				pair.back, tracer->link_kind == LINK_PERF ? LINK_PERF : LINK_MULTI);
 	}
+	return 0;
 }
 
 /*
@@ -121,13 +106,13 @@ static int open_programs(struct tracer *tracer, struct error *err)
 	if (!skel)
 		return error__set(err, -errno, "cannot open the BPF programs: %m");
 	tracer->skel = skel;
-	choose_programs(tracer);
+	if (choose_programs(tracer, err))
+		return err->code;
 	choose_mapping_programs(tracer);
 	skel->rodata->stack_mode = tracer->options.stacks;
 	skel->rodata->max_frames = tracer->options.max_frames;
 	skel->rodata->wakeup_bytes = tracer->options.ring_size / 4;
 	skel->rodata->impossible_size = impossible_size();
-	skel->rodata->max_map_count = read_vm_setting("max_map_count", 0);
 	skel->rodata->hold_limit_ns = tracer->options.hold_limit_ns;
 	bpf_map__set_max_entries(skel->maps.ring, tracer->options.ring_size);
 	return 0;
@@ -201,14 +186,8 @@ static int prepare_tracer(struct tracer *tracer, struct error *err)
 	tracer->links = links__new();
 	if (!tracer->links)
 		return error__set(err, -ENOMEM, "out of memory");
-	/* If none works, attaching will tell why. */
-	code = features__find_link_kind(&tracer->link_kind, err);
-	if (code == -EINVAL)
-		return code;
+	tracer->link_kind = features__best_link_kind();
 	tracer->wide_nops = features__emulates_wide_nops();
-	tracer->declines_returns =
-		tracer->link_kind == LINK_SESSION &&
-		read_vm_setting("overcommit_memory", OVERCOMMIT_NEVER) != OVERCOMMIT_NEVER;
 	code = open_programs(tracer, err);
 	if (!code)
 		code = load_programs(tracer, err);
@@ -256,7 +235,6 @@ void tracer__free(struct tracer *tracer)
 	traced_map__free(&tracer->traced);
 	attachment_set__free(&tracer->attached);
 	attachment_set__free(&tracer->loaders);
-	vec_free(&tracer->throwers);
 	free(tracer);
 }
 

@@ -36,8 +36,8 @@ static const struct advice advice[FEATURE_COUNT] = {
 		"cannot trace: needs Linux 5.15 or newer"},
 	[FEATURE_LOOP] = {true, "walks stacks with it", "cannot trace: needs Linux 5.17 or newer"},
 	[FEATURE_UPROBE_SESSION] = {false, "one link per file for entries and returns",
-		"takes the next kind; operator new of jemalloc, tcmalloc or mimalloc is then "
-		"single-stepped at its end, so that exceptions can pass"},
+		"takes the next kind; a std::bad_alloc from operator new of jemalloc, tcmalloc or "
+		"mimalloc then ends the program"},
 	[FEATURE_UPROBE_MULTI] = {false, "one link per file for probes without return",
 		"takes the next kind"},
 	[FEATURE_UPROBE_PERF] = {false, "kept as the last resort: one link per function", NULL},
@@ -98,7 +98,10 @@ static void check_features(struct diagnosis *diagnosis)
 		any_link = any_link || diagnosis->features[i].available;
 	if (!any_link)
 		note_problem(diagnosis, "uprobes",
-			"cannot trace: the kernel needs CONFIG_UPROBES, and none may be forbidden");
+			diagnosis->features[FEATURE_UPROBE_PERF].is_forbidden
+				? "perf-event uprobes, the one kind that this kernel has, take "
+				  "CAP_SYS_ADMIN"
+				: "cannot trace: the kernel needs CONFIG_UPROBES");
 }
 
 static void diagnose(struct diagnosis *diagnosis)
