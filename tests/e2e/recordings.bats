@@ -85,7 +85,7 @@ expect_equal()
 @test "memtrace record prints no report, and says what it wrote" {
 	timeout 60 "$MEMTRACE" record -o run.rec -- "$TARGETS/storm" 1 5000 1 >out 2>err
 	[ ! -s out ] || fail "$(cat out)"
-	grep -qE '^recorded [0-9,]+ events to run.rec: .* bytes each$' err
+	grep -qE '^recorded [0-9,]+ records to run.rec: .* bytes each$' err
 	[ "$(stat -c %a run.rec)" = 600 ]
 	replay
 }
@@ -162,6 +162,9 @@ expect_equal()
 	jq -e '.notes | map(test("lacks .* records: No space left")) | any' report.json
 	replay
 	jq -e '.notes | map(test("lacks .* records|not finished")) | any' replayed.json
+	jq -e '.events.missing_from_recording > 0' replayed.json
+	"$MEMTRACE" report run.rec >text
+	grep -q 'records MISSING' text || fail "$(cat text)"
 	[ "$(jq .heap.alloc_count replayed.json)" -gt 1000 ]
 	[ "$(jq .heap.alloc_count replayed.json)" -lt "$(truth alloc_count)" ]
 }
@@ -177,6 +180,8 @@ expect_equal()
 	second=$(jq .heap.alloc_count replayed.json)
 	[ "$first" -gt 0 ] && [ "$second" -gt 0 ]
 	[ $((first + second)) = "$(truth alloc_count)" ]
+	replay --from 1h
+	jq -e '.notes | map(test("^The run had ended after")) | any' replayed.json
 }
 
 @test "diff tells which sites grew between two runs" {
@@ -211,6 +216,7 @@ expect_equal()
 	expect_error 1 "/dev/null"
 	run timeout 10 "$MEMTRACE" report
 	[ "$status" = 2 ]
+	[[ $output == *"Try \`memtrace report --help'"* ]] || fail "$output"
 	run timeout 10 "$MEMTRACE" report --from 5 --to 2 x
 	[ "$status" = 2 ]
 	run timeout 10 "$MEMTRACE" diff x

@@ -92,6 +92,15 @@ static void test_several_causes_of_loss_have_their_own_counts(void **state)
 	free_page(&page);
 }
 
+static void test_what_the_recording_lacks_stands_beside_the_losses(void **state)
+{
+	struct page page = {.report.run = {.missing_records = 12345}};
+
+	page = write_page(page, (struct report_options){0}, (struct text_options){0});
+	assert_says(&page, "no events lost; 12,345 records MISSING from the");
+	free_page(&page);
+}
+
 static void test_plumbing_frames_are_folded_unless_asked_for(void **state)
 {
 	struct report_options by_count = {.sort = REPORT_SORT_TEMPORARY};
@@ -171,6 +180,7 @@ int main(void)
 		cmocka_unit_test(test_report_fits_one_screen_of_80_by_24),
 		cmocka_unit_test(test_loss_is_said_in_words_with_its_remedy),
 		cmocka_unit_test(test_several_causes_of_loss_have_their_own_counts),
+		cmocka_unit_test(test_what_the_recording_lacks_stands_beside_the_losses),
 		cmocka_unit_test(test_plumbing_frames_are_folded_unless_asked_for),
 		cmocka_unit_test(test_top_shows_exactly_so_many_sites),
 		cmocka_unit_test(test_size_filter_is_said),

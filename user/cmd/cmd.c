@@ -7,18 +7,19 @@
 
 #include "base/log.h"
 
+/* By their whole names, as which their messages speak of themselves. */
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{"trace", cmd_trace},
-	{"record", cmd_trace},
-	{"top", cmd_trace},
-	{"report", cmd_report},
-	{"diff", cmd_diff},
-	{"doctor", cmd_doctor},
-	{"locks", cmd_locks},
-	{"watch", cmd_watch},
+	{"memtrace trace", cmd_trace},
+	{"memtrace record", cmd_trace},
+	{"memtrace top", cmd_trace},
+	{"memtrace report", cmd_report},
+	{"memtrace diff", cmd_diff},
+	{"memtrace doctor", cmd_doctor},
+	{"memtrace locks", cmd_locks},
+	{"memtrace watch", cmd_watch},
 };
 
 /* libbpf explains a refused program at length: with -v only. */
@@ -32,8 +33,11 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 int cmd__run(int argc, char **argv)
 {
 	libbpf_set_print(print_libbpf);
-	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[1], strchr(commands[i].name, ' ') + 1) != 0)
+			continue;
+		argv[1] = (char *)commands[i].name;
+		return commands[i].run(argc - 1, argv + 1);
+	}
 	return cmd_trace(argc, argv);
 }

@@ -261,12 +261,10 @@ int cmd_doctor(int argc, char **argv)
 		.doc = "Tries what this kernel and these privileges allow, and says what memtrace "
 		       "does about each.\vExit status: 0 tracing works, 1 it does not, 2 usage.",
 	};
-	static char name[] = "memtrace doctor";
 	struct diagnosis diagnosis;
 	bool json = false;
 
 	argp_err_exit_status = EXIT_USAGE;
-	argv[0] = name;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &json))
 		return EXIT_USAGE;
 	diagnose(&diagnosis);

@@ -125,9 +125,11 @@ static int note_problems(struct report *report, const struct replay *replay)
 			report, "The recording was not finished: its last moments may be missing.");
 	if (!err && problems->damaged_frames)
 		err = report__note(report,
-			"%s damaged parts of the recording with %s records are left out.",
+			"%s damaged part%s of the recording with %s records %s left out.",
 			human__exact(problems->damaged_frames).text,
-			human__exact(problems->damaged_records).text);
+			problems->damaged_frames == 1 ? "" : "s",
+			human__exact(problems->damaged_records).text,
+			problems->damaged_frames == 1 ? "is" : "are");
 	if (!err && problems->unknown_frames)
 		err = report__note(report,
 			"%s parts of the recording are of a kind that this memtrace does not know.",
@@ -139,13 +141,19 @@ static int note_problems(struct report *report, const struct replay *replay)
 	return err;
 }
 
-static int add_notes(struct replayed *replayed)
+static int add_notes(struct replayed *replayed, uint64_t from_ns)
 {
+	const struct replay *replay = &replayed->replay;
 	int err = 0;
 
-	vec_for_each (note, &replayed->replay.notes)
+	if (from_ns && from_ns >= replay->run_ns)
+		err = report__note(&replayed->report,
+			"The run had ended after %s: before the part that was asked for.",
+			human__duration(replay->run_ns).text);
+
+	vec_for_each (note, &replay->notes)
 		err = err ? err : report__note(&replayed->report, "%s", *note);
-	return err ? err : note_problems(&replayed->report, &replayed->replay);
+	return err ? err : note_problems(&replayed->report, replay);
 }
 
 static int describe_run(struct replayed *replayed)
@@ -173,6 +181,7 @@ static int describe_run(struct replayed *replayed)
 	run->exit_status = replay->exit_status;
 	memcpy(run->losses, replay->losses, sizeof(run->losses));
 	memcpy(run->stack_stops, replay->stack_stops, sizeof(run->stack_stops));
+	run->missing_records = replay->missing + replay->problems.damaged_records;
 	run->guessed_frames = replay->guessed_frames;
 	run->has_symbols = true;
 	return 0;
@@ -222,7 +231,7 @@ int replayed__load(struct replayed *replayed, const char *path, const struct vie
 	if (!code && !view->full_stacks)
 		report__trim(&replayed->report);
 	if (!code)
-		code = add_notes(replayed);
+		code = add_notes(replayed, from_ns);
 	if (code)
 		error__set(err, code, "out of memory for the report");
 	return code;

@@ -27,6 +27,9 @@ int report_output__check(const struct view_options *view, struct error *err)
 	return code;
 }
 
+/* Call sites in a text that goes to a file or a pipe, where no screen sets a limit. */
+#define FILE_SITES 10
+
 static bool terminal_size(struct winsize *size)
 {
 	return isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, size);
@@ -50,6 +53,8 @@ static void write_text(const struct report *report, const struct report_extra *e
 	if (file == stdout && terminal_size(&size)) {
 		options.width = report_output__columns();
 		options.rows = size.ws_row;
+	} else if (!options.top) {
+		options.top = FILE_SITES;
 	}
 	text__write_report(report, &options, file);
 	if (extra->write_text)

@@ -251,8 +251,8 @@ int trace_options__parse(int argc, char **argv, struct trace_options *options)
 		.max_frames = EVENT_DEFAULT_FRAMES,
 		.ring_size = DEFAULT_RING_SIZE,
 		.hold_limit_ns = DEFAULT_HOLD_NS,
-		.live_view = argc > 0 && strcmp(argv[0], "top") == 0,
-		.record_only = argc > 0 && strcmp(argv[0], "record") == 0,
+		.live_view = argc > 0 && strcmp(argv[0], "memtrace top") == 0,
+		.record_only = argc > 0 && strcmp(argv[0], "memtrace record") == 0,
 	};
 	view_options__init(&options->view);
 	argp_err_exit_status = EXIT_USAGE;

@@ -311,9 +311,9 @@ static int note_recording(
 {
 	if (!state->missing)
 		return 0;
-	return report__note(out, "The recording %s lacks %llu of %llu records: %s.",
-		report->source.options->record_path, (unsigned long long)state->missing,
-		(unsigned long long)state->records,
+	return report__note(out, "The recording %s lacks %s of %s records: %s.",
+		report->source.options->record_path, human__exact(state->missing).text,
+		human__exact(state->records).text,
 		state->error ? strerror(-state->error) : "they came faster than they were written");
 }
 
@@ -337,7 +337,7 @@ static int end_recording(struct trace_report *report, struct report *out)
 	state = recorder__drain(report->recorder);
 	if (state.error || report->source.options->view.format == FORMAT_NDJSON)
 		return err;
-	fprintf(stderr, "recorded %s events to %s: %s, %.1f bytes each\n",
+	fprintf(stderr, "recorded %s records to %s: %s, %.1f bytes each\n",
 		human__exact(state.records).text, report->source.options->record_path,
 		human__bytes(state.bytes).text,
 		state.records ? (double)state.bytes / state.records : 0.0);

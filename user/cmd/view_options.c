@@ -31,7 +31,8 @@ static const struct argp_option option_table[] = {
 		"What folded stacks count: live-bytes (default), live-count, peak-bytes, "
 		"peak-count, alloc-bytes, alloc-count or temporary",
 		0},
-	{"top", OPT_TOP, "N", 0, "Show N call sites (text: 10, JSON: all)", 0},
+	{"top", OPT_TOP, "N", 0,
+		"Show N call sites (on a terminal what it holds, in other text 10, else all)", 0},
 	{"sort", OPT_SORT, "KEY", 0, "By live (default), alloc, count, temporary, age or peak", 0},
 	{"min-size", OPT_MIN_SIZE, "BYTES", 0, "Only allocations of at least this size", 0},
 	{"max-size", OPT_MAX_SIZE, "BYTES", 0, "Only allocations of at most this size", 0},

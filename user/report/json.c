@@ -72,6 +72,7 @@ static void write_events(struct json_writer *json, const struct report *report)
 	write_losses(json, report->run.losses, 0, LOSS_EVENT_COUNT);
 	json__key(json, "other_losses");
 	write_losses(json, report->run.losses, LOSS_EVENT_COUNT, LOSS_COUNT);
+	json__put_integer(json, "missing_from_recording", report->run.missing_records);
 	json__put_integer(json, "malformed", report->heap.malformed_count);
 	json__put_integer(json, "filtered", report->heap.counts.filtered_count);
 	json__end_object(json);

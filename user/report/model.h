@@ -81,6 +81,7 @@ struct report_run {
 	const struct report_setting *settings;
 	size_t setting_count;
 	uint64_t losses[LOSS_COUNT];
+	uint64_t missing_records; /* that the run had, but its recording lacks; 0 live */
 	uint64_t stack_stops[STACK_STOP_COUNT]; /* distinct stacks by how their walk ended */
 	uint64_t guessed_frames;		/* of them, found by frame pointer only */
 	bool has_symbols;			/* frames could be named at all */

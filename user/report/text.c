@@ -78,17 +78,12 @@ static void append_cause(char *out, size_t size, enum loss_cause cause, uint64_t
 		append(out, size, " (%s)", words->remedy);
 }
 
-void text__describe_loss(const struct report *report, char *out, size_t size)
+static void append_losses(const struct report *report, char *out, size_t size)
 {
 	const uint64_t *losses = report->run.losses;
 	const char *separator = ": ";
 	unsigned int causes = 0;
 
-	*out = 0;
-	if (!report->lost) {
-		append(out, size, "no events lost");
-		return;
-	}
 	append(out, size, "%s of %s events LOST", human__exact(report->lost).text,
 		human__exact(report->seen + report->lost).text);
 	for (int cause = 0; cause < LOSS_EVENT_COUNT; cause++)
@@ -106,6 +101,18 @@ void text__describe_loss(const struct report *report, char *out, size_t size)
 		if (words->remedy)
 			append(out, size, " (%s)", words->remedy);
 	}
+}
+
+void text__describe_loss(const struct report *report, char *out, size_t size)
+{
+	*out = 0;
+	if (report->lost)
+		append_losses(report, out, size);
+	else
+		append(out, size, "no events lost");
+	if (report->run.missing_records)
+		append(out, size, "; %s records MISSING from the recording",
+			human__exact(report->run.missing_records).text);
 }
 
 /* --- head */

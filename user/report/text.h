@@ -22,7 +22,8 @@ void text__write_report(
 
 /*
  * The loss in words, for @size bytes at @out: "no events lost", or "5,678 of 1,234,567 events lost:
- * ring buffer full (raise --ring-size)", several causes one after the other.
+ * ring buffer full (raise --ring-size)", several causes one after the other,
+ * and what a recording lacks.
  */
 void text__describe_loss(const struct report *report, char *out, size_t size);
 

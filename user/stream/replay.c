@@ -340,6 +340,7 @@ static void close_window(struct replay *replay)
 	if (private->last_record_ns > replay->now_ns && !replay->problems.has_end)
 		replay->now_ns = private->last_record_ns;
 	end = replay->now_ns;
+	replay->run_ns = end > start ? end - start : 0;
 	if (end > private->to_ns) {
 		end = private->to_ns;
 		replay->has_ended = false;

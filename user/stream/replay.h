@@ -64,7 +64,8 @@ struct replay {
 	uint64_t start_unix_ns; /* and CLOCK_REALTIME */
 	uint64_t now_ns;	/* CLOCK_MONOTONIC of the window's end */
 	uint64_t duration_ns;
-	bool has_ended; /* the launched command, in the window */
+	uint64_t run_ns; /* of the whole run */
+	bool has_ended;	 /* the launched command, in the window */
 	int exit_status;
 	uint64_t records;	     /* of event.h that were read */
 	uint64_t missing;	     /* records that the writer had to leave out */
