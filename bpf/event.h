@@ -36,7 +36,9 @@ enum event_kind {
 	EVENT_EXIT = 10, /* struct event_process: the last thread of a process is gone */
 	EVENT_LIBRARIES = 11,	/* struct event_process: the loader changed the list of libraries */
 	EVENT_THREAD_EXIT = 12, /* struct event_thread */
-	EVENT_WAIT_END = 17,	/* struct event_wait: a futex wait that was longer than asked for */
+	EVENT_UNKNOWN_CODE = 13, /* struct event_process, never recorded: a stack leads to code that
+				    is in no mapping that is known */
+	EVENT_WAIT_END = 17, /* struct event_wait: a futex wait that was longer than asked for */
 };
 
 /* Which function an allocation came through; the names are in target/allocators.c. */

@@ -95,6 +95,31 @@ static __always_inline void walk_frame_pointers(struct pt_regs *ctx, struct thre
 	walk->hash = hash;
 }
 
+/*
+ * A stack that leads to no known code: a compiler at run time may have made some, which no loader
+ * tells of, and often no mmap either (the room is reserved, and made executable by mprotect).
+ */
+static __noinline int report_unknown_code(struct thread_state *state)
+{
+	struct event_process event = {};
+	struct target *target;
+	__u64 now;
+	__u32 tgid;
+
+	if (!state)
+		return 0;
+	tgid = state->tgid;
+	target = bpf_map_lookup_elem(&targets, &tgid);
+	now = bpf_ktime_get_ns();
+	if (!target || now - target->unknown_code_ns < UNKNOWN_CODE_INTERVAL_NS)
+		return 0;
+	target->unknown_code_ns = now;
+	fill_header(&event.header, state, EVENT_UNKNOWN_CODE, 0);
+	event.pid = tgid;
+	bpf_ringbuf_output(&control_ring, &event, sizeof(event), BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
 /* At a function's return the registers are those of its caller: the walk starts there. */
 static __always_inline void walk_tables(struct pt_regs *ctx, struct thread_state *state)
 {
@@ -110,6 +135,8 @@ static __always_inline void walk_tables(struct pt_regs *ctx, struct thread_state
 #endif
 	walk->hash = stack_seed(state);
 	unwind__walk(walk, state->process, max_frames, UNWIND_FROM_RETURN);
+	if (walk->met_unknown)
+		report_unknown_code(state);
 }
 
 /* The hash of the stack of the call that returns now; 0: stacks are not wanted. */

@@ -191,7 +191,7 @@ struct unwind_walk {
 	__u32 limit;
 	__u32 guess_count;  /* frame_count when a frame was last found by frame pointer */
 	__u32 signal_count; /* frame_count behind the last signal frame */
-	__u32 reserved;
+	__u32 met_unknown;  /* a pc was in no executable mapping that is known: perhaps a new one */
 	__u32 window_words;
 	__u64 window_start;
 	__u64 unreadable; /* kept from walk to walk: a page that could not be read; 0: none known */

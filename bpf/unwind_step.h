@@ -390,6 +390,8 @@ static __always_inline int unwind_resolve_stray(struct unwind_walk *w, __u32 *ru
 	}
 	if (unwind_rule_kind(*rule) == UNWIND_UPROBES)
 		return STACK_BAD_RULE;
+	if (unwind_rule_kind(*rule) == UNWIND_OUTSIDE)
+		w->met_unknown = 1;
 	if (unwind_rule_kind(*rule) == UNWIND_NO_TABLES) {
 		unwind_append(w);
 		return STACK_NOT_WALKED;
@@ -440,6 +442,7 @@ static __always_inline void unwind_begin(
 		w->pc++; /* as if it were a return address; unwind_end takes it back */
 	w->guess_count = 0;
 	w->signal_count = 0;
+	w->met_unknown = 0;
 	w->window_words = 0;
 	w->window_start = 0;
 	w->record.frame_count = 0;

@@ -7,15 +7,29 @@
 
 #include "symbols/jit_map.h"
 #include "symbols/symbolizer.h"
+#include "target/root.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char map_path[64];
+static int root;
+
+static int pin_own_root(void **state)
+{
+	root = root__pin(getpid());
+	return root < 0;
+}
+
+static int close_root(void **state)
+{
+	return close(root);
+}
 
 static int set_path(void **state)
 {
@@ -43,7 +57,7 @@ static struct jit_map parse(const char *text)
 {
 	struct jit_map map;
 
-	jit_map__init(&map, getpid(), getpid(), getuid());
+	jit_map__init(&map, root, getpid(), getuid());
 	assert_int_equal(jit_map__parse(&map, text, strlen(text)), strlen(text));
 	return map;
 }
@@ -100,7 +114,7 @@ static void test_a_half_written_line_waits_for_its_end(void **state)
 {
 	struct jit_map map;
 
-	jit_map__init(&map, getpid(), getpid(), getuid());
+	jit_map__init(&map, root, getpid(), getuid());
 	assert_int_equal(jit_map__refresh(&map), -ENOENT);
 	append("1000 10 first\n2000 10 sec");
 	assert_int_equal(jit_map__refresh(&map), 0);
@@ -121,7 +135,7 @@ static void test_a_map_of_another_user_is_not_believed(void **state)
 		skip();
 	append("1000 10 forged\n");
 	assert_int_equal(chown(map_path, 12345, -1), 0);
-	jit_map__init(&map, getpid(), getpid(), 1000);
+	jit_map__init(&map, root, getpid(), 1000);
 	assert_int_equal(jit_map__refresh(&map), -EPERM);
 	assert_int_equal(jit_map__refresh(&map), -EPERM);
 	assert_name(&map, 0x1000, NULL);
@@ -133,7 +147,7 @@ static void test_a_fifo_in_place_of_the_map_does_not_block(void **state)
 	struct jit_map map;
 
 	assert_int_equal(mkfifo(map_path, 0600), 0);
-	jit_map__init(&map, getpid(), getpid(), getuid());
+	jit_map__init(&map, root, getpid(), getuid());
 	assert_int_equal(jit_map__refresh(&map), -EPERM);
 	jit_map__free(&map);
 }
@@ -164,6 +178,34 @@ static void test_the_symbolizer_names_jit_code_and_notices_new_code(void **state
 	symbolizer__free(s);
 }
 
+/* A child writes its map and exits before anybody asks for a name. */
+static void test_the_map_of_a_process_that_has_exited_is_read(void **state)
+{
+	struct symbolizer *s = symbolizer__new(NULL);
+	struct process_info process;
+	struct symbol_frames frames;
+	int go[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(go), 0);
+	pid = fork();
+	if (!pid) {
+		close(go[1]);
+		_exit(read(go[0], go, 1) < 0);
+	}
+	assert_int_equal(process__open(pid, &process, NULL), 0);
+	symbolizer__watch_jit(s, &process);
+	close(go[0]);
+	close(go[1]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	snprintf(map_path, sizeof(map_path), "/tmp/perf-%d.map", pid);
+	append("5000 100 left_behind\n");
+	assert_int_equal(symbolizer__resolve_any_jit(s, 0x5020, true, &frames), 0);
+	assert_string_equal(frames.frames[0].function, "left_behind");
+	process__close(&process);
+	symbolizer__free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,7 +221,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_the_symbolizer_names_jit_code_and_notices_new_code, set_path,
 			remove_map),
+		cmocka_unit_test_setup_teardown(
+			test_the_map_of_a_process_that_has_exited_is_read, set_path, remove_map),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, pin_own_root, close_root);
 }

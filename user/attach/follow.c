@@ -4,7 +4,12 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+
+/* Reading a process's mappings takes a millisecond or two: from 20 ms on, up to 5 s apart. */
+#define LOOK_INTERVAL_NS 20000000ull
+#define LOOK_BACKOFF_MAX 8
 
 static void handle_fork(struct tracer *tracer, const struct event_process *event)
 {
@@ -16,6 +21,8 @@ static void handle_fork(struct tracer *tracer, const struct event_process *event
 	spaces__fork(tracer->spaces, event->parent_process, event->header.process, event->pid);
 	if (tracer->unwinding)
 		unwinding__share(tracer->unwinding, event->parent_process, event->header.process);
+	if (tracer->callbacks.started)
+		tracer->callbacks.started(tracer->callbacks.context, event->pid);
 }
 
 /*
@@ -52,6 +59,8 @@ static void handle_exec(struct tracer *tracer, const struct event_process *event
 	*traced = (struct traced){.process = event->header.process};
 	spaces__add(tracer->spaces, event->header.process, event->pid);
 	attach_new(tracer, event);
+	if (tracer->callbacks.started)
+		tracer->callbacks.started(tracer->callbacks.context, event->pid);
 }
 
 static void handle_exit(struct tracer *tracer, const struct event_process *event)
@@ -67,6 +76,27 @@ static void handle_exit(struct tracer *tracer, const struct event_process *event
 	if (tracer->callbacks.exited)
 		tracer->callbacks.exited(tracer->callbacks.context, event->pid, event->exit_status,
 			tracer->traced.size);
+}
+
+/*
+ * Looks for code that was made at run time. Where stacks lead astray for other reasons there is
+ * none to be found: then ever more rarely.
+ */
+static void handle_unknown_code(struct tracer *tracer, const struct event_process *event)
+{
+	struct traced *traced = traced_map__find(&tracer->traced, event->pid);
+	uint64_t now = clock__now_ns();
+	uint32_t generation;
+
+	if (!traced || traced->process != event->header.process ||
+		now - traced->looked_ns < LOOK_INTERVAL_NS << traced->in_vain)
+		return;
+	traced->looked_ns = now;
+	generation = traced->generation;
+	attach_new(tracer, event);
+	traced->in_vain = traced->generation != generation     ? 0
+			  : traced->in_vain < LOOK_BACKOFF_MAX ? traced->in_vain + 1
+							       : LOOK_BACKOFF_MAX;
 }
 
 static void handle_libraries(struct tracer *tracer, const struct event_process *event)
@@ -93,6 +123,9 @@ int tracer__follow(void *context, void *data, size_t size)
 		break;
 	case EVENT_EXIT:
 		handle_exit(tracer, event);
+		break;
+	case EVENT_UNKNOWN_CODE:
+		handle_unknown_code(tracer, event);
 		break;
 	case EVENT_LIBRARIES:
 		handle_libraries(tracer, event);

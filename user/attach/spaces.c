@@ -185,15 +185,31 @@ static bool has_range(
 	return false;
 }
 
+/* Whether @range is code made at run time and lies in such a range still: compilers' areas grow. */
+static bool has_grown(const range_vec *fresh, const struct code_range *range)
+{
+	for (size_t i = 0; !range->module && i < fresh->size; i++)
+		if (!fresh->data[i].module && fresh->data[i].start <= range->start &&
+			fresh->data[i].end >= range->end)
+			return true;
+	return false;
+}
+
 static void note_changes(struct space *space, const range_vec *fresh)
 {
-	bool removed = false;
+	bool changed = fresh->size != space->ranges.size, removed = false;
 
-	for (size_t i = 0; i < space->ranges.size && !removed; i++)
-		removed = !has_range(fresh->data, fresh->size, &space->ranges.data[i]);
+	for (size_t i = 0; i < space->ranges.size && !removed; i++) {
+		const struct code_range *range = &space->ranges.data[i];
+
+		if (has_range(fresh->data, fresh->size, range))
+			continue;
+		changed = true;
+		removed = !has_grown(fresh, range);
+	}
 	if (removed)
 		space->removals++;
-	if (removed || fresh->size != space->ranges.size)
+	if (changed)
 		space->generation++;
 }
 

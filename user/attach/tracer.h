@@ -32,6 +32,8 @@ struct tracer_options {
 /* What happens to traced processes; called by tracer__handle_control. Members may be NULL. */
 struct tracer_callbacks {
 	void *context;
+	/* A followed child, or a program that a process has executed. */
+	void (*started)(void *context, pid_t pid);
 	/* A process is gone, with its status as wait(2) gives it; @left others are still traced. */
 	void (*exited)(void *context, pid_t pid, uint32_t status, size_t left);
 };

@@ -15,6 +15,8 @@ struct traced {
 	bool has_loader;     /* it maps a loader that waits for us: no library is late */
 	uint32_t removals;   /* of its space, when last looked at */
 	uint32_t generation; /* the same */
+	uint64_t looked_ns;  /* when unknown code last made us look */
+	uint32_t in_vain;    /* how often since then nothing was new */
 };
 
 static inline uint64_t pid_hash(pid_t pid)

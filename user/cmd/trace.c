@@ -89,6 +89,14 @@ static void on_exited(void *context, pid_t pid, uint32_t status, size_t left)
 		trace->done = true;
 }
 
+static void on_started(void *context, pid_t pid)
+{
+	struct trace *trace = context;
+
+	if (trace->report)
+		trace_report__watch(trace->report, pid);
+}
+
 /* A name with a slash is a path, which a typing error would make match nothing, silently. */
 static int check_allocators(const struct trace *trace, struct error *err)
 {
@@ -140,7 +148,8 @@ static int make_tracer(struct trace *trace, struct error *err)
 		.allocators = options->allocators.data,
 		.allocator_count = options->allocators.size,
 	};
-	struct tracer_callbacks callbacks = {.context = trace, .exited = on_exited};
+	struct tracer_callbacks callbacks = {
+		.context = trace, .started = on_started, .exited = on_exited};
 
 	trace->modules = modules__new();
 	trace->spaces = trace->modules ? spaces__new(trace->modules) : NULL;

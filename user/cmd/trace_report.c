@@ -151,6 +151,16 @@ void trace_report__start(struct trace_report *report, uint64_t start_ns)
 		symbolizer__watch_jit(report->symbolizer, &report->source.processes[i]);
 }
 
+void trace_report__watch(struct trace_report *report, pid_t pid)
+{
+	struct process_info process;
+
+	if (process__open(pid, &process, NULL))
+		return;
+	symbolizer__watch_jit(report->symbolizer, &process);
+	process__close(&process);
+}
+
 /* --- the live line */
 
 void trace_report__draw_live_line(struct trace_report *report)
@@ -205,19 +215,6 @@ static int add_frame(struct report_frames *frames, const struct symbol_frame *sy
 	return vec_push(&frames->list, frame);
 }
 
-/* JIT code is named by any process of the run that has a name for it. */
-static int resolve_jit(struct trace_report *report, uint64_t address, struct symbol_frames *symbols)
-{
-	for (size_t i = 0; i < report->source.process_count; i++) {
-		int err = symbolizer__resolve_jit(report->symbolizer,
-			report->source.processes[i].pid, address, true, symbols);
-
-		if (err || symbols->frames[0].function)
-			return err;
-	}
-	return 0;
-}
-
 int trace_report__name_frame(
 	void *context, const struct site_frame *address, struct report_frames *frames)
 {
@@ -233,7 +230,8 @@ int trace_report__name_frame(
 		err = symbolizer__resolve(
 			report->symbolizer, module, address->offset, true, &symbols);
 	else
-		err = resolve_jit(report, address->address, &symbols);
+		err = symbolizer__resolve_any_jit(
+			report->symbolizer, address->address, true, &symbols);
 	for (size_t i = 0; i < symbols.count && !err; i++)
 		err = add_frame(frames, &symbols.frames[i], address, module);
 	return err;

@@ -39,6 +39,9 @@ void trace_report__free(struct trace_report *report);
 /* The run begins now, at @start_ns (CLOCK_MONOTONIC). */
 void trace_report__start(struct trace_report *report, uint64_t start_ns);
 
+/* A process is traced from now on: the code that it makes at run time may have names. */
+void trace_report__watch(struct trace_report *report, pid_t pid);
+
 /*
  * Records the run from now on, where the options say: to be called before anything is attached.
  * Returns 0, or a negative errno with @err set.

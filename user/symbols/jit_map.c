@@ -14,9 +14,9 @@
 /* What is kept of a name: generated ones may hold whole source lines. */
 #define MAX_NAME 1024
 
-void jit_map__init(struct jit_map *map, pid_t pid, pid_t own_pid, uid_t uid)
+void jit_map__init(struct jit_map *map, int root, pid_t own_pid, uid_t uid)
 {
-	*map = (struct jit_map){.pid = pid, .own_pid = own_pid, .uid = uid, .fd = -1};
+	*map = (struct jit_map){.root = root, .own_pid = own_pid, .uid = uid, .fd = -1};
 }
 
 void jit_map__free(struct jit_map *map)
@@ -93,7 +93,7 @@ static int open_map(struct jit_map *map)
 	char path[64];
 
 	snprintf(path, sizeof(path), "/tmp/perf-%d.map", map->own_pid);
-	map->fd = root__open(map->pid, path);
+	map->fd = root__open_in(map->root, path);
 	if (map->fd < 0)
 		return map->fd == -ENOEXEC ? -EPERM : map->fd;
 	/* Anybody may put a file into /tmp. */

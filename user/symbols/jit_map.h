@@ -16,19 +16,23 @@
 #include <sys/types.h>
 
 struct jit_map {
-	pid_t pid;
+	int root; /* not ours */
 	pid_t own_pid;
 	uid_t uid;
-	int fd;		 /* -1 until the file is found; stays open when the process has exited */
-	uint64_t parsed; /* bytes of the file, whole lines */
-	bool refused;	 /* the file is another user's, or grew too large */
+	int fd;		   /* -1 until the file is found; stays open when the process has exited */
+	uint64_t parsed;   /* bytes of the file, whole lines */
+	uint64_t tried_ns; /* when the file was last looked for: kept for the owner */
+	bool refused;	   /* the file is another user's, or grew too large */
 	struct range_index ranges; /* value: index into names */
 	VEC(char *) names;
 	size_t skipped; /* lines that were not understood */
 };
 
-/* @own_pid: as the process itself sees it. @uid: the user whose file is believed. */
-void jit_map__init(struct jit_map *map, pid_t pid, pid_t own_pid, uid_t uid);
+/*
+ * @root: the process's (root__pin), which stays the caller's and open as long as the map. @own_pid:
+ * as the process itself sees it. @uid: the user whose file is believed.
+ */
+void jit_map__init(struct jit_map *map, int root, pid_t own_pid, uid_t uid);
 
 /*
  * Takes up what was written since the last call. Returns 0, -ENOENT while there is no file, or

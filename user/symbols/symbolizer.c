@@ -1,14 +1,23 @@
 #include "symbols/symbolizer.h"
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/vec.h"
 #include "symbols/jit_map.h"
 #include "symbols/module_symbols.h"
 #include "symbols/names.h"
+#include "target/root.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+/* Containers that are traced at one time; JIT code of more goes without names. */
+#define MAX_ROOTS 64
+/* How often a JIT map that was not there is looked for. */
+#define JIT_RETRY_NS 1000000000ull
 #define DEFAULT_DEBUG_DIR "/usr/lib/debug"
 
 struct place {
@@ -43,6 +52,14 @@ static bool is_same_id(uint64_t a, uint64_t b)
 DEFINE_HASH(module_symbols_map, uint64_t, struct module_symbols *, hash_id, is_same_id);
 DEFINE_HASH(jit_map_map, uint64_t, struct jit_map, hash_id, is_same_id);
 
+/* A directory as one mount namespace sees it. */
+struct pinned_root {
+	ino_t namespace;
+	dev_t device;
+	ino_t inode;
+	int fd;
+};
+
 struct symbolizer {
 	bool lines;
 	bool debuginfod;
@@ -50,6 +67,7 @@ struct symbolizer {
 	struct names *names;
 	struct module_symbols_map modules; /* by id */
 	struct jit_map_map jit_maps;	   /* by PID */
+	VEC(struct pinned_root) roots;	   /* of those processes; most share one */
 	struct answer_map answers;
 	VEC(struct symbol_frame *) kept; /* the frames of all answers */
 	dwarf_frames scratch;
@@ -93,8 +111,11 @@ void symbolizer__free(struct symbolizer *s)
 		module_symbols__free(slot->value);
 	hash_for_each (slot, &s->jit_maps)
 		jit_map__free(&slot->value);
+	vec_for_each (root, &s->roots)
+		close(root->fd);
 	vec_for_each (frames, &s->kept)
 		free(*frames);
+	vec_free(&s->roots);
 	module_symbols_map__free(&s->modules);
 	jit_map_map__free(&s->jit_maps);
 	answer_map__free(&s->answers);
@@ -256,15 +277,53 @@ int symbolizer__resolve(struct symbolizer *s, const struct module *module, uint6
 	return code;
 }
 
+static bool identify_root(pid_t pid, int fd, struct pinned_root *root)
+{
+	struct stat namespace, directory;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+	if (stat(path, &namespace) || fstat(fd, &directory))
+		return false;
+	*root = (struct pinned_root){namespace.st_ino, directory.st_dev, directory.st_ino, fd};
+	return true;
+}
+
+/* A descriptor of the process's root, ours; negative: it is gone, or there are too many. */
+static int pin_root(struct symbolizer *s, pid_t pid)
+{
+	struct pinned_root root;
+	int fd = root__pin(pid);
+
+	if (fd < 0)
+		return fd;
+	if (!identify_root(pid, fd, &root) || s->roots.size >= MAX_ROOTS)
+		goto refuse;
+	vec_for_each (known, &s->roots) {
+		if (known->namespace == root.namespace && known->device == root.device &&
+			known->inode == root.inode) {
+			close(fd);
+			return known->fd;
+		}
+	}
+	if (!vec_push(&s->roots, root))
+		return fd;
+refuse:
+	close(fd);
+	return -ENOENT;
+}
+
 void symbolizer__watch_jit(struct symbolizer *s, const struct process_info *process)
 {
 	struct jit_map *map = jit_map_map__find(&s->jit_maps, process->pid);
+	int root;
 
 	if (!map) {
-		map = jit_map_map__insert(&s->jit_maps, process->pid);
+		root = pin_root(s, process->pid);
+		map = root < 0 ? NULL : jit_map_map__insert(&s->jit_maps, process->pid);
 		if (!map)
 			return;
-		jit_map__init(map, process->pid, process__own_pid(process), process->uid);
+		jit_map__init(map, root, process__own_pid(process), process->uid);
 	}
 	jit_map__refresh(map);
 }
@@ -289,6 +348,26 @@ static int keep_jit_answer(struct symbolizer *s, struct place place, const char 
 		*known = (struct symbol_frames){frame, 1};
 	}
 	*out = *known;
+	return 0;
+}
+
+int symbolizer__resolve_any_jit(
+	struct symbolizer *s, uint64_t address, bool is_return_address, struct symbol_frames *out)
+{
+	uint64_t now = clock__now_ns();
+
+	*out = nameless();
+	hash_for_each (slot, &s->jit_maps) {
+		int err = 0;
+
+		/* Most processes have none, and one more that looks for it costs a system call. */
+		if (slot->value.fd < 0 && now - slot->value.tried_ns < JIT_RETRY_NS)
+			continue;
+		slot->value.tried_ns = now;
+		err = symbolizer__resolve_jit(s, slot->key, address, is_return_address, out);
+		if (err || out->frames[0].function)
+			return err;
+	}
 	return 0;
 }
 

@@ -59,13 +59,17 @@ int symbolizer__resolve(struct symbolizer *symbolizer, const struct module *modu
 	bool is_return_address, struct symbol_frames *out);
 
 /*
- * Makes the JIT map of @process known, if there is one: to be called when it is attached and now
- * and then (a process that has exited before leaves its map unread).
+ * Makes the JIT map of @process known, if there ever is one: to be called while it lives. Its file
+ * is looked for in the process's root, also after it has exited.
  */
 void symbolizer__watch_jit(struct symbolizer *symbolizer, const struct process_info *process);
 
 /* Names code without a module: @address is the run-time one. Process @pid must be watched. */
 int symbolizer__resolve_jit(struct symbolizer *symbolizer, pid_t pid, uint64_t address,
+	bool is_return_address, struct symbol_frames *out);
+
+/* The same by any process that is watched and has a name for it. */
+int symbolizer__resolve_any_jit(struct symbolizer *symbolizer, uint64_t address,
 	bool is_return_address, struct symbol_frames *out);
 
 #endif

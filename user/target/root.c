@@ -27,17 +27,30 @@ int root__reopen(int path_fd)
 	return fd;
 }
 
-int root__open(pid_t pid, const char *path)
+int root__pin(pid_t pid)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	fd = open(path, O_PATH | O_CLOEXEC | O_DIRECTORY);
+	return fd < 0 ? -errno : fd;
+}
+
+int root__open_in(int root, const char *path)
 {
 	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
-	char root_path[64];
-	int root, fd;
 
-	snprintf(root_path, sizeof(root_path), "/proc/%d/root", pid);
-	root = open(root_path, O_PATH | O_CLOEXEC | O_DIRECTORY);
+	return root__reopen(syscall(SYS_openat2, root, path, &how, sizeof(how)));
+}
+
+int root__open(pid_t pid, const char *path)
+{
+	int root = root__pin(pid), fd;
+
 	if (root < 0)
-		return -errno;
-	fd = root__reopen(syscall(SYS_openat2, root, path, &how, sizeof(how)));
+		return root;
+	fd = root__open_in(root, path);
 	close(root);
 	return fd;
 }

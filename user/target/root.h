@@ -14,6 +14,15 @@
  */
 int root__open(pid_t pid, const char *path);
 
+/*
+ * A descriptor of the root of process @pid, good also when that has exited (O_PATH), or a negative
+ * errno.
+ */
+int root__pin(pid_t pid);
+
+/* root__open in such a root. */
+int root__open_in(int root, const char *path);
+
 /* The same for a path of our own. */
 int root__open_own(const char *path);
 
