@@ -300,6 +300,19 @@ static void test_operator_delete_of_an_allocator_library_needs_no_return(void **
 	close(fd);
 }
 
+/* heaptrack's has names of mimalloc, too, and calls whatever dlsym found. */
+static void test_free_of_a_preload_that_passes_it_on_is_probed_with_its_return(void **state)
+{
+	struct probe_plan plan;
+	int fd = open_library("heaptrack/libheaptrack_preload.so");
+
+	plan_file(&plan, fd, false, NULL);
+	assert_program(&plan, "free", PROBE_PROGRAM_DELETE);
+	assert_program(&plan, "malloc", PROBE_PROGRAM_ALLOC);
+	plan__free(&plan);
+	close(fd);
+}
+
 static void test_aliases_of_glibc_are_one_probe_under_the_standard_name(void **state)
 {
 	struct probe_plan plan;
@@ -468,6 +481,8 @@ int main(void)
 		cmocka_unit_test(test_tcmalloc_is_an_allocator),
 		cmocka_unit_test(test_mimalloc_is_an_allocator),
 		cmocka_unit_test(test_operator_delete_of_an_allocator_library_needs_no_return),
+		cmocka_unit_test(
+			test_free_of_a_preload_that_passes_it_on_is_probed_with_its_return),
 		cmocka_unit_test(test_aliases_of_glibc_are_one_probe_under_the_standard_name),
 		cmocka_unit_test(
 			test_operators_of_libstdcxx_are_hints_and_its_deletes_are_left_alone),

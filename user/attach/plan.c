@@ -197,27 +197,32 @@ static bool has_own_allocator(struct planner *planner)
 	return found == 2;
 }
 
-/* A name that only an allocator itself has: mallocx, mi_malloc, or any with a prefix. */
-static bool is_allocators_own(const struct candidate *candidate)
+/*
+ * An allocator imports madvise, by which memory goes back to the system, and has names of its own:
+ * mallocx, mi_malloc, or any with a prefix. What only passes calls on may have the names, too.
+ */
+static bool is_allocator_by_name(const struct planner *planner)
 {
-	const struct allocator_function *function = candidate->function;
+	vec_for_each (candidate, &planner->candidates.list) {
+		const struct allocator_function *function = candidate->function;
 
-	return strcmp(candidate->name, function->name) != 0 ||
-	       (function->distinctive && function->name[0] != '_');
+		if (strcmp(candidate->name, function->name) != 0 ||
+			(function->distinctive && function->name[0] != '_'))
+			return elf_view__binds(&planner->view, "madvise");
+	}
+	return false;
 }
 
 /*
  * Whether the file may hand its calls on through pointers that it got from dlsym, as preloads do
- * that count or check: no code tells where such a pointer leads. Allocators import dlsym as well,
- * for other reasons, but have names of their own.
+ * that count or check: no code tells where such a pointer leads. Some allocators import dlsym as
+ * well, for other reasons.
  */
 static bool may_forward_by_pointer(const struct planner *planner)
 {
-	vec_for_each (candidate, &planner->candidates.list)
-		if (is_allocators_own(candidate))
-			return false;
-	return elf_view__binds(&planner->view, "dlsym") ||
-	       elf_view__binds(&planner->view, "dlvsym");
+	if (!elf_view__binds(&planner->view, "dlsym") && !elf_view__binds(&planner->view, "dlvsym"))
+		return false;
+	return !is_allocator_by_name(planner);
 }
 
 static bool has_interpreter(const struct elf_view *view)
