@@ -97,6 +97,8 @@ static __always_inline void fill_restarted(struct look_thread *out, struct task_
 #if defined(__TARGET_ARCH_x86)
 
 #define NR_RESTART_SYSCALL 219
+/* `ret` takes the return address off the stack. */
+#define RETURN_SP(entry_sp) ((entry_sp) + 8)
 #define USER32_CS 0x23
 
 static __always_inline void fill_registers(struct look_thread *out, struct pt_regs *regs)
@@ -127,6 +129,7 @@ static __always_inline void fill_registers(struct look_thread *out, struct pt_re
 #elif defined(__TARGET_ARCH_arm64)
 
 #define NR_RESTART_SYSCALL 128
+#define RETURN_SP(entry_sp) (entry_sp)
 
 static __always_inline void fill_registers(struct look_thread *out, struct pt_regs *regs)
 {
@@ -151,6 +154,24 @@ static __always_inline void fill_registers(struct look_thread *out, struct pt_re
 static __always_inline bool is_restarting(struct look_thread *out)
 {
 	return out->result >= -516 && out->result <= -512;
+}
+
+/*
+ * Return probes put an address of the kernel's in place of the one on the stack, and note the true
+ * one: struct return_instance, whose `stack` is the stack pointer at the function's entry.
+ */
+static __always_inline void fill_returns(struct look_thread *out, struct task_struct *task)
+{
+	struct return_instance *instance;
+
+	if (!bpf_core_field_exists(task->utask) || !BPF_CORE_READ(task, utask))
+		return;
+	instance = BPF_CORE_READ(task, utask, return_instances);
+	for (int i = 0; i < UNWIND_SAVED_RETURNS && instance; i++) {
+		out->returns[i].cfa = RETURN_SP(BPF_CORE_READ(instance, stack));
+		out->returns[i].address = BPF_CORE_READ(instance, orig_ret_vaddr);
+		instance = BPF_CORE_READ(instance, next);
+	}
 }
 
 SEC("iter/task")
@@ -188,6 +209,7 @@ int look_at_threads(struct bpf_iter__task *ctx)
 			out->syscall = -1;
 		if (out->syscall == NR_RESTART_SYSCALL && !(out->flags & LOOK_32BIT))
 			fill_restarted(out, task);
+		fill_returns(out, task);
 	}
 	bpf_seq_write(ctx->meta->seq, out, sizeof(*out));
 	return 0;

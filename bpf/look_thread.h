@@ -3,6 +3,7 @@
 #define MEMTRACE_LOOK_THREAD_H
 
 #include "event.h"
+#include "unwind.h"
 
 #define LOOK_SAVED_REGISTERS 12
 
@@ -35,8 +36,11 @@ struct look_thread {
 	__u64 sp;
 	/* x86-64: rbx rbp r12-r15; arm64: x19-x30. */
 	__u64 saved[LOOK_SAVED_REGISTERS];
+	/* Return addresses that return probes have replaced, of whatever tracer, innermost first.
+	 */
+	struct unwind_saved_return returns[UNWIND_SAVED_RETURNS];
 	char comm[EVENT_COMM_SIZE];
 };
-_Static_assert(sizeof(struct look_thread) == 256, "");
+_Static_assert(sizeof(struct look_thread) == 320, "");
 
 #endif

@@ -43,6 +43,11 @@ end_command()
 	expect_traced incident-a
 	grep -q 'DEADLOCK: 2 threads wait for each other' err || fail "not said while it traced"
 	expect '[.deadlocks[0].cycle[].waits_for] | sort | join(" ")' "_dl_load_tls_lock hook_lock"
+	# Through the return probe on malloc to the program.
+	for function in dlopen main; do
+		[ "$(frames_named $function)" -gt 0 ] || fail "no $function on a stack"
+	done
+	grep -qE ' dlopen( |$)' out || fail "the folded stack does not come to the program"
 }
 
 @test "incident (b) launched, and ended by Ctrl-C: a self-deadlock before main" {

@@ -262,6 +262,74 @@ static void test_lock_made_of_a_condition_is_no_stall(void **state)
 	free_world(world);
 }
 
+/* --- several words */
+
+static void test_of_several_words_none_has_an_owner_and_the_first_is_named(void **state)
+{
+	struct world *world = new_world(1, 1);
+	struct lock_thread *thread = add_thread(world, 100, 100);
+	struct futex_vector *vector;
+
+	add_process(world, 100, LIBC_GLIBC);
+	thread->state = 'S';
+	thread->syscall = 449; /* futex_waitv */
+	thread->args[0] = 0x7000;
+	thread->args[1] = 2;
+	vector = (struct futex_vector *)add_region(world, 100, 0x7000, sizeof(*vector) * 2);
+	vector[0] = (struct futex_vector){.uaddr = LOCK_A, .flags = 2 | FUTEX2_FLAG_PRIVATE};
+	vector[1] = (struct futex_vector){.uaddr = LOCK_B, .flags = 2};
+	add_mutex(world, 100, LOCK_A, 2, 100, 0); /* it is not asked who has it */
+	judge(world);
+	assert_int_equal(wait_of(world, 100)->kind, WAIT_VECTOR);
+	assert_int_equal(wait_of(world, 100)->address, LOCK_A);
+	assert_int_equal(wait_of(world, 100)->word_count, 2);
+	assert_int_equal(wait_of(world, 100)->words[1], LOCK_B);
+	assert_null(wait_of(world, 100)->owner);
+	assert_int_equal(verdict_of(world, 100), VERDICT_OWNER_UNKNOWN);
+	free_world(world);
+}
+
+static void test_words_that_cannot_be_read_are_not_told(void **state)
+{
+	struct world *world = new_world(1, 1);
+	struct lock_thread *thread = add_thread(world, 100, 100);
+
+	add_process(world, 100, LIBC_GLIBC);
+	thread->state = 'S';
+	thread->syscall = 449;
+	thread->args[0] = 0x7000;
+	thread->args[1] = UINT32_MAX;
+	judge(world);
+	assert_int_equal(wait_of(world, 100)->kind, WAIT_VECTOR);
+	assert_int_equal(wait_of(world, 100)->word_count, 0);
+	free_world(world);
+}
+
+/* --- Rust's once, whose word is the futex */
+
+static void test_rusts_once_is_held_by_who_has_its_word_at_hand(void **state)
+{
+	static const char name[] = "<std::sys::sync::once::futex::Once>::call";
+	struct lock_frame stack[] = {
+		{.pc = 0x1010, .slot = 0x7000, .function = "syscall", .module = "libc.so.6"},
+		{.pc = 0x401010, .slot = 0x7010, .function = name, .module = "app"},
+		{.pc = 0x401110, .slot = 0x7040, .function = "app::init", .module = "app"},
+		{.pc = 0x401020, .slot = 0x7060, .function = name, .module = "app"},
+		{.pc = 0x401210, .slot = 0x7080, .function = "app::main", .module = "app"},
+	};
+	struct world *world = new_world(1, 1);
+
+	add_process(world, 100, LIBC_GLIBC);
+	block(add_thread(world, 100, 100), FLAG_A, WAIT_PRIVATE, 4);
+	set_stack(&world->snapshot.threads[0], stack, FRAMES(stack));
+	add_region(world, 100, 0x7000, 256);
+	put_word(world, 0x7068, FLAG_A);
+	judge(world);
+	assert_int_equal(wait_of(world, 100)->kind, WAIT_ONCE);
+	assert_int_equal(wait_of(world, 100)->owner->tid, 100);
+	free_world(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +344,9 @@ int main(void)
 		cmocka_unit_test(test_idle_threads_of_runtimes_wait_for_no_lock),
 		cmocka_unit_test(test_layout_that_does_not_fit_leaves_the_word_its_own_address),
 		cmocka_unit_test(test_lock_made_of_a_condition_is_no_stall),
+		cmocka_unit_test(test_of_several_words_none_has_an_owner_and_the_first_is_named),
+		cmocka_unit_test(test_words_that_cannot_be_read_are_not_told),
+		cmocka_unit_test(test_rusts_once_is_held_by_who_has_its_word_at_hand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -217,6 +217,55 @@ static void test_dot_escapes_what_a_target_may_call_itself(void **state)
 	end(&story);
 }
 
+/* 101 waits for a lock of a thread that is no more, 100 for a condition. */
+static void test_lock_of_a_dead_owner_is_told_before_what_merely_sleeps(void **state)
+{
+	static struct lock_frame asleep[] = {
+		{.pc = 0x1010, .slot = 0x7000, .function = "sem_wait", .module = "libc.so.6"},
+		{.pc = 0x401010, .slot = 0x7020, .function = "idle", .module = "app"},
+	};
+	struct story story = {new_world(2, 1), new_world(2, 1)};
+	struct world *both[] = {story.before, story.now};
+	char *text;
+
+	for (int w = 0; w < 2; w++) {
+		add_process(both[w], 100, LIBC_GLIBC);
+		block(add_thread(both[w], 100, 100), LOCK_B, WAIT_PRIVATE, 0);
+		block(add_thread(both[w], 100, 101), LOCK_A, WAIT_PRIVATE, 2);
+		set_stack(&both[w]->snapshot.threads[0], asleep, 2);
+		set_stack(&both[w]->snapshot.threads[1], mutex_stack, MUTEX_FRAMES);
+		add_mutex(both[w], 100, LOCK_A, 2, 99, 0);
+		judge(both[w]);
+	}
+	findings__confirm(&story.now->findings, &story.before->findings, false);
+	text = write_text(&story.now->findings, false);
+	assert_int_equal(strncmp(text, "OWNER DEAD", 10), 0);
+	assert_non_null(strstr(text, "STALL"));
+	assert_non_null(strstr(text, "No deadlock, but 1 thread waits for ever"));
+	free(text);
+	end(&story);
+}
+
+static void test_folded_stack_keeps_the_frames_of_the_program(void **state)
+{
+	struct story story = tell();
+	struct lock_frame deep[24];
+	char *text;
+
+	for (size_t i = 0; i < 24; i++)
+		deep[i] = i < 3 ? mutex_stack[i]
+				: (struct lock_frame){.pc = 0x401000 + i,
+					  .slot = 0x7100 + i,
+					  .function = i == 23 ? "main" : "inner",
+					  .module = "app"};
+	set_stack(&story.now->snapshot.threads[0], deep, 24);
+	text = write_text(&story.now->findings, false);
+	assert_non_null(strstr(text, " main\n"));
+	assert_non_null(strstr(text, "... 13 more frames"));
+	free(text);
+	end(&story);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +277,8 @@ int main(void)
 		cmocka_unit_test(test_folded_stack_leaves_out_helpers_below_the_wait),
 		cmocka_unit_test(test_victims_that_are_alike_are_one_line),
 		cmocka_unit_test(test_dot_escapes_what_a_target_may_call_itself),
+		cmocka_unit_test(test_lock_of_a_dead_owner_is_told_before_what_merely_sleeps),
+		cmocka_unit_test(test_folded_stack_keeps_the_frames_of_the_program),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

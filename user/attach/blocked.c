@@ -236,6 +236,7 @@ static void begin_walk(const struct look_thread *thread, struct unwind_walk *wal
 	memset(walk, 0, sizeof(*walk));
 	walk->pc = thread->ip;
 	walk->sp = thread->sp;
+	memcpy(walk->saved, thread->returns, sizeof(walk->saved));
 #if defined(__aarch64__)
 	walk->bp = thread->saved[10];
 	walk->bx = thread->saved[11];

@@ -170,14 +170,35 @@ static bool runs_once(
 	return false;
 }
 
+/* Makes the thread that runs the once of @flag its owner; false where there is none. */
+static bool take_once(const struct snapshot *snapshot, const struct lock_memory *memory,
+	uint64_t flag, struct lock_wait *wait)
+{
+	size_t count;
+	const struct lock_thread *threads =
+		snapshot__threads_of(snapshot, wait->thread->pid, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (!runs_once(memory, &threads[i], flag))
+			continue;
+		wait->state = (struct lock_state){.address = flag};
+		wait->owner = &threads[i];
+		wait->certainty = CERTAINTY_INFERRED;
+		wait__explain(wait, "the owner's stack is already inside the initializer, with "
+				    "this flag at hand");
+		return true;
+	}
+	return false;
+}
+
 bool elsewhere__find_once(
 	const struct snapshot *snapshot, const struct lock_memory *memory, struct lock_wait *wait)
 {
 	pid_t pid = wait->thread->pid;
 	struct words words;
-	size_t count;
-	const struct lock_thread *threads = snapshot__threads_of(snapshot, pid, &count);
 
+	if (!wait->site.adopted)
+		return take_once(snapshot, memory, wait->futex.uaddr, wait);
 	take_waiter(memory, wait, &words);
 	for (size_t i = 0; i < words.count; i++) {
 		uint32_t value;
@@ -186,16 +207,8 @@ bool elsewhere__find_once(
 			memory->read(memory->context, pid, words.data[i], &value, sizeof(value)) ||
 			value != 1)
 			continue;
-		for (size_t n = 0; n < count; n++) {
-			if (!runs_once(memory, &threads[n], words.data[i]))
-				continue;
-			wait->state = (struct lock_state){.address = words.data[i]};
-			wait->owner = &threads[n];
-			wait->certainty = CERTAINTY_INFERRED;
-			wait__explain(wait, "the owner's stack is already inside the initializer, "
-					    "with this flag at hand");
+		if (take_once(snapshot, memory, words.data[i], wait))
 			return true;
-		}
 	}
 	return false;
 }

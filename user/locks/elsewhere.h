@@ -21,7 +21,8 @@ bool elsewhere__find_parked(const struct snapshot *snapshot, const struct lock_m
 /*
  * The once flag of libc++'s call_once (an unsigned long) or GLib's GOnce (an int first), which are
  * 1 while the initializer runs: the one that is at hand both in the waiter and in a thread inside
- * the initializer. Sets the state's address and the inferred owner.
+ * the initializer; or Rust's, which is the futex word itself. Sets the state's address and the
+ * inferred owner.
  */
 bool elsewhere__find_once(
 	const struct snapshot *snapshot, const struct lock_memory *memory, struct lock_wait *wait);

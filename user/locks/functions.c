@@ -41,7 +41,6 @@ bool wait_kind__has_holder(enum wait_kind kind)
 	case WAIT_FUTURE:
 	case WAIT_ATOMIC:
 	case WAIT_PARK:
-	case WAIT_VECTOR:
 		return false;
 	default:
 		return true;

@@ -10,8 +10,6 @@
 #define NR_FUTEX_WAIT 455
 #define NR_FUTEX_REQUEUE 456
 #define OP_LOCK_PI2 13
-/* FUTEX2_PRIVATE of futex_wait(2) and futex_waitv(2): the same bit as FUTEX_PRIVATE_FLAG. */
-#define FLAG2_PRIVATE 128
 /* i386 numbers, of a 32-bit program. */
 #define NR32_FUTEX 240
 #define NR32_FUTEX_TIME64 422
@@ -61,11 +59,12 @@ bool futex__decode(const struct lock_thread *thread, struct futex_wait *out)
 	case SYS_futex:
 		return decode_futex(args, thread->restarted, out);
 	case NR_FUTEX_WAITV:
-		*out = (struct futex_wait){FUTEX_TYPE_VECTOR, args[0], 0, args[3] != 0, false};
+		*out = (struct futex_wait){
+			FUTEX_TYPE_VECTOR, args[0], (uint32_t)args[1], args[3] != 0, false};
 		return true;
 	case NR_FUTEX_WAIT:
 		*out = (struct futex_wait){FUTEX_TYPE_PLAIN, args[0], (uint32_t)args[1],
-			args[4] != 0, (args[3] & FLAG2_PRIVATE) != 0};
+			args[4] != 0, (args[3] & FUTEX2_FLAG_PRIVATE) != 0};
 		return true;
 	}
 	return false;

@@ -16,11 +16,21 @@ enum futex_wait_type {
 
 struct futex_wait {
 	enum futex_wait_type type;
-	uint64_t uaddr; /* VECTOR: the array of struct futex_waitv */
-	uint32_t expected;
+	uint64_t uaddr;	   /* VECTOR: the array of struct futex_waitv */
+	uint32_t expected; /* VECTOR: how many that are */
 	bool timed;
 	bool is_private; /* FUTEX_PRIVATE_FLAG: keyed by address alone */
 };
+
+/* struct futex_waitv of linux/futex.h, which older headers have not. */
+struct futex_vector {
+	uint64_t expected;
+	uint64_t uaddr;
+	uint32_t flags; /* FUTEX2_* */
+	uint32_t reserved;
+};
+/* FUTEX2_PRIVATE of futex_wait(2) and futex_waitv(2): the same bit as FUTEX_PRIVATE_FLAG. */
+#define FUTEX2_FLAG_PRIVATE 128
 
 /* Whether @thread sleeps in a futex call that waits, or was stopped in it; then fills @out. */
 bool futex__decode(const struct lock_thread *thread, struct futex_wait *out);

@@ -100,7 +100,7 @@ static void adopt_site(struct wait_site *site, const struct lock_thread *thread)
 		if (!functions__adopts(function, site->kind, &kind))
 			continue;
 		site->kind = kind;
-		site->foreign = true;
+		site->foreign = site->adopted = true;
 		site->function = function;
 		site->frame = i + 1 < thread->frame_count ? i + 1 : i;
 		return;

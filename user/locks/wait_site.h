@@ -14,6 +14,7 @@ struct wait_site {
 				 pthread_mutex_lock, say; frame_count where nothing was recognized */
 	const char *function; /* the name that decided, as symbols have it; NULL */
 	bool foreign;	      /* not of the C library: no layout is known around the word */
+	bool adopted;	      /* made of a condition or semaphore: the word is that one's */
 	bool low_level;	      /* lll_lock_wait was seen, and no function that decides */
 	bool in_malloc;	      /* and malloc's family was */
 	bool musl;

@@ -131,6 +131,26 @@ static void refine_rwlock(const struct view *view, struct lock_wait *wait)
 		wait->kind = WAIT_UNKNOWN;
 }
 
+/* Of several words any may be the one that is waited for: no owner can be told. */
+static void refine_vector(const struct view *view, struct lock_wait *wait)
+{
+	struct futex_vector vector[WAIT_KEPT_WORDS];
+	uint32_t count = wait->futex.expected;
+
+	wait->kind = WAIT_VECTOR;
+	if (count > WAIT_KEPT_WORDS)
+		count = WAIT_KEPT_WORDS;
+	if (!count || view->memory->read(view->memory->context, wait->thread->pid,
+			      wait->futex.uaddr, vector, count * sizeof(*vector)))
+		return;
+	for (uint32_t i = 0; i < count; i++)
+		wait->words[i] = vector[i].uaddr;
+	wait->word_count = wait->futex.expected;
+	wait->futex.is_private = vector[0].flags & FUTEX2_FLAG_PRIVATE;
+	wait->state.address = vector[0].uaddr;
+	wait__explain(wait, "any of %u words may end the wait", wait->word_count);
+}
+
 /* No function was recognized, as in a program without symbols: layouts that prove themselves. */
 static void refine_nameless(const struct view *view, struct lock_wait *wait)
 {
@@ -139,8 +159,6 @@ static void refine_nameless(const struct view *view, struct lock_wait *wait)
 	if (wait->futex.type == FUTEX_TYPE_PI) {
 		wait->kind = WAIT_PI_MUTEX;
 		layout__pi_word(view->memory, pid, wait->futex.uaddr, &wait->state);
-	} else if (wait->futex.type == FUTEX_TYPE_VECTOR) {
-		wait->kind = WAIT_VECTOR;
 	} else if (uses_musl(view, wait) && wait->futex.expected & MUSL_STDIO_WAITERS) {
 		/* __lockfile has no name in the shared library. */
 		wait->kind = WAIT_STDIO;
@@ -194,7 +212,9 @@ static void refine_by_layout(const struct view *view, struct lock_wait *wait)
 
 static void refine(const struct view *view, struct lock_wait *wait)
 {
-	if (wait->site.foreign)
+	if (wait->futex.type == FUTEX_TYPE_VECTOR)
+		refine_vector(view, wait);
+	else if (wait->site.foreign)
 		refine_foreign(view, wait);
 	else
 		refine_by_layout(view, wait);

@@ -13,6 +13,8 @@
 /* Long enough for an unmangled C++ name that a person would still read. */
 #define WAIT_NAME_SIZE 192
 #define WAIT_REASON_SIZE 256
+/* Words of a futex_waitv that are shown; the kernel takes up to 128. */
+#define WAIT_KEPT_WORDS 16
 
 enum certainty {
 	CERTAINTY_UNKNOWN = 0,
@@ -28,6 +30,9 @@ struct lock_wait {
 	enum wait_kind kind;
 	struct wait_site site;
 	uint64_t address; /* of the lock; the futex word where no layout is known */
+	/* futex_waitv: its words, as many as are kept, and how many there are; else 0. */
+	uint64_t words[WAIT_KEPT_WORDS];
+	uint32_t word_count;
 	struct lock_key key;
 	bool shared;			/* other processes can map it */
 	char name[WAIT_NAME_SIZE];	/* of the lock; "" where it has none */

@@ -36,6 +36,21 @@ static void put_stack(struct json_writer *json, const struct lock_frame *frames,
 	json__end_array(json);
 }
 
+/* Of a futex_waitv; the first few, where there are many. */
+static void put_words(struct json_writer *json, const struct lock_wait *wait)
+{
+	uint32_t count = wait->word_count;
+
+	if (!count)
+		return;
+	json__put_integer(json, "word_count", count);
+	json__key(json, "words");
+	json__begin_array(json);
+	for (uint32_t i = 0; i < count && i < WAIT_KEPT_WORDS; i++)
+		json__integer(json, wait->words[i]);
+	json__end_array(json);
+}
+
 /* Where the memory of the lock was allocated. */
 static void put_block(struct json_writer *json, const struct lock_block *block)
 {
@@ -119,6 +134,7 @@ static void put_wait(struct json_writer *json, const struct lock_findings *findi
 	json__put_integer(json, "uaddr", wait->futex.uaddr);
 	if (wait->futex.type == FUTEX_TYPE_PLAIN)
 		json__put_integer(json, "expected", wait->futex.expected);
+	put_words(json, wait);
 	put_lock(json, wait);
 	json__put_boolean(json, "timed", wait->futex.timed);
 	if (thread->asleep_ns != LOCK_AGE_UNKNOWN)

@@ -6,7 +6,9 @@
 #include <string.h>
 
 /* Frames of a folded stack, and waits of a list, that fit one screen. */
-#define FOLDED_FRAMES 8
+#define FOLDED_FRAMES 9
+/* Of the former, those next to the wait. */
+#define INNER_FRAMES 6
 #define LISTED_WAITS 12
 #define FUNCTION_WIDTH 48
 
@@ -36,6 +38,8 @@ static void print_lock(FILE *file, const struct lock_wait *wait)
 	else
 		fprintf(file, "at 0x%llx%s%s", (unsigned long long)wait->address,
 			wait->module[0] ? " in " : "", wait->module);
+	if (wait->word_count > 1)
+		fprintf(file, " or any of %u words more", wait->word_count - 1);
 	if (wait->shared)
 		fprintf(file, ", shared between processes");
 }
@@ -92,32 +96,49 @@ static bool is_root(const struct lock_frame *frame)
 	return false;
 }
 
+/* Nameless frames of the C library between named ones add nothing. */
+static bool is_dull(const struct lock_frame *frame)
+{
+	return !frame->function && functions__is_libc(frame->module);
+}
+
+static void print_left_out(FILE *file, const char *indent, size_t count)
+{
+	if (count)
+		fprintf(file, "%s... %zu more frame%s (--full-stacks)\n", indent, count,
+			count == 1 ? "" : "s");
+}
+
+/* Of a long stack the frames next to the wait, and those by which the application came there. */
 static void print_folded(FILE *file, const struct lock_wait *wait, const char *indent)
 {
 	const struct lock_thread *thread = wait->thread;
 	size_t first = wait->site.frame < thread->frame_count ? wait->site.frame : 0;
-	size_t end = thread->frame_count, shown = 0, left = 0;
+	size_t end = thread->frame_count, count = 0, number = 0, left = 0;
 
 	while (end > first + 1 &&
 		(is_root(&thread->frames[end - 1]) || !thread->frames[end - 1].function))
 		end--;
 	if (first && wait->site.function)
 		fprintf(file, "%s%s\n", indent, wait->site.function);
+	for (size_t i = first; i < end; i++)
+		count += !is_dull(&thread->frames[i]);
 	for (size_t i = first; i < end; i++) {
 		const struct lock_frame *frame = &thread->frames[i];
 
-		/* Nameless frames of the C library between named ones add nothing. */
-		if (shown == FOLDED_FRAMES ||
-			(!frame->function && functions__is_libc(frame->module))) {
+		number += !is_dull(frame);
+		if (is_dull(frame) || (count > FOLDED_FRAMES && number > INNER_FRAMES &&
+					      number + FOLDED_FRAMES - INNER_FRAMES <= count)) {
 			left++;
 			continue;
 		}
+		if (number > INNER_FRAMES) {
+			print_left_out(file, indent, left);
+			left = 0;
+		}
 		print_frame(file, frame, indent, false);
-		shown++;
 	}
-	if (left)
-		fprintf(file, "%s... %zu more frame%s (--full-stacks)\n", indent, left,
-			left == 1 ? "" : "s");
+	print_left_out(file, indent, left);
 }
 
 static void print_stack(FILE *file, const struct lock_wait *wait, const char *indent, bool full)
@@ -297,31 +318,48 @@ static void print_other(FILE *file, const struct lock_findings *findings, size_t
 	print_stack(file, wait, "        ", options->full_stacks);
 }
 
-static bool is_in_shown_cycle(const struct lock_findings *findings, size_t index)
-{
-	enum verdict verdict = findings__verdict(findings, index);
-
-	return verdict >= VERDICT_DEADLOCK && verdict <= VERDICT_TIMED_CYCLE;
-}
+/* What needs a person's eye first; those in cycles are told before. */
+static const enum verdict by_urgency[] = {VERDICT_OWNER_DEAD, VERDICT_OWNER_ELSEWHERE,
+	VERDICT_OWNER_UNKNOWN, VERDICT_OWNER_BUSY, VERDICT_STALL};
 
 static void print_others(
 	FILE *file, const struct lock_findings *findings, const struct locks_text_options *options)
 {
 	size_t shown = 0, left = 0;
 
-	for (size_t i = 0; i < findings->waits.size; i++) {
-		if (is_in_shown_cycle(findings, i))
-			continue;
-		if (shown == LISTED_WAITS && !options->full_stacks) {
-			left++;
-			continue;
+	for (size_t n = 0; n < sizeof(by_urgency) / sizeof(*by_urgency); n++) {
+		for (size_t i = 0; i < findings->waits.size; i++) {
+			if (findings__verdict(findings, i) != by_urgency[n])
+				continue;
+			if (shown == LISTED_WAITS && !options->full_stacks) {
+				left++;
+				continue;
+			}
+			print_other(file, findings, i, options);
+			shown++;
 		}
-		print_other(file, findings, i, options);
-		shown++;
 	}
 	if (left)
 		fprintf(file, "... and %zu more waits (--full-stacks shows all, --json too)\n",
 			left);
+}
+
+/* No cycle, but no end to the wait either. */
+static void print_summary(FILE *file, const struct lock_findings *findings)
+{
+	size_t lost = 0;
+
+	for (size_t i = 0; i < findings->waits.size; i++)
+		lost += findings__verdict(findings, i) == VERDICT_OWNER_DEAD &&
+			!findings->waits.data[i].futex.timed;
+	if (lost)
+		fprintf(file, "%s%zu thread%s for ever for a lock whose owner is gone.\n",
+			findings->deadlocks ? "" : "No deadlock, but ", lost,
+			lost == 1 ? " waits" : "s wait");
+	else if (!findings->waits.size)
+		fprintf(file, "No thread waits for a lock.\n");
+	else if (!findings->deadlocks)
+		fprintf(file, "No deadlock.\n");
 }
 
 static void print_convoys(FILE *file, const struct lock_findings *findings)
@@ -346,8 +384,5 @@ void locks_text__write(
 			locks_text__write_cycle(file, findings, i, options);
 	print_convoys(file, findings);
 	print_others(file, findings, options);
-	if (!findings->waits.size)
-		fprintf(file, "No thread waits for a lock.\n");
-	else if (!findings->deadlocks)
-		fprintf(file, "No deadlock.\n");
+	print_summary(file, findings);
 }

@@ -85,6 +85,8 @@ struct sched_info {
 	long long unsigned int last_arrival;
 };
 
+struct uprobe_task;
+
 struct task_struct {
 	unsigned int __state;
 	int exit_state;
@@ -103,6 +105,19 @@ struct task_struct {
 	u64 start_boottime;
 	char comm[16];
 	struct signal_struct *signal;
+	struct uprobe_task *utask;
+};
+
+struct return_instance;
+
+struct uprobe_task {
+	struct return_instance *return_instances;
+};
+
+struct return_instance {
+	long unsigned int stack;
+	long unsigned int orig_ret_vaddr;
+	struct return_instance *next;
 };
 struct task_struct___old {
 	long int state;
