@@ -1,6 +1,13 @@
 /* The heap model over the life of processes: fork, shared memory, exec, exit. */
 #include "heap_feed.h"
 
+#include <time.h>
+
+/* A process that leaves many blocks, and CPU seconds in which its end must be dealt with: linear
+ * work takes a hundredth of it, sanitizers included, and quadratic work several times as much. */
+#define MANY_BLOCKS 500000
+#define END_SECONDS 2
+
 static struct heap_process find_process(const struct feed *feed, uint32_t number)
 {
 	struct heap_process process;
@@ -242,6 +249,21 @@ static void test_ages_stop_at_the_end_of_the_process(void **state)
 	feed_stop(&feed);
 }
 
+static void test_end_of_a_process_with_many_blocks_takes_no_time(void **state)
+{
+	struct feed feed = feed_start();
+	clock_t before;
+
+	for (uint64_t i = 1; i <= MANY_BLOCKS; i++)
+		feed_alloc(&feed, i * 32, 24, STACK_A);
+	before = clock();
+	feed_life(&feed, EVENT_EXIT, 1, 0, 0);
+	assert_true(clock() - before < END_SECONDS * CLOCKS_PER_SEC);
+	assert_int_equal(feed_totals(&feed).counts.at_exit_count, MANY_BLOCKS);
+	assert_int_equal(count_live_blocks(&feed), MANY_BLOCKS);
+	feed_stop(&feed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +279,7 @@ int main(void)
 		cmocka_unit_test(test_thread_that_ends_in_a_realloc_leaves_its_block_live),
 		cmocka_unit_test(test_fork_of_a_process_never_heard_of_starts_empty),
 		cmocka_unit_test(test_ages_stop_at_the_end_of_the_process),
+		cmocka_unit_test(test_end_of_a_process_with_many_blocks_takes_no_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,7 +127,7 @@ static void test_copy_in_the_middle_of_a_move_is_complete_and_apart(void **state
 	while (i < 1000 || !pair->set.old.size)
 		insert(pair, i++);
 	original = pair->set;
-	assert_int_equal(live_set__copy(&pair->set, &original), 0);
+	assert_int_equal(live_set__copy(&pair->set, &original, NULL), 0);
 	live_set__free(&original);
 	check_all(pair);
 	live_set__free(&pair->set);
@@ -142,7 +142,7 @@ static void test_empty_set_has_nothing(void **state)
 	assert_null(live_set__find(&set, 0x1000));
 	assert_false(live_set__remove(&set, 0x1000, &old));
 	assert_null(live_set__next(&set, NULL));
-	assert_int_equal(live_set__copy(&copy, &set), 0);
+	assert_int_equal(live_set__copy(&copy, &set, NULL), 0);
 	live_set__free(&copy);
 	live_set__free(&set);
 }

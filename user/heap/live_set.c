@@ -203,9 +203,23 @@ bool live_set__remove(struct live_set *set, uint64_t address, struct block *old)
 	return true;
 }
 
-int live_set__copy(struct live_set *copy, const struct live_set *set)
+static size_t count_wanted(const struct live_set *set, live_set_wanted_fn *wanted)
 {
-	size_t capacity = MIN_CAPACITY, size = live_set__size(set);
+	size_t count = 0;
+
+	if (!wanted)
+		return live_set__size(set);
+	live_set_for_each(block, set) count += wanted(block);
+	return count;
+}
+
+/*
+ * The table is made for all of them at once: the blocks come in the order of their hashes, and one
+ * that grew with them would be full at its front and empty behind, with endless probes.
+ */
+int live_set__copy(struct live_set *copy, const struct live_set *set, live_set_wanted_fn *wanted)
+{
+	size_t capacity = MIN_CAPACITY, size = count_wanted(set, wanted);
 	int err;
 
 	*copy = (struct live_set){0};
@@ -216,7 +230,11 @@ int live_set__copy(struct live_set *copy, const struct live_set *set)
 	err = allocate_table(&copy->table, capacity);
 	if (err)
 		return err;
-	live_set_for_each(block, set) * probe(&copy->table, block->address) = *block;
+	live_set_for_each(block, set)
+	{
+		if (!wanted || wanted(block))
+			*probe(&copy->table, block->address) = *block;
+	}
 	copy->table.size = size;
 	return 0;
 }

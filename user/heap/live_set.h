@@ -91,8 +91,12 @@ struct block *live_set__insert(struct live_set *set, uint64_t address, bool *exi
 /* Takes the block out into *@old (not NULL); false if there is none. */
 bool live_set__remove(struct live_set *set, uint64_t address, struct block *old);
 
-/* Makes @copy (to be freed by the caller) hold what @set holds. 0 or -ENOMEM. */
-int live_set__copy(struct live_set *copy, const struct live_set *set);
+/*
+ * Makes @copy (to be freed by the caller) hold the blocks of @set that @wanted (NULL: all) says yes
+ * to; it says the same when it is asked again. 0 or -ENOMEM.
+ */
+typedef bool live_set_wanted_fn(const struct block *block);
+int live_set__copy(struct live_set *copy, const struct live_set *set, live_set_wanted_fn *wanted);
 
 void live_set__free(struct live_set *set);
 

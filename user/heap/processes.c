@@ -165,7 +165,7 @@ int heap__define_stack(struct heap *heap, uint32_t number, uint64_t stack,
 static int inherit_blocks(struct heap *heap, struct process *child, const struct space *from)
 {
 	struct space *space = child->space;
-	int err = live_set__copy(&space->live, &from->live);
+	int err = live_set__copy(&space->live, &from->live, NULL);
 
 	if (err)
 		return err;
@@ -278,24 +278,18 @@ static void leave_at_end(struct heap *heap, struct process *process, const struc
 	}
 }
 
+static bool has_age_shown(const struct block *block)
+{
+	return !(block->site & BLOCK_INHERITED) && !is_filtered(block);
+}
+
 /* Keeps of an ended process only the blocks whose ages a report shows. */
 static void keep_blocks_at_exit(struct live_set *live)
 {
-	struct live_set kept = {0};
-	struct block *slot;
-	bool existed;
+	struct live_set kept;
 
-	live_set_for_each(block, live)
-	{
-		if (block->site & BLOCK_INHERITED || is_filtered(block))
-			continue;
-		slot = live_set__insert(&kept, block->address, &existed);
-		if (!slot) {
-			live_set__free(&kept);
-			return; /* no memory: visits tell them apart, too */
-		}
-		*slot = *block;
-	}
+	if (live_set__copy(&kept, live, has_age_shown))
+		return; /* no memory: visits tell them apart, too */
 	live_set__free(live);
 	*live = kept;
 }
