@@ -88,7 +88,8 @@ static __always_inline __u64 requested_size(struct pt_regs *ctx, __u64 cookie)
 	return size;
 }
 
-/* The return address of the call that is being entered, when it lies on the stack. */
+#ifdef __TARGET_ARCH_x86
+/* The return address of the function that was entered with this stack pointer. */
 static __always_inline __u64 read_return_address(__u64 sp)
 {
 	__u64 address = 0;
@@ -96,8 +97,20 @@ static __always_inline __u64 read_return_address(__u64 sp)
 	bpf_probe_read_user(&address, sizeof(address), (void *)sp);
 	return address;
 }
+#endif
+
+/* Where the function returns to, at its entry or at its `ret`. */
+static __always_inline __u64 next_pc(struct pt_regs *ctx)
+{
+#ifdef __TARGET_ARCH_x86
+	return read_return_address(PT_REGS_SP(ctx));
+#else
+	return ctx->regs[30];
+#endif
+}
 
 static __always_inline void send_failed(struct thread_state *state, __u8 function, __u64 size);
+static __always_inline int send_realloc_end(struct thread_state *state, __u64 address, __u64 stack);
 
 /*
  * An exception or longjmp left the call: it never returns. For operator new that is how an
@@ -107,33 +120,48 @@ static __noinline int abandon_call(struct thread_state *state)
 {
 	if (!state)
 		return 0;
-	if ((state->call.flags & PROBE_MAY_THROW))
-		send_failed(state, state->call.function, state->call.size);
-	else
+	if (!(state->call.flags & PROBE_MAY_THROW) ||
+		(state->call.flags & PROBE_AT_RETURNS && !state->call.has_thrown))
 		count_loss(LOSS_RETURN_MISSED);
+	else if (state->call.operation == PROBE_REALLOC && state->call.pointer)
+		send_realloc_end(state, 0, 0);
+	else
+		send_failed(state, state->call.function, state->call.size);
 	state->call.sp = 0;
 	return 0;
 }
 
 /*
+ * Whether a call that may throw is still under way. If it has a return probe, its return address
+ * stays replaced by the kernel's trampoline until the frame is reused.
+ */
+static __always_inline bool has_frame(struct thread_state *state)
+{
+	if (state->call.flags & PROBE_AT_RETURNS)
+		return !state->call.has_thrown;
+#ifdef __TARGET_ARCH_x86
+	return read_return_address(state->call.sp) != state->call.return_address;
+#else
+	return true;
+#endif
+}
+
+/*
  * Whether the function being entered at @sp was called by the allocation call in flight. A call in
- * flight further down the stack than @sp was abandoned. One that may throw is also checked: its
- * return address stays replaced by the kernel's trampoline only until the frame is reused.
+ * flight further down the stack than @sp was abandoned.
  */
 static __always_inline bool is_nested(struct thread_state *state, __u64 sp)
 {
 	if (!state->call.sp)
 		return false;
-	if (sp <= state->call.sp &&
-		!((state->call.flags & PROBE_MAY_THROW) &&
-			read_return_address(state->call.sp) == state->call.return_address))
+	if (sp <= state->call.sp && (!(state->call.flags & PROBE_MAY_THROW) || has_frame(state)))
 		return true;
 	abandon_call(state);
 	return false;
 }
 
-static __always_inline void enter_call(
-	struct thread_state *state, __u64 sp, __u64 cookie, __u64 size, __u64 pointer)
+static __always_inline void enter_call(struct pt_regs *ctx, struct thread_state *state, __u64 sp,
+	__u64 cookie, __u64 size, __u64 pointer)
 {
 	state->call.sp = sp;
 	state->call.size = size;
@@ -141,8 +169,9 @@ static __always_inline void enter_call(
 	state->call.operation = PROBE_COOKIE_OPERATION(cookie);
 	state->call.function = PROBE_COOKIE_FUNCTION(cookie);
 	state->call.flags = PROBE_COOKIE_FLAGS(cookie);
+	state->call.has_thrown = false;
 	if (state->call.flags & PROBE_MAY_THROW)
-		state->call.return_address = read_return_address(sp);
+		state->call.return_address = next_pc(ctx);
 }
 
 static __always_inline void send_failed(struct thread_state *state, __u8 function, __u64 size)
@@ -187,7 +216,7 @@ static __always_inline int enter_realloc(
 {
 	__u64 pointer = argument(ctx, PROBE_COOKIE_POINTER(cookie));
 
-	enter_call(state, sp, cookie, requested_size(ctx, cookie), pointer);
+	enter_call(ctx, state, sp, cookie, requested_size(ctx, cookie), pointer);
 	if (pointer)
 		send_free(state, EVENT_REALLOC_BEGIN, state->call.function, pointer);
 	return WATCH_RETURN;
@@ -212,17 +241,19 @@ static __always_inline int on_alloc_entry(struct pt_regs *ctx)
 	}
 	/* The next allocation after operator new was entered is the one inside it, or none is. */
 	state->hint.sp = 0;
-	if (PROBE_COOKIE_FLAGS(cookie) & PROBE_MAY_THROW) {
+	if ((PROBE_COOKIE_FLAGS(cookie) & (PROBE_MAY_THROW | PROBE_AT_RETURNS)) ==
+		PROBE_MAY_THROW) {
 		if (size >= impossible_size) {
 			send_failed(state, function, size);
 			return SKIP_RETURN;
 		}
-		if (may_reach_limit(size)) {
+		/* Allocators round up, by a quarter at the most. */
+		if (size >= impossible_size / 5 * 4 || may_reach_limit(size)) {
 			count_loss(LOSS_RETURN_MISSED);
 			return SKIP_RETURN;
 		}
 	}
-	enter_call(state, sp, cookie, size, argument(ctx, PROBE_COOKIE_POINTER(cookie)));
+	enter_call(ctx, state, sp, cookie, size, argument(ctx, PROBE_COOKIE_POINTER(cookie)));
 	state->call.function = function;
 	return WATCH_RETURN;
 }
@@ -304,16 +335,15 @@ static __always_inline struct thread_state *leave_call(struct pt_regs *ctx)
 	return shared.enabled ? state : NULL;
 }
 
-static __always_inline int on_alloc_return(struct pt_regs *ctx)
+/* The outermost call is over, and goes on in its caller at @pc with @sp. */
+static __always_inline int finish_call(
+	struct pt_regs *ctx, struct thread_state *state, __u64 pc, __u64 sp)
 {
-	struct thread_state *state = leave_call(ctx);
 	__u64 address, stack;
 
-	if (!state)
-		return 0;
 	address = returned_address(ctx, state);
 	/* The one place that takes stacks: the walker is the costly part to verify. */
-	stack = address ? capture_stack(ctx, state) : 0;
+	stack = address ? capture_stack(ctx, state, pc, sp) : 0;
 	if (state->call.operation == PROBE_REALLOC && state->call.pointer)
 		return send_realloc_end(state, address, stack);
 	if (address)
@@ -322,14 +352,37 @@ static __always_inline int on_alloc_return(struct pt_regs *ctx)
 	return 0;
 }
 
+static __always_inline int on_alloc_return(struct pt_regs *ctx)
+{
+	struct thread_state *state = leave_call(ctx);
+
+	return state ? finish_call(ctx, state, PT_REGS_IP(ctx), PT_REGS_SP(ctx)) : 0;
+}
+
+/*
+ * At a `ret` of a function that may throw: registers and stack are as its caller gets them, but for
+ * the return address. Other callers come by, too, with other stack pointers; after an exception
+ * even with the same one.
+ */
+static __always_inline int on_alloc_ret(struct pt_regs *ctx)
+{
+	struct thread_state *state = thread_state__get();
+	__u64 sp = PT_REGS_SP(ctx);
+
+	if (!state || state->call.sp != sp || !(state->call.flags & PROBE_AT_RETURNS))
+		return 0;
+	if (state->call.has_thrown && next_pc(ctx) != state->call.return_address)
+		return 0;
+	state->call.sp = 0;
+	if (!shared.enabled)
+		return 0;
+	return finish_call(ctx, state, state->call.return_address, RETURN_SP(sp));
+}
+
 /* Whether the return address is one of those in tracer_shared.internal_calls. */
 static __always_inline bool returns_to_internal_call(struct pt_regs *ctx)
 {
-#ifdef __TARGET_ARCH_x86
-	__s64 distance = read_return_address(PT_REGS_SP(ctx)) - PT_REGS_IP(ctx);
-#else
-	__s64 distance = ctx->regs[30] - PT_REGS_IP(ctx);
-#endif
+	__s64 distance = next_pc(ctx) - PT_REGS_IP(ctx);
 
 	for (int i = 0; i < MAX_INTERNAL_CALLS; i++) {
 		if (!shared.internal_calls[i])
@@ -389,7 +442,7 @@ static __always_inline int on_delete_entry(struct pt_regs *ctx)
 	if (!state || !shared.enabled || is_nested(state, sp))
 		return SKIP_RETURN;
 	send_free(state, EVENT_FREE, PROBE_COOKIE_FUNCTION(cookie), address);
-	enter_call(state, sp, cookie, 0, address);
+	enter_call(ctx, state, sp, cookie, 0, address);
 	return WATCH_RETURN;
 }
 
@@ -417,6 +470,30 @@ SEC("uprobe")
 int alloc_return(struct pt_regs *ctx)
 {
 	return on_alloc_return(ctx);
+}
+
+SEC("uprobe")
+int alloc_ret(struct pt_regs *ctx)
+{
+	return on_alloc_ret(ctx);
+}
+
+SEC("uprobe")
+int throwing_entry(struct pt_regs *ctx)
+{
+	on_alloc_entry(ctx);
+	return 0;
+}
+
+/* An exception begins: if it does so in a call in flight, that call will hardly return. */
+SEC("uprobe")
+int throw_entry(struct pt_regs *ctx)
+{
+	struct thread_state *state = thread_state__get();
+
+	if (state && PT_REGS_SP(ctx) < state->call.sp)
+		state->call.has_thrown = true;
+	return 0;
 }
 
 SEC("uprobe")

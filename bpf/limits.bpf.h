@@ -32,6 +32,10 @@ static __always_inline bool exceeds(__u64 limit, __u64 pages, __u64 size)
 	return limit != ~0ull && (used + LIMIT_SLACK > limit || size > limit - used - LIMIT_SLACK);
 }
 
+/* Mappings that a request may make; vm.max_map_count bounds them, 0 if that is not known. */
+#define MAPPING_SLACK 64
+const volatile __u32 max_map_count = 0;
+
 static __always_inline bool may_reach_limit(__u64 size)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -39,6 +43,8 @@ static __always_inline bool may_reach_limit(__u64 size)
 
 	if (!mm)
 		return false;
+	if (max_map_count && mm->map_count + MAPPING_SLACK > max_map_count)
+		return true;
 	return exceeds(task->signal->rlim[LIMIT_ADDRESS_SPACE].rlim_cur, mm->total_vm, size) ||
 	       exceeds(task->signal->rlim[LIMIT_DATA].rlim_cur, mm->data_vm, size);
 }

@@ -31,7 +31,7 @@ enum probe_operation {
 
 /*
  * The programs that sites are attached to: one link per program and file. ALLOC and DELETE are
- * probed at entry and return, the others at entry alone.
+ * probed at entry and return, the others where the site is.
  */
 enum probe_program {
 	PROBE_PROGRAM_ALLOC = 0, /* PROBE_ALLOC, PROBE_POSIX_MEMALIGN, PROBE_REALLOC */
@@ -39,6 +39,9 @@ enum probe_program {
 	PROBE_PROGRAM_DELETE,	 /* PROBE_FREE by one that may: nested frees are not to count */
 	PROBE_PROGRAM_HINT,	 /* PROBE_HINT */
 	PROBE_PROGRAM_LOADER,	 /* PROBE_LOADER */
+	PROBE_PROGRAM_RET,	 /* `ret` instructions of what THROWING has the entries of */
+	PROBE_PROGRAM_THROW,	 /* the C++ runtime: an exception begins */
+	PROBE_PROGRAM_THROWING,	 /* as ALLOC, but its ends are RET's, or an exception */
 	PROBE_PROGRAM_COUNT,
 };
 
@@ -47,8 +50,9 @@ enum probe_program {
 
 /*
  * The function may leave by a C++ exception. A return probe replaces the return address on the
- * stack, the unwinder finds no frame there and calls std::terminate. So at a call that cannot
- * succeed the entry program must decline the return (session: return 1).
+ * stack, the unwinder finds no frame there and calls std::terminate. So either the function is
+ * probed at its `ret` instructions (PROBE_AT_RETURNS), or at a call that may not succeed the entry
+ * program declines the return (session: return 1).
  */
 #define PROBE_MAY_THROW (1 << 0)
 /* realloc that frees the old block also when it fails (reallocf). */
@@ -60,6 +64,9 @@ enum probe_program {
 /* free of glibc, which also calls it on its own behalf: tracer_shared.internal_calls tells where.
  */
 #define PROBE_INTERNAL_CALLS (1 << 3)
+
+/* No return probe: the call ends at one of the sites of PROBE_PROGRAM_RET. */
+#define PROBE_AT_RETURNS (1 << 4)
 
 #define PROBE_COOKIE(operation, function, size, count, pointer, flags)                 \
 	((unsigned long long)(operation) | (unsigned long long)(function) << 8 |       \

@@ -75,18 +75,18 @@ static __always_inline __u64 mix_frame(__u64 hash, __u64 frame)
 	return hash ^ hash >> 29;
 }
 
-/* The kernel's frame-pointer walk. At a function's return its first frame is the caller. */
-static __always_inline void walk_frame_pointers(struct pt_regs *ctx, struct thread_state *state)
+/* The kernel's frame-pointer walk. After a function's return its first frame is the caller. */
+static __always_inline void walk_frame_pointers(
+	struct pt_regs *ctx, struct thread_state *state, __u64 pc)
 {
 	struct unwind_walk *walk = &state->walk;
 	__u64 hash = stack_seed(state);
 	long bytes;
 
 	bytes = bpf_get_stack(ctx, walk->frames, sizeof(walk->frames), BPF_F_USER_STACK);
-	if (bytes < (long)sizeof(__u64)) {
-		walk->frames[0] = PT_REGS_IP(ctx);
+	if (bytes < (long)sizeof(__u64))
 		bytes = sizeof(__u64);
-	}
+	walk->frames[0] = pc; /* which at a `ret` the kernel does not know */
 	walk->record.frame_count = bytes / sizeof(__u64);
 	walk->record.guessed_frames = walk->record.frame_count;
 	walk->record.header.flags = STACK_NOT_WALKED;
@@ -121,12 +121,13 @@ static __noinline int report_unknown_code(struct thread_state *state)
 }
 
 /* At a function's return the registers are those of its caller: the walk starts there. */
-static __always_inline void walk_tables(struct pt_regs *ctx, struct thread_state *state)
+static __always_inline void walk_tables(
+	struct pt_regs *ctx, struct thread_state *state, __u64 pc, __u64 sp)
 {
 	struct unwind_walk *walk = &state->walk;
 
-	walk->pc = PT_REGS_IP(ctx);
-	walk->sp = PT_REGS_SP(ctx);
+	walk->pc = pc;
+	walk->sp = sp;
 	walk->bp = PT_REGS_FP(ctx);
 #ifdef __TARGET_ARCH_x86
 	walk->bx = ctx->bx;
@@ -139,15 +140,16 @@ static __always_inline void walk_tables(struct pt_regs *ctx, struct thread_state
 		report_unknown_code(state);
 }
 
-/* The hash of the stack of the call that returns now; 0: stacks are not wanted. */
-static __always_inline __u64 capture_stack(struct pt_regs *ctx, struct thread_state *state)
+/* The hash of the stack of the call that returns now, to @pc with @sp; 0: none is wanted. */
+static __always_inline __u64 capture_stack(
+	struct pt_regs *ctx, struct thread_state *state, __u64 pc, __u64 sp)
 {
 	if (stack_mode == STACKS_NONE)
 		return 0;
 	if (stack_mode == STACKS_FP)
-		walk_frame_pointers(ctx, state);
+		walk_frame_pointers(ctx, state, pc);
 	else
-		walk_tables(ctx, state);
+		walk_tables(ctx, state, pc, sp);
 	return publish_stack(state);
 }
 

@@ -21,6 +21,7 @@ struct call_in_flight {
 	__u16 flags;   /* PROBE_* */
 	__u8 operation;
 	__u8 function;
+	bool has_thrown; /* an exception began in it, which may be on its way through it */
 };
 
 /* What operator new was asked for, until the malloc inside it takes it over. */

@@ -24,9 +24,9 @@
  * `rjem` names are in the table through their prefix; a_ ones by --allocator FILE:a_. None is ever
  * called. Each jump leaves by a symbol that this program imports or defines.
  */
-#define FUNCTION(name, body)                                                                     \
-	".globl " name "\n.type " name ", @function\n.balign 16\n" name ":\n" body ".size " name \
-	", . - " name "\n"
+#define FUNCTION(name, body)                                                                       \
+	".globl " name "\n.type " name ", @function\n.balign 16\n" name ":\n.cfi_startproc\n" body \
+	".cfi_endproc\n.size " name ", . - " name "\n"
 
 __asm__(".text\n"
 	/* operator new as libstdc++ has it: malloc on every path that returns */
@@ -37,6 +37,11 @@ __asm__(".text\n"
 	FUNCTION("_ZnamSt11align_val_t",
 		"push %rbx\ncmp $64, %rdi\nja 1f\nmov %rdi, %rax\npop %rbx\nret\n"
 		"1: call malloc@plt\npop %rbx\nret\n")
+	/* one that leaves by a jump, to a function that others call, too; and one that leaves for
+	 * where nobody knows */
+	FUNCTION("_Znam", "cmp $64, %rdi\nja 1f\nmov %rdi, %rax\nrepz ret\n1: jmp pool_slow_path\n")
+		FUNCTION("pool_slow_path", "xor %eax, %eax\nret\n")
+			FUNCTION("_Znwm", "test %rdi, %rdi\nje 1f\njmp *%rsi\n1: ret\n")
 	/* one that works alone */
 	FUNCTION("_ZnwmSt11align_val_tRKSt9nothrow_t", "mov %rdi, %rax\nret\n")
 	/* delete that lets NULL through to nobody */
@@ -133,9 +138,51 @@ static void test_operator_new_that_calls_malloc_is_a_hint(void **state)
 	assert_program(*state, "_ZnwmSt11align_val_t", PROBE_PROGRAM_HINT);
 }
 
-static void test_operator_new_with_a_pool_is_probed_with_its_return(void **state)
+static bool has_return(const struct probe_plan *plan, uint64_t offset)
 {
-	assert_program(*state, "_ZnamSt11align_val_t", PROBE_PROGRAM_ALLOC);
+	vec_for_each (site, &plan->sites[PROBE_PROGRAM_RET])
+		if (site->offset == offset)
+			return true;
+	return false;
+}
+
+static void test_operator_new_with_a_pool_is_probed_at_each_ret(void **state)
+{
+	struct probe_plan *plan = *state;
+	enum probe_program program;
+	const struct probe_site *site = find_site(plan, "_ZnamSt11align_val_t", &program);
+
+	assert_non_null(site);
+	assert_int_equal(program, PROBE_PROGRAM_THROWING);
+	assert_true(PROBE_COOKIE_FLAGS(site->cookie) & PROBE_AT_RETURNS);
+	/* push rbx; cmp; ja; mov; pop rbx; ret; call malloc; pop rbx; ret */
+	assert_true(has_return(plan, site->offset + 11));
+	assert_true(has_return(plan, site->offset + 18));
+}
+
+static void test_returns_of_a_function_that_is_jumped_to_are_the_callers(void **state)
+{
+	struct probe_plan *plan = *state;
+	enum probe_program program;
+	const struct probe_site *site = find_site(plan, "_Znam", &program);
+	uint64_t slow;
+
+	assert_non_null(site);
+	assert_int_equal(program, PROBE_PROGRAM_THROWING);
+	assert_string_equal(site->name, "_Znam+4");
+	assert_true(has_return(plan, site->offset - 4 + 9));
+	slow = site->offset - 4 + 16;
+	assert_true(has_return(plan, slow + 2));
+}
+
+static void test_operator_new_whose_returns_are_not_known_is_left_alone_and_told(void **state)
+{
+	struct probe_plan *plan = *state;
+
+	assert_not_probed(plan, "_Znwm");
+	assert_int_equal(plan->untraced.size, 1);
+	assert_non_null(strstr(plan->untraced.data[0], "operator new (_Znwm)"));
+	assert_non_null(strstr(plan->untraced.data[0], "where a register says"));
 }
 
 static void test_operator_new_of_its_own_is_probed_with_its_return(void **state)
@@ -313,6 +360,60 @@ static void test_free_of_a_preload_that_passes_it_on_is_probed_with_its_return(v
 	close(fd);
 }
 
+/* Each with its own kind of slow path: one that is jumped to, one that is called, one inlined. */
+static void check_operator_new(const char *library)
+{
+	struct plan_options options = {.declines_returns = true};
+	struct probe_plan plan;
+	int fd = open_library(library);
+
+	plan_file(&plan, fd, false, NULL);
+	assert_program(&plan, "_Znwm", PROBE_PROGRAM_THROWING);
+	assert_true(plan.sites[PROBE_PROGRAM_RET].size >= 3);
+	assert_int_equal(plan.untraced.size, 0);
+	assert_offsets_differ(&plan);
+	plan__free(&plan);
+	assert_int_equal(plan__make(&plan, fd, &options, NULL), 0);
+	assert_program(&plan, "_Znwm", PROBE_PROGRAM_ALLOC);
+	plan__free(&plan);
+	close(fd);
+}
+
+static void test_operator_new_of_jemalloc_has_a_return_probe_only_if_it_can_be_declined(
+	void **state)
+{
+	check_operator_new("libjemalloc.so.2");
+}
+
+static void test_operator_new_of_tcmalloc_has_a_return_probe_only_if_it_can_be_declined(
+	void **state)
+{
+	check_operator_new("libtcmalloc_minimal.so.4");
+}
+
+static void test_operator_new_of_mimalloc_has_a_return_probe_only_if_it_can_be_declined(
+	void **state)
+{
+	check_operator_new("libmimalloc.so.2.0");
+}
+
+static void test_beginning_exceptions_are_probed_in_the_runtime(void **state)
+{
+	struct probe_plan plan;
+	int fd = open_library("libstdc++.so.6");
+
+	plan_file(&plan, fd, false, NULL);
+	assert_program(&plan, "__cxa_allocate_exception", PROBE_PROGRAM_THROW);
+	plan__free(&plan);
+	close(fd);
+	fd = open_library("libgcc_s.so.1");
+	plan_file(&plan, fd, false, NULL);
+	assert_program(&plan, "_Unwind_RaiseException", PROBE_PROGRAM_THROW);
+	assert_false(plan__has_allocator(&plan));
+	plan__free(&plan);
+	close(fd);
+}
+
 static void test_aliases_of_glibc_are_one_probe_under_the_standard_name(void **state)
 {
 	struct probe_plan plan;
@@ -444,8 +545,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_operator_new_that_calls_malloc_is_a_hint, plan_self, free_plan),
 		cmocka_unit_test_setup_teardown(
-			test_operator_new_with_a_pool_is_probed_with_its_return, plan_self,
+			test_operator_new_with_a_pool_is_probed_at_each_ret, plan_self, free_plan),
+		cmocka_unit_test_setup_teardown(
+			test_returns_of_a_function_that_is_jumped_to_are_the_callers, plan_self,
 			free_plan),
+		cmocka_unit_test_setup_teardown(
+			test_operator_new_whose_returns_are_not_known_is_left_alone_and_told,
+			plan_self, free_plan),
 		cmocka_unit_test_setup_teardown(
 			test_operator_new_of_its_own_is_probed_with_its_return, plan_self,
 			free_plan),
@@ -483,6 +589,13 @@ int main(void)
 		cmocka_unit_test(test_operator_delete_of_an_allocator_library_needs_no_return),
 		cmocka_unit_test(
 			test_free_of_a_preload_that_passes_it_on_is_probed_with_its_return),
+		cmocka_unit_test(
+			test_operator_new_of_jemalloc_has_a_return_probe_only_if_it_can_be_declined),
+		cmocka_unit_test(
+			test_operator_new_of_tcmalloc_has_a_return_probe_only_if_it_can_be_declined),
+		cmocka_unit_test(
+			test_operator_new_of_mimalloc_has_a_return_probe_only_if_it_can_be_declined),
+		cmocka_unit_test(test_beginning_exceptions_are_probed_in_the_runtime),
 		cmocka_unit_test(test_aliases_of_glibc_are_one_probe_under_the_standard_name),
 		cmocka_unit_test(
 			test_operators_of_libstdcxx_are_hints_and_its_deletes_are_left_alone),

@@ -83,6 +83,7 @@ static int make_plan(const struct tracer *tracer, const struct module *module, b
 		.all_symbols = named,
 		.prefix = *prefix ? prefix : NULL,
 		.wide_nops = tracer->wide_nops,
+		.declines_returns = tracer->declines_returns,
 	};
 
 	int code = plan__make(plan, module->fd, &options, err);
@@ -109,18 +110,53 @@ static void add_internal_calls(struct tracer *tracer, const struct probe_plan *p
 	}
 }
 
+static int attach_sites(struct tracer *tracer, enum probe_program program,
+	const struct module *module, const struct probe_plan *plan, pid_t pid, struct error *err)
+{
+	int code = 0;
+
+	if (plan->sites[program].size)
+		code = attach_program(tracer, program, module, &plan->sites[program], pid, err);
+	if (!code)
+		tracer->site_count += plan->sites[program].size;
+	return code;
+}
+
+/* The C++ runtime was left alone until now that a function throws. */
+static int attach_throwers(struct tracer *tracer, struct error *err)
+{
+	int code = 0;
+
+	tracer->watches_throws = true;
+	vec_for_each (thrower, &tracer->throwers) {
+		struct probe_plan plan = {0};
+
+		if (!code)
+			code = make_plan(tracer, thrower->module, false, &plan, err);
+		if (!code)
+			code = attach_sites(tracer, PROBE_PROGRAM_THROW, thrower->module, &plan,
+				thrower->pid, err);
+		plan__free(&plan);
+	}
+	vec_free(&tracer->throwers);
+	return code;
+}
+
 static int attach_plan(struct tracer *tracer, const struct module *module,
 	const struct probe_plan *plan, pid_t pid, struct error *err)
 {
 	int code = 0;
 
 	add_internal_calls(tracer, plan);
+	if (plan->sites[PROBE_PROGRAM_THROWING].size && !tracer->watches_throws)
+		code = attach_throwers(tracer, err);
 	for (int i = 0; i < PROBE_PROGRAM_COUNT && !code; i++) {
-		if (!plan->sites[i].size)
-			continue;
-		code = attach_program(tracer, i, module, &plan->sites[i], pid, err);
-		if (!code)
-			tracer->site_count += plan->sites[i].size;
+		if (i == PROBE_PROGRAM_THROW && plan->sites[i].size && !tracer->watches_throws)
+			code = vec_push(&tracer->throwers, (struct thrower){module, pid})
+				       ? error__set(err, -ENOMEM, "out of memory")
+				       : 0;
+		else
+			code = attach_sites(tracer, i, module, plan, pid, err);
 	}
 	return code;
 }
@@ -144,6 +180,8 @@ static int attach_module(struct tracer *tracer, const struct module *module, pid
 	code = make_plan(tracer, module, is_executable, &plan, err);
 	if (!code) {
 		plan__log(&plan, module->name);
+		vec_for_each (text, &plan.untraced)
+			log__warn("%s: %s", module->name, *text);
 		tracer->met_stripped_static |= plan.is_static_stripped;
 		code = attach_plan(tracer, module, &plan, filter, err);
 		if (!code && plan.sites[PROBE_PROGRAM_LOADER].size)

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -361,6 +362,25 @@ const char *features__name(enum feature feature)
 	return feature < FEATURE_COUNT ? names[feature] : "?";
 }
 
+static const char *const link_names[LINK_KIND_COUNT] = {
+	[LINK_SESSION] = "session",
+	[LINK_MULTI] = "multi",
+	[LINK_PERF] = "perf",
+};
+
+/* What MEMTRACE_LINKS asks for: a kind, LINK_KIND_COUNT for the best, -1 for nonsense. */
+static int wanted_link_kind(void)
+{
+	const char *wanted = getenv("MEMTRACE_LINKS");
+
+	if (!wanted || !*wanted)
+		return LINK_KIND_COUNT;
+	for (int i = 0; i < LINK_KIND_COUNT; i++)
+		if (!strcmp(wanted, link_names[i]))
+			return i;
+	return -1;
+}
+
 int features__find_link_kind(enum link_kind *kind, struct error *err)
 {
 	static const enum feature of_kind[LINK_KIND_COUNT] = {
@@ -369,8 +389,15 @@ int features__find_link_kind(enum link_kind *kind, struct error *err)
 		[LINK_PERF] = FEATURE_UPROBE_PERF,
 	};
 	struct feature_result result = {0};
+	int wanted = wanted_link_kind();
 
+	*kind = LINK_PERF;
+	if (wanted < 0)
+		return error__set(
+			err, -EINVAL, "MEMTRACE_LINKS must be session, multi or perf, or not set");
 	for (int i = 0; i < LINK_KIND_COUNT; i++) {
+		if (wanted != LINK_KIND_COUNT && wanted != i)
+			continue;
 		result = features__probe(of_kind[i]);
 		*kind = i;
 		if (result.available)

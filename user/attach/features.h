@@ -42,8 +42,9 @@ struct feature_result features__probe(enum feature feature);
 const char *features__name(enum feature feature);
 
 /*
- * The best kind of link that works here. Where not even perf-event uprobes do: -EOPNOTSUPP or
- * -EPERM with @err set.
+ * The best kind of link that works here; of the environment's MEMTRACE_LINKS (session, multi, perf)
+ * if it is set. Where not even perf-event uprobes do: -EOPNOTSUPP;
+ * where the variable has another value: -EINVAL; with @err set.
  */
 int features__find_link_kind(enum link_kind *kind, struct error *err);
 

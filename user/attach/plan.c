@@ -8,38 +8,60 @@
 #include "attach/delegate.h"
 #include "attach/elf_view.h"
 #include "attach/internal_calls.h"
+#include "attach/returns.h"
 #include "attach/site.h"
 #include "base/log.h"
 
 struct planner {
 	struct probe_plan *plan;
 	const struct plan_options *options;
+	int fd;
 	struct elf_view view;
 	struct decoder *decoder;
+	struct returns_finder *returns; /* NULL until needed */
 	struct candidates candidates;
 	bool is_allocator_library;
 	bool may_forward;
 };
 
+static char *make_text(const char *format, va_list args)
+{
+	char *text;
+
+	return vasprintf(&text, format, args) < 0 ? NULL : text;
+}
+
 static int add_note(struct probe_plan *plan, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+static int add_untraced(struct probe_plan *plan, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 static int add_note(struct probe_plan *plan, const char *format, ...)
 {
 	va_list args;
 	char *text;
-	int length;
 
 	va_start(args, format);
-	length = vasprintf(&text, format, args);
+	text = make_text(format, args);
 	va_end(args);
-	if (length < 0)
-		return -ENOMEM;
-	if (vec_push(&plan->notes, text)) {
-		free(text);
-		return -ENOMEM;
-	}
-	return 0;
+	if (text && !vec_push(&plan->notes, text))
+		return 0;
+	free(text);
+	return -ENOMEM;
+}
+
+static int add_untraced(struct probe_plan *plan, const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	text = make_text(format, args);
+	va_end(args);
+	if (text && !vec_push(&plan->untraced, text))
+		return 0;
+	free(text);
+	return -ENOMEM;
 }
 
 static uint64_t cookie_at(const struct allocator_function *function, enum probe_operation operation,
@@ -92,6 +114,8 @@ static int add_site(struct planner *planner, const struct candidate *candidate,
 			.argument_in = {0, 1, 2, 3, 4, 5}, .reason = "entry: moved pointer"};
 	out.offset = elf_view__offset(&planner->view, candidate->address) + site.offset;
 	out.cookie = cookie_at(function, operation, &site);
+	if (program == PROBE_PROGRAM_THROWING)
+		out.cookie |= PROBE_COOKIE(0, 0, 0, 0, 0, PROBE_AT_RETURNS);
 	if (strcmp(candidate->name, "free") == 0) {
 		if (find_internal_calls(planner, candidate, site.offset))
 			return -ENOMEM;
@@ -157,6 +181,62 @@ static int plan_free(
 		PROBE_FREE);
 }
 
+/* A return of a function that throws; functions share some. */
+static int add_return(struct planner *planner, const struct candidate *candidate, uint64_t address)
+{
+	probe_sites *sites = &planner->plan->sites[PROBE_PROGRAM_RET];
+	struct probe_site site = {
+		.offset = elf_view__offset(&planner->view, address),
+		.reason = "ret: exceptions leave this function",
+	};
+
+	vec_for_each (known, sites)
+		if (known->offset == site.offset)
+			return 0;
+	snprintf(site.name, sizeof(site.name), "%.50s, its ret at 0x%llx", candidate->name,
+		(unsigned long long)address);
+	return vec_push(sites, site);
+}
+
+static int add_throwing(struct planner *planner, const struct candidate *candidate)
+{
+	const struct allocator_function *function = candidate->function;
+	return_instructions returns = {0};
+	struct returns_problem problem;
+	int code;
+
+	if (!planner->returns)
+		planner->returns = returns__open(planner->fd, &planner->view, planner->decoder);
+	if (!planner->returns)
+		return -ENOMEM;
+	code = returns__find(planner->returns, candidate->address, &returns, &problem);
+	vec_for_each (address, &returns)
+		if (!code)
+			code = add_return(planner, candidate, *address);
+	vec_free(&returns);
+	if (code == -ENOTSUP)
+		return add_untraced(planner->plan,
+			"%s (%s) is not traced: it may throw, and where it returns cannot be "
+			"told: %s",
+			allocators__function_name(function->function), candidate->name,
+			problem.text);
+	return code ? code
+		    : add_site(planner, candidate, PROBE_PROGRAM_THROWING, function->operation);
+}
+
+/* Functions that do their work themselves. */
+static int plan_worker(struct planner *planner, const struct candidate *candidate)
+{
+	const struct allocator_function *function = candidate->function;
+
+	/* realloc has told of the old block before it could decline. */
+	if (function->flags & PROBE_MAY_THROW &&
+		!(planner->options->declines_returns && planner->is_allocator_library &&
+			function->operation != PROBE_REALLOC))
+		return add_throwing(planner, candidate);
+	return add_site(planner, candidate, PROBE_PROGRAM_ALLOC, function->operation);
+}
+
 static int plan_function(struct planner *planner, const struct candidate *candidate)
 {
 	const struct allocator_function *function = candidate->function;
@@ -170,11 +250,10 @@ static int plan_function(struct planner *planner, const struct candidate *candid
 	if (is_other_name(function, &delegate))
 		return add_note(planner->plan, "%s: no probe, it is another name of %s",
 			candidate->name, delegate.callee->name);
-	if (function->operation == PROBE_REALLOC)
-		return add_site(planner, candidate, PROBE_PROGRAM_ALLOC, PROBE_REALLOC);
-	if (allocators__is_operator(function) && is_delegating(&delegate))
+	if (function->operation != PROBE_REALLOC && allocators__is_operator(function) &&
+		is_delegating(&delegate))
 		return add_site(planner, candidate, PROBE_PROGRAM_HINT, PROBE_HINT);
-	return add_site(planner, candidate, PROBE_PROGRAM_ALLOC, function->operation);
+	return plan_worker(planner, candidate);
 }
 
 /* A library with malloc and free that do their work themselves. */
@@ -258,6 +337,31 @@ static int plan_loader(struct planner *planner)
 }
 
 /*
+ * Where an exception begins: the C++ runtime makes it, or (of another language, or thrown again)
+ * the unwinder gets it. Worth a look at all symbols only where something throws past them.
+ */
+static int plan_throw(struct planner *planner)
+{
+	static const char *const names[] = {"__cxa_allocate_exception", "_Unwind_RaiseException"};
+	bool throws = planner->plan->sites[PROBE_PROGRAM_THROWING].size;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct probe_site site = {.reason = "entry"};
+		uint64_t address = candidates__find_function(
+			&planner->view, names[i], throws && planner->options->is_executable);
+		int64_t offset = address ? elf_view__offset(&planner->view, address) : -1;
+
+		if (offset < 0)
+			continue;
+		site.offset = offset;
+		snprintf(site.name, sizeof(site.name), "%s+0", names[i]);
+		if (vec_push(&planner->plan->sites[PROBE_PROGRAM_THROW], site))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/*
  * glibc's loader has a malloc for its own start, which before 2.31 it even exported; its blocks
  * live before the C library does and are none of the program's.
  */
@@ -296,7 +400,7 @@ static int plan_functions(struct planner *planner, struct error *err)
 int plan__make(
 	struct probe_plan *plan, int fd, const struct plan_options *options, struct error *err)
 {
-	struct planner planner = {.plan = plan, .options = options};
+	struct planner planner = {.plan = plan, .options = options, .fd = fd};
 	int code;
 
 	*plan = (struct probe_plan){0};
@@ -305,9 +409,10 @@ int plan__make(
 		return code;
 	if (!is_glibc_loader(&planner))
 		code = plan_functions(&planner, err);
-	if (!code && plan_loader(&planner))
+	if (!code && (plan_loader(&planner) || plan_throw(&planner)))
 		code = error__set(err, -ENOMEM, "no memory for the probe sites");
 	plan->is_static_stripped = candidates__is_static_stripped(&planner.view);
+	returns__close(planner.returns);
 	decoder__free(planner.decoder);
 	candidates__free(&planner.candidates);
 	elf_view__close(&planner.view);
@@ -321,13 +426,16 @@ void plan__free(struct probe_plan *plan)
 	vec_free(&plan->internal_calls);
 	vec_for_each (note, &plan->notes)
 		free(*note);
+	vec_for_each (text, &plan->untraced)
+		free(*text);
 	vec_free(&plan->notes);
+	vec_free(&plan->untraced);
 }
 
 bool plan__has_allocator(const struct probe_plan *plan)
 {
 	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++)
-		if (i != PROBE_PROGRAM_LOADER && plan->sites[i].size)
+		if (i != PROBE_PROGRAM_LOADER && i != PROBE_PROGRAM_THROW && plan->sites[i].size)
 			return true;
 	return false;
 }

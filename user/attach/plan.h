@@ -10,7 +10,10 @@
  *	free, delete	no probe
  *	another name	no probe (a lone jump to a function with the same meaning)
  * so that std::bad_alloc passes, and one call is one event. Where a free may call another one
- *through a pointer, it is probed at its return, too, and what is called in between does not count.
+ * through a pointer, it is probed at its return, too, and what is called in between does not count.
+ * An operator new that does the work itself is probed at its entry and its `ret` instructions
+ * (returns.h); a return probe it gets only where that can be declined, and the file is an
+ * allocator, whose reasons to throw are known.
  */
 #ifndef MEMTRACE_ATTACH_PLAN_H
 #define MEMTRACE_ATTACH_PLAN_H
@@ -30,6 +33,11 @@ struct plan_options {
 	bool all_symbols;   /* local symbols too, whatever their name (--allocator FILE) */
 	const char *prefix; /* --allocator FILE:PREFIX; NULL: none */
 	bool wide_nops;	    /* the kernel emulates multi-byte nops (features.h) */
+	/*
+	 * The program at a function's entry can decline its return, and so it does for every
+	 * request that may fail (probe.h, PROBE_MAY_THROW).
+	 */
+	bool declines_returns;
 };
 
 struct probe_plan {
@@ -39,7 +47,8 @@ struct probe_plan {
 	 * from the site of free. Its cookie has PROBE_INTERNAL_CALLS if there are any.
 	 */
 	VEC(int64_t) internal_calls;
-	VEC(char *) notes; /* for -v: what was left out, and why */
+	VEC(char *) notes;    /* for -v: what was left out, and why */
+	VEC(char *) untraced; /* functions that should be traced and cannot: worth a warning */
 	/*
 	 * No symbols at all in a file that has its C library inside: if it allocates, it cannot be
 	 * seen. Worth a message when no file of the process has an allocator.
@@ -56,7 +65,7 @@ int plan__make(
 	struct probe_plan *plan, int fd, const struct plan_options *options, struct error *err);
 void plan__free(struct probe_plan *plan);
 
-/* Whether there is any site but the loader's. */
+/* Whether there is any site of an allocation function. */
 bool plan__has_allocator(const struct probe_plan *plan);
 
 /* Writes sites and notes as -v lines: "libc.so.6 free+3 (je, emulated)". */

@@ -3,7 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -18,20 +18,33 @@
 
 /* --- loading */
 
+/* A number of /proc/sys/vm (proc(5)); @otherwise if it cannot be read. */
+static long read_vm_setting(const char *name, long otherwise)
+{
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/sys/vm/%s", name);
+	file = fopen(path, "re");
+	if (!file)
+		return otherwise;
+	if (fscanf(file, "%ld", &otherwise) != 1)
+		log__debug("%s holds no number", path);
+	fclose(file);
+	return otherwise;
+}
+
+/* Memory is promised within reason, without bound, or never more than there is. */
+enum { OVERCOMMIT_HEURISTIC, OVERCOMMIT_ALWAYS, OVERCOMMIT_NEVER };
+
 /* More than this in one allocation fails: it is all the memory that there is. */
 static uint64_t impossible_size(void)
 {
 	struct sysinfo info;
-	char mode = '0';
-	int fd = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
 
-	if (fd >= 0) {
-		if (read(fd, &mode, 1) != 1)
-			mode = '1';
-		close(fd);
-	}
 	/* With overcommitment only the address space is a bound. */
-	if (mode == '1' || sysinfo(&info))
+	if (read_vm_setting("overcommit_memory", OVERCOMMIT_ALWAYS) == OVERCOMMIT_ALWAYS ||
+		sysinfo(&info))
 		return 1ull << 47;
 	return ((uint64_t)info.totalram + info.totalswap) * info.mem_unit;
 }
@@ -51,6 +64,12 @@ struct program_pair tracer__programs(const struct tracer *tracer, enum probe_pro
 		return (struct program_pair){.entry = skel->progs.free_entry};
 	case PROBE_PROGRAM_HINT:
 		return (struct program_pair){.entry = skel->progs.hint_entry};
+	case PROBE_PROGRAM_RET:
+		return (struct program_pair){.entry = skel->progs.alloc_ret};
+	case PROBE_PROGRAM_THROW:
+		return (struct program_pair){.entry = skel->progs.throw_entry};
+	case PROBE_PROGRAM_THROWING:
+		return (struct program_pair){.entry = skel->progs.throwing_entry};
 	default:
 		return (struct program_pair){.entry = skel->progs.loader_entry};
 	}
@@ -113,6 +132,7 @@ static int open_programs(struct tracer *tracer, struct error *err)
 	skel->rodata->max_frames = tracer->options.max_frames;
 	skel->rodata->wakeup_bytes = tracer->options.ring_size / 4;
 	skel->rodata->impossible_size = impossible_size();
+	skel->rodata->max_map_count = read_vm_setting("max_map_count", 0);
 	skel->rodata->hold_limit_ns = tracer->options.hold_limit_ns;
 	bpf_map__set_max_entries(skel->maps.ring, tracer->options.ring_size);
 	return 0;
@@ -186,8 +206,14 @@ static int prepare_tracer(struct tracer *tracer, struct error *err)
 	tracer->links = links__new();
 	if (!tracer->links)
 		return error__set(err, -ENOMEM, "out of memory");
-	tracer->link_kind = features__best_link_kind();
+	/* If none works, attaching will tell why. */
+	code = features__find_link_kind(&tracer->link_kind, err);
+	if (code == -EINVAL)
+		return code;
 	tracer->wide_nops = features__emulates_wide_nops();
+	tracer->declines_returns =
+		tracer->link_kind == LINK_SESSION &&
+		read_vm_setting("overcommit_memory", OVERCOMMIT_NEVER) != OVERCOMMIT_NEVER;
 	code = open_programs(tracer, err);
 	if (!code)
 		code = load_programs(tracer, err);
@@ -235,6 +261,7 @@ void tracer__free(struct tracer *tracer)
 	traced_map__free(&tracer->traced);
 	attachment_set__free(&tracer->attached);
 	attachment_set__free(&tracer->loaders);
+	vec_free(&tracer->throwers);
 	free(tracer);
 }
 

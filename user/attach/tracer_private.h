@@ -6,6 +6,7 @@
 #include "attach/tracer.h"
 #include "attach/unwinding.h"
 #include "base/hash.h"
+#include "base/vec.h"
 #include "probe.h"
 #include "tracer.skel.h"
 
@@ -44,6 +45,12 @@ static inline bool attachment_equal(uint64_t a, uint64_t b)
 
 DEFINE_HASH(attachment_set, uint64_t, bool, attachment_hash, attachment_equal);
 
+/* A file with the C++ runtime or the unwinder in it. */
+struct thrower {
+	const struct module *module;
+	pid_t pid; /* 0: all */
+};
+
 struct tracer {
 	struct tracer_options options;
 	struct tracer_callbacks callbacks;
@@ -56,6 +63,9 @@ struct tracer {
 	struct unwinding *unwinding; /* NULL: stacks are not walked by tables */
 	enum link_kind link_kind;
 	bool wide_nops;
+	bool declines_returns;	      /* plan.h */
+	bool watches_throws;	      /* something is traced that exceptions may leave */
+	VEC(struct thrower) throwers; /* not probed until then */
 	struct traced_map traced;
 	struct attachment_set attached;
 	struct attachment_set loaders; /* ids of modules whose loader hook is probed */

@@ -36,8 +36,8 @@ static const struct advice advice[FEATURE_COUNT] = {
 		"cannot trace: needs Linux 5.15 or newer"},
 	[FEATURE_LOOP] = {true, "walks stacks with it", "cannot trace: needs Linux 5.17 or newer"},
 	[FEATURE_UPROBE_SESSION] = {false, "one link per file for entries and returns",
-		"takes the next kind; a std::bad_alloc from operator new of jemalloc, tcmalloc or "
-		"mimalloc then ends the program"},
+		"takes the next kind; operator new of jemalloc, tcmalloc or mimalloc is then "
+		"single-stepped at its end, so that exceptions can pass"},
 	[FEATURE_UPROBE_MULTI] = {false, "one link per file for probes without return",
 		"takes the next kind"},
 	[FEATURE_UPROBE_PERF] = {false, "kept as the last resort: one link per function", NULL},

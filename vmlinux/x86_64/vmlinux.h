@@ -44,6 +44,7 @@ struct mm_struct {
 	long unsigned int data_vm;
 	long unsigned int start_brk;
 	long unsigned int brk;
+	int map_count;
 };
 
 struct rlimit {
