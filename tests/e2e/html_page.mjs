@@ -131,10 +131,15 @@ const checks = {
 
 	async sort(page) {
 		const header = (key) => page.locator(`#sites th[data-key="${key}"]`);
+		assert.equal(await header("live_bytes").count(), 0, "what is shown above has one column");
+		await pick(page, "Allocated");
+		assert.equal(await header("live_bytes").count(), 1);
+		await pick(page, "Live");
+		assert.match(await page.locator("#sites .callers").first().textContent(), /^from .*main/);
 		await header("allocated_count").locator("button").click();
 		assert.equal(await header("allocated_count").getAttribute("aria-sort"), "descending");
 		assert.equal((await rowNames(page))[0], "fleeting");
-		const calls = async () => (await page.locator("#sites tbody tr[data-site] td:nth-child(7)").allTextContents())
+		const calls = async () => (await page.locator("#sites tbody tr[data-site] td[data-key=allocated_count]").allTextContents())
 			.map((text) => Number(text.replaceAll(",", "")));
 		const down = await calls();
 		assert.deepEqual(down, [...down].sort((a, b) => b - a));
@@ -220,6 +225,8 @@ const checks = {
 		assert.ok((await page.locator("#waits-graph .thread.cycle").count()) >= 2);
 		assert.ok((await page.locator("#waits-graph .edge.cycle").count()) >= 2);
 		assert.ok((await page.locator("#waits-list summary").count()) >= 2);
+		const top = async (selector) => (await page.locator(selector).boundingBox()).y;
+		assert.ok((await top("#waits")) < (await top("#plot")), "a deadlock stands first");
 	},
 
 	async hostile(page) {

@@ -75,13 +75,19 @@ static int64_t figure(json_t *data, size_t site, size_t column)
 		json_array_get(json_object_get(json_array_get(sites, site), "v"), column));
 }
 
+/* The @depth-th frame of a site's stack, innermost first. */
 static const char *name_of(json_t *flame, size_t site, size_t depth)
 {
-	json_t *stack = json_object_get(json_array_get(json_object_get(flame, "sites"), site), "s");
-	size_t frame = json_integer_value(json_array_get(stack, depth));
-	json_t *row = json_array_get(json_object_get(flame, "frames"), frame);
-	size_t string = json_integer_value(json_array_get(row, 0));
+	json_t *nodes = json_object_get(flame, "nodes");
+	json_t *leaf = json_object_get(json_array_get(json_object_get(flame, "sites"), site), "s");
+	size_t node = json_integer_value(leaf), frame, string;
+	json_t *row;
 
+	for (; depth > 0; depth--)
+		node -= json_integer_value(json_array_get(nodes, 2 * node - 2));
+	frame = json_integer_value(json_array_get(nodes, 2 * node - 1));
+	row = json_array_get(json_object_get(flame, "frames"), frame);
+	string = json_integer_value(json_array_get(row, 0));
 	return json_string_value(json_array_get(json_object_get(flame, "strings"), string));
 }
 

@@ -121,9 +121,24 @@ static void test_hostile_names_stay_within_the_width(void **state)
 	}
 }
 
+static void test_wrappers_of_allocation_functions_are_plumbing(void **state)
+{
+	static const char *const plumbing[] = {"xmalloc", "g_malloc0", "_PyObject_Malloc",
+		"Perl_safesysrealloc", "xstrdup", "zcalloc_num", "operator new(unsigned long)",
+		"std::vector<int>::push_back(int const&)"};
+	static const char *const telling[] = {
+		"main", "malloc_stats", "callocated", "dup", "my_allocator", ""};
+
+	for (size_t i = 0; i < sizeof(plumbing) / sizeof(*plumbing); i++)
+		assert_true(names__is_plumbing(plumbing[i]));
+	for (size_t i = 0; i < sizeof(telling) / sizeof(*telling); i++)
+		assert_false(names__is_plumbing(telling[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_wrappers_of_allocation_functions_are_plumbing),
 		cmocka_unit_test(test_bytes_have_three_digits_and_a_unit),
 		cmocka_unit_test(test_counts_are_exact_until_they_are_unreadable),
 		cmocka_unit_test(test_durations_use_the_units_people_use),

@@ -49,12 +49,33 @@ static inline bool frame_key_equal(struct frame_key a, struct frame_key b)
 
 DEFINE_HASH(frame_numbers, struct frame_key, uint32_t, frame_key_hash, frame_key_equal);
 
-/* Each name and each frame is written once, however many stacks it is in. */
+static inline uint64_t node_key_hash(uint64_t key)
+{
+	return hash_mix(key);
+}
+
+static inline bool node_key_equal(uint64_t a, uint64_t b)
+{
+	return a == b;
+}
+
+/* parent's number << 32 | frame's number → its own number */
+DEFINE_HASH(node_numbers, uint64_t, uint32_t, node_key_hash, node_key_equal);
+
+/* A frame and what calls it: stacks that begin alike share their nodes. */
+struct node {
+	uint32_t parent; /* counted from 1; 0: none */
+	uint32_t frame;
+};
+
+/* Each name, frame and node is written once, however many stacks it is in. */
 struct tables {
 	struct string_table strings;
 	struct frame_numbers numbers;
 	VEC(struct frame_key) frames;
-	VEC(uint32_t) stacks; /* numbers of the frames of all sites, one after the other */
+	struct node_numbers node_numbers;
+	VEC(struct node) nodes;
+	VEC(uint32_t) stacks; /* by site: its innermost node, counted from 1; 0: no frames */
 	uint32_t *places;     /* by report_site.id: index in sites[], UINT32_MAX: cut off */
 	size_t place_count;
 };
@@ -64,6 +85,8 @@ static void free_tables(struct tables *tables)
 	string_table__free(&tables->strings);
 	frame_numbers__free(&tables->numbers);
 	vec_free(&tables->frames);
+	node_numbers__free(&tables->node_numbers);
+	vec_free(&tables->nodes);
 	vec_free(&tables->stacks);
 	free(tables->places);
 }
@@ -78,7 +101,7 @@ static int64_t number_string(struct tables *tables, const char *text, int *err)
 }
 
 /* Code of one function and line is one frame, wherever in it the call is. */
-static int add_frame(struct tables *tables, const struct report_frame *frame)
+static int number_frame(struct tables *tables, const struct report_frame *frame, uint32_t *out)
 {
 	int err = 0;
 	struct frame_key key = {
@@ -101,7 +124,40 @@ static int add_frame(struct tables *tables, const struct report_frame *frame)
 		if (vec_push(&tables->frames, key))
 			return -ENOMEM;
 	}
-	return vec_push(&tables->stacks, *number);
+	*out = *number;
+	return 0;
+}
+
+/* The node of @frame below *@node, which it becomes. */
+static int descend(struct tables *tables, const struct report_frame *frame, uint32_t *node)
+{
+	struct node step = {.parent = *node};
+	size_t known = tables->node_numbers.size;
+	uint32_t *number;
+
+	if (number_frame(tables, frame, &step.frame))
+		return -ENOMEM;
+	number = node_numbers__insert(
+		&tables->node_numbers, (uint64_t)step.parent << 32 | step.frame);
+	if (!number)
+		return -ENOMEM;
+	if (tables->node_numbers.size > known) {
+		if (vec_push(&tables->nodes, step))
+			return -ENOMEM;
+		*number = tables->nodes.size;
+	}
+	*node = *number;
+	return 0;
+}
+
+static int add_stack(struct tables *tables, const struct report_site *site)
+{
+	uint32_t node = 0;
+	int err = 0;
+
+	for (size_t i = site->frame_count; i-- > 0 && !err;)
+		err = descend(tables, &site->frames[i], &node);
+	return err ? err : vec_push(&tables->stacks, node);
 }
 
 static int number_sites(struct tables *tables, const struct report *report)
@@ -126,8 +182,7 @@ static int make_tables(struct tables *tables, const struct report *report)
 	int err = number_sites(tables, report);
 
 	vec_for_each (site, &report->sites)
-		for (size_t i = 0; i < site->frame_count && !err; i++)
-			err = add_frame(tables, &site->frames[i]);
+		err = err ? err : add_stack(tables, site);
 	return err;
 }
 
@@ -162,6 +217,20 @@ static void put_names(struct json_writer *json, const struct tables *tables)
 	json__end_array(json);
 }
 
+/* Of each node how far back its parent stands, mostly 1, and its frame. */
+static void put_nodes(struct json_writer *json, const struct tables *tables)
+{
+	uint32_t number = 0;
+
+	json__key(json, "nodes");
+	json__begin_array(json);
+	vec_for_each (node, &tables->nodes) {
+		json__integer(json, ++number - node->parent);
+		json__integer(json, node->frame);
+	}
+	json__end_array(json);
+}
+
 static void put_figures(struct json_writer *json, const struct report_site *site)
 {
 	const uint64_t figures[] = {
@@ -188,18 +257,14 @@ static void put_figures(struct json_writer *json, const struct report_site *site
 static void put_sites(
 	struct json_writer *json, const struct tables *tables, const struct report *report)
 {
-	const uint32_t *frame = tables->stacks.data;
+	const uint32_t *node = tables->stacks.data;
 
 	json__key(json, "sites");
 	json__begin_array(json);
 	vec_for_each (site, &report->sites) {
 		json__begin_object(json);
 		put_figures(json, site);
-		json__key(json, "s");
-		json__begin_array(json);
-		for (size_t i = 0; i < site->frame_count; i++)
-			json__integer(json, *frame++);
-		json__end_array(json);
+		json__put_integer(json, "s", *node++);
 		if (site->special)
 			json__put_string(json, "unknown", site->special);
 		else
@@ -283,6 +348,7 @@ static void put_addition(struct json_writer *json, const void *context)
 	json__key(json, "flame");
 	json__begin_object(json);
 	put_names(json, addition->tables);
+	put_nodes(json, addition->tables);
 	put_sites(json, addition->tables, addition->report);
 	put_slices(json, addition->tables, &addition->report->slices);
 	put_threads(json, addition->tables, addition->report);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static bool starts_with(const char *text, const char *prefix)
 {
@@ -135,6 +136,25 @@ const char *names__base(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), end_length = strlen(end);
+
+	return length >= end_length && strcasecmp(text + length - end_length, end) == 0;
+}
+
+/* xmalloc, g_malloc0, _PyObject_Malloc, Perl_safesysrealloc: whom they serve is the question. */
+static bool is_wrapper(const char *function)
+{
+	static const char *const ends[] = {
+		"malloc", "malloc0", "calloc", "realloc", "strdup", "strndup", "memdup"};
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		if (ends_with(function, ends[i]))
+			return true;
+	return false;
+}
+
 bool names__is_plumbing(const char *function)
 {
 	static const char *const prefixes[] = {
@@ -151,10 +171,15 @@ bool names__is_plumbing(const char *function)
 		"void* std::",
 		"core::",
 		"<core::",
+		"zmalloc_",
+		"zcalloc_",
+		"ztrymalloc_",
+		"ztrycalloc_",
+		"ztryrealloc_",
 	};
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
 		if (starts_with(function, prefixes[i]))
 			return true;
-	return false;
+	return is_wrapper(function);
 }

@@ -149,14 +149,17 @@ class Page {
 		byId("caption").textContent = tree.value ? this.caption() : `Nothing to show: ${this.caption()}`;
 		byId("details").textContent = tree.value ? this.describe(tree) : "";
 		const view = VIEWS.find((each) => each.key === this.choice.view);
-		this.table.show({ measure, format: this.format, title: `${view.label}${this.choice.range ? " in range" : ""}`, term: byId("search").value });
+		const { range, thread, unit } = this.choice;
+		this.table.show({ measure, format: this.format, title: `${view.label}${range ? " in range" : ""}`,
+			shown: range || thread ? null : `${view.key}_${unit}`, term: byId("search").value });
 		this.showFound();
 	}
 
 	search(term) {
 		this.found = null;
 		this.flame.search(term);
-		this.table.show({ ...this.table, measure: this.table.measure, title: this.table.head.querySelector('[data-key="chosen"] button').textContent, term });
+		const { measure, format, title, shown } = this.table;
+		this.table.show({ measure, format, title, shown, term });
 		this.showFound();
 	}
 

@@ -16,16 +16,21 @@ export function count(value) {
 	return value.toLocaleString("en-US");
 }
 
+// Three digits; toPrecision alone would make 1.00e+3 of 999.9.
+function threeDigits(value) {
+	return value >= 999.5 ? value.toFixed(0) : value.toPrecision(3);
+}
+
 export function duration(ns) {
 	if (ns < 1e3)
 		return `${Math.round(ns)} ns`;
 	if (ns < 1e6)
-		return `${(ns / 1e3).toPrecision(3)} µs`;
+		return `${threeDigits(ns / 1e3)} µs`;
 	if (ns < 1e9)
-		return `${(ns / 1e6).toPrecision(3)} ms`;
+		return `${threeDigits(ns / 1e6)} ms`;
 	const seconds = ns / 1e9;
 	if (seconds < 60)
-		return `${seconds.toPrecision(3)} s`;
+		return `${threeDigits(seconds)} s`;
 	if (seconds < 3600)
 		return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
 	return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
@@ -35,6 +40,13 @@ export function duration(ns) {
 export function moment(ns, step) {
 	const decimals = Math.max(0, Math.min(6, Math.ceil(9 - Math.log10(step))));
 	return `${(ns / 1e9).toFixed(decimals)} s`;
+}
+
+// The reader's clock, in the order that sorts.
+export function dateTime(unixNs) {
+	const date = new Date(unixNs / 1e6);
+	const two = (number) => String(number).padStart(2, "0");
+	return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
 export function percent(part, whole) {

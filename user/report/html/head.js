@@ -1,5 +1,5 @@
 // The top of the page: what was traced, what was lost, the totals.
-import { bytes, count, duration, percent } from "./format.js";
+import { bytes, count, dateTime, duration, percent } from "./format.js";
 import { byId, element } from "./dom.js";
 
 function words(key) {
@@ -17,8 +17,11 @@ function showLosses({ events }) {
 	const share = percent(events.lost, events.lost + events.seen);
 	const text = events.lost > 0 ? `${count(events.lost)} of ${count(events.seen + events.lost)} heap events were lost (${share}): the figures below are too low or too high by as much.`
 		: `No heap event was lost (${seen}).`;
-	box.className = events.lost > 0 ? "bad" : "good";
+	const missing = events.missing_from_recording;
+	box.className = events.lost > 0 || missing > 0 ? "bad" : "good";
 	box.replaceChildren(element("p", null, text));
+	if (missing > 0)
+		box.append(element("p", null, `${count(missing)} records are missing from the recording: this is a part of the run.`));
 	if (lost.length + other.length)
 		box.append(element("ul", null, [...lost, ...other].map(([key, value]) => element("li", null, `${words(key)}: ${count(value)}`))));
 }
@@ -40,7 +43,7 @@ function showTotals({ heap, mappings }) {
 export function showHead(report) {
 	const target = report.target ?? {};
 	const command = target.command ?? `process ${target.pid}`;
-	const start = report.started_unix_ns ? new Date(report.started_unix_ns / 1e6).toLocaleString() : "";
+	const start = report.started_unix_ns ? dateTime(report.started_unix_ns) : "";
 	document.title = `memtrace: ${command}`;
 	byId("heading").textContent = command;
 	byId("run").textContent = [
@@ -51,6 +54,5 @@ export function showHead(report) {
 	].filter(Boolean).join(", ").replace(", and", " and");
 	showLosses(report);
 	showTotals(report);
-	byId("notes-section").hidden = !report.notes.length;
 	byId("notes").replaceChildren(...report.notes.map((note) => element("li", null, note)));
 }

@@ -33,10 +33,20 @@ function readFrame(row, strings) {
 	return frame;
 }
 
-function readSite(site, index, frames) {
+// A stack from its innermost node outwards: each tells how far back its caller stands.
+function readStack(node, nodes, frames) {
+	const out = [];
+	while (node > 0) {
+		out.push(frames[nodes[2 * node - 1]]);
+		node -= nodes[2 * node - 2];
+	}
+	return out;
+}
+
+function readSite(site, index, nodes, frames) {
 	const out = { index, end: site.end, unknown: site.unknown, cells: [], threads: new Map() };
 	SITE.forEach((key, i) => (out[key] = site.v[i]));
-	out.frames = site.s.map((i) => frames[i]);
+	out.frames = readStack(site.s, nodes, frames);
 	if (!out.frames.length) {
 		const name = site.unknown ?? "(no frames)";
 		out.frames = [{ name, file: "", module: "", place: "", line: 0, inlined: false, text: name.toLowerCase() }];
@@ -45,10 +55,24 @@ function readSite(site, index, frames) {
 }
 
 // Frames of the allocator's plumbing do not say where a program allocates.
-const PLUMBING = /^(std::|__gnu_cxx::|alloc::|core::|operator new|<alloc::|__rust|rust_|je_|_?_?libc_)|^(malloc|calloc|realloc|memalign|aligned_alloc|posix_memalign|strdup|__strdup|valloc)$/;
+const PLUMBING = /^(std::|__gnu_cxx::|alloc::|core::|operator new|<alloc::|__rust|rust_|je_|_?_?libc_|z(try)?(m|c|re)alloc_)|^(memalign|aligned_alloc|posix_memalign|valloc)$|((m|c|re)alloc|malloc0|strn?dup|memdup)$/i;
 
 export function mainFrame(site) {
 	return site.frames.find((frame) => !PLUMBING.test(frame.name)) ?? site.frames[0];
+}
+
+// Who called it: the next frames with other names, which tell sites of one function apart.
+export function callers(site, most) {
+	const names = [];
+	let last = mainFrame(site);
+	for (const frame of site.frames.slice(site.frames.indexOf(last) + 1)) {
+		if (frame.name !== last.name)
+			names.push(frame.name);
+		if (names.length === most)
+			break;
+		last = frame;
+	}
+	return names;
 }
 
 export class Model {
@@ -56,7 +80,7 @@ export class Model {
 		const data = report.flame;
 		const frames = data.frames.map((row) => readFrame(row, data.strings));
 		this.report = report;
-		this.sites = data.sites.map((site, index) => readSite(site, index, frames));
+		this.sites = data.sites.map((site, index) => readSite(site, index, data.nodes, frames));
 		this.sliceNs = data.slices.width_ns;
 		this.sliceCount = Math.max(1, data.slices.count);
 		this.sliceLost = data.slices.lost;

@@ -1,7 +1,7 @@
 // The table of call sites: sortable, searchable, a row opens its stack.
-import { bytes, count, duration } from "./format.js";
+import { base, bytes, count, duration } from "./format.js";
 import { byId, element } from "./dom.js";
-import { mainFrame } from "./model.js";
+import { callers, mainFrame } from "./model.js";
 
 const PAGE = 50;
 
@@ -16,6 +16,9 @@ const COLUMNS = [
 	{ key: "temporary_count", label: "Temporary", format: count },
 	{ key: "oldest_ns", label: "Oldest", format: (ns) => (ns ? duration(ns) : "–") },
 ];
+
+// Enough to tell sites apart; the row opens the rest.
+const CALLERS = 3;
 
 export class Table {
 	constructor(table, more, model) {
@@ -33,9 +36,14 @@ export class Table {
 		this.drawHead();
 	}
 
+	// The figures that the flame graph shows come first, and once.
+	get columns() {
+		return COLUMNS.filter((column) => column.key !== this.shown);
+	}
+
 	drawHead() {
 		const row = element("tr");
-		for (const column of COLUMNS)
+		for (const column of this.columns)
 			row.append(element("th", { scope: "col", "data-key": column.key, class: column.text ? "text" : null },
 				element("button", { type: "button", onclick: () => this.sortBy(column.key) }, column.label)));
 		this.head.replaceChildren(row);
@@ -52,8 +60,11 @@ export class Table {
 		this.draw();
 	}
 
-	show({ measure, format, title, term }) {
-		Object.assign(this, { measure, format, term: term.toLowerCase() });
+	show({ measure, format, title, shown, term }) {
+		Object.assign(this, { measure, format, title, shown, term: term.toLowerCase() });
+		if (this.sort.key === shown)
+			this.sort = { key: "chosen", down: true };
+		this.drawHead();
 		this.head.querySelector('[data-key="chosen"] button').textContent = title;
 		this.draw();
 	}
@@ -97,9 +108,12 @@ export class Table {
 		const name = element("button", { type: "button", class: "open", "aria-expanded": String(isOpen),
 			onclick: () => this.toggle(site) }, frame.name);
 		const row = element("tr", { "data-site": site.index });
-		row.append(element("td", { class: "text" }, name, element("span", { class: "place" }, frame.place)));
-		for (const column of COLUMNS.slice(1))
-			row.append(element("td", null, (column.format ?? this.format)(this.value(column, site))));
+		const from = callers(site, CALLERS);
+		row.append(element("td", { class: "text" }, name,
+			from.length ? element("span", { class: "place callers" }, `from ${from.join(" ← ")}`) : null,
+			element("span", { class: "place", title: frame.place }, base(frame.place))));
+		for (const column of this.columns.slice(1))
+			row.append(element("td", { "data-key": column.key }, (column.format ?? this.format)(this.value(column, site))));
 		return row;
 	}
 
@@ -116,6 +130,6 @@ export class Table {
 			list.append(element("li", null, frame.name, frame.inlined ? " (inlined)" : "",
 				element("span", { class: "place" }, frame.place)));
 		const why = site.end && site.end !== "complete" ? element("p", null, `The stack ends early: ${site.end}.`) : null;
-		return element("tr", { class: "details" }, element("td", { colspan: COLUMNS.length }, list, why));
+		return element("tr", { class: "details" }, element("td", { colspan: this.columns.length }, list, why));
 	}
 }

@@ -5,6 +5,8 @@ import { duration, hex } from "./format.js";
 const BOX = { width: 150, height: 40, gapX: 60, gapY: 78 };
 
 function lockName(wait) {
+	if (wait.kind === "join")
+		return "its end";
 	return wait.lock?.name ?? hex(wait.lock?.address ?? wait.uaddr);
 }
 
@@ -124,7 +126,7 @@ function drawNode(node) {
 
 function drawGraph(nodes, rows) {
 	const widest = Math.max(...rows.map((row) => row.length));
-	const width = 40 + widest * (BOX.width + BOX.gapX), height = 60 + rows.length * (BOX.height + BOX.gapY) - 30;
+	const width = 40 + widest * (BOX.width + BOX.gapX), height = rows.length * (BOX.height + BOX.gapY);
 	const svg = shape("svg", { width, height, role: "img", "aria-label": "wait-for graph" },
 		shape("defs", null, shape("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 8, refY: 4, markerWidth: 8,
 			markerHeight: 8, orient: "auto-start-reverse" }, shape("path", { d: "M0 0L8 4L0 8Z" }))));
@@ -138,7 +140,7 @@ function drawGraph(nodes, rows) {
 	return svg;
 }
 
-function describe(wait) {
+function describe(wait, node) {
 	const owner = wait.owner ?? {};
 	let held = "owner unknown";
 	if (owner.tid !== undefined)
@@ -146,12 +148,15 @@ function describe(wait) {
 	else if (owner.dead)
 		held = "its owner is dead";
 	const age = wait.age_ns !== undefined ? ` for ${duration(wait.age_ns)}` : "";
-	return `${wait.comm} (${wait.tid}) waits${age} for ${lockName(wait)} (${wait.kind}), ${held}. ${wait.verdict ?? ""}`;
+	const verdict = /DEADLOCK/.test(wait.verdict) && !node?.inCycle ? "behind the deadlock" : wait.verdict ?? "";
+	const what = wait.kind === "join" && owner.tid !== undefined ? `the end of ${owner.comm ?? ""} (${owner.tid})`
+		: `${lockName(wait)} (${wait.kind}), ${held}`;
+	return `${wait.comm} (${wait.tid}) has waited${age} for ${what}: ${verdict}`;
 }
 
-function drawList(groups) {
+function drawList(groups, nodes) {
 	return groups.map(({ wait, others }) => element("details", null,
-		element("summary", null, describe(wait), others.length ? ` And ${others.length} alike: ${others.map((each) => each.tid).join(", ")}.` : ""),
+		element("summary", null, describe(wait, nodes.get(wait.tid)), others.length ? ` And ${others.length} alike: ${others.map((each) => each.tid).join(", ")}.` : ""),
 		wait.owner?.reason ? element("p", null, wait.owner.reason) : null,
 		element("ol", { class: "stack" }, (wait.stack ?? []).map((frame) =>
 			element("li", null, frame.function ?? hex(frame.address), element("span", { class: "place" }, frame.file ?? frame.module ?? ""))))));
@@ -166,6 +171,9 @@ export function showWaits(report) {
 	byId("waits").hidden = false;
 	byId("waits-heading").textContent = deadlocks ? `Who waits for whom: ${deadlocks} deadlock${deadlocks > 1 ? "s" : ""}` : "Who waits for whom";
 	byId("waits").classList.toggle("deadlock", deadlocks > 0);
+	// A deadlock is what one came for: nothing stands before it.
+	if (deadlocks)
+		byId("waits").parentElement.prepend(byId("waits"));
 	byId("waits-graph").replaceChildren(drawGraph(nodes, rows));
-	byId("waits-list").replaceChildren(...drawList(groups));
+	byId("waits-list").replaceChildren(...drawList(groups, nodes));
 }
