@@ -103,6 +103,15 @@ expect_known()
 	expect_known 1 whole
 }
 
+@test "stacks: through code made at run time, which is named, also of a process that has ended" {
+	require_file "$UNWIND_TARGETS/jit"
+	trace_launched --full-stacks -- "$UNWIND_TARGETS/jit"
+	rm -f "/tmp/perf-$(report .target.pid).map"
+	jq -e '.stacks.guessed_frames > 0 and any(.sites[]; .stack_end == "complete" and
+		([.stack[].function | select(. != null)] | index(["allocate", "made_inner", "made_outer",
+			"main"])))' report.json >/dev/null || fail "no stack is whole"
+}
+
 @test "stacks: a program that memtrace started" {
 	require_file "$UNWIND_TARGETS/frames"
 	trace_launched --full-stacks -- "$UNWIND_TARGETS/frames"

@@ -283,6 +283,34 @@ static void print_filter(struct text_page *page, const struct report *report)
 	print_wrapped(page, 12, line);
 }
 
+/* Distinct stacks that end before the outermost frame, by cause, and frames that are guesses. */
+static void print_stacks(struct text_page *page, const struct report_run *run)
+{
+	const uint64_t *stops = run->stack_stops;
+	uint64_t walked = stops[STACK_COMPLETE] + stops[STACK_END_OF_THREAD], early = 0;
+	char line[LINE_SIZE] = "stacks      ";
+	const char *separator = ": ";
+
+	for (int stop = STACK_TRUNCATED; stop < STACK_NOT_WALKED; stop++)
+		early += stops[stop];
+	walked += early;
+	if (!early && !(walked && run->guessed_frames))
+		return;
+	append(line, sizeof(line), "%s of %s end early", human__exact(early).text,
+		human__exact(walked).text);
+	for (int stop = STACK_TRUNCATED; stop < STACK_NOT_WALKED; stop++) {
+		if (!stops[stop])
+			continue;
+		append(line, sizeof(line), "%s%s %s", separator, human__exact(stops[stop]).text,
+			loss__stop_words(stop));
+		separator = ", ";
+	}
+	if (run->guessed_frames)
+		append(line, sizeof(line), "; %s of their frames found by frame pointer only",
+			human__exact(run->guessed_frames).text);
+	print_wrapped(page, 12, line);
+}
+
 static void print_notes(struct text_page *page, const struct report *report)
 {
 	char line[LINE_SIZE];
@@ -314,6 +342,7 @@ void text__write_report(const struct report *report, const struct text_options *
 	print_unusual(&page, &report->heap);
 	print_mappings(&page, &report->heap);
 	print_filter(&page, report);
+	print_stacks(&page, &report->run);
 	print_notes(&page, report);
 	text__print_sites(&page, report);
 }
