@@ -12,6 +12,7 @@ enum look_flags {
 	LOOK_ON_CPU = 2,    /* it ran while it was looked at: its registers are old */
 	LOOK_32BIT = 4,	    /* in a 32-bit system call */
 	LOOK_RESTARTED = 8, /* the call is restart_syscall, of a futex wait with these arguments */
+	LOOK_DENIED = 16,   /* through /proc: what it waits in may not be read */
 };
 
 /* One thread. TIDs without ns_ are those of memtrace's own pid namespace; 0: not visible there. */

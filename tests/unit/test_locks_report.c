@@ -218,6 +218,29 @@ static void test_dot_escapes_what_a_target_may_call_itself(void **state)
 }
 
 /* 101 waits for a lock of a thread that is no more, 100 for a condition. */
+/* A file may have any name. */
+static void test_text_has_no_control_characters_of_a_modules_name(void **state)
+{
+	static struct lock_frame stack[] = {
+		{.pc = 0x1010,
+			.slot = 0x7000,
+			.function = "pthread_mutex_lock",
+			.module = "libc.so.6"},
+		{.pc = 0x2010, .slot = 0x7020, .module = "li\nb\033[32m.so"},
+		{.pc = 0x401010, .slot = 0x7040, .function = "main", .module = "a\rpp"},
+	};
+	struct story story = tell();
+	char *text;
+
+	set_stack(&story.now->snapshot.threads[0], stack, 3);
+	text = write_text(&story.now->findings, true);
+	assert_non_null(strstr(text, "li?b?[32m.so+0x"));
+	assert_null(strchr(text, '\033'));
+	assert_null(strchr(text, '\r'));
+	free(text);
+	end(&story);
+}
+
 static void test_lock_of_a_dead_owner_is_told_before_what_merely_sleeps(void **state)
 {
 	static struct lock_frame asleep[] = {
@@ -277,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_folded_stack_leaves_out_helpers_below_the_wait),
 		cmocka_unit_test(test_victims_that_are_alike_are_one_line),
 		cmocka_unit_test(test_dot_escapes_what_a_target_may_call_itself),
+		cmocka_unit_test(test_text_has_no_control_characters_of_a_modules_name),
 		cmocka_unit_test(test_lock_of_a_dead_owner_is_told_before_what_merely_sleeps),
 		cmocka_unit_test(test_folded_stack_keeps_the_frames_of_the_program),
 	};

@@ -274,12 +274,15 @@ static int add_process(
 
 	if (!threads)
 		return -ESRCH;
+	first = threads - snapshot->threads;
+	/* Waits that may not be seen are not the same as none. */
+	if (look->threads[first].flags & LOOK_DENIED)
+		return -ESRCH;
 	builder->subject = subjects__take(builder->out->subjects, pid, threads[0].start_ns, NULL);
 	if (!builder->subject)
 		return -ESRCH;
 	process.libc = subject__libc(builder->subject, &process.libc_minor);
 	snapshot->processes[snapshot->process_count++] = process;
-	first = threads - snapshot->threads;
 	/* Look and snapshot have the same order. */
 	for (size_t i = first; i < first + count && !rc; i++) {
 		builder->first[i] = builder->frames.size;

@@ -61,7 +61,8 @@ static bool is_listed(const pid_list *pids, pid_t pid)
 	return false;
 }
 
-/* Every process that has a thread blocked on a futex; the threads stand in order of processes. */
+/* Every process that has a thread blocked on a futex, and those of which that may not be known (to
+ * be counted); the threads stand in order of processes. */
 static int list_all(struct session *session, const struct look *look)
 {
 	for (size_t i = 0; i < look->count; i++) {
@@ -71,7 +72,9 @@ static int list_all(struct session *session, const struct look *look)
 
 		if (pids->size && pids->data[pids->size - 1] == pid)
 			continue;
-		if (pid != getpid() && blocked__futex(&look->threads[i], &futex) &&
+		if (pid != getpid() &&
+			(look->threads[i].flags & LOOK_DENIED ||
+				blocked__futex(&look->threads[i], &futex)) &&
 			!is_listed(pids, pid) && vec_push(pids, pid))
 			return -ENOMEM;
 	}
@@ -192,7 +195,13 @@ static int open_session(struct session *session, struct locks_look *out, struct 
 
 static int check_readable(const struct session *session, const struct pass *pass, struct error *err)
 {
-	if (session->options->all || pass->blocked.snapshot.process_count)
+	if (pass->blocked.snapshot.process_count)
+		return 0;
+	if (session->options->all && pass->blocked.unreadable)
+		return error__set(err, -EPERM,
+			"no process may be looked at: run as root, or with CAP_BPF, CAP_PERFMON "
+			"and CAP_SYS_PTRACE");
+	if (session->options->all)
 		return 0;
 	for (size_t i = 0; i < session->options->pid_count; i++) {
 		size_t count;
@@ -200,8 +209,8 @@ static int check_readable(const struct session *session, const struct pass *pass
 		if (snapshot__threads_of(
 			    &pass->blocked.snapshot, session->options->pids[i], &count))
 			return error__set(err, -EPERM,
-				"process %d: its memory may not be read: run as root, or with "
-				"CAP_SYS_PTRACE",
+				"process %d: its memory or its waits may not be read: run as root, "
+				"or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE",
 				(int)session->options->pids[i]);
 	}
 	return error__set(err, -ESRCH, "process %d: no such process, or it has just exited",

@@ -30,13 +30,20 @@ static uint32_t state_bits(char state, uint32_t *exit_state)
 	return 0;
 }
 
-static char *read_text(pid_t pid, pid_t tid, const char *name)
+static int read_file(pid_t pid, pid_t tid, const char *name, char **text)
 {
-	char path[64], *text;
+	char path[64];
 	size_t size;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", (int)pid, (int)tid, name);
-	return file__read(path, STATUS_LIMIT, &text, &size) ? NULL : text;
+	return file__read(path, STATUS_LIMIT, text, &size);
+}
+
+static char *read_text(pid_t pid, pid_t tid, const char *name)
+{
+	char *text;
+
+	return read_file(pid, tid, name, &text) ? NULL : text;
 }
 
 static bool read_status(pid_t pid, pid_t tid, struct look_thread *out)
@@ -75,12 +82,16 @@ static void read_start(pid_t pid, pid_t tid, struct look_thread *out)
 /* proc_pid_syscall(5): "running", or number, six arguments, stack pointer, program counter. */
 static void read_syscall(pid_t pid, pid_t tid, struct look_thread *out)
 {
-	char *text = read_text(pid, tid, "syscall");
 	unsigned long long args[6], sp, ip;
 	long long number;
+	char *text;
+	int rc = read_file(pid, tid, "syscall", &text);
 
 	out->syscall = -1;
-	if (!text)
+	/* The file is its owner's alone (EACCES), and reading it takes the rights of ptrace. */
+	if (rc == -EACCES || rc == -EPERM)
+		out->flags |= LOOK_DENIED;
+	if (rc)
 		return;
 	if (sscanf(text, "%lld %llx %llx %llx %llx %llx %llx %llx %llx", &number, &args[0],
 		    &args[1], &args[2], &args[3], &args[4], &args[5], &sp, &ip) == 9) {

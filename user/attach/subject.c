@@ -3,6 +3,7 @@
 #include "attach/call_site.h"
 #include "attach/module_facts.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "base/vec.h"
 
 #include <errno.h>
@@ -444,6 +445,7 @@ bool subject__variable(
 		return false;
 	variable = module_facts__variable(placed->facts, address - placed->bias, &offset);
 	snprintf(module, size, "%s", placed->module->name);
+	text__make_printable(module);
 	if (!variable)
 		return false;
 	if (offset)

@@ -1,5 +1,6 @@
 #include "report/locks_text.h"
 
+#include "base/text.h"
 #include "report/human.h"
 #include "report/names.h"
 
@@ -63,20 +64,23 @@ static void print_owner(FILE *file, const struct lock_wait *wait)
 
 static void print_frame(FILE *file, const struct lock_frame *frame, const char *indent, bool full)
 {
-	char name[NAME_SIZE];
+	char name[NAME_SIZE], module[NAME_SIZE];
+
+	/* The name of a file is whatever its owner liked. */
+	snprintf(module, sizeof(module), "%s", frame->module ? frame->module : "");
+	text__make_printable(module);
 
 	fprintf(file, "%s", indent);
 	if (frame->function) {
 		names__shorten(frame->function, full ? NAME_SIZE - 1 : FUNCTION_WIDTH, name);
 		fprintf(file, "%s", name);
 	} else if (frame->module) {
-		fprintf(file, "%s+0x%llx", frame->module, (unsigned long long)frame->module_offset);
+		fprintf(file, "%s+0x%llx", module, (unsigned long long)frame->module_offset);
 	} else {
 		fprintf(file, "0x%llx", (unsigned long long)frame->pc);
 	}
 	if (full && frame->function && frame->module)
-		fprintf(file, "+0x%llx (%s)", (unsigned long long)frame->function_offset,
-			frame->module);
+		fprintf(file, "+0x%llx (%s)", (unsigned long long)frame->function_offset, module);
 	if (frame->file)
 		fprintf(file, "  %s:%u", full ? frame->file : names__base(frame->file),
 			frame->line);

@@ -1,5 +1,6 @@
 #include "report/text_sites.h"
 
+#include "base/text.h"
 #include "report/human.h"
 #include "report/loss.h"
 #include "report/names.h"
@@ -31,6 +32,7 @@ static void describe_location(const struct report_frame *frame, size_t width, ch
 			(unsigned long long)frame->offset);
 	else
 		strcpy(text, "(no file)");
+	text__make_printable(text);
 	names__shorten(text, width, out);
 }
 
