@@ -43,7 +43,7 @@ struct target {
 #define SENT_STACK_BUCKETS 16384
 
 /* Places from which glibcs call free on their own behalf; three in a glibc, and one is usual. */
-#define MAX_INTERNAL_CALLS 8
+#define MAX_INTERNAL_CALLS 16
 
 /* Settings and counters in the BPF object's .bss, shared by mmap. */
 struct tracer_shared {

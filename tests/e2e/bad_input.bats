@@ -226,3 +226,42 @@ refuse()
 	run timeout 30 unshare -Ur "$MEMTRACE" watch -d 1
 	expect_error 1 "user namespace"
 }
+
+# hold_site FILE SYMBOL DISTANCE: another tracer sits there, in a way that keeps others out.
+hold_site()
+{
+	local address
+	address=0x$(nm "$1" | sed -n "s/^\([0-9a-f]*\) T $2$/\1/p")
+	"$TARGETS/hold_site" "$1" $((address + $3)) "$BATS_TEST_TMPDIR/held" 3>&- &
+	STARTED+=("$!")
+	wait_until $WAIT_SECONDS test -e held
+}
+
+@test "where another tracer holds the better place, the function's entry is probed" {
+	require_tracing
+	cp "$TARGETS/throwing-pool" pool
+	"$MEMTRACE" -v -- ./pool 5000 2>&1 | grep -q 'pool _ZdlPv+3 ' || skip "compiled otherwise"
+	rm -f truth
+	hold_site pool _ZdlPv 3
+	trace_launched -v -- ./pool 5000
+	grep -q 'pool _ZdlPv+3: refused by the kernel' err
+	expect_own_calls pool
+}
+
+@test "a function that another tracer holds is an error, not a wrong report" {
+	require_tracing
+	cp "$TARGETS/throwing-pool" pool
+	hold_site pool _Znwm 0
+	run timeout 30 "$MEMTRACE" --json=report.json -- ./pool 5000
+	expect_error 1 "another tracer"
+	[ ! -e report.json ]
+}
+
+@test "too few open files are told, with the remedy" {
+	require_tracing
+	run timeout 30 prlimit --nofile=48:48 "$MEMTRACE" -- true
+	expect_error 1 "raise \`ulimit -n\`"
+	run timeout 30 prlimit --nofile=48:1024 "$MEMTRACE" -- sh -c 'ulimit -n'
+	[ "$status" = 0 ]
+	[ "${lines[1]}" = 48 ] || fail "the command's limit is not its own: $output"
+}

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "attach/plan.h"
+#include "base/file.h"
 #include "base/log.h"
 
 static int attach_program(struct tracer *tracer, enum probe_program program,
@@ -259,11 +260,16 @@ int tracer__attach_file(
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), code;
 	struct module *module;
+	struct error why;
 
+	if (fd < 0 && file__is_limit(-errno))
+		return error__set(err, -errno, "cannot open %s: %m: raise `ulimit -n`", path);
 	if (fd < 0)
 		return 0; /* the loader will not find it either */
-	module = modules__add_file(tracer->modules, fd, path, NULL);
+	module = modules__add_file(tracer->modules, fd, path, &why);
 	close(fd);
+	if (!module && file__is_limit(why.code))
+		return error__set(err, why.code, "%s", why.message);
 	if (!module)
 		return 0;
 	if (tracer->unwinding)

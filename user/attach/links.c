@@ -284,16 +284,39 @@ static int keep(struct links *links, int fd, struct error *err)
 	return error__set(err, -ENOMEM, "no memory for the list of probes");
 }
 
-/* One link per site: the only way for perf events, and the way round a site that is refused. */
+/* A link for a site, or where the kernel refuses that place, for the function's entry. */
+static int create_somewhere(
+	const struct link_request *request, const char *path, const struct probe_site *site)
+{
+	struct probe_site entry = *site;
+	int fd = create_one(request, path, site), other;
+
+	if (fd >= 0 || !is_about_site(fd) || site->entry_offset == site->offset)
+		return fd;
+	entry.offset = site->entry_offset;
+	entry.cookie = site->entry_cookie;
+	other = create_one(request, path, &entry);
+	if (other < 0)
+		return fd;
+	log__debug("%s %s: refused by the kernel; probed at the function's entry instead",
+		request->file_name, site->name);
+	return other;
+}
+
+/*
+ * One link per site: the only way for perf events, and the way round a site that is refused. What
+ * this kernel can never probe is left out; what another tracer is in the way of is an error, as the
+ * report would be wrong without it.
+ */
 static int attach_each(struct links *links, const struct link_request *request, const char *path,
 	struct error *err)
 {
-	struct error refused = {0};
+	struct error refused = {0}, occupied = {0};
 	size_t attached = 0;
 
 	for (size_t i = 0; i < request->site_count; i++) {
 		const struct probe_site *site = &request->sites[i];
-		int fd = create_one(request, path, site);
+		int fd = create_somewhere(request, path, site);
 
 		if (fd >= 0) {
 			if (keep(links, fd, err))
@@ -304,9 +327,15 @@ static int attach_each(struct links *links, const struct link_request *request, 
 		describe_error(request, site->name, fd, &refused);
 		if (!is_about_site(fd))
 			return error__set(err, refused.code, "%s", refused.message);
-		log__warn("%s; its calls are not traced", refused.message);
+		if (fd == -EINVAL)
+			occupied = refused;
+		else
+			log__warn("%s; its calls are not traced", refused.message);
 	}
-	return attached ? 0 : error__set(err, refused.code, "%s", refused.message);
+	if (occupied.code)
+		refused = occupied;
+	return attached && !occupied.code ? 0
+					  : error__set(err, refused.code, "%s", refused.message);
 }
 
 int links__attach(struct links *links, const struct link_request *request, struct error *err)

@@ -50,7 +50,9 @@ struct link_request {
 };
 
 /*
- * Attaches the program to the sites. A site that the kernel refuses is left out with a warning.
+ * Attaches the program to the sites. Where the kernel refuses one, the function's entry is tried. A
+ * function that it cannot probe there either is left out with a warning; one where another tracer
+ * is in the way is an error.
  * Returns 0, or with @err set a negative errno if none could be attached: -EPERM, -ESRCH (no such
  * process any more), -EINVAL, -EOPNOTSUPP...
  */

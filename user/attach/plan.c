@@ -75,17 +75,24 @@ static uint64_t cookie_at(const struct allocator_function *function, enum probe_
 		pointer < SITE_ARGUMENTS ? site->argument_in[pointer] : pointer, function->flags);
 }
 
-/* Which calls of this free its own library makes; see internal_calls.h. */
+/*
+ * Which calls of this free its own library makes; see internal_calls.h. As seen from its site, and
+ * from its entry, should that become the site.
+ */
 static int find_internal_calls(
 	struct planner *planner, const struct candidate *candidate, uint32_t site_offset)
 {
 	return_addresses found = {0};
 	int err = internal_calls__find(&planner->view, candidate->address, &found);
 
-	vec_for_each (address, &found)
+	vec_for_each (address, &found) {
+		int64_t distance = *address - candidate->address;
+
 		if (!err)
-			err = vec_push(&planner->plan->internal_calls,
-				(int64_t)(*address - candidate->address - site_offset));
+			err = vec_push(&planner->plan->internal_calls, distance - site_offset);
+		if (!err && site_offset)
+			err = vec_push(&planner->plan->internal_calls, distance);
+	}
 	vec_free(&found);
 	return err;
 }
@@ -98,10 +105,13 @@ static int add_site(struct planner *planner, const struct candidate *candidate,
 		.arguments = allocators__arguments(function),
 		.entry_only = program == PROBE_PROGRAM_FREE || program == PROBE_PROGRAM_HINT,
 	};
+	static const struct site entry = {
+		.argument_in = {0, 1, 2, 3, 4, 5}, .reason = "entry: moved pointer"};
 	struct probe_site out = {0};
 	struct site site;
 	const uint8_t *code;
 	size_t available;
+	uint64_t flags = 0;
 
 	code = elf_view__at(&planner->view, candidate->address, &available);
 	if (!code)
@@ -110,18 +120,19 @@ static int add_site(struct planner *planner, const struct candidate *candidate,
 		planner->decoder, code, available, candidate->size, candidate->address, needs);
 	/* Programs for free read the first argument: they have no time for the cookie. */
 	if (allocators__is_free(function) && site.argument_in[0] != 0)
-		site = (struct site){
-			.argument_in = {0, 1, 2, 3, 4, 5}, .reason = "entry: moved pointer"};
-	out.offset = elf_view__offset(&planner->view, candidate->address) + site.offset;
-	out.cookie = cookie_at(function, operation, &site);
+		site = entry;
 	if (program == PROBE_PROGRAM_THROWING)
-		out.cookie |= PROBE_COOKIE(0, 0, 0, 0, 0, PROBE_AT_RETURNS);
+		flags |= PROBE_COOKIE(0, 0, 0, 0, 0, PROBE_AT_RETURNS);
 	if (strcmp(candidate->name, "free") == 0) {
 		if (find_internal_calls(planner, candidate, site.offset))
 			return -ENOMEM;
 		if (planner->plan->internal_calls.size)
-			out.cookie |= PROBE_COOKIE(0, 0, 0, 0, 0, PROBE_INTERNAL_CALLS);
+			flags |= PROBE_COOKIE(0, 0, 0, 0, 0, PROBE_INTERNAL_CALLS);
 	}
+	out.entry_offset = elf_view__offset(&planner->view, candidate->address);
+	out.entry_cookie = cookie_at(function, operation, &entry) | flags;
+	out.offset = out.entry_offset + site.offset;
+	out.cookie = cookie_at(function, operation, &site) | flags;
 	out.emulated = site.emulated;
 	snprintf(out.name, sizeof(out.name), "%.60s+%u", candidate->name, site.offset);
 	memcpy(out.reason, site.reason, sizeof(out.reason));
@@ -189,6 +200,8 @@ static int add_return(struct planner *planner, const struct candidate *candidate
 		.offset = elf_view__offset(&planner->view, address),
 		.reason = "ret: exceptions leave this function",
 	};
+
+	site.entry_offset = site.offset;
 
 	vec_for_each (known, sites)
 		if (known->offset == site.offset)
@@ -329,7 +342,7 @@ static int plan_loader(struct planner *planner)
 	offset = address ? elf_view__offset(&planner->view, address) : -1;
 	if (offset < 0)
 		return 0;
-	site.offset = offset;
+	site.offset = site.entry_offset = offset;
 	site.cookie = PROBE_COOKIE(PROBE_LOADER, FUNCTION_NONE, PROBE_NO_ARGUMENT,
 		PROBE_NO_ARGUMENT, PROBE_NO_ARGUMENT, 0);
 	snprintf(site.name, sizeof(site.name), is_static ? "entry point" : "_dl_debug_state+0");
@@ -353,7 +366,7 @@ static int plan_throw(struct planner *planner)
 
 		if (offset < 0)
 			continue;
-		site.offset = offset;
+		site.offset = site.entry_offset = offset;
 		snprintf(site.name, sizeof(site.name), "%s+0", names[i]);
 		if (vec_push(&planner->plan->sites[PROBE_PROGRAM_THROW], site))
 			return -ENOMEM;

@@ -44,7 +44,8 @@ struct probe_plan {
 	probe_sites sites[PROBE_PROGRAM_COUNT];
 	/*
 	 * Calls of free that are no events (internal_calls.h): where they return to, as distances
-	 * from the site of free. Its cookie has PROBE_INTERNAL_CALLS if there are any.
+	 * from the site of free, and from its entry. Its cookie has PROBE_INTERNAL_CALLS if there
+	 * are any.
 	 */
 	VEC(int64_t) internal_calls;
 	VEC(char *) notes;    /* for -v: what was left out, and why */

@@ -10,6 +10,12 @@
 struct probe_site {
 	uint64_t offset; /* in the file: what uprobes are keyed by */
 	uint64_t cookie; /* PROBE_COOKIE of probe.h */
+	/*
+	 * The same at the function's entry, for when the kernel refuses this place, as another
+	 * tracer's; @offset where there is no other.
+	 */
+	uint64_t entry_offset;
+	uint64_t entry_cookie;
 	bool emulated;	 /* the kernel need not single-step there */
 	char name[72];	 /* "free+3": symbol and distance from its start */
 	char reason[64]; /* why there: "je, emulated" */

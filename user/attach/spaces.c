@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/vec.h"
 
@@ -151,6 +152,7 @@ typedef VEC(struct code_range) range_vec;
 static int read_ranges(
 	struct spaces *spaces, struct space *space, range_vec *ranges, struct error *err)
 {
+	struct error why;
 	struct maps maps;
 	int result;
 
@@ -164,10 +166,13 @@ static int read_ranges(
 		if (!mapping__is_executable(m))
 			continue;
 		range.is_uprobes = strcmp(m->path, "[uprobes]") == 0;
-		range.module = modules__get(spaces->modules, space->pid, m, NULL);
+		range.module = modules__get(spaces->modules, space->pid, m, &why);
+		if (!range.module && file__is_limit(why.code))
+			result = error__set(err, why.code, "%s", why.message);
 		if (range.module && !module__bias(range.module, m, &range.bias))
 			range.module = NULL;
-		result = vec_push(ranges, range);
+		if (!result)
+			result = vec_push(ranges, range);
 	}
 	maps__free(&maps);
 	if (!result && ranges->size == 0)

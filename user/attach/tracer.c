@@ -10,6 +10,7 @@
 
 #include "attach/features.h"
 #include "attach/session.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "target/maps.h"
 
@@ -147,6 +148,9 @@ static int load_programs(struct tracer *tracer, struct error *err)
 		return error__set(err, code,
 			"no permission to load BPF programs: run as root, or with CAP_BPF, "
 			"CAP_PERFMON and CAP_SYS_PTRACE (see memtrace doctor)");
+	if (file__is_limit(code))
+		return error__set(err, code, "cannot load the BPF programs: %s: raise `ulimit -n`",
+			strerror(-code));
 	if (code)
 		return error__set(err, code,
 			"the kernel refuses the BPF programs: %s (see memtrace doctor)",

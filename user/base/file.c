@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define FIRST_READ 4096
@@ -65,4 +66,19 @@ int file__read(const char *path, size_t limit, char **data, size_t *size)
 	err = file__read_fd(fd, limit, data, size);
 	close(fd);
 	return err;
+}
+
+void file__allow_many(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+bool file__is_limit(int code)
+{
+	return code == -EMFILE || code == -ENFILE;
 }

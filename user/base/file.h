@@ -2,6 +2,7 @@
 #ifndef MEMTRACE_BASE_FILE_H
 #define MEMTRACE_BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -12,5 +13,14 @@ int file__read_fd(int fd, size_t limit, char **data, size_t *size);
 
 /* The same for the file at @path. Neither follows a FIFO into blocking nor gets a terminal. */
 int file__read(const char *path, size_t limit, char **data, size_t *size);
+
+/*
+ * Lets this process, and those it starts from now on, open as many files as its hard limit allows:
+ * the usual soft one of 1,024 is for programs that use select(2).
+ */
+void file__allow_many(void);
+
+/* Whether a negative errno says that no more files can be opened: raising `ulimit -n` helps. */
+bool file__is_limit(int code);
 
 #endif

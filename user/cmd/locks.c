@@ -2,6 +2,7 @@
 #include "cmd/cmd.h"
 
 #include "attach/locks_look.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/vec.h"
 #include "report/human.h"
@@ -15,7 +16,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 enum { KEY_ALL = 0x100, KEY_JSON, KEY_DOT, KEY_FULL, KEY_PROC };
 
@@ -167,18 +167,6 @@ static int write_reports(
 	return rc;
 }
 
-/* Every file that is mapped somewhere is held open: on a large machine more than the usual 1,024.
- */
-static void allow_many_files(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
 int cmd_locks(int argc, char **argv)
 {
 	struct options options = {0};
@@ -199,7 +187,7 @@ int cmd_locks(int argc, char **argv)
 			.lines = !options.all,
 		};
 
-		allow_many_files();
+		file__allow_many(); /* every file that is mapped somewhere is held open */
 		rc = locks__look_at(&what, &look, &err);
 	}
 	if (!rc) {

@@ -19,6 +19,7 @@
 #include "attach/confined.h"
 #include "attach/tracer.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "cmd/top.h"
 #include "cmd/trace_locks.h"
@@ -510,6 +511,9 @@ static int run_trace(struct trace *trace, struct error *err)
 		code = launch__prepare(trace->options.command, &trace->launch, err);
 		trace->launched = !code;
 	}
+	/* One for each mapped file and each link; a launched command keeps the limit that it had.
+	 */
+	file__allow_many();
 	if (!code)
 		code = block_signals(trace, err);
 	if (!code)
