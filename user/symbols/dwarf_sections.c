@@ -21,6 +21,58 @@ static void cut_strings(struct dwarf_cursor *bytes)
 	bytes->end = last ? last + 1 : bytes->at;
 }
 
+/* What debug information unpacks to: measured up to 12 times (.debug_ranges of C++). */
+#define MAX_EXPANSION 32
+#define FREE_EXPANSION (64ull << 20)
+
+/* The size that a section claims to unpack to; its own if it is not compressed. */
+static uint64_t unpacked_size(Elf_Scn *section, const GElf_Shdr *header, const char *name)
+{
+	GElf_Chdr compression;
+	const uint8_t *bytes;
+	Elf_Data *data;
+	uint64_t size = 0;
+
+	if (header->sh_flags & SHF_COMPRESSED)
+		return gelf_getchdr(section, &compression) ? compression.ch_size : 0;
+	if (!name || strncmp(name, ".zdebug", 7))
+		return header->sh_size;
+	/* As before 2015: "ZLIB" and the size, most significant byte first. */
+	data = elf_rawdata(section, NULL);
+	if (!data || !data->d_buf || data->d_size < 12)
+		return 0;
+	bytes = data->d_buf;
+	for (int i = 4; i < 12; i++)
+		size = size << 8 | bytes[i];
+	return size;
+}
+
+bool dwarf_sections__may_unpack(Elf *elf)
+{
+	uint64_t packed = 0, unpacked = 0;
+	Elf_Scn *section = NULL;
+	size_t names;
+
+	if (elf_getshdrstrndx(elf, &names))
+		return false;
+	while ((section = elf_nextscn(elf, section))) {
+		GElf_Shdr header;
+		const char *name;
+		uint64_t size;
+
+		if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS)
+			continue;
+		name = elf_strptr(elf, names, header.sh_name);
+		size = unpacked_size(section, &header, name);
+		if (size <= header.sh_size)
+			continue;
+		packed += header.sh_size;
+		if (__builtin_add_overflow(unpacked, size, &unpacked))
+			return false;
+	}
+	return unpacked <= FREE_EXPANSION || unpacked / MAX_EXPANSION <= packed;
+}
+
 struct wanted_section {
 	const char *name;
 	struct dwarf_cursor *bytes;
@@ -62,6 +114,17 @@ void dwarf_sections__find(Dwarf *dwarf, struct dwarf_sections *sections)
 	if (alternate)
 		find_sections(dwarf_getelf(alternate), shared, COUNT(shared));
 	cut_strings(&sections->line_str);
+	cut_strings(&sections->str);
+}
+
+void dwarf_sections__find_split(Dwarf *dwarf, struct dwarf_sections *sections)
+{
+	const struct wanted_section wanted[] = {{".debug_info.dwo", &sections->info},
+		{".debug_abbrev.dwo", &sections->abbrev}, {".debug_line.dwo", &sections->line},
+		{".debug_str.dwo", &sections->str}, {".debug_types.dwo", &sections->types}};
+
+	*sections = (struct dwarf_sections){0};
+	find_sections(dwarf_getelf(dwarf), wanted, COUNT(wanted));
 	cut_strings(&sections->str);
 }
 

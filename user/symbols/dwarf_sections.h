@@ -21,6 +21,15 @@ struct dwarf_sections {
 void dwarf_sections__find(Dwarf *dwarf, struct dwarf_sections *sections);
 
 /*
+ * Whether the compressed sections of a file unpack to sizes that real ones may have. libdw unpacks
+ * all of them as soon as it opens the file, and a hostile megabyte may become a gigabyte.
+ */
+bool dwarf_sections__may_unpack(Elf *elf);
+
+/* Those of a file with split units, which are called .debug_*.dwo. */
+void dwarf_sections__find_split(Dwarf *dwarf, struct dwarf_sections *sections);
+
+/*
  * The string that @attribute has; NULL where it has none, or one that does not end. Valid as long
  * as the Dwarf.
  */

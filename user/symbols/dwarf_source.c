@@ -9,6 +9,7 @@
 
 struct dwarf_source {
 	Dwarf *dwarf;
+	int fd;
 	struct dwarf_sections sections;
 	uint64_t text_start;
 	uint64_t text_end;
@@ -33,12 +34,14 @@ static bool sink_unit_range(void *context, uint64_t start, uint64_t end)
 	return range_index__add(&source->ranges, start, end, 0, sink->unit) == 0;
 }
 
-static int add_unit(struct dwarf_source *source, Dwarf_Die *die)
+static int add_unit(struct dwarf_source *source, Dwarf_Die *die, bool is_skeleton)
 {
 	struct unit_sink sink = {source, source->units.size, false};
 
 	dwarf__each_range(die, sink_unit_range, &sink);
-	return sink.found ? vec_push(&source->units, (struct dwarf_unit){.die = *die}) : 0;
+	return sink.found ? vec_push(&source->units,
+				    (struct dwarf_unit){.die = *die, .is_skeleton = is_skeleton})
+			  : 0;
 }
 
 static int read_units(struct dwarf_source *source)
@@ -53,19 +56,20 @@ static int read_units(struct dwarf_source *source)
 		if (dwarf_get_units(source->dwarf, unit, &unit, NULL, &type, &die, NULL) != 0)
 			break;
 		if (type == DW_UT_compile || type == DW_UT_skeleton)
-			code = add_unit(source, &die);
+			code = add_unit(source, &die, type == DW_UT_skeleton);
 	}
 	range_index__sort(&source->ranges);
 	return code;
 }
 
-struct dwarf_source *dwarf_source__new(Dwarf *dwarf, uint64_t text_start, uint64_t text_end)
+struct dwarf_source *dwarf_source__new(Dwarf *dwarf, int fd, uint64_t text_start, uint64_t text_end)
 {
 	struct dwarf_source *source = calloc(1, sizeof(*source));
 
 	if (!source)
 		return NULL;
 	source->dwarf = dwarf;
+	source->fd = fd;
 	source->text_start = text_start;
 	source->text_end = text_end;
 	dwarf_sections__find(dwarf, &source->sections);
@@ -190,8 +194,9 @@ int dwarf_source__resolve(struct dwarf_source *source, uint64_t vaddr, dwarf_fra
 	unit = &source->units.data[range->value];
 	lines = dwarf_unit__lines(unit, &source->sections);
 	set_line(&innermost, lines, vaddr);
-	function = dwarf_unit__find_function(unit, &source->sections, vaddr);
+	function = dwarf_unit__find_function(unit, &source->sections, source->fd, vaddr);
 	if (function)
-		return push_frames(&source->sections, lines, function, vaddr, innermost, out);
+		return push_frames(dwarf_unit__function_sections(unit, &source->sections),
+			dwarf_unit__function_files(unit), function, vaddr, innermost, out);
 	return innermost.file ? vec_push(out, innermost) : 0;
 }

@@ -32,11 +32,13 @@ struct dwarf_frame {
 typedef VEC(struct dwarf_frame) dwarf_frames;
 
 /*
- * Reads the units of @dwarf, which stays the caller's and must live as long. Only code in
+ * Reads the units of @dwarf, made of the file @fd, which stays the caller's and must live as long.
+ * Only code in
  * [@text_start, @text_end) counts: linkers leave units of dropped sections at address 0.
  * NULL: no memory.
  */
-struct dwarf_source *dwarf_source__new(Dwarf *dwarf, uint64_t text_start, uint64_t text_end);
+struct dwarf_source *dwarf_source__new(
+	Dwarf *dwarf, int fd, uint64_t text_start, uint64_t text_end);
 void dwarf_source__free(struct dwarf_source *source);
 
 /*

@@ -61,17 +61,35 @@ static bool add_function(void *context, Dwarf_Die *die)
 	return true;
 }
 
+const struct dwarf_sections *dwarf_unit__function_sections(
+	struct dwarf_unit *unit, const struct dwarf_sections *sections)
+{
+	return unit->has_split ? &unit->split.sections : sections;
+}
+
+struct dwarf_lines *dwarf_unit__function_files(struct dwarf_unit *unit)
+{
+	return unit->has_split && unit->split.lines.files.size ? &unit->split.lines : &unit->lines;
+}
+
+static void read_functions(struct dwarf_unit *unit, const struct dwarf_sections *sections, int fd)
+{
+	unit->functions_read = true;
+	if (unit->is_skeleton)
+		unit->has_split = !split_unit__open(&unit->die, sections, fd, &unit->split);
+	/* What was found before an error is good. */
+	dwarf_scan__functions(dwarf_unit__function_sections(unit, sections),
+		unit->has_split ? &unit->split.die : &unit->die, add_function, unit);
+	range_index__sort(&unit->ranges);
+}
+
 struct dwarf_function *dwarf_unit__find_function(
-	struct dwarf_unit *unit, const struct dwarf_sections *sections, uint64_t address)
+	struct dwarf_unit *unit, const struct dwarf_sections *sections, int fd, uint64_t address)
 {
 	const struct range *range;
 
-	if (!unit->functions_read) {
-		/* What was found before an error is good. */
-		dwarf_scan__functions(sections, &unit->die, add_function, unit);
-		range_index__sort(&unit->ranges);
-		unit->functions_read = true;
-	}
+	if (!unit->functions_read)
+		read_functions(unit, sections, fd);
 	range = range_index__find(&unit->ranges, address);
 	return range ? &unit->functions.data[range->value] : NULL;
 }
@@ -134,5 +152,6 @@ void dwarf_unit__free(struct dwarf_unit *unit)
 	}
 	vec_free(&unit->functions);
 	dwarf_lines__free(&unit->lines);
+	split_unit__close(&unit->split);
 	range_index__free(&unit->ranges);
 }

@@ -8,6 +8,7 @@
 #include "symbols/dwarf_lines.h"
 #include "symbols/dwarf_scan.h"
 #include "symbols/range_index.h"
+#include "symbols/split_unit.h"
 
 #include <elfutils/libdw.h>
 
@@ -29,15 +30,25 @@ struct dwarf_unit {
 	Dwarf_Die die;
 	bool functions_read;
 	bool lines_read;
-	bool deeply_read;	   /* with functions inside functions and types */
+	bool is_skeleton; /* functions are in a file of their own */
+	bool has_split;	  /* and that was found */
+	struct split_unit split;
 	struct range_index ranges; /* value: index into functions */
 	VEC(struct dwarf_function) functions;
 	struct dwarf_lines lines;
 };
 
-/* The function of @unit that holds @address, or NULL. Reads the unit when it is first asked. */
+/*
+ * The function of @unit that holds @address, or NULL. Reads the unit when it is first asked; @fd is
+ * the file that it is in, whose @sections those are.
+ */
 struct dwarf_function *dwarf_unit__find_function(
-	struct dwarf_unit *unit, const struct dwarf_sections *sections, uint64_t address);
+	struct dwarf_unit *unit, const struct dwarf_sections *sections, int fd, uint64_t address);
+
+/* Where the strings of the unit's functions are, and the files that their calls are in. */
+const struct dwarf_sections *dwarf_unit__function_sections(
+	struct dwarf_unit *unit, const struct dwarf_sections *sections);
+struct dwarf_lines *dwarf_unit__function_files(struct dwarf_unit *unit);
 
 /* The unit's line table, read when it is first asked for; empty where there is none. */
 struct dwarf_lines *dwarf_unit__lines(

@@ -1,6 +1,7 @@
 #include "symbols/module_symbols.h"
 
 #include "base/log.h"
+#include "symbols/dwarf_sections.h"
 #include "symbols/minidebug.h"
 
 #include <string.h>
@@ -84,6 +85,8 @@ static bool open_alternate(
 			symbols->module->path);
 		return false;
 	}
+	if (!dwarf_sections__may_unpack(elf_file__elf(symbols->alternate.elf)))
+		return false;
 	symbols->alternate_dwarf =
 		dwarf_begin_elf(elf_file__elf(symbols->alternate.elf), DWARF_C_READ, NULL);
 	return symbols->alternate_dwarf != NULL;
@@ -96,12 +99,17 @@ static void open_dwarf(struct module_symbols *symbols, const debug_dirs *dirs)
 
 	if (!has_dwarf(file) || !open_alternate(symbols, file->elf, dirs))
 		return;
+	if (!dwarf_sections__may_unpack(elf_file__elf(file->elf))) {
+		log__debug("%s: its debug information claims an absurd size", module->path);
+		return;
+	}
 	symbols->dwarf = dwarf_begin_elf(elf_file__elf(file->elf), DWARF_C_READ, NULL);
 	if (!symbols->dwarf)
 		return;
 	if (symbols->alternate_dwarf)
 		dwarf_setalt(symbols->dwarf, symbols->alternate_dwarf);
-	symbols->source = dwarf_source__new(symbols->dwarf, module->text_start, module->text_end);
+	symbols->source = dwarf_source__new(symbols->dwarf, file->fd >= 0 ? file->fd : module->fd,
+		module->text_start, module->text_end);
 }
 
 static int open_mini(struct module_symbols *symbols)

@@ -1,0 +1,82 @@
+#include "symbols/split_unit.h"
+
+#include <dwarf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* False for a file that somebody else could change under a reader, or that is none. */
+static bool is_trusted(const char *path)
+{
+	struct stat status;
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	bool bad;
+
+	if (fd < 0)
+		return true; /* not there: libdw will not find it either */
+	bad = fstat(fd, &status) || !S_ISREG(status.st_mode) ||
+	      (status.st_uid != 0 && status.st_uid != geteuid()) ||
+	      status.st_mode & (S_IWGRP | S_IWOTH);
+	close(fd);
+	return !bad;
+}
+
+static const char *read_string(
+	Dwarf_Die *die, const struct dwarf_sections *sections, unsigned int attribute)
+{
+	Dwarf_Attribute value;
+
+	return dwarf_attr(die, attribute, &value)
+		       ? dwarf_sections__attribute_string(sections, &value)
+		       : NULL;
+}
+
+/* libdw looks beside the file and in the directory of the compilation. */
+static bool may_be_opened(Dwarf_Die *skeleton, const struct dwarf_sections *sections, int fd)
+{
+	const char *directory = read_string(skeleton, sections, DW_AT_comp_dir);
+	const char *name = read_string(skeleton, sections, DW_AT_dwo_name);
+	char path[2 * PATH_MAX], link[64], own[PATH_MAX], *slash;
+	ssize_t length;
+
+	name = name ? name : read_string(skeleton, sections, DW_AT_GNU_dwo_name);
+	if (!name || strlen(name) >= PATH_MAX || (directory && strlen(directory) >= PATH_MAX))
+		return false;
+	if (name[0] == '/')
+		return is_trusted(name);
+	snprintf(path, sizeof(path), "%s/%s", directory ? directory : ".", name);
+	if (!is_trusted(path))
+		return false;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, own, sizeof(own) - 1);
+	own[length > 0 ? length : 0] = '\0';
+	slash = strrchr(own, '/');
+	if (!slash)
+		return true;
+	snprintf(path, sizeof(path), "%.*s/%s", (int)(slash - own), own, name);
+	return is_trusted(path);
+}
+
+int split_unit__open(
+	Dwarf_Die *skeleton, const struct dwarf_sections *sections, int fd, struct split_unit *out)
+{
+	*out = (struct split_unit){0};
+	if (!may_be_opened(skeleton, sections, fd) ||
+		dwarf_cu_info(skeleton->cu, NULL, NULL, NULL, &out->die, NULL, NULL, NULL) ||
+		!out->die.cu)
+		return -ENOENT;
+	dwarf_sections__find_split(dwarf_cu_getdwarf(out->die.cu), &out->sections);
+	dwarf_lines__read(&out->sections, &out->die, &out->lines);
+	if (!out->lines.compilation_directory)
+		out->lines.compilation_directory = read_string(skeleton, sections, DW_AT_comp_dir);
+	return 0;
+}
+
+void split_unit__close(struct split_unit *unit)
+{
+	dwarf_lines__free(&unit->lines);
+	*unit = (struct split_unit){0};
+}

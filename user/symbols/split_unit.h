@@ -1,0 +1,27 @@
+/*
+ * The part of a compilation unit that -gsplit-dwarf leaves in a file of its own, beside the object
+ * files (.dwo): functions, what is inlined into them, names. The program itself has a skeleton with
+ * addresses and lines. DWARF 5, 3.1.2; for version 4, GNU's "DebugFission". Packages of such files
+ * (.dwp) are not read: libdw 0.188 cannot.
+ */
+#ifndef MEMTRACE_SYMBOLS_SPLIT_UNIT_H
+#define MEMTRACE_SYMBOLS_SPLIT_UNIT_H
+
+#include "symbols/dwarf_lines.h"
+
+struct split_unit {
+	Dwarf_Die die;
+	struct dwarf_sections sections;
+	struct dwarf_lines lines; /* for names of files alone */
+};
+
+/*
+ * Opens what belongs to the unit of @skeleton in the file of @fd; @sections are that file's. libdw
+ * maps it, and it must be there as long as we run: so its owner must be root, or who runs memtrace.
+ * 0, or -ENOENT. The Dwarf owns what is opened, but for what split_unit__close frees.
+ */
+int split_unit__open(
+	Dwarf_Die *skeleton, const struct dwarf_sections *sections, int fd, struct split_unit *out);
+void split_unit__close(struct split_unit *unit);
+
+#endif
