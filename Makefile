@@ -130,7 +130,8 @@ demo: setup
 	$(Q)scripts/demo
 check: setup
 	$(Q)scripts/check
-bench: setup
+bench:
+	$(Q)scripts/setup --bench
 	$(Q)$(MAKE) --no-print-directory all benches
 	$(Q)scripts/bench
 print-libraries:
