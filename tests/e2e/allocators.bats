@@ -200,6 +200,15 @@ preloaded()
 	expect_own_calls prefixed-library
 }
 
+@test "--allocator: any path that leads to the file names it; one that nobody mapped is told of" {
+	ln -s "$TARGETS/prefixed-linked" link
+	PATH=$TARGETS:$PATH trace_launched --allocator ./link:je_ --allocator nosuch.so:je_ -- \
+		prefixed-linked
+	expect_own_calls prefixed-linked
+	expect '[.notes[] | select(contains("--allocator"))] | length' 1
+	expect '[.notes[] | select(contains("nosuch.so"))] | length' 1
+}
+
 @test "an allocator in a library opened at run time is traced from its first use" {
 	require_file "$LIBRARIES/libtcmalloc_minimal.so.4"
 	trace_attached --hold 10s -- "$TARGETS/late" "$LIBRARIES/libtcmalloc_minimal.so.4" ''

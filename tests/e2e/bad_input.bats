@@ -118,6 +118,7 @@ refuse()
 
 @test "garbage options" {
 	refuse 2 --no-such-option --no-such-option
+	refuse 2 --json --json= -- true
 	refuse 2 "" -p
 	run timeout 30 "$MEMTRACE" -p 1 -- true
 	[ "$status" = 2 ]
@@ -208,6 +209,8 @@ refuse()
 @test "an allocator that is not there" {
 	require_tracing
 	refuse 1 /nonexistent.so --allocator /nonexistent.so:je_ -- true
+	refuse 1 /etc/passwd --allocator /etc/passwd -- true
+	refuse 1 "no allocation functions" --allocator "$(command -v true)" -- true
 	refuse 1 "xx_" --allocator "$TARGETS/libtiny.so:xx_" -- "$TARGETS/prefixed-library"
 }
 

@@ -1,4 +1,5 @@
 /* The tracer's probes: which file gets which, in which process. */
+#include "attach/named_allocators.h"
 #include "attach/tracer_private.h"
 
 #include <errno.h>
@@ -44,56 +45,25 @@ static int attach_program(struct tracer *tracer, enum probe_program program,
 	return links__attach(tracer->links, &request, err);
 }
 
-/* Whether --allocator names this file, and with which prefix (NULL: none given). */
-static bool is_named_allocator(
-	const struct tracer *tracer, const struct module *module, char prefix[64])
-{
-	for (size_t i = 0; i < tracer->options.allocator_count; i++) {
-		const char *spec = tracer->options.allocators[i], *colon = strrchr(spec, ':');
-		size_t length = colon ? (size_t)(colon - spec) : strlen(spec);
-		size_t path_length = strlen(module->path);
-
-		/* By path, or by the end of it after a slash. */
-		if (length > path_length ||
-			strncmp(module->path + path_length - length, spec, length))
-			continue;
-		if (length < path_length && module->path[path_length - length - 1] != '/')
-			continue;
-		snprintf(prefix, 64, "%s", colon ? colon + 1 : "");
-		return true;
-	}
-	return false;
-}
-
-static bool has_prefixed_site(const struct probe_plan *plan, const char *prefix)
-{
-	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++)
-		vec_for_each (site, &plan->sites[i])
-			if (!strncmp(site->name, prefix, strlen(prefix)))
-				return true;
-	return false;
-}
-
-static int make_plan(const struct tracer *tracer, const struct module *module, bool is_executable,
+static int make_plan(struct tracer *tracer, const struct module *module, bool is_executable,
 	struct probe_plan *plan, struct error *err)
 {
-	char prefix[64] = "";
-	bool named = is_named_allocator(tracer, module, prefix);
+	char prefix[ALLOCATOR_PREFIX_SIZE] = "";
+	int named = named_allocators__find(
+		tracer->options.allocators, tracer->options.allocator_count, module, prefix);
 	struct plan_options options = {
 		.is_executable = is_executable,
-		.all_symbols = named,
+		.all_symbols = named >= 0,
 		.prefix = *prefix ? prefix : NULL,
 		.wide_nops = tracer->wide_nops,
 		.declines_returns = tracer->declines_returns,
 	};
-
 	int code = plan__make(plan, module->fd, &options, err);
 
-	if (code || !named || (plan__has_allocator(plan) && has_prefixed_site(plan, prefix)))
+	if (named < 0)
 		return code;
-	return error__set(err, -ENOENT,
-		"--allocator: %s defines no allocation functions that begin with '%s'",
-		module->path, prefix);
+	tracer->met_allocators[named] = true;
+	return code ? code : named_allocators__check_plan(plan, module->path, prefix, err);
 }
 
 /* Tells the programs which calls of free to pass over. One glibc more than there is room for is
@@ -276,6 +246,14 @@ int tracer__attach_file(
 		unwinding__prepare(tracer->unwinding, module);
 	code = attach_module(tracer, module, pid, is_program, err);
 	return code < 0 ? code : 0;
+}
+
+const char *tracer__next_missing_allocator(const struct tracer *tracer, size_t *from)
+{
+	while (*from < tracer->options.allocator_count)
+		if (!tracer->met_allocators[(*from)++])
+			return tracer->options.allocators[*from - 1];
+	return NULL;
 }
 
 int tracer__check(struct tracer *tracer, struct error *err)

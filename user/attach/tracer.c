@@ -247,7 +247,10 @@ struct tracer *tracer__new(const struct tracer_options *options, struct modules 
 	tracer->callbacks = *callbacks;
 	tracer->modules = modules;
 	tracer->spaces = spaces;
-	if (prepare_tracer(tracer, err)) {
+	tracer->met_allocators = calloc(options->allocator_count + 1, sizeof(bool));
+	if (!tracer->met_allocators)
+		error__set(err, -ENOMEM, "out of memory");
+	if (!tracer->met_allocators || prepare_tracer(tracer, err)) {
 		tracer__free(tracer);
 		return NULL;
 	}
@@ -266,6 +269,7 @@ void tracer__free(struct tracer *tracer)
 	attachment_set__free(&tracer->attached);
 	attachment_set__free(&tracer->loaders);
 	vec_free(&tracer->throwers);
+	free(tracer->met_allocators);
 	free(tracer);
 }
 

@@ -66,6 +66,12 @@ int tracer__attach_file(
  */
 int tracer__check(struct tracer *tracer, struct error *err);
 
+/*
+ * The next of options.allocators from @from on, which starts as 0 and is moved behind it, that no
+ * traced process has mapped so far; NULL when there is none left.
+ */
+const char *tracer__next_missing_allocator(const struct tracer *tracer, size_t *from);
+
 /* From now on heap records are sent; or no more are. */
 void tracer__enable(struct tracer *tracer, bool enabled);
 

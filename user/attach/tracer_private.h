@@ -70,6 +70,7 @@ struct tracer {
 	struct attachment_set attached;
 	struct attachment_set loaders; /* ids of modules whose loader hook is probed */
 	size_t site_count;
+	bool *met_allocators; /* by the index in options.allocators: its file was mapped */
 	bool has_allocator;
 	bool met_stripped_static;
 	uint64_t late_attachments;

@@ -17,6 +17,7 @@
 
 #include "attach/capabilities.h"
 #include "attach/confined.h"
+#include "attach/named_allocators.h"
 #include "attach/tracer.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -98,17 +99,13 @@ static void on_started(void *context, pid_t pid)
 		trace_report__watch(trace->report, pid);
 }
 
-/* A name with a slash is a path, which a typing error would make match nothing, silently. */
 static int check_allocators(const struct trace *trace, struct error *err)
 {
 	vec_for_each (spec, &trace->options.allocators) {
-		const char *colon = strrchr(*spec, ':');
-		char path[4096];
+		int code = named_allocators__check(*spec, err);
 
-		snprintf(path, sizeof(path), "%.*s",
-			(int)(colon ? colon - *spec : (long)strlen(*spec)), *spec);
-		if (strchr(path, '/') && access(path, F_OK))
-			return error__set(err, -errno, "--allocator %s: %m", path);
+		if (code)
+			return code;
 	}
 	return 0;
 }

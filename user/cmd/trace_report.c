@@ -265,9 +265,22 @@ static int note_holds(struct trace_report *report, struct report *out)
 	if (!holds.count)
 		return 0;
 	return report__note(out,
-		"the loader waited %llu times, %.1f ms in all, for new libraries to be probed%s.",
-		(unsigned long long)holds.count, holds.total_ns / 1e6,
+		"the loader waited %llu time%s, %.1f ms in all, for new libraries to be probed%s.",
+		(unsigned long long)holds.count, holds.count == 1 ? "" : "s", holds.total_ns / 1e6,
 		holds.timeouts ? "; some reached --hold and went on before it was done" : "");
+}
+
+/* An allocator that nobody has mapped under the name that was given: a typing error, or too soon.
+ */
+static int note_missing_allocators(struct trace_report *report, struct report *out)
+{
+	const char *spec;
+	size_t from = 0;
+	int code = 0;
+
+	while (!code && (spec = tracer__next_missing_allocator(report->source.tracer, &from)))
+		code = report__note(out, "--allocator %s: no traced process has mapped it.", spec);
+	return code;
 }
 
 /* --- the recording */
@@ -402,6 +415,8 @@ static int name_report(struct trace_report *report, struct report *out)
 
 	if (!report->source.options->view.full_stacks)
 		report__trim(out);
+	if (!code)
+		code = note_missing_allocators(report, out);
 	return code ? code : note_holds(report, out);
 }
 

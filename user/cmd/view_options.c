@@ -154,6 +154,8 @@ static error_t parse_view_option(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case OPT_JSON:
+		if (arg && !*arg)
+			return options__bad_value(state, "--json=FILE", arg);
 		view->json = true;
 		view->json_path = arg && strcmp(arg, "-") ? arg : NULL;
 		return 0;

@@ -69,7 +69,10 @@ static char *find_program(const char *name, struct error *err)
 		free(path);
 		directory = *end ? end + 1 : NULL;
 	}
-	error__set(err, -ENOENT, "cannot run %s: no such command in PATH", name);
+	error__set(err, -ENOENT,
+		*name ? "cannot run %s: no such command in PATH"
+		      : "cannot run '%s': that is no command",
+		name);
 	return NULL;
 }
 

@@ -79,8 +79,11 @@ static int check_architecture(pid_t pid, struct error *err)
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
 		return error__set(err, -EPERM,
-			"may not look at process %d: run memtrace as root, or give it "
-			"CAP_SYS_PTRACE",
+			geteuid() ? "may not look at process %d: run memtrace as root, or give it "
+				    "CAP_SYS_PTRACE"
+				  : "may not look at process %d, not even as root: it is protected "
+				    "by a "
+				    "security module, or CAP_SYS_PTRACE is missing",
 			pid);
 	if (fd < 0)
 		return errno == ESRCH ? error__set(err, -ESRCH, "process %d is gone", pid) : 0;
