@@ -200,6 +200,19 @@ refuse()
 	[ ! -e core ]
 }
 
+@test "without standard streams nothing else is written to in their place" {
+	require_tracing
+	run timeout 60 bash -c 'exec "$MEMTRACE" -o kept --json -- true >&-'
+	[ "$status" = 1 ] || fail "status $status: $output"
+	[[ $output == *"standard output"* ]] || fail "$output"
+	"$MEMTRACE" report kept >report
+	grep -q '^traced for' report
+	timeout 60 bash -c 'exec "$MEMTRACE" -o kept -- sh -c "echo >&2; echo \$?" >said 2>&-'
+	[ "$(head -n 1 said)" != 0 ] || fail "the command has a standard error that it was not given"
+	"$MEMTRACE" report kept >report
+	grep -q '^traced for' report
+}
+
 @test "/dev/full as standard output is an error" {
 	require_tracing
 	run bash -c 'timeout 60 "$MEMTRACE" --json -- true 2>&1 >/dev/full'

@@ -1,9 +1,11 @@
 #include "cmd/cmd.h"
 
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -30,8 +32,25 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 	return vfprintf(stderr, format, args);
 }
 
+/*
+ * Where memtrace was started without standard input, output or error, the next file that it opens
+ * would get the number, and reports or messages be written into it. What cannot be written to
+ * takes the place: a report then fails with EBADF. A launched command finds it closed, as it was.
+ */
+static void occupy_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int cmd__run(int argc, char **argv)
 {
+	occupy_standard_streams();
 	libbpf_set_print(print_libbpf);
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(argv[1], strchr(commands[i].name, ' ') + 1) != 0)
