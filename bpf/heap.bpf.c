@@ -265,6 +265,8 @@ static __always_inline __u64 returned_address(struct pt_regs *ctx, struct thread
 
 	/* Loaded once, at a fixed offset: see argument(). */
 	barrier_var(result);
+	if (state->call.flags & PROBE_RETURNS_SIZE)
+		return result >= state->call.size ? state->call.pointer : 0;
 	if (state->call.operation != PROBE_POSIX_MEMALIGN)
 		return result;
 	if ((__u32)result == 0)

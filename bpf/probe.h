@@ -68,6 +68,9 @@ enum probe_program {
 /* No return probe: the call ends at one of the sites of PROBE_PROGRAM_RET. */
 #define PROBE_AT_RETURNS (1 << 4)
 
+/* realloc in place or not at all, that returns how large the block then is (xallocx). */
+#define PROBE_RETURNS_SIZE (1 << 5)
+
 #define PROBE_COOKIE(operation, function, size, count, pointer, flags)                 \
 	((unsigned long long)(operation) | (unsigned long long)(function) << 8 |       \
 		(unsigned long long)(size) << 16 | (unsigned long long)(count) << 20 | \

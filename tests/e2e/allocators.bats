@@ -38,6 +38,11 @@ preloaded()
 	expect_totals
 }
 
+@test "jemalloc preloaded: functions that only it has" {
+	preloaded "$LIBRARIES/libjemalloc.so.2" "$TARGETS/own_names"
+	expect_totals
+}
+
 @test "jemalloc preloaded: every operator new and delete" {
 	preloaded "$LIBRARIES/libjemalloc.so.2" "$TARGETS/every_new" fail
 	expect_own_calls every_new
@@ -75,6 +80,11 @@ preloaded()
 	expect_totals
 }
 
+@test "tcmalloc preloaded: functions that only it has" {
+	preloaded "$LIBRARIES/libtcmalloc_minimal.so.4" "$TARGETS/own_names"
+	expect_totals
+}
+
 @test "tcmalloc preloaded: every operator new and delete" {
 	preloaded "$LIBRARIES/libtcmalloc_minimal.so.4" "$TARGETS/every_new" fail
 	expect_own_calls every_new
@@ -93,6 +103,11 @@ preloaded()
 
 @test "mimalloc preloaded: realloc in every way" {
 	preloaded "$LIBRARIES/libmimalloc.so.2" "$TARGETS/reallocs" 50
+	expect_totals
+}
+
+@test "mimalloc preloaded: functions that only it has" {
+	preloaded "$LIBRARIES/libmimalloc.so.2" "$TARGETS/own_names"
 	expect_totals
 }
 

@@ -129,10 +129,23 @@ static const struct allocator_function table[] = {
 	/* jemalloc; sdallocx and __size_returning_new (a pair in rax:rdx) are tcmalloc's too */
 	OWN_ALLOC("mallocx", FUNCTION_MALLOC, 0),
 	REALLOC_FLAGS("rallocx", FUNCTION_REALLOC, 1, PROBE_ZERO_SIZE_KEEPS),
+	REALLOC_FLAGS("xallocx", FUNCTION_REALLOC, 1, PROBE_ZERO_SIZE_KEEPS | PROBE_RETURNS_SIZE),
 	OWN_FREE("dallocx", FUNCTION_FREE),
 	OWN_FREE("sdallocx", FUNCTION_FREE),
 	NEW("__size_returning_new", FUNCTION_NEW),
 	NEW("__size_returning_new_aligned", FUNCTION_NEW),
+	NEW("__size_returning_new_hot_cold", FUNCTION_NEW),
+	NEW("__size_returning_new_aligned_hot_cold", FUNCTION_NEW),
+
+	/* with a hint for where it should lie, as clang passes it to tcmalloc (MemProf) */
+	NEW("_Znwm12__hot_cold_t", FUNCTION_NEW),
+	NEW("_Znam12__hot_cold_t", FUNCTION_NEW_ARRAY),
+	NEW("_ZnwmSt11align_val_t12__hot_cold_t", FUNCTION_NEW),
+	NEW("_ZnamSt11align_val_t12__hot_cold_t", FUNCTION_NEW_ARRAY),
+	NEW_NOTHROW("_ZnwmRKSt9nothrow_t12__hot_cold_t", FUNCTION_NEW),
+	NEW_NOTHROW("_ZnamRKSt9nothrow_t12__hot_cold_t", FUNCTION_NEW_ARRAY),
+	NEW_NOTHROW("_ZnwmSt11align_val_tRKSt9nothrow_t12__hot_cold_t", FUNCTION_NEW),
+	NEW_NOTHROW("_ZnamSt11align_val_tRKSt9nothrow_t12__hot_cold_t", FUNCTION_NEW_ARRAY),
 
 	/* mimalloc; of functions with a heap as first argument the others move one up */
 	OWN_ALLOC("mi_malloc", FUNCTION_MALLOC, 0),
@@ -147,6 +160,7 @@ static const struct allocator_function table[] = {
 	REALLOC_FLAGS("mi_reallocf", FUNCTION_REALLOC, 1, PROBE_FREES_ON_FAILURE),
 	OWN_REALLOC("mi_rezalloc", FUNCTION_REALLOC, 1, 0),
 	OWN_REALLOC_N("mi_recalloc", FUNCTION_REALLOCARRAY, 1, 2, 0),
+	REALLOC_FLAGS("mi_expand", FUNCTION_REALLOC, 1, PROBE_ZERO_SIZE_KEEPS),
 	OWN_FREE("mi_free", FUNCTION_FREE),
 	OWN_FREE("mi_cfree", FUNCTION_FREE),
 	OWN_FREE("mi_free_size", FUNCTION_FREE),
@@ -178,6 +192,8 @@ static const struct allocator_function table[] = {
 		"mi_new_realloc", FUNCTION_REALLOC, 1, PROBE_MAY_THROW | PROBE_ZERO_SIZE_KEEPS),
 	{"mi_new_reallocn", FUNCTION_REALLOCARRAY, PROBE_REALLOC, 2, 1, 0,
 		PROBE_MAY_THROW | PROBE_ZERO_SIZE_KEEPS, true},
+	{"mi_heap_alloc_new", FUNCTION_NEW, PROBE_ALLOC, 1, NONE, NONE, PROBE_MAY_THROW, true},
+	{"mi_heap_alloc_new_n", FUNCTION_NEW_ARRAY, PROBE_ALLOC, 2, 1, NONE, PROBE_MAY_THROW, true},
 	OWN_ALLOC("mi_heap_malloc", FUNCTION_MALLOC, 1),
 	OWN_ALLOC("mi_heap_malloc_small", FUNCTION_MALLOC, 1),
 	OWN_ALLOC("mi_heap_zalloc", FUNCTION_CALLOC, 1),
@@ -279,7 +295,7 @@ const struct allocator_function *allocators__at(size_t index)
  */
 static bool name_is_plausible(const char *symbol)
 {
-	if (!*symbol || !strchr("_acdfmprstv", *symbol))
+	if (!*symbol || !strchr("_acdfmprstvx", *symbol))
 		return false;
 	return symbol[1] != 'Z' || symbol[2] == 'n' || symbol[2] == 'd';
 }
