@@ -52,7 +52,7 @@ last_pair_ns()
 	start_spin
 	start_memtrace -p "$TARGET" -d 1 --json=report.json
 	finish "$TRACER" 15
-	expect '.duration_ns >= 900000000 and .duration_ns < 5000000000' true
+	expect '.duration_ns >= 1000000000 and .duration_ns < 5000000000' true
 	kill -0 "$TARGET"
 }
 

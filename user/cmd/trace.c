@@ -291,14 +291,20 @@ static int make_timer(struct trace *trace, uint64_t first_ns, uint64_t interval_
 
 static int make_loop(struct trace *trace, struct error *err)
 {
-	const struct trace_options *options = &trace->options;
-
 	trace->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (trace->epoll < 0 || watch_fd(trace, trace->signals) ||
 		watch_fd(trace, tracer__control_fd(trace->tracer)))
 		return error__set(err, -errno, "cannot set up the main loop: %m");
 	vec_for_each (process, &trace->processes)
 		watch_fd(trace, process->pidfd);
+	return 0;
+}
+
+/* From now on time counts: what came before, attaching, may have taken long. */
+static void start_timers(struct trace *trace)
+{
+	const struct trace_options *options = &trace->options;
+
 	if (options->duration_ns)
 		trace->end_timer = make_timer(trace, options->duration_ns, 0);
 	if (options->interval_ns)
@@ -312,7 +318,6 @@ static int make_loop(struct trace *trace, struct error *err)
 	/* The first look is due at once: the process may hang already. */
 	if (trace->locks)
 		trace->locks_timer = make_timer(trace, 1, TRACE_LOCKS_INTERVAL_NS);
-	return 0;
 }
 
 /* Ctrl-C a second time: the default action ends memtrace at once, wherever it is. */
@@ -540,6 +545,7 @@ static int run_trace(struct trace *trace, struct error *err)
 	if (code)
 		return code;
 	trace_report__start(trace->report, trace->start_ns);
+	start_timers(trace);
 	if (trace->options.live_view)
 		code = start_top(trace, &source, err);
 	if (code)
