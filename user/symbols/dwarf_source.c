@@ -7,6 +7,9 @@
 /* A chain of inlined functions is rarely longer than 20; recursion of hostile DIEs ends here. */
 #define MAX_INLINE_DEPTH 256
 
+/* The largest programs known have some 60,000; libdw takes a kilobyte for each. */
+#define MAX_UNITS 200000
+
 struct dwarf_source {
 	Dwarf *dwarf;
 	int fd;
@@ -49,7 +52,7 @@ static int read_units(struct dwarf_source *source)
 	Dwarf_CU *unit = NULL;
 	int code = 0;
 
-	while (!code) {
+	for (size_t i = 0; !code && i < MAX_UNITS; i++) {
 		Dwarf_Die die;
 		uint8_t type;
 

@@ -64,22 +64,22 @@ static bool add_function(void *context, Dwarf_Die *die)
 const struct dwarf_sections *dwarf_unit__function_sections(
 	struct dwarf_unit *unit, const struct dwarf_sections *sections)
 {
-	return unit->has_split ? &unit->split.sections : sections;
+	return unit->split ? &unit->split->sections : sections;
 }
 
 struct dwarf_lines *dwarf_unit__function_files(struct dwarf_unit *unit)
 {
-	return unit->has_split && unit->split.lines.files.size ? &unit->split.lines : &unit->lines;
+	return unit->split && unit->split->lines.files.size ? &unit->split->lines : &unit->lines;
 }
 
 static void read_functions(struct dwarf_unit *unit, const struct dwarf_sections *sections, int fd)
 {
 	unit->functions_read = true;
 	if (unit->is_skeleton)
-		unit->has_split = !split_unit__open(&unit->die, sections, fd, &unit->split);
+		unit->split = split_unit__open(&unit->die, sections, fd);
 	/* What was found before an error is good. */
 	dwarf_scan__functions(dwarf_unit__function_sections(unit, sections),
-		unit->has_split ? &unit->split.die : &unit->die, add_function, unit);
+		unit->split ? &unit->split->die : &unit->die, add_function, unit);
 	range_index__sort(&unit->ranges);
 }
 
@@ -152,6 +152,6 @@ void dwarf_unit__free(struct dwarf_unit *unit)
 	}
 	vec_free(&unit->functions);
 	dwarf_lines__free(&unit->lines);
-	split_unit__close(&unit->split);
+	split_unit__close(unit->split);
 	range_index__free(&unit->ranges);
 }

@@ -30,9 +30,8 @@ struct dwarf_unit {
 	Dwarf_Die die;
 	bool functions_read;
 	bool lines_read;
-	bool is_skeleton; /* functions are in a file of their own */
-	bool has_split;	  /* and that was found */
-	struct split_unit split;
+	bool is_skeleton;	   /* functions are in a file of their own */
+	struct split_unit *split;  /* there; NULL: not found */
 	struct range_index ranges; /* value: index into functions */
 	VEC(struct dwarf_function) functions;
 	struct dwarf_lines lines;

@@ -1,10 +1,10 @@
 #include "symbols/split_unit.h"
 
 #include <dwarf.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,23 +60,30 @@ static bool may_be_opened(Dwarf_Die *skeleton, const struct dwarf_sections *sect
 	return is_trusted(path);
 }
 
-int split_unit__open(
-	Dwarf_Die *skeleton, const struct dwarf_sections *sections, int fd, struct split_unit *out)
+struct split_unit *split_unit__open(
+	Dwarf_Die *skeleton, const struct dwarf_sections *sections, int fd)
 {
-	*out = (struct split_unit){0};
+	struct split_unit *unit;
+	Dwarf_Die die;
+
 	if (!may_be_opened(skeleton, sections, fd) ||
-		dwarf_cu_info(skeleton->cu, NULL, NULL, NULL, &out->die, NULL, NULL, NULL) ||
-		!out->die.cu)
-		return -ENOENT;
-	dwarf_sections__find_split(dwarf_cu_getdwarf(out->die.cu), &out->sections);
-	dwarf_lines__read(&out->sections, &out->die, &out->lines);
-	if (!out->lines.compilation_directory)
-		out->lines.compilation_directory = read_string(skeleton, sections, DW_AT_comp_dir);
-	return 0;
+		dwarf_cu_info(skeleton->cu, NULL, NULL, NULL, &die, NULL, NULL, NULL) || !die.cu)
+		return NULL;
+	unit = calloc(1, sizeof(*unit));
+	if (!unit)
+		return NULL;
+	unit->die = die;
+	dwarf_sections__find_split(dwarf_cu_getdwarf(die.cu), &unit->sections);
+	dwarf_lines__read(&unit->sections, &unit->die, &unit->lines);
+	if (!unit->lines.compilation_directory)
+		unit->lines.compilation_directory = read_string(skeleton, sections, DW_AT_comp_dir);
+	return unit;
 }
 
 void split_unit__close(struct split_unit *unit)
 {
+	if (!unit)
+		return;
 	dwarf_lines__free(&unit->lines);
-	*unit = (struct split_unit){0};
+	free(unit);
 }

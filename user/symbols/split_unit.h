@@ -18,10 +18,10 @@ struct split_unit {
 /*
  * Opens what belongs to the unit of @skeleton in the file of @fd; @sections are that file's. libdw
  * maps it, and it must be there as long as we run: so its owner must be root, or who runs memtrace.
- * 0, or -ENOENT. The Dwarf owns what is opened, but for what split_unit__close frees.
+ * NULL where there is nothing to use. To be closed before the Dwarf.
  */
-int split_unit__open(
-	Dwarf_Die *skeleton, const struct dwarf_sections *sections, int fd, struct split_unit *out);
+struct split_unit *split_unit__open(
+	Dwarf_Die *skeleton, const struct dwarf_sections *sections, int fd);
 void split_unit__close(struct split_unit *unit);
 
 #endif

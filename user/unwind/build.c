@@ -15,6 +15,12 @@
  */
 #define BUDGET_PER_BYTE 64
 
+/*
+ * Rows of a file, before they are merged: as many as the walker's search can tell apart, and four
+ * times what the largest browsers have. A compressed section of a hostile file could ask for more.
+ */
+#define MAX_RAW_ROWS (1u << 23)
+
 /* Functions are aligned: what is skipped between two, up to this many bytes, is never executed. */
 #define MAX_PADDING 16
 
@@ -46,6 +52,8 @@ static int add_raw_row(void *context, uint64_t start, const struct cfi_state *st
 	struct builder *b = context;
 	uint32_t rule = UNWIND_NO_RULE;
 
+	if (b->raw.size == MAX_RAW_ROWS)
+		return -E2BIG;
 	if (state)
 		rule = rule_packer__pack(&b->packer, state, b->is_signal_frame);
 	return vec_push(&b->raw, unwind_row(start - b->image->text_start, rule));
@@ -102,8 +110,6 @@ static int add_fde(struct builder *b, const struct cfi_fde *fde)
 	ret = run_fde(b, fde, &start);
 	if (ret)
 		return ret;
-	if (b->raw.size > UINT32_MAX)
-		return -E2BIG;
 	piece.row_count = b->raw.size - piece.first_row;
 	piece.start = start - base;
 	piece.end = fde->end - base;

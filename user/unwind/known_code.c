@@ -149,8 +149,9 @@ int known_code__find(const struct elf_image *image, struct known_symbols *symbol
 		left = find_text(image, start, &offset);
 		if (left < size)
 			size = left;
-		if (size < sizeof(short_form))
+		if (size < sizeof(short_form) || symbols->scanned > KNOWN_CODE_MAX_SCAN)
 			break;
+		symbols->scanned += size;
 		ret = elf_image__read(image, offset, block, size);
 		if (!ret)
 			ret = scan_signal_returns(block, size, start, found);

@@ -16,12 +16,16 @@ struct known_range {
 	uint32_t rule; /* UNWIND_SIGNAL or UNWIND_END */
 };
 
+/* Go programs describe nothing, and the largest have some 100 MB; a hostile file may be sparse. */
+#define KNOWN_CODE_MAX_SCAN (256ull << 20)
+
 typedef VEC(struct known_range) known_range_vec;
 
 /* What tells where a C library without frame information calls main and threads' functions. */
 struct known_symbols {
-	bool are_read; /* from the image's file, when they are first needed */
-	uint64_t exit; /* vaddrs; 0: not defined there */
+	bool are_read;	  /* from the image's file, when they are first needed */
+	uint64_t scanned; /* bytes so far */
+	uint64_t exit;	  /* vaddrs; 0: not defined there */
 	uint64_t libc_start_main;
 	uint64_t pthread_exit;
 };
@@ -29,7 +33,7 @@ struct known_symbols {
 /*
  * Appends what is found in [start, end) of the image's text, in ascending order. @symbols are the
  * image's, zeroed at first. 0, -ENOMEM, or as elf_image__read. Nothing on machines other than
- * x86-64 (on arm64 the vDSO has it, described).
+ * x86-64 (on arm64 the vDSO has it, described), and beyond the first KNOWN_CODE_MAX_SCAN bytes.
  */
 int known_code__find(const struct elf_image *image, struct known_symbols *symbols, uint64_t start,
 	uint64_t end, known_range_vec *found);
