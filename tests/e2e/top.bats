@@ -72,7 +72,7 @@ expect_clean()
 @test "totals, sites and the stack of the selected one fill 80x24" {
 	start_busy
 	start_top "$TARGET"
-	expect_screen "allocs/s |"
+	expect_screen "allocs/s"
 	expect_screen "0 lost"
 	expect_screen "Stack of the selected site"
 	expect_screen "measure_pair"
@@ -83,13 +83,13 @@ expect_clean()
 @test "sites are sorted by the column that is chosen" {
 	start_busy
 	start_top "$TARGET"
-	expect_screen "Livev"
+	expect_screen "Live▾"
 	tmux send-keys ">"
-	expect_screen "Growthv"
+	expect_screen "Growth▾"
 	tmux send-keys "r"
-	expect_screen "Growth^"
+	expect_screen "Growth▴"
 	tmux send-keys "<" "<"
-	expect_screen "At peak^"
+	expect_screen "At peak▴"
 }
 
 @test "the filter keeps the sites with that name" {
@@ -120,7 +120,7 @@ growths_are()
 	expect_screen "remember_session"
 	tmux send-keys Space b
 	expect_screen "since baseline"
-	expect_screen "Growthv"
+	expect_screen "Growth▾"
 	wait_until 15 growths_are " 0 B"
 	tmux send-keys Space
 	wait_until 15 growths_are "[0-9.]* [KM]iB"
@@ -145,7 +145,7 @@ growths_are()
 	start_top "$TARGET"
 	tmux send-keys 2
 	expect_screen "$TARGET spin"
-	expect_screen "Allocs/sv"
+	expect_screen "Allocs/s▾"
 }
 
 @test "a deadlock is announced and explained" {
@@ -182,6 +182,16 @@ growths_are()
 	expect_screen "window too small"
 	tmux resize-window -x 80 -y 24
 	expect_screen "Stack of the selected"
+}
+
+@test "a small window shows whole figures or none" {
+	start_busy
+	start_top "$TARGET"
+	expect_screen "allocs/s"
+	tmux resize-window -x 40 -y 10
+	expect_screen "^[0-9.]* [KM]*i*B live in [0-9,]* blocks*\(, peak [0-9.]* [KM]*i*B\)\? *0 lost$"
+	tmux send-keys h
+	expect_screen "^h or Escape: back$"
 }
 
 @test "NO_COLOR takes every colour away, and nothing else" {
@@ -233,6 +243,16 @@ growths_are()
 	kill -TERM "$TARGET"
 	expect_screen "the process has ended"
 	expect_clean 0
+}
+
+@test "a terminal that cannot place its cursor is refused" {
+	start_busy
+	start_top "$TARGET" 2>/dev/null
+	tmux send-keys q
+	expect_screen "ended with 0"
+	tmux send-keys "clear; TERM=dumb '$MEMTRACE' top -p $TARGET; echo ended with \$?" Enter
+	expect_screen "cursor can be placed"
+	expect_screen "ended with 1"
 }
 
 @test "without a terminal it says so" {

@@ -170,6 +170,19 @@ static void draw(struct top *top)
 	top_draw__all(&top->model, view, &namer);
 }
 
+/* A process may have become another program since. */
+static void set_title(struct top *top)
+{
+	const struct process_info *process = &top->source.processes[0];
+	struct thread_info info;
+
+	if (threads__read_one(process->pid, process->pid, &info) || !*info.comm)
+		return;
+	snprintf(top->title, sizeof(top->title), "%d %s%s", process->pid, info.comm,
+		top->source.process_count > 1 ? " and others" : "");
+	text__make_printable(top->title);
+}
+
 /* The selection stays with its site when the order changes; at the top it stays at the top. */
 static void follow_site(struct top *top, uint32_t site)
 {
@@ -214,6 +227,7 @@ void top__tick(struct top *top)
 	top_screen__fit();
 	if (!top->view.paused) {
 		refresh_figures(top);
+		set_title(top);
 		arrange(top);
 		if (top->view.pane == TOP_LOCKS)
 			look_at_locks(top);
@@ -391,6 +405,7 @@ bool top__read_keys(struct top *top)
 	int key;
 
 	while ((key = getch()) != ERR) {
+		*top->message = 0; /* it has been read */
 		if (top->view.editing)
 			edit_filter(top, key);
 		else if (key == 'q' || key == 'Q')

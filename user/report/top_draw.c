@@ -64,14 +64,24 @@ static void draw_title(const struct top_view *view)
 static void draw_totals(const struct top_model *model, const struct top_view *view)
 {
 	const struct heap_totals *totals = &model->totals;
-	char text[256];
+	char parts[3][80], lost[HUMAN_SIZE + 8];
+	int column = 0, end;
 
-	snprintf(text, sizeof(text), "%s live in %s blocks, peak %s | %s allocs/s |",
+	snprintf(parts[0], sizeof(parts[0]), "%s live in %s block%s",
 		human__bytes(totals->live_bytes).text, human__count(totals->live_count).text,
-		human__bytes(totals->peak_bytes).text, human__count((uint64_t)model->rate).text);
-	top_screen__put(1, 0, COLS, TOP_COLOR_PLAIN, text);
-	snprintf(text, sizeof(text), "%s lost", human__count(view->lost).text);
-	top_screen__put_right(1, COLS - 14, 14, view->lost ? TOP_COLOR_BAD : TOP_COLOR_GOOD, text);
+		totals->live_count == 1 ? "" : "s");
+	snprintf(parts[1], sizeof(parts[1]), ", peak %s", human__bytes(totals->peak_bytes).text);
+	snprintf(parts[2], sizeof(parts[2]), " | %s allocs/s",
+		human__count((uint64_t)model->rate).text);
+	snprintf(lost, sizeof(lost), "%s lost", human__count(view->lost).text);
+	end = COLS - strlen(lost) - 2;
+	/* A figure that is cut would be another figure. */
+	for (int i = 0; i < 3 && column + (int)strlen(parts[i]) <= end; i++) {
+		top_screen__put(1, column, end, TOP_COLOR_PLAIN, parts[i]);
+		column += strlen(parts[i]);
+	}
+	top_screen__put_right(1, COLS - strlen(lost), strlen(lost),
+		view->lost ? TOP_COLOR_BAD : TOP_COLOR_GOOD, lost);
 }
 
 /* Live bytes over the last minutes, scaled to what is shown. */
@@ -88,7 +98,7 @@ static void draw_sparkline(const struct top_model *model)
 	for (size_t i = first; i < model->history_size; i++)
 		most = model->history[i] > most ? model->history[i] : most;
 	for (size_t i = first; i < model->history_size; i++)
-		top_screen__put(2, i - first, COLS, TOP_COLOR_SOFT,
+		top_screen__put(2, i - first, COLS, TOP_COLOR_HEAD,
 			shapes[(size_t)((double)model->history[i] / most * 7)]);
 	top_screen__put_right(2, COLS - 11, 11, TOP_COLOR_SOFT, human__bytes(most).text);
 }
@@ -138,6 +148,13 @@ static int choose_columns(int count, int sort, int *chosen)
 	return fit;
 }
 
+static const char *sort_mark(bool reverse)
+{
+	if (top_screen__has_blocks())
+		return reverse ? "▴" : "▾";
+	return reverse ? "^" : "v";
+}
+
 static void draw_column_titles(const struct column *columns, const int *chosen, int count, int sort,
 	bool reverse, const char *name)
 {
@@ -147,7 +164,7 @@ static void draw_column_titles(const struct column *columns, const int *chosen, 
 		bool sorted = chosen[i] == sort;
 
 		snprintf(text, sizeof(text), "%s%s", columns[chosen[i]].title,
-			sorted ? reverse ? "^" : "v" : "");
+			sorted ? sort_mark(reverse) : "");
 		top_screen__put_right(4, i * COLUMN_WIDTH, COLUMN_WIDTH,
 			sorted ? TOP_COLOR_HEAD : TOP_COLOR_SOFT, text);
 	}
@@ -280,6 +297,8 @@ static void draw_text(struct top_view *view, const char *text)
 
 		snprintf(line, sizeof(line), "%.*s", (int)size, text);
 		top_screen__put(row, 0, COLS, TOP_COLOR_PLAIN, line);
+		if (size > (size_t)COLS)
+			top_screen__put(row, COLS - 3, COLS, TOP_COLOR_PLAIN, "...");
 		text += size + (text[size] == '\n');
 	}
 }
@@ -301,8 +320,9 @@ static void draw_help(void)
 		"Bytes are requested bytes; growth is against the baseline, at first the start.",
 	};
 
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		top_screen__put(HEAD_ROWS - 1 + i, 1, COLS, TOP_COLOR_PLAIN, lines[i]);
+	for (int i = 0; i < (int)(sizeof(lines) / sizeof(lines[0])); i++)
+		if (HEAD_ROWS + i < LINES)
+			top_screen__put(HEAD_ROWS - 1 + i, 1, COLS, TOP_COLOR_PLAIN, lines[i]);
 }
 
 static void draw_foot(const struct top_view *view)
@@ -312,6 +332,8 @@ static void draw_foot(const struct top_view *view)
 
 	if (view->editing)
 		keys = "type a part of a name; Enter keeps the filter, Escape drops it";
+	else if (view->help)
+		keys = "h or Escape: back";
 	top_screen__put(LINES - 1, 0, COLS, *view->message ? TOP_COLOR_HEAD : TOP_COLOR_SOFT,
 		*view->message ? view->message : keys);
 }

@@ -87,7 +87,6 @@ static void set_colors(void)
 	init_pair(TOP_COLOR_HEAD, COLOR_CYAN, -1);
 	init_pair(TOP_COLOR_GOOD, COLOR_GREEN, -1);
 	init_pair(TOP_COLOR_BAD, COLOR_RED, -1);
-	init_pair(TOP_COLOR_SOFT, COLOR_BLUE, -1);
 }
 
 int top_screen__open(struct error *err)
@@ -101,6 +100,15 @@ int top_screen__open(struct error *err)
 	if (!terminal.screen)
 		return error__set(err, -ENOTTY, "top does not know this terminal (TERM=%s)",
 			getenv("TERM") ? getenv("TERM") : "");
+	if (!tigetstr("cup")) {
+		endwin();
+		delscreen(terminal.screen);
+		return error__set(err, -ENOTTY,
+			"top needs a terminal whose cursor can be placed (TERM=%s); memtrace -p "
+			"PID "
+			"--interval prints reports",
+			getenv("TERM"));
+	}
 	terminal.open = true;
 	keep_stderr();
 	catch_crashes();
@@ -121,6 +129,10 @@ void top_screen__close(void)
 		return;
 	terminal.open = false;
 	curs_set(1);
+	/* What comes next begins on the last line, where there is only one screen. */
+	move(LINES - 1, 0);
+	clrtoeol();
+	refresh();
 	endwin();
 	delscreen(terminal.screen);
 	for (size_t i = 0; i < sizeof(crash_signals) / sizeof(crash_signals[0]); i++)
@@ -143,7 +155,10 @@ static attr_t attributes(enum top_color color)
 		      : color == TOP_COLOR_HEAD || color == TOP_COLOR_BAD ? A_BOLD
 									  : A_NORMAL;
 
-	if (terminal.colors && color != TOP_COLOR_PLAIN && color != TOP_COLOR_CHOSEN)
+	/* Dim, as blue on black is hard to read. */
+	if (terminal.colors && color == TOP_COLOR_SOFT)
+		look |= A_DIM;
+	else if (terminal.colors && color != TOP_COLOR_PLAIN && color != TOP_COLOR_CHOSEN)
 		look |= COLOR_PAIR(color);
 	return look;
 }
@@ -184,9 +199,9 @@ void top_screen__put(int row, int column, int end, enum top_color color, const c
 
 void top_screen__put_right(int row, int column, int width, enum top_color color, const char *text)
 {
-	int length = strlen(text);
+	int length = mbstowcs(NULL, text, 0);
 
-	if (length > width)
+	if (length < 0 || length > width)
 		length = width;
 	top_screen__put(row, column + width - length, column + width, color, text);
 }
