@@ -270,6 +270,7 @@ expect_equal()
 	done
 	HOME=$PWD go tool pprof -top -sample_index=alloc_space -nodefraction=0 -nodecount=9999 -unit=b \
 		run.pb.gz >top.txt 2>pprof.err
+	grep -q '^File: python3' top.txt || fail "$(head -1 top.txt)"
 	grep -q "Total samples = $(report .heap.alloc_bytes)B\|of $(report .heap.alloc_bytes)B total" top.txt ||
 		fail "$(head -8 top.txt)"
 }

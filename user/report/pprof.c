@@ -1,5 +1,7 @@
 #include "report/pprof.h"
 
+#include <string.h>
+
 #include "base/text.h"
 #include "report/gzip.h"
 #include "report/string_table.h"
@@ -236,6 +238,20 @@ static void add_sample(struct pprof *pprof, const struct report_site *site)
 		add_special(pprof, site, sample);
 }
 
+/* Readers take the first mapping for the program: that whose _start the first such stack begins in.
+ */
+static void add_program(struct pprof *pprof, const struct report *report)
+{
+	vec_for_each (site, &report->sites) {
+		const struct report_frame *base = site->frames + site->frame_count - 1;
+
+		if (!site->frame_count || !base->function || strcmp(base->function, "_start") != 0)
+			continue;
+		mapping_index(pprof, base);
+		return;
+	}
+}
+
 static void set_type(struct pprof *pprof, ValueType *type, const char *name, const char *unit)
 {
 	perftools__profiles__value_type__init(type);
@@ -325,6 +341,7 @@ int pprof__write_report(const struct report *report, FILE *file)
 	int err;
 
 	text(&pprof, ""); /* the format wants it first */
+	add_program(&pprof, report);
 	vec_for_each (site, &report->sites)
 		add_sample(&pprof, site);
 	err = write_profile(&pprof, report, file);
