@@ -138,7 +138,7 @@ static void test_a_process_that_is_gone_is_an_error(void **state)
 	struct error err;
 	struct maps maps;
 
-	assert_int_equal(maps__read(0x7fffffff, &maps, &err), -ENOENT);
+	assert_int_equal(maps__read(0x7fffffff, &maps, &err), -ESRCH);
 	assert_non_null(strstr(err.message, "gone"));
 }
 

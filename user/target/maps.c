@@ -160,7 +160,7 @@ int maps__read(pid_t pid, struct maps *out, struct error *err)
 	if (code == -ESRCH)
 		return 0;
 	if (code == -ENOENT)
-		return error__set(err, code, "process %d is gone", pid);
+		return error__set(err, -ESRCH, "process %d is gone", pid);
 	if (code == -EACCES || code == -EPERM)
 		return error__set(err, code,
 			"may not read the mappings of process %d: run memtrace as root", pid);

@@ -37,7 +37,8 @@ struct maps {
 
 /*
  * Reads the mappings of process @pid. Returns 0 (an exited process, a zombie and a kernel thread
- * have none: size 0) or a negative errno with @err set. The caller calls maps__free.
+ * have none: size 0) or a negative errno with @err set, -ESRCH where there is no such process. The
+ * caller calls maps__free.
  */
 int maps__read(pid_t pid, struct maps *out, struct error *err);
 
