@@ -304,6 +304,39 @@ static void test_reader_behind_a_writer_behind_readers_is_a_deadlock(void **stat
 	free_world(world);
 }
 
+static void test_c_library_entered_again_by_a_signals_handler_waits_for_itself(void **state)
+{
+	struct lock_frame stack[] = {
+		{.pc = 0x1010, .function = "__lll_lock_wait_private", .module = "libc.so.6"},
+		{.pc = 0x2020,
+			.function = "__tz_convert",
+			.function_offset = 0x20,
+			.module = "libc.so.6"},
+		{.pc = 0x401010, .function = "handler", .module = "app"},
+		{.pc = 0x3010, .function = "__restore_rt", .module = "libc.so.6"},
+		{.pc = 0x2040,
+			.function = "__tz_convert",
+			.function_offset = 0x40,
+			.module = "libc.so.6"},
+		{.pc = 0x401110, .function = "main", .module = "app"},
+	};
+	struct world *world = new_world(2, 1);
+
+	add_process(world, 100, LIBC_GLIBC);
+	for (int i = 0; i < 2; i++) {
+		block(add_thread(world, 100, 100 + i), LOCK_A + 64 * i, WAIT_PRIVATE, 2);
+		set_stack(&world->snapshot.threads[i], stack, i ? 4 : 6);
+	}
+	memset(add_region(world, 100, LOCK_A, 128), 0, 128);
+	((uint32_t *)world->regions[0].bytes)[0] = 2;
+	judge(world);
+	assert_int_equal(wait_of(world, 100)->kind, WAIT_LIBC);
+	assert_int_equal(wait_of(world, 100)->owner->tid, 100);
+	assert_int_equal(wait_of(world, 100)->certainty, CERTAINTY_INFERRED);
+	assert_null(wait_of(world, 101)->owner);
+	free_world(world);
+}
+
 /* musl keeps but a number. */
 static void test_upgraders_of_a_musl_rwlock_wait_for_each_other(void **state)
 {
@@ -341,6 +374,8 @@ int main(void)
 		cmocka_unit_test(test_initializer_that_jumped_to_its_own_once_waits_for_itself),
 		cmocka_unit_test(test_word_of_the_wait_itself_is_no_proof),
 		cmocka_unit_test(test_reader_behind_a_writer_behind_readers_is_a_deadlock),
+		cmocka_unit_test(
+			test_c_library_entered_again_by_a_signals_handler_waits_for_itself),
 		cmocka_unit_test(test_upgraders_of_a_musl_rwlock_wait_for_each_other),
 	};
 

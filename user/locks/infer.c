@@ -179,6 +179,29 @@ static void infer_arena(const struct search *search, struct lock_wait *wait)
 		wait, "the only thread inside malloc: %s", frame_name(&found->frames[found_frame]));
 }
 
+/*
+ * A function of the C library that is entered again while it is on the stack, as by a signal's
+ * handler that calls what it must not: what it waits for it has itself.
+ */
+static void infer_reentered(struct lock_wait *wait)
+{
+	const struct lock_thread *thread = wait->thread;
+	size_t first = 0;
+	enum wait_kind kind;
+
+	while (first < thread->frame_count &&
+		functions__role(thread->frames[first].function, &kind) == ROLE_BELOW)
+		first++;
+	for (size_t i = first + 2; i < thread->frame_count; i++) {
+		if (!lock_frame__same_function(&thread->frames[first], &thread->frames[i]))
+			continue;
+		set_inferred(wait, thread);
+		wait__explain(wait, "%s is on its stack already, and was entered again",
+			thread->frames[i].function);
+		return;
+	}
+}
+
 /* Writers queue: one waits for the readers to go, the others for that one. */
 static void infer_next_writer(const struct search *search, struct lock_wait *wait)
 {
@@ -301,6 +324,8 @@ static void infer_one(const struct search *search, struct lock_wait *wait)
 		infer_guard(search, wait);
 	else if (wait->kind == WAIT_ARENA)
 		infer_arena(search, wait);
+	else if (wait->kind == WAIT_LIBC)
+		infer_reentered(wait);
 	else if (wait->state.field == OWNER_WRITER_WAITS)
 		infer_next_writer(search, wait);
 	else if (wait->kind == WAIT_READ_LOCK && wait->state.field == OWNER_READERS)
