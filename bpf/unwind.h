@@ -74,15 +74,27 @@ enum unwind_kind {
 #define unwind_row_pc(row) ((__u32)((row) >> 32))
 #define unwind_row_rule(row) ((__u32)(row))
 
-/* A rule that 32 bits cannot hold: very large frames, registers saved far from the CFA. */
+/*
+ * A rule that 32 bits cannot hold: very large frames, registers saved far from the CFA, what is
+ * described by hand. CFA = base + cfa_offset, or with derefs the word there, or the word that this
+ * points to..., + cfa_after. A register was saved at the CFA (its base: 0) or at one of this
+ * frame's registers (UNWIND_SP, UNWIND_BP or UNWIND_BX) plus an offset.
+ */
 #define UNWIND_NOT_SAVED ((__s32)0x80000000)
+#define UNWIND_MAX_DEREFS 3
 struct unwind_rare {
 	__s32 base;	  /* UNWIND_SP, UNWIND_BP or UNWIND_BX */
-	__s32 cfa_offset; /* bytes */
-	__s32 bp_offset;  /* bytes from the CFA, or UNWIND_NOT_SAVED */
-	__s32 bx_offset;  /* x86-64: the same for rbx; arm64: for lr */
+	__s32 cfa_offset; /* all offsets in bytes */
+	__s32 derefs;	  /* at most UNWIND_MAX_DEREFS */
+	__s32 cfa_after;
+	__s32 return_offset; /* x86-64: of the return address, from the CFA; usually -8 */
+	__s32 bp_base;
+	__s32 bp_offset; /* or UNWIND_NOT_SAVED */
+	__s32 bx_base;	 /* x86-64: rbx; arm64: lr */
+	__s32 bx_offset;
+	__s32 reserved;
 };
-_Static_assert(sizeof(struct unwind_rare) == 16, "");
+_Static_assert(sizeof(struct unwind_rare) == 40, "");
 
 /*
  * Rows lie in segments: arrays of chunks, one inner map each, so that one binary search step is

@@ -233,15 +233,17 @@ static __always_inline void unwind_restore(struct unwind_walk *w, __u64 slot, __
 		*reg = value;
 }
 
-/* The caller's registers, with the CFA known and rbp, rbx saved at the given addresses (0: not). */
-static __always_inline int unwind_leave(struct unwind_walk *w, __u64 cfa, __u64 bp_at, __u64 bx_at)
+/* The caller's registers, with the CFA known and pc, rbp, rbx saved at the given addresses (0:
+ * not). */
+static __always_inline int unwind_leave_from(
+	struct unwind_walk *w, __u64 cfa, __u64 pc_at, __u64 bp_at, __u64 bx_at)
 {
 	__u64 pc;
 
 	if (cfa & 7 || cfa <= w->sp)
 		return STACK_NO_PROGRESS;
 	unwind_cover(w, cfa);
-	if (unwind_load(w, cfa - 8, &pc))
+	if (unwind_load(w, pc_at, &pc))
 		return STACK_BAD_MEMORY;
 	unwind_restore(w, bp_at, &w->bp);
 	unwind_restore(w, bx_at, &w->bx);
@@ -250,17 +252,37 @@ static __always_inline int unwind_leave(struct unwind_walk *w, __u64 cfa, __u64 
 	return UNWIND_CONTINUE;
 }
 
+static __always_inline int unwind_leave(struct unwind_walk *w, __u64 cfa, __u64 bp_at, __u64 bx_at)
+{
+	return unwind_leave_from(w, cfa, cfa - 8, bp_at, bx_at);
+}
+
+static __always_inline __u64 unwind_rare_base(struct unwind_walk *w, __s32 base, __u64 cfa)
+{
+	return base == UNWIND_SP   ? w->sp
+	       : base == UNWIND_BP ? w->bp
+	       : base == UNWIND_BX ? w->bx
+				   : cfa;
+}
+
 static __always_inline int unwind_rare_frame(struct unwind_walk *w, __u32 rule)
 {
 	struct unwind_rare rare;
-	__u64 cfa;
+	__u64 cfa, bp_at = 0, bx_at = 0;
 
 	if (unwind_find_rare(w, unwind_rule_offset(rule), &rare))
 		return STACK_BAD_RULE;
-	cfa = rare.base == UNWIND_SP ? w->sp : rare.base == UNWIND_BP ? w->bp : w->bx;
-	cfa += rare.cfa_offset;
-	return unwind_leave(w, cfa, rare.bp_offset == UNWIND_NOT_SAVED ? 0 : cfa + rare.bp_offset,
-		rare.bx_offset == UNWIND_NOT_SAVED ? 0 : cfa + rare.bx_offset);
+	cfa = unwind_rare_base(w, rare.base, 0) + rare.cfa_offset;
+	for (int i = 0; i < UNWIND_MAX_DEREFS; i++) {
+		if (i < rare.derefs && (cfa & 7 || unwind_load(w, cfa, &cfa)))
+			return STACK_BAD_MEMORY;
+	}
+	cfa += rare.cfa_after;
+	if (rare.bp_offset != UNWIND_NOT_SAVED)
+		bp_at = unwind_rare_base(w, rare.bp_base, cfa) + rare.bp_offset;
+	if (rare.bx_offset != UNWIND_NOT_SAVED)
+		bx_at = unwind_rare_base(w, rare.bx_base, cfa) + rare.bx_offset;
+	return unwind_leave_from(w, cfa, cfa + rare.return_offset, bp_at, bx_at);
 }
 
 /* CFA = *(base + a) + b: hand-written functions and those that realign their stack. */

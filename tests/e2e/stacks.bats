@@ -42,42 +42,42 @@ expect_known()
 
 @test "stacks: frames of all shapes in a PIE" {
 	trace_known frames
-	expect_known 21 whole
+	expect_known 25 whole
 }
 
 @test "stacks: a program at a fixed address" {
 	trace_known frames_no_pie
-	expect_known 21 whole
+	expect_known 25 whole
 }
 
 @test "stacks: a static program" {
 	trace_known frames_static
-	expect_known 21 whole
+	expect_known 25 whole
 }
 
 @test "stacks: a static PIE" {
 	trace_known frames_static_pie
-	expect_known 21 whole
+	expect_known 25 whole
 }
 
 @test "stacks: built with -fcf-protection" {
 	trace_known frames_cet
-	expect_known 21 whole
+	expect_known 25 whole
 }
 
 @test "stacks: built with -O3" {
 	trace_known frames_o3
-	expect_known 21 whole
+	expect_known 25 whole
 }
 
 @test "stacks: built by clang" {
 	trace_known frames_clang
-	expect_known 21 whole
+	expect_known 25 whole
 }
 
 @test "stacks: described in .debug_frame only" {
 	trace_known frames_debug_frame
-	expect_known 21 whole
+	expect_known 25 whole
 }
 
 @test "stacks: of contexts, and of a call through a null pointer" {
@@ -115,7 +115,7 @@ expect_known()
 @test "stacks: a program that memtrace started" {
 	require_file "$UNWIND_TARGETS/frames"
 	trace_launched --full-stacks -- "$UNWIND_TARGETS/frames"
-	expect_known 21 whole
+	expect_known 25 whole
 }
 
 @test "stacks: a frame limit cuts stacks and is counted" {

@@ -33,7 +33,13 @@ static int read_memory(void *context, void *to, size_t size, uint64_t address)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct unwind_rare rare = {UNWIND_BX, 64, -32, 8};
+	static const struct unwind_rare rare = {.base = UNWIND_BX,
+		.cfa_offset = 64,
+		.derefs = 1,
+		.return_offset = -8,
+		.bp_offset = -32,
+		.bx_base = UNWIND_SP,
+		.bx_offset = 8};
 	static struct unwind_walk walk;
 	uint32_t rules[ROWS];
 	uint64_t rows[ROWS];

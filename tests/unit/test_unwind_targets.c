@@ -193,7 +193,7 @@ static void check_program(const char *name, size_t cases, bool partial)
 	assert_int_equal(target.cases, cases);
 }
 
-#define FRAMES_CASES 21
+#define FRAMES_CASES 25
 
 static void test_frames_of_all_shapes_in_a_pie(void **state)
 {

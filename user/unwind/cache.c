@@ -16,7 +16,7 @@
 #define SUFFIX ".unwind"
 #define TEMPORARY ".new-"
 /* To be raised with every change of the rows' format or of what they are built from. */
-#define CACHE_VERSION 2
+#define CACHE_VERSION 3
 #define BUILD_ID_MAX 64
 #define NAME_SIZE (2 * BUILD_ID_MAX + sizeof(SUFFIX))
 #define FILE_MAX (512ull << 20)

@@ -1,13 +1,8 @@
 #include "unwind/rule.h"
 
-#include <elf.h>
+#include "unwind/address_expression.h"
 
-enum {
-	DW_OP_deref = 0x06,
-	DW_OP_plus_uconst = 0x23,
-	DW_OP_breg0 = 0x70,
-	DW_OP_breg31 = 0x8f,
-};
+#include <elf.h>
 
 #define SIGNAL_PC_OFFSET 168 /* x86-64: rip in the signal frame, see unwind_step.h */
 
@@ -22,35 +17,6 @@ const char *rule_defect__name(enum rule_defect defect)
 	};
 
 	return defect < RULE_DEFECT_COUNT ? names[defect] : "?";
-}
-
-/* bregN a [deref] [plus_uconst b]: register + a, or *(register + a) + b. */
-struct address_expression {
-	uint64_t register_number;
-	int64_t a;
-	bool deref;
-	uint64_t b;
-};
-
-static bool match_address(const uint8_t *bytes, size_t size, struct address_expression *out)
-{
-	struct reader r = {.at = bytes, .end = bytes + size};
-	uint8_t op = reader__u8(&r);
-
-	*out = (struct address_expression){0};
-	if (op < DW_OP_breg0 || op > DW_OP_breg31)
-		return false;
-	out->register_number = op - DW_OP_breg0;
-	out->a = reader__sleb(&r);
-	if (reader__left(&r) && *r.at == DW_OP_deref) {
-		reader__u8(&r);
-		out->deref = true;
-	}
-	if (reader__left(&r) && *r.at == DW_OP_plus_uconst) {
-		reader__u8(&r);
-		out->b = reader__uleb(&r);
-	}
-	return !r.bad && !reader__left(&r);
 }
 
 /*
@@ -93,15 +59,21 @@ static bool slot_of(
 			return false;
 		*slot = -rule->offset / 8;
 		return true;
+	case CFI_EXPRESSION:
+		return false;
 	default:
 		packer->defects[RULE_LOST_REGISTER]++;
 		return true;
 	}
 }
 
-static int32_t rare_offset(const struct cfi_rule *rule)
+/* The register of a rare rule; 0 if it is none that is followed. */
+static int32_t base_of(uint64_t register_number)
 {
-	return rule->how == CFI_OFFSET ? rule->offset : UNWIND_NOT_SAVED;
+	return register_number == X86_RSP   ? UNWIND_SP
+	       : register_number == X86_RBP ? UNWIND_BP
+	       : register_number == X86_RBX ? UNWIND_BX
+					    : 0;
 }
 
 static bool fits_s32(int64_t value)
@@ -115,46 +87,90 @@ static uint32_t pack_bad(struct rule_packer *packer, enum rule_defect defect)
 	return UNWIND_BAD;
 }
 
-static uint32_t pack_rare(struct rule_packer *packer, enum unwind_kind base, int64_t offset,
-	const struct cfi_rule *bp, const struct cfi_rule *bx)
+/* Where a register was saved, for a rare rule: @offset from @base, which is 0 for the CFA. */
+static void place_register(
+	struct rule_packer *packer, const struct cfi_rule *rule, int32_t *base, int32_t *offset)
 {
-	struct unwind_rare rare = {.base = base};
+	struct address_expression at;
+
+	*base = 0;
+	*offset = UNWIND_NOT_SAVED;
+	if (rule->how == CFI_SAME || rule->how == CFI_UNDEFINED)
+		return;
+	if (rule->how == CFI_OFFSET && fits_s32(rule->offset)) {
+		*offset = rule->offset;
+	} else if (rule->how == CFI_EXPRESSION &&
+		   address_expression__read(rule->expression, rule->expression_size, &at) &&
+		   !at.derefs && fits_s32(at.a) && base_of(at.register_number)) {
+		*base = base_of(at.register_number);
+		*offset = at.a;
+	} else {
+		packer->defects[RULE_LOST_REGISTER]++;
+	}
+}
+
+static uint32_t add_rare(struct rule_packer *packer, const struct unwind_rare *rare)
+{
 	uint32_t i = 0;
 
-	if (!fits_s32(offset) || (bp->how == CFI_OFFSET && !fits_s32(bp->offset)) ||
-		(bx->how == CFI_OFFSET && !fits_s32(bx->offset)))
-		return pack_bad(packer, RULE_CFA_EXPRESSION);
-	rare.cfa_offset = offset;
-	rare.bp_offset = rare_offset(bp);
-	rare.bx_offset = rare_offset(bx);
 	vec_for_each (known, &packer->rare) {
-		if (!memcmp(known, &rare, sizeof(rare)))
+		if (!memcmp(known, rare, sizeof(*rare)))
 			return unwind_rule(UNWIND_RARE, 0, 0, i);
 		i++;
 	}
-	if (i == UNWIND_MAX_RARE || vec_push(&packer->rare, rare))
+	if (i == UNWIND_MAX_RARE || vec_push(&packer->rare, *rare))
 		return pack_bad(packer, RULE_TOO_MANY_RARE);
 	return unwind_rule(UNWIND_RARE, 0, 0, i);
 }
 
-/* CFA = register + offset, with rbp and rbx saved at offsets from it. */
-static uint32_t pack_register(
-	struct rule_packer *packer, const struct cfi_state *state, uint64_t number, int64_t offset)
+static uint32_t pack_rare(struct rule_packer *packer, const struct cfi_state *state,
+	const struct address_expression *cfa)
 {
-	uint32_t bp, bx;
-	bool fits;
-	enum unwind_kind kind = number == X86_RSP   ? UNWIND_SP
-				: number == X86_RBP ? UNWIND_BP
-				: number == X86_RBX ? UNWIND_BX
-						    : UNWIND_BAD;
+	struct unwind_rare rare = {.base = base_of(cfa->register_number),
+		.cfa_offset = cfa->a,
+		.derefs = cfa->derefs,
+		.cfa_after = cfa->b,
+		.return_offset = state->return_address.offset};
 
-	if (kind == UNWIND_BAD)
+	if (!rare.base)
+		return pack_bad(packer, RULE_CFA_REGISTER);
+	if (!fits_s32(cfa->a) || !fits_s32(cfa->b) || cfa->derefs > UNWIND_MAX_DEREFS)
+		return pack_bad(packer, RULE_CFA_EXPRESSION);
+	place_register(packer, &state->bp, &rare.bp_base, &rare.bp_offset);
+	place_register(packer, &state->bx, &rare.bx_base, &rare.bx_offset);
+	return add_rare(packer, &rare);
+}
+
+/* arm64: x29 and lr at offsets from the CFA. */
+static uint32_t pack_rare_arm64(
+	struct rule_packer *packer, enum unwind_kind base, const struct cfi_state *state)
+{
+	struct unwind_rare rare = {.base = base, .cfa_offset = state->cfa.offset};
+
+	if (!fits_s32(state->cfa.offset))
+		return pack_bad(packer, RULE_CFA_EXPRESSION);
+	place_register(packer, &state->bp, &rare.bp_base, &rare.bp_offset);
+	place_register(packer, &state->return_address, &rare.bx_base, &rare.bx_offset);
+	return add_rare(packer, &rare);
+}
+
+/* CFA = register + offset, with rbp and rbx saved at offsets from it. */
+static uint32_t pack_register(struct rule_packer *packer, const struct cfi_state *state,
+	const struct address_expression *cfa)
+{
+	uint64_t defects = packer->defects[RULE_LOST_REGISTER];
+	uint32_t kind = base_of(cfa->register_number), bp, bx;
+	bool fits;
+
+	if (!kind)
 		return pack_bad(packer, RULE_CFA_REGISTER);
 	fits = slot_of(packer, &state->bp, UNWIND_SLOT_MAX, &bp);
 	fits &= slot_of(packer, &state->bx, UNWIND_SLOT_MAX, &bx);
-	if (!fits || offset < 0 || offset & 7 || offset / 8 > (int64_t)UNWIND_OFFSET_MAX)
-		return pack_rare(packer, kind, offset, &state->bp, &state->bx);
-	return unwind_rule(kind, bp, bx, offset / 8);
+	if (fits && state->return_address.offset == -8 && cfa->a >= 0 && !(cfa->a & 7) &&
+		cfa->a / 8 <= (int64_t)UNWIND_OFFSET_MAX)
+		return unwind_rule(kind, bp, bx, cfa->a / 8);
+	packer->defects[RULE_LOST_REGISTER] = defects; /* counted again */
+	return pack_rare(packer, state, cfa);
 }
 
 /*
@@ -168,41 +184,44 @@ static bool match_drap(const struct cfi_state *state, uint32_t *bx)
 
 	*bx = 0;
 	if (state->bp.how != CFI_EXPRESSION ||
-		!match_address(state->bp.expression, state->bp.expression_size, &at) || at.deref ||
-		at.b || at.register_number != X86_RBP || at.a)
+		!address_expression__read(state->bp.expression, state->bp.expression_size, &at) ||
+		at.derefs || at.b || at.register_number != X86_RBP || at.a)
 		return false;
 	if (state->bx.how != CFI_EXPRESSION)
 		return state->bx.how == CFI_SAME;
-	if (!match_address(state->bx.expression, state->bx.expression_size, &at) || at.deref ||
-		at.b || at.register_number != X86_RBP || at.a >= 0 || at.a & 7 ||
+	if (!address_expression__read(state->bx.expression, state->bx.expression_size, &at) ||
+		at.derefs || at.b || at.register_number != X86_RBP || at.a >= 0 || at.a & 7 ||
 		at.a < -8 * (int64_t)UNWIND_SLOT_MAX)
 		return false;
 	*bx = -at.a / 8;
 	return true;
 }
 
+/* CFA = *(register + a) + b. */
 static uint32_t pack_deref(struct rule_packer *packer, const struct cfi_state *state,
 	const struct address_expression *cfa)
 {
-	enum unwind_kind kind = UNWIND_DEREF_SP;
-	uint32_t bp = 0, bx, packed;
+	uint64_t defects = packer->defects[RULE_LOST_REGISTER];
+	uint32_t kind = UNWIND_DEREF_SP, bp, bx, packed;
 	int64_t a = cfa->a / 8 + UNWIND_DEREF_BIAS;
 
-	if (cfa->a & 7 || cfa->b & 7 || a < 0 || a >= 2 * UNWIND_DEREF_BIAS ||
-		cfa->b / 8 > UNWIND_DEREF_B_MAX)
-		return pack_bad(packer, RULE_CFA_EXPRESSION);
+	if (cfa->a & 7 || cfa->b & 7 || a < 0 || a >= 2 * UNWIND_DEREF_BIAS || cfa->b < 0 ||
+		cfa->b / 8 > UNWIND_DEREF_B_MAX || cfa->derefs > 1 ||
+		state->return_address.offset != -8)
+		return pack_rare(packer, state, cfa);
 	packed = a << 8 | cfa->b / 8;
 	if (cfa->register_number == X86_RBP) {
 		if (match_drap(state, &bx))
 			return unwind_rule(UNWIND_DRAP, 0, bx, packed);
 		kind = UNWIND_DEREF_BP;
 	} else if (cfa->register_number != X86_RSP) {
-		return pack_bad(packer, RULE_CFA_EXPRESSION);
+		return pack_rare(packer, state, cfa);
 	}
-	if (!slot_of(packer, &state->bp, UNWIND_SLOT_MAX, &bp) ||
-		!slot_of(packer, &state->bx, UNWIND_SLOT_MAX, &bx))
-		return pack_bad(packer, RULE_CFA_EXPRESSION);
-	return unwind_rule(kind, bp, bx, packed);
+	if (slot_of(packer, &state->bp, UNWIND_SLOT_MAX, &bp) &&
+		slot_of(packer, &state->bx, UNWIND_SLOT_MAX, &bx))
+		return unwind_rule(kind, bp, bx, packed);
+	packer->defects[RULE_LOST_REGISTER] = defects;
+	return pack_rare(packer, state, cfa);
 }
 
 /* A signal frame whose interrupted pc is where the kernel puts it. */
@@ -211,33 +230,34 @@ static bool is_kernel_signal_frame(const struct cfi_state *state)
 	struct address_expression at;
 
 	return state->return_address.how == CFI_EXPRESSION &&
-	       match_address(state->return_address.expression,
+	       address_expression__read(state->return_address.expression,
 		       state->return_address.expression_size, &at) &&
-	       at.register_number == X86_RSP && at.a == SIGNAL_PC_OFFSET && !at.deref && !at.b;
+	       at.register_number == X86_RSP && at.a == SIGNAL_PC_OFFSET && !at.derefs && !at.b;
 }
 
 static uint32_t pack_x86_64(
 	struct rule_packer *packer, const struct cfi_state *state, bool is_signal_frame)
 {
 	const struct cfi_rule *ra = &state->return_address;
-	struct address_expression at;
+	struct address_expression at = {0};
 	uint32_t rule;
 
 	if (ra->how == CFI_UNDEFINED)
 		return UNWIND_END;
 	if (is_signal_frame && is_kernel_signal_frame(state))
 		return UNWIND_SIGNAL;
-	if (ra->how != CFI_OFFSET || ra->offset != -8)
+	if (ra->how != CFI_OFFSET || !fits_s32(ra->offset))
 		return pack_bad(packer, RULE_RETURN_ADDRESS);
-	if (!state->cfa.expression)
-		return pack_register(packer, state, state->cfa.register_number, state->cfa.offset);
-	if (match_plt(&state->cfa, &rule))
+	if (!state->cfa.expression) {
+		at.register_number = state->cfa.register_number;
+		at.a = state->cfa.offset;
+		return pack_register(packer, state, &at);
+	}
+	if (ra->offset == -8 && match_plt(&state->cfa, &rule))
 		return rule;
-	if (!match_address(state->cfa.expression, state->cfa.expression_size, &at))
+	if (!address_expression__read(state->cfa.expression, state->cfa.expression_size, &at))
 		return pack_bad(packer, RULE_CFA_EXPRESSION);
-	if (at.deref)
-		return pack_deref(packer, state, &at);
-	return pack_register(packer, state, at.register_number, (int64_t)((uint64_t)at.a + at.b));
+	return at.derefs ? pack_deref(packer, state, &at) : pack_register(packer, state, &at);
 }
 
 static uint32_t pack_arm64(
@@ -261,7 +281,7 @@ static uint32_t pack_arm64(
 	if (!slot_of(packer, fp, UNWIND_RECORD_MAX, &record) || fp->how != ra->how ||
 		(fp->how == CFI_OFFSET && ra->offset != fp->offset + 8) || cfa->offset < 0 ||
 		cfa->offset & 7 || cfa->offset / 8 > (int64_t)UNWIND_OFFSET_MAX)
-		return pack_rare(packer, kind, cfa->offset, fp, ra);
+		return pack_rare_arm64(packer, kind, state);
 	return unwind_rule_arm64(kind, record, cfa->offset / 8);
 }
 

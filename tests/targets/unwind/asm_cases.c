@@ -9,6 +9,10 @@
 void cfa_in_rbx(void (*callee)(void));
 void cfa_on_stack(void (*callee)(void));
 void rbp_saved_far(void (*callee)(void));
+void cfa_by_sum(void (*callee)(void));
+void cfa_twice_away(void (*callee)(void));
+void rbp_by_expression(void (*callee)(void));
+void return_below_cfa(void (*callee)(void));
 
 static NOINLINE void allocate(void)
 {
@@ -50,5 +54,9 @@ NOINLINE void run_asm(void)
 	run("CFA in rbx", cfa_in_rbx, "cfa_in_rbx");
 	run("CFA on the stack", cfa_on_stack, "cfa_on_stack");
 	run("rbp saved far away", rbp_saved_far, "rbp_saved_far");
+	run("CFA by a sum", cfa_by_sum, "cfa_by_sum");
+	run("CFA twice away", cfa_twice_away, "cfa_twice_away");
+	run("rbp by an expression", rbp_by_expression, "rbp_by_expression");
+	run("return address below the CFA", return_below_cfa, "return_below_cfa");
 	NO_TAIL_CALL();
 }
