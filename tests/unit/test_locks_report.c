@@ -241,6 +241,24 @@ static void test_text_has_no_control_characters_of_a_modules_name(void **state)
 	end(&story);
 }
 
+static void test_reasons_are_broken_into_lines_of_the_page(void **state)
+{
+	struct story story = tell();
+	struct lock_wait *wait = &story.now->findings.waits.data[0];
+	char *text, *line;
+
+	wait__explain(wait, "%s",
+		"each of the 12 threads that could hold one waits, in the end, for "
+		"this lock, and so on and on and on, to the end of the last line");
+	text = write_text(&story.now->findings, false);
+	assert_non_null(strstr(text, "(each of the 12"));
+	assert_non_null(strstr(text, "last line)\n"));
+	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		assert_true(strlen(line) <= 80);
+	free(text);
+	end(&story);
+}
+
 static void test_lock_of_a_dead_owner_is_told_before_what_merely_sleeps(void **state)
 {
 	static struct lock_frame asleep[] = {
@@ -301,6 +319,7 @@ int main(void)
 		cmocka_unit_test(test_victims_that_are_alike_are_one_line),
 		cmocka_unit_test(test_dot_escapes_what_a_target_may_call_itself),
 		cmocka_unit_test(test_text_has_no_control_characters_of_a_modules_name),
+		cmocka_unit_test(test_reasons_are_broken_into_lines_of_the_page),
 		cmocka_unit_test(test_lock_of_a_dead_owner_is_told_before_what_merely_sleeps),
 		cmocka_unit_test(test_folded_stack_keeps_the_frames_of_the_program),
 	};

@@ -12,6 +12,9 @@
 #define INNER_FRAMES 6
 #define LISTED_WAITS 12
 #define FUNCTION_WIDTH 48
+/* Columns of a lock's name in a list, and of the page for what is broken into lines. */
+#define BRIEF_WIDTH 24
+#define PAGE_WIDTH 79
 
 static void print_thread(FILE *file, const struct lock_thread *thread)
 {
@@ -43,6 +46,44 @@ static void print_lock(FILE *file, const struct lock_wait *wait)
 		fprintf(file, " or any of %u words more", wait->word_count - 1);
 	if (wait->shared)
 		fprintf(file, ", shared between processes");
+}
+
+/* The reason of an owner in parentheses, in lines that fit the page, each behind @indent. */
+static void print_reason(FILE *file, const struct lock_wait *wait, const char *indent)
+{
+	size_t column = 0;
+	const char *word = wait->reason, *end;
+
+	for (; *word; word = end + strspn(end, " ")) {
+		size_t length;
+
+		end = word + strcspn(word, " ");
+		length = end - word;
+		if (column && column + 1 + length + !*end > PAGE_WIDTH) {
+			fputc('\n', file);
+			column = 0;
+		}
+		if (column)
+			column += fprintf(file, " %.*s", (int)length, word);
+		else
+			column += fprintf(file, "%s%s%.*s", indent,
+				word == wait->reason ? "(" : " ", (int)length, word);
+	}
+	if (column)
+		fprintf(file, ")\n");
+}
+
+/* What is waited for, as short as it can be told. */
+static void print_lock_briefly(FILE *file, const struct lock_wait *wait)
+{
+	char name[NAME_SIZE];
+
+	if (!wait->name[0] || wait->kind == WAIT_JOIN) {
+		print_lock(file, wait);
+		return;
+	}
+	names__shorten(wait->name, BRIEF_WIDTH, name);
+	fprintf(file, "%s %s", wait_kind__name(wait->kind), name);
 }
 
 static void print_owner(FILE *file, const struct lock_wait *wait)
@@ -186,6 +227,7 @@ static void print_member(FILE *file, const struct lock_wait *wait, bool first, b
 	const char *bar = last ? "     " : "  |  ";
 	char indent[16];
 
+	snprintf(indent, sizeof(indent), "%s   ", bar);
 	fprintf(file, first ? "  +->" : last ? "  +--" : "  +->");
 	fprintf(file, " ");
 	print_thread(file, wait->thread);
@@ -197,8 +239,7 @@ static void print_member(FILE *file, const struct lock_wait *wait, bool first, b
 	fprintf(file, "\n%s   ", bar);
 	print_owner(file, wait);
 	fputc('\n', file);
-	if (wait->reason[0])
-		fprintf(file, "%s   (%s)\n", bar, wait->reason);
+	print_reason(file, wait, indent);
 	snprintf(indent, sizeof(indent), "%s     ", bar);
 	print_stack(file, wait, indent, options->full_stacks);
 }
@@ -232,7 +273,7 @@ static void print_alike(FILE *file, const struct lock_wait *wait, size_t count)
 		fprintf(file, "%zu x ", count);
 	print_thread(file, wait->thread);
 	fprintf(file, count > 1 ? " and others: " : ": ");
-	print_lock(file, wait);
+	print_lock_briefly(file, wait);
 	fputc('\n', file);
 }
 
@@ -297,9 +338,9 @@ static void print_end(FILE *file, const struct wait_fate *fate)
 
 	if (!fate->end || fate->verdict != VERDICT_OWNER_ELSEWHERE)
 		return;
-	fprintf(file, "\n      the chain ends in ");
+	fprintf(file, "      the chain ends in ");
 	print_thread(file, fate->end);
-	fprintf(file, ": %s", futex__activity(fate->end, buffer, sizeof(buffer)));
+	fprintf(file, ": %s\n", futex__activity(fate->end, buffer, sizeof(buffer)));
 }
 
 static void print_other(FILE *file, const struct lock_findings *findings, size_t index,
@@ -315,10 +356,9 @@ static void print_other(FILE *file, const struct lock_findings *findings, size_t
 	print_lock(file, wait);
 	fprintf(file, "\n      ");
 	print_owner(file, wait);
-	if (wait->reason[0])
-		fprintf(file, " (%s)", wait->reason);
-	print_end(file, &findings->graph.fates[index]);
 	fputc('\n', file);
+	print_reason(file, wait, "      ");
+	print_end(file, &findings->graph.fates[index]);
 	print_stack(file, wait, "        ", options->full_stacks);
 }
 
@@ -374,7 +414,7 @@ static void print_convoys(FILE *file, const struct lock_findings *findings)
 
 		fprintf(file, "CONVOY: %s threads wait for ", human__count(convoy->count).text);
 		print_lock(file, wait);
-		fprintf(file, ", ");
+		fprintf(file, ",\n      ");
 		print_owner(file, wait);
 		fputc('\n', file);
 	}
