@@ -31,7 +31,7 @@ struct recorder {
 	struct codec_state state;
 	struct batch *events; /* being filled; NULL where there was no memory */
 	VEC(bool) modules;    /* by id: in the recording */
-	uint64_t records;
+	uint64_t records;     /* in batches before this one, and those that never got into one */
 
 	/* the main thread */
 	struct wire_out names;
@@ -236,8 +236,10 @@ void recorder__flush(struct recorder *recorder)
 	if (full && !full->out.bytes.size)
 		return;
 	recorder->events = NULL;
-	if (full)
+	if (full) {
+		recorder->records += full->records;
 		queue_batch(recorder, full, false);
+	}
 	if (atomic_exchange(&recorder->has_gap, false))
 		recorder->modules.size = 0;
 }
@@ -269,8 +271,8 @@ static void put_item(struct recorder *recorder, enum codec_item item,
 	struct batch *batch = batch_for(recorder, size);
 	struct wire_out *out;
 
-	recorder->records += records;
 	if (!batch || payload->failed || size + CODEC_MAX_RECORD > BATCH_SIZE) {
+		recorder->records += records;
 		atomic_fetch_add(&recorder->missing, records);
 		atomic_store(&recorder->has_gap, true);
 		return;
@@ -281,25 +283,42 @@ static void put_item(struct recorder *recorder, enum codec_item item,
 	batch->records += records;
 }
 
-void recorder__put_record(struct recorder *recorder, const struct event_header *event, size_t size)
+/* A record that needs a new batch, or is no heap record. */
+static __attribute__((noinline)) void put_other(
+	struct recorder *recorder, const struct event_header *event, size_t size)
 {
 	struct batch *batch = batch_for(recorder, 0);
 	struct wire_out other = {0};
-	size_t coded;
+	size_t coded = 0;
 
-	if (batch) {
+	if (batch)
 		coded = codec__encode(&recorder->state, event, size,
 			batch->out.bytes.data + batch->out.bytes.size);
-		if (coded) {
-			batch->out.bytes.size += coded;
-			batch->records++;
-			recorder->records++;
-			return;
-		}
+	if (coded) {
+		batch->out.bytes.size += coded;
+		batch->records++;
+		return;
 	}
 	wire__put(&other, event, size);
 	put_item(recorder, ITEM_RECORD, &other, 1);
 	vec_free(&other.bytes);
+}
+
+/* The hot path: what is not said here is not done for every event. */
+void recorder__put_record(struct recorder *recorder, const struct event_header *event, size_t size)
+{
+	struct batch *batch = recorder->events;
+	size_t coded = 0;
+
+	if (batch && batch->out.bytes.size <= BATCH_SIZE - CODEC_MAX_RECORD)
+		coded = codec__encode(&recorder->state, event, size,
+			batch->out.bytes.data + batch->out.bytes.size);
+	if (!coded) {
+		put_other(recorder, event, size);
+		return;
+	}
+	batch->out.bytes.size += coded;
+	batch->records++;
 }
 
 void recorder__put_stack(struct recorder *recorder, const struct recording_stack *stack)
