@@ -203,6 +203,8 @@ expect_equal()
 	"$MEMTRACE" diff --json=diff.json run.rec@1ms run.rec
 	[ "$(jq .before.duration_ns diff.json)" = 1000000 ]
 	[ "$(jq .after.alloc_count diff.json)" = "$(truth alloc_count)" ]
+	"$MEMTRACE" diff run.rec@1h run.rec >diff.txt 2>diff.err
+	grep -q 'ended after .*: its end is taken' diff.err || fail "$(cat diff.err)"
 }
 
 @test "what is no recording is refused in one line" {

@@ -73,6 +73,16 @@ static void test_parameters_go_before_template_arguments(void **state)
 	assert_shortened("Cache<Key>::find(Key const&) const", 24, "Cache<Key>::find const");
 }
 
+static void test_name_longer_than_any_buffer_keeps_its_function(void **state)
+{
+	char name[2000] = "ns::table<";
+
+	while (strlen(name) < 1500)
+		strcat(name, "std::vector<int, std::allocator<int> >, ");
+	strcat(name, "int>::insert(int const&)");
+	assert_shortened(name, 40, "ns::table<...>::insert");
+}
+
 static void test_operators_and_anonymous_namespaces_are_kept(void **state)
 {
 	assert_shortened("(anonymous namespace)::helper(int, int, int, int)", 32,
@@ -145,6 +155,7 @@ int main(void)
 		cmocka_unit_test(test_percentages_never_round_something_to_nothing),
 		cmocka_unit_test(test_name_that_fits_stays_whole),
 		cmocka_unit_test(test_parameters_go_before_template_arguments),
+		cmocka_unit_test(test_name_longer_than_any_buffer_keeps_its_function),
 		cmocka_unit_test(test_operators_and_anonymous_namespaces_are_kept),
 		cmocka_unit_test(test_rust_names_keep_their_leading_bracket),
 		cmocka_unit_test(test_long_plain_name_keeps_its_tail),

@@ -14,6 +14,7 @@
 #include "cmd/replayed.h"
 #include "cmd/report_output.h"
 #include "report/diff.h"
+#include "report/human.h"
 #include "report/output.h"
 
 enum {
@@ -115,12 +116,16 @@ static int write_diff(const struct diff *diff, const struct options *options, st
 }
 
 /* What is wrong with a file would be lost between two reports. */
-static void warn_of_notes(const struct replayed *replayed, const char *path)
+static void warn_of_notes(const struct replayed *replayed, const struct instant *instant)
 {
+	const char *path = instant->path;
 	const struct recording_problems *problems = &replayed->replay.problems;
 
 	if (!problems->has_end || problems->damaged_frames || replayed->replay.missing)
 		log__warn("%s is not complete: memtrace report says what is missing", path);
+	if (instant->at_ns > replayed->replay.run_ns)
+		log__warn("%s ended after %s: its end is taken", path,
+			human__duration(replayed->replay.run_ns).text);
 }
 
 static int run_diff(const struct options *options, struct error *err)
@@ -135,7 +140,7 @@ static int run_diff(const struct options *options, struct error *err)
 		code = replayed__load(
 			&sides[i], options->sides[i].path, &view, 0, options->sides[i].at_ns, err);
 		if (!code)
-			warn_of_notes(&sides[i], options->sides[i].path);
+			warn_of_notes(&sides[i], &options->sides[i]);
 	}
 	if (!code && diff__compute(&diff, &sides[0].report, &sides[1].report))
 		code = error__set(err, -ENOMEM, "out of memory for the difference");

@@ -72,10 +72,11 @@ static void append(char *out, size_t *length, const char *text, size_t count)
 }
 
 /*
- * Copies @name without what stands in round brackets, or with "..." in pointed ones. A name that
- * starts with a bracket (Rust's <T as Trait>::f) keeps it: it is no argument list.
+ * Copies @name without what stands in those of the @brackets that are round, and with "..." in
+ * those that are pointed. A name that starts with a bracket (Rust's <T as Trait>::f) keeps it: it
+ * is no argument list.
  */
-static void collapse(const char *name, char bracket, char *out)
+static void collapse(const char *name, const char *brackets, char *out)
 {
 	size_t length = 0, literal;
 	const char *close;
@@ -83,12 +84,13 @@ static void collapse(const char *name, char bracket, char *out)
 	*out = 0;
 	for (const char *at = name; *at; at++) {
 		literal = literal_length(at, name);
-		close = *at == bracket && at != name && !literal ? find_close(at, name) : NULL;
+		close = strchr(brackets, *at) && at != name && !literal ? find_close(at, name)
+									: NULL;
 		if (literal) {
 			append(out, &length, at, literal);
 			at += literal - 1;
 		} else if (close) {
-			if (bracket == '<')
+			if (*at == '<')
 				append(out, &length, "<...>", 5);
 			at = close;
 		} else {
@@ -114,18 +116,15 @@ static void keep_tail(char *text, size_t width)
 
 void names__shorten(const char *name, size_t width, char *out)
 {
-	char without[NAME_SIZE];
-
 	if (strlen(name) <= width) {
 		strcpy(out, name);
 		return;
 	}
-	collapse(name, '(', without);
-	if (strlen(without) <= width && *without) {
-		strcpy(out, without);
+	collapse(name, "(", out);
+	if (strlen(out) <= width && *out)
 		return;
-	}
-	collapse(without, '<', out);
+	/* From the whole name again: in a cut one the brackets would have no ends. */
+	collapse(name, "(<", out);
 	keep_tail(out, width);
 }
 
