@@ -65,6 +65,11 @@ preloaded()
 	expect_totals
 }
 
+@test "a preload with headers of its own: blocks pair up by the pointers that the program has" {
+	preloaded "$TARGETS/libheader.so" "$TARGETS/crossfree" 5000
+	expect_totals
+}
+
 @test "tcmalloc preloaded: C, four threads" {
 	preloaded "$LIBRARIES/libtcmalloc_minimal.so.4" "$TARGETS/storm" 4 20000 1
 	expect_totals

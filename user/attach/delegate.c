@@ -27,6 +27,7 @@ struct walk {
 	size_t pending_count;
 	uint8_t seen[MAX_FUNCTION_BYTES]; /* bit n: the instruction there was met in state n */
 	const struct allocator_function *callee;
+	bool is_inside;
 	bool returned_delegated;
 	bool returned_alone; /* a path came back that had not called the callee */
 	bool is_lost;	     /* a path could not be followed */
@@ -87,8 +88,12 @@ static uint8_t note_transfer(struct walk *walk, const struct instruction *insn, 
 
 	if (!callee || !is_same_sense(callee, walk->function))
 		return insn->flow == FLOW_CALL ? state | PATH_WORKED : state;
-	if (!walk->callee)
+	if (!walk->callee) {
+		const struct delegate_reader *reader = walk->reader;
+
 		walk->callee = callee;
+		walk->is_inside = insn->target && reader->find(reader->context, insn->target);
+	}
 	return state | PATH_DELEGATED;
 }
 
@@ -162,7 +167,7 @@ static const struct allocator_function *read_plain_jump(const struct walk *walk)
 
 static struct delegate judge(struct walk *walk)
 {
-	struct delegate result = {.callee = walk->callee};
+	struct delegate result = {.callee = walk->callee, .is_inside = walk->is_inside};
 
 	if (!walk->callee)
 		result.verdict = DELEGATES_NEVER;
@@ -182,11 +187,11 @@ struct delegate delegate__read(const struct delegate_reader *reader,
 
 	walk.code = elf_view__at(reader->view, address, &available);
 	if (!walk.code || !size || size > available)
-		return (struct delegate){DELEGATES_NEVER, NULL};
+		return (struct delegate){.verdict = DELEGATES_NEVER};
 	walk.size = size < MAX_FUNCTION_BYTES ? size : MAX_FUNCTION_BYTES;
 	callee = read_plain_jump(&walk);
 	if (callee && is_same_sense(callee, function))
-		return (struct delegate){DELEGATES_BY_JUMP, callee};
+		return (struct delegate){.verdict = DELEGATES_BY_JUMP, .callee = callee};
 	walk.is_lost = size > MAX_FUNCTION_BYTES;
 	follow(&walk, 0, 0);
 	while (walk.pending_count)

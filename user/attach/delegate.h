@@ -25,6 +25,7 @@ enum delegate_verdict {
 struct delegate {
 	enum delegate_verdict verdict;
 	const struct allocator_function *callee; /* the first that was met; NULL if NEVER */
+	bool is_inside;				 /* the callee is in the same file */
 };
 
 /* Which traced function starts at an address of this file; NULL if none. */

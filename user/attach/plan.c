@@ -171,7 +171,7 @@ static bool may_nest(
 {
 	struct delegate_reader reader = make_reader(planner);
 
-	if (delegate->verdict == DELEGATES_PARTLY || planner->may_forward)
+	if (delegate->verdict != DELEGATES_NEVER || planner->may_forward)
 		return true;
 	if (!allocators__is_operator(candidate->function))
 		return false;
@@ -180,11 +180,47 @@ static bool may_nest(
 		       &reader, candidate->function, candidate->address, candidate->size);
 }
 
+/*
+ * Whether the file's own functions for the same blocks are probed themselves, and their callers'
+ * pointers thus are what was recorded. The pointers that the functions inside have may be others:
+ * libraries that count bytes keep headers in front of their blocks.
+ */
+static bool gives_out_blocks(struct planner *planner, bool operators)
+{
+	struct delegate_reader reader = make_reader(planner);
+
+	vec_for_each (candidate, &planner->candidates.list) {
+		const struct allocator_function *function = candidate->function;
+		struct delegate delegate;
+
+		if (allocators__is_free(function) || allocators__is_operator(function) != operators)
+			continue;
+		delegate = delegate__read(&reader, function, candidate->address, candidate->size);
+		if (operators ? !is_delegating(&delegate) : !is_other_name(function, &delegate))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether it is enough to probe what this function calls: its blocks have the same pointers there,
+ * or were recorded with those.
+ */
+static bool is_way_in(
+	struct planner *planner, const struct candidate *candidate, const struct delegate *delegate)
+{
+	if (delegate->verdict == DELEGATES_BY_JUMP)
+		return true;
+	if (delegate->verdict != DELEGATES_ALWAYS)
+		return false;
+	return delegate->is_inside ||
+	       !gives_out_blocks(planner, allocators__is_operator(candidate->function));
+}
+
 static int plan_free(
 	struct planner *planner, const struct candidate *candidate, const struct delegate *delegate)
 {
-
-	if (is_delegating(delegate))
+	if (is_way_in(planner, candidate, delegate))
 		return add_note(planner->plan, "%s: no probe, it only calls %s", candidate->name,
 			delegate->callee->name);
 	return add_site(planner, candidate,

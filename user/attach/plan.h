@@ -7,7 +7,7 @@
  * that comes first in the table of allocators. A function that merely passes its call on to another
  * traced one (delegate.h) gets
  *	operator new	a hint: what was asked for, without a return probe
- *	free, delete	no probe
+ *	free, delete	no probe, unless the file's malloc or new has one, and blocks of its own
  *	another name	no probe (a lone jump to a function with the same meaning)
  * so that std::bad_alloc passes, and one call is one event. Where a free may call another one
  * through a pointer, it is probed at its return, too, and what is called in between does not count.
