@@ -362,6 +362,20 @@ static __always_inline int on_alloc_return(struct pt_regs *ctx)
 }
 
 /*
+ * Where a function that is at its `ret` returns to. Another tracer's return probe has put the
+ * kernel's trampoline there; the kernel knows what was there before.
+ */
+static __always_inline __u64 true_next_pc(struct pt_regs *ctx, __u64 sp)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct return_instance *instance = BPF_CORE_READ(task, utask, return_instances);
+
+	if (instance && BPF_CORE_READ(instance, stack) == sp)
+		return BPF_CORE_READ(instance, orig_ret_vaddr);
+	return next_pc(ctx);
+}
+
+/*
  * At a `ret` of a function that may throw: registers and stack are as its caller gets them, but for
  * the return address. Other callers come by, too, with other stack pointers; after an exception
  * even with the same one.
@@ -378,7 +392,7 @@ static __always_inline int on_alloc_ret(struct pt_regs *ctx)
 	state->call.sp = 0;
 	if (!shared.enabled)
 		return 0;
-	return finish_call(ctx, state, state->call.return_address, RETURN_SP(sp));
+	return finish_call(ctx, state, true_next_pc(ctx, sp), RETURN_SP(sp));
 }
 
 /* Whether the return address is one of those in tracer_shared.internal_calls. */

@@ -275,7 +275,7 @@ hold_site()
 
 @test "too few open files are told, with the remedy" {
 	require_tracing
-	run timeout 30 prlimit --nofile=48:48 "$MEMTRACE" -- true
+	run timeout 30 prlimit --nofile=40:40 "$MEMTRACE" -- true
 	expect_error 1 "raise \`ulimit -n\`"
 	run timeout 30 prlimit --nofile=48:1024 "$MEMTRACE" -- sh -c 'ulimit -n'
 	[ "$status" = 0 ]

@@ -73,3 +73,27 @@ throw_under()
 	MEMTRACE_LINKS=best run timeout 30 "$MEMTRACE" -- true
 	expect_error 1 "MEMTRACE_LINKS must be session, multi or perf"
 }
+
+# The first one's return probe stands in the place where the second one reads who called.
+@test "two memtraces at one process are both exact, with both kinds of returns" {
+	local first
+	require_file "$LIBRARIES/libjemalloc.so.2"
+	start_target env LD_PRELOAD="$LIBRARIES/libjemalloc.so.2" "$TARGETS/every_new"
+	start_memtrace -p "$TARGET" --json=first.json
+	wait_attached
+	first=$TRACER
+	use_links multi
+	start_memtrace -p "$TARGET" --json=second.json
+	wait_attached
+	open_gate
+	stop_memtrace
+	TRACER=$first
+	stop_memtrace
+	close_gate
+	for run in first second; do
+		mv $run.json report.json
+		expect_totals
+		expect '[.sites[] | select(.stack[0].module | endswith("/every_new") | not)]
+			| length' 0
+	done
+}

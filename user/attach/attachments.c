@@ -233,7 +233,7 @@ int tracer__attach_file(
 	struct error why;
 
 	if (fd < 0 && file__is_limit(-errno))
-		return error__set(err, -errno, "cannot open %s: %m: raise `ulimit -n`", path);
+		return error__set(err, -errno, "cannot open %s: %m", path);
 	if (fd < 0)
 		return 0; /* the loader will not find it either */
 	module = modules__add_file(tracer->modules, fd, path, &why);

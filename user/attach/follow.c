@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 
 /* Reading a process's mappings takes a millisecond or two: from 20 ms on, up to 5 s apart. */
@@ -40,7 +41,7 @@ static void attach_new(struct tracer *tracer, const struct event_process *event)
 		return;
 	came = tracer__attach_mapped(tracer, event->pid, traced, &err);
 	if (came < 0 && came != -ESRCH)
-		log__warn("process %u: %s", event->pid, err.message);
+		log__warn("process %u: %s%s", event->pid, err.message, file__limit_hint(came));
 	if (came > 0 && (!traced->has_loader || timeouts != tracer->shared->hold_timeouts))
 		tracer->late_attachments += came;
 }

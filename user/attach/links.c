@@ -227,7 +227,7 @@ static int describe_error(
 			file, where);
 	case EMFILE:
 	case ENFILE:
-		return error__set(err, code, "%s: too many open files: raise `ulimit -n`", file);
+		return error__set(err, code, "%s: too many open files", file);
 	default:
 		return error__set(err, code, "%s %s: cannot attach a %s: %s", file, where,
 			links__kind_name(request->kind), strerror(-code));

@@ -149,8 +149,7 @@ static int load_programs(struct tracer *tracer, struct error *err)
 			"no permission to load BPF programs: run as root, or with CAP_BPF, "
 			"CAP_PERFMON and CAP_SYS_PTRACE (see memtrace doctor)");
 	if (file__is_limit(code))
-		return error__set(err, code, "cannot load the BPF programs: %s: raise `ulimit -n`",
-			strerror(-code));
+		return error__set(err, code, "cannot load the BPF programs: %s", strerror(-code));
 	if (code)
 		return error__set(err, code,
 			"the kernel refuses the BPF programs: %s (see memtrace doctor)",

@@ -82,3 +82,8 @@ bool file__is_limit(int code)
 {
 	return code == -EMFILE || code == -ENFILE;
 }
+
+const char *file__limit_hint(int code)
+{
+	return file__is_limit(code) ? ": raise `ulimit -n`" : "";
+}

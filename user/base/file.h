@@ -20,7 +20,10 @@ int file__read(const char *path, size_t limit, char **data, size_t *size);
  */
 void file__allow_many(void);
 
-/* Whether a negative errno says that no more files can be opened: raising `ulimit -n` helps. */
+/* Whether a negative errno says that no more files can be opened. */
 bool file__is_limit(int code);
+
+/* What to put behind a message about such an error: the remedy; "" behind others. */
+const char *file__limit_hint(int code);
 
 #endif

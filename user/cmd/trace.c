@@ -578,7 +578,7 @@ int cmd_trace(int argc, char **argv)
 	log__set_verbose(trace.options.verbose);
 	code = run_trace(&trace, &err);
 	if (code)
-		log__error("%s", err.message);
+		log__error("%s%s", err.message, file__limit_hint(err.code));
 	code = code ? EXIT_COULD_NOT : exit_code_of(&trace);
 	free_trace(&trace);
 	return code;

@@ -1,6 +1,5 @@
 #include "target/module.h"
 
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/vec.h"
 #include "target/image.h"
@@ -125,8 +124,8 @@ static int open_file(pid_t pid, const struct mapping *m, struct error *err)
 			"%s was replaced since process %d mapped it, and the old file cannot be "
 			"opened: run memtrace as root",
 			m->path, pid);
-	return error__set(err, code, "cannot open %s of process %d: %s%s", m->path, pid,
-		strerror(-code), file__is_limit(code) ? ": raise `ulimit -n`" : "");
+	return error__set(
+		err, code, "cannot open %s of process %d: %s", m->path, pid, strerror(-code));
 }
 
 static ssize_t read_memory(pid_t pid, uint64_t address, void *to, size_t size)
@@ -352,8 +351,7 @@ struct module *modules__add_file(
 	struct stat status;
 
 	if (own < 0 || fstat(own, &status)) {
-		error__set(err, -errno, "cannot use %s: %s%s", path, strerror(errno),
-			file__is_limit(-errno) ? ": raise `ulimit -n`" : "");
+		error__set(err, -errno, "cannot use %s: %s", path, strerror(errno));
 		return NULL;
 	}
 	pthread_mutex_lock(&modules->lock);
