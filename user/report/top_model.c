@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Columns of a function's name in the list: its file and line are to be seen beside it. */
+#define TITLE_WIDTH 40
+
 /* Sites that the filter names at one refresh: a tick stays far below a second. */
 #define NAMES_AT_ONCE 2000
 
@@ -148,6 +151,14 @@ int top_model__set_baseline(struct top_model *model)
 
 /* --- names */
 
+static void write_place(FILE *file, const struct report_frame *frame)
+{
+	if (frame->file && frame->line)
+		fprintf(file, "  %s:%u", names__base(frame->file), frame->line);
+	else if (frame->module && frame->function)
+		fprintf(file, "  %s", names__base(frame->module));
+}
+
 static void write_frame(FILE *file, const struct report_frame *frame)
 {
 	if (frame->function)
@@ -157,28 +168,31 @@ static void write_frame(FILE *file, const struct report_frame *frame)
 			(unsigned long long)frame->offset);
 	else
 		fprintf(file, "0x%llx", (unsigned long long)frame->address);
-	if (frame->file && frame->line)
-		fprintf(file, "  %s:%u", names__base(frame->file), frame->line);
-	else if (frame->module && frame->function)
-		fprintf(file, "  %s", names__base(frame->module));
-	fputc('\n', file);
+	write_place(file, frame);
 }
 
-/* The line of the first frame that is not plumbing; of the first one if all are. */
-static char *copy_title(const char *stack, const struct report_frames *frames)
+/* The first frame that is not plumbing, in few columns; the first one if all are. */
+static char *make_title(const struct report_frames *frames)
 {
-	const char *line = stack, *found = NULL;
+	const struct report_frame *found = NULL;
+	char function[NAME_SIZE], *title = NULL;
+	size_t size;
+	FILE *file = open_memstream(&title, &size);
 
-	vec_for_each (frame, &frames->list) {
-		if (frame->function && !names__is_plumbing(frame->function)) {
-			found = line;
-			break;
-		}
-		line = strchr(line, '\n') + 1;
+	if (!file)
+		return NULL;
+	vec_for_each (frame, &frames->list)
+		if (!found && frame->function && !names__is_plumbing(frame->function))
+			found = frame;
+	if (found) {
+		names__shorten(found->function, TITLE_WIDTH, function);
+		fputs(function, file);
+		write_place(file, found);
+	} else if (frames->list.size) {
+		write_frame(file, frames->list.data);
 	}
-	if (!found)
-		found = stack;
-	return strndup(found, strcspn(found, "\n"));
+	fclose(file);
+	return title;
 }
 
 static const char *special_title(uint32_t id)
@@ -205,12 +219,14 @@ static int name_stack(struct top_model *model, const struct site_frame *addresse
 		err = model->name(model->name_context, &addresses[i], &frames);
 	file = err ? NULL : open_memstream(&out->stack, &size);
 	if (file) {
-		vec_for_each (frame, &frames.list)
+		vec_for_each (frame, &frames.list) {
 			write_frame(file, frame);
+			fputc('\n', file);
+		}
 		fclose(file);
 	}
 	if (out->stack)
-		out->title = copy_title(out->stack, &frames);
+		out->title = make_title(&frames);
 	vec_free(&frames.list);
 	return out->title ? 0 : -ENOMEM;
 }
