@@ -50,7 +50,8 @@ static struct lock_frame make_frame(struct bytes *bytes)
 	static const char *const names[] = {NULL, "__lll_lock_wait", "pthread_mutex_lock",
 		"pthread_cond_wait", "pthread_once", "__cxa_guard_acquire", "malloc", "work",
 		"pthread_rwlock_wrlock", "pthread_rwlock_rdlock", "pthread_join", "sem_wait",
-		"__timedwait", "fputs", "__lll_lock_wait_private", "syscall"};
+		"std::__1::__call_once(x)", "std::sys::sync::once::futex::Once::call",
+		"__lll_lock_wait_private", "runtime.notesleep"};
 	uint8_t choice = take(bytes);
 
 	return (struct lock_frame){
@@ -82,6 +83,8 @@ static void make_thread(
 	};
 	for (int n = 0; n < 4; n++)
 		out->args[n] = take(bytes);
+	while (out->saved_count < LOCK_SAVED_REGISTERS && out->saved_count < kind % 16u)
+		out->saved[out->saved_count++] = take(bytes);
 	for (size_t n = 0; n < out->frame_count; n++)
 		frames[n] = make_frame(bytes);
 }

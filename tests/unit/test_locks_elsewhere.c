@@ -139,6 +139,34 @@ static void test_libcxx_once_that_nobody_runs_is_of_unknown_owner(void **state)
 	free_world(world);
 }
 
+/* Each is in a once of its own and has the flag that all wait for at hand: that proves nothing. */
+static void test_waiters_for_one_flag_are_not_taken_for_its_runners(void **state)
+{
+	static struct lock_frame stacks[3][FRAMES(once_in_once)];
+	struct world *world = new_libcxx_once();
+
+	for (int n = 0; n < 3; n++) {
+		struct lock_thread *thread =
+			n ? add_thread(world, 100, 101 + n) : &world->snapshot.threads[0];
+
+		block(thread, LOCK_C, WAIT_PRIVATE, 0);
+		for (size_t i = 0; i < FRAMES(once_in_once); i++) {
+			stacks[n][i] = once_in_once[i];
+			stacks[n][i].slot += n * 0x1000;
+		}
+		set_stack(thread, stacks[n], FRAMES(once_in_once));
+		if (n)
+			add_region(world, 100, 0x7000 + n * 0x1000, 256);
+		put_word(world, 0x7010 + n * 0x1000, FLAG_A);
+		put_word(world, 0x7028 + n * 0x1000, FLAG_A);
+	}
+	judge(world);
+	for (int n = 0; n < 3; n++)
+		assert_null(wait_of(world, 101 + n)->owner);
+	assert_int_equal(world->findings.graph.cycle_count, 0);
+	free_world(world);
+}
+
 /* --- libc++abi's guard */
 
 static void test_libcxxabi_guard_says_who_initializes(void **state)
@@ -337,6 +365,7 @@ int main(void)
 		cmocka_unit_test(test_parked_thread_wants_what_closes_the_cycle_not_what_it_has),
 		cmocka_unit_test(test_libcxx_once_in_itself_is_known_by_its_flag),
 		cmocka_unit_test(test_two_libcxx_onces_that_wait_for_each_other_are_two_locks),
+		cmocka_unit_test(test_waiters_for_one_flag_are_not_taken_for_its_runners),
 		cmocka_unit_test(test_libcxx_once_that_nobody_runs_is_of_unknown_owner),
 		cmocka_unit_test(test_libcxxabi_guard_says_who_initializes),
 		cmocka_unit_test(test_suffixes_of_compilers_do_not_hide_a_function),

@@ -138,31 +138,37 @@ static bool holds(const struct words *words, uint64_t word)
 }
 
 /*
- * Whether @thread is inside a once that has @flag at hand. What such a function keeps in registers
- * is saved by those that it calls, below its own frame; what a thread that waits in one itself has
- * below that is its wait's.
+ * The first frame of @thread that can belong to a once it is inside of: 0, but where it waits for
+ * another one itself. Then it is the frame that called that one, or (@saved_too) the one below:
+ * what the outer one kept in a register may have been saved there alone.
  */
-static bool runs_once(
-	const struct lock_memory *memory, const struct lock_thread *thread, uint64_t flag)
+static size_t first_frame_inside(const struct lock_thread *thread, bool saved_too)
 {
 	struct futex_wait futex;
-	size_t waits_in = 0;
+	struct wait_site site;
 
-	if (!thread->frame_count)
-		return false;
-	if (futex__decode(thread, &futex)) {
-		struct wait_site site = wait_site__find(thread);
+	if (!futex__decode(thread, &futex))
+		return 0;
+	site = wait_site__find(thread);
+	if (site.kind != WAIT_ONCE || !site.frame || site.frame >= thread->frame_count)
+		return 0;
+	return site.frame - saved_too;
+}
 
-		if (site.kind == WAIT_ONCE && site.frame < thread->frame_count)
-			waits_in = site.frame - 1;
-	}
-	for (size_t i = waits_in + 2;
+/* Whether @thread is inside a once that has @flag at hand. */
+static bool runs_once(const struct lock_memory *memory, const struct lock_thread *thread,
+	uint64_t flag, bool saved_too)
+{
+	size_t first = first_frame_inside(thread, saved_too);
+	bool waits = first_frame_inside(thread, false);
+
+	for (size_t i = first + 1 + (waits && saved_too);
 		(i = wait_site__find_caller(thread, i, WAIT_ONCE)) < thread->frame_count; i++) {
 		struct words words = {.count = 0};
 
-		add_stack(memory, thread, thread->frames[waits_in].slot, thread->frames[i].slot,
-			&words);
-		if (!waits_in)
+		add_stack(
+			memory, thread, thread->frames[first].slot, thread->frames[i].slot, &words);
+		if (!waits)
 			add_registers(thread, &words);
 		if (holds(&words, flag))
 			return true;
@@ -170,25 +176,44 @@ static bool runs_once(
 	return false;
 }
 
+/* The only other thread that runs the once of @flag, else @waiter if it does; NULL: none, several.
+ */
+static const struct lock_thread *find_runner(const struct snapshot *snapshot,
+	const struct lock_memory *memory, uint64_t flag, const struct lock_thread *waiter,
+	bool saved_too)
+{
+	const struct lock_thread *found = NULL;
+	size_t count;
+	const struct lock_thread *threads = snapshot__threads_of(snapshot, waiter->pid, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (&threads[i] == waiter || !runs_once(memory, &threads[i], flag, saved_too))
+			continue;
+		if (found)
+			return NULL;
+		found = &threads[i];
+	}
+	if (!found && runs_once(memory, waiter, flag, saved_too))
+		found = waiter;
+	return found;
+}
+
 /* Makes the thread that runs the once of @flag its owner; false where there is none. */
 static bool take_once(const struct snapshot *snapshot, const struct lock_memory *memory,
 	uint64_t flag, struct lock_wait *wait)
 {
-	size_t count;
-	const struct lock_thread *threads =
-		snapshot__threads_of(snapshot, wait->thread->pid, &count);
+	const struct lock_thread *runner = find_runner(snapshot, memory, flag, wait->thread, false);
 
-	for (size_t i = 0; i < count; i++) {
-		if (!runs_once(memory, &threads[i], flag))
-			continue;
-		wait->state = (struct lock_state){.address = flag};
-		wait->owner = &threads[i];
-		wait->certainty = CERTAINTY_INFERRED;
-		wait__explain(wait, "the owner's stack is already inside the initializer, with "
-				    "this flag at hand");
-		return true;
-	}
-	return false;
+	if (!runner)
+		runner = find_runner(snapshot, memory, flag, wait->thread, true);
+	if (!runner)
+		return false;
+	wait->state = (struct lock_state){.address = flag};
+	wait->owner = runner;
+	wait->certainty = CERTAINTY_INFERRED;
+	wait__explain(wait,
+		"the owner's stack is already inside the initializer, with this flag at hand");
+	return true;
 }
 
 bool elsewhere__find_once(
