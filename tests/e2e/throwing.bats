@@ -69,6 +69,13 @@ throw_under()
 	expect_failures_and_work throwing
 }
 
+@test "an operator new that fails for the limit of its allocator throws" {
+	require_file "$LIBRARIES/libtcmalloc_minimal.so.4"
+	trace_attached -- env LD_PRELOAD="$LIBRARIES/libtcmalloc_minimal.so.4" \
+		TCMALLOC_HEAP_LIMIT_MB=64 "$TARGETS/throwing" $((256 << 20))
+	expect_failures_and_work throwing
+}
+
 @test "links of a kind that does not exist are refused in words" {
 	MEMTRACE_LINKS=best run timeout 30 "$MEMTRACE" -- true
 	expect_error 1 "MEMTRACE_LINKS must be session, multi or perf"

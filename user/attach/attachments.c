@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,8 +47,29 @@ static int attach_program(struct tracer *tracer, enum probe_program program,
 	return links__attach(tracer->links, &request, err);
 }
 
+/* Environments are as large as a quarter of the stack, 2 MiB, at the most. */
+#define ENVIRONMENT_LIMIT (4 << 20)
+
+/* Whether an allocator may refuse what the kernel would give, because it is set so. */
+static bool has_own_limit(pid_t pid)
+{
+	static const char *const names[] = {"TCMALLOC_HEAP_LIMIT_MB=", "MIMALLOC_LIMIT_OS_ALLOC="};
+	char path[64], *text;
+	bool found = false;
+	size_t size;
+
+	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+	if (file__read(path, ENVIRONMENT_LIMIT, &text, &size))
+		return false;
+	for (size_t at = 0; at < size && !found; at += strlen(text + at) + 1)
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+			found |= !strncasecmp(text + at, names[i], strlen(names[i]));
+	free(text);
+	return found;
+}
+
 static int make_plan(struct tracer *tracer, const struct module *module, bool is_executable,
-	struct probe_plan *plan, struct error *err)
+	bool declines_returns, struct probe_plan *plan, struct error *err)
 {
 	char prefix[ALLOCATOR_PREFIX_SIZE] = "";
 	int named = named_allocators__find(
@@ -56,7 +79,7 @@ static int make_plan(struct tracer *tracer, const struct module *module, bool is
 		.all_symbols = named >= 0,
 		.prefix = *prefix ? prefix : NULL,
 		.wide_nops = tracer->wide_nops,
-		.declines_returns = tracer->declines_returns,
+		.declines_returns = declines_returns,
 	};
 	int code = plan__make(plan, module->fd, &options, err);
 
@@ -103,7 +126,7 @@ static int attach_throwers(struct tracer *tracer, struct error *err)
 		struct probe_plan plan = {0};
 
 		if (!code)
-			code = make_plan(tracer, thrower->module, false, &plan, err);
+			code = make_plan(tracer, thrower->module, false, false, &plan, err);
 		if (!code)
 			code = attach_sites(tracer, PROBE_PROGRAM_THROW, thrower->module, &plan,
 				thrower->pid, err);
@@ -148,7 +171,8 @@ static int attach_module(struct tracer *tracer, const struct module *module, pid
 		return 0;
 	if (!attachment_set__insert(&tracer->attached, key))
 		return error__set(err, -ENOMEM, "out of memory");
-	code = make_plan(tracer, module, is_executable, &plan, err);
+	code = make_plan(tracer, module, is_executable,
+		tracer->declines_returns && !has_own_limit(pid), &plan, err);
 	if (!code) {
 		plan__log(&plan, module->name);
 		vec_for_each (text, &plan.untraced)
