@@ -16,7 +16,7 @@
 static const uint8_t abbreviations[] = {
 	1, DW_TAG_compile_unit, DW_CHILDREN_no, DW_AT_name, DW_FORM_string, 0, 0, 0};
 /* Version 4, abbreviations at 0, addresses of 8 bytes; the unit's length goes first. */
-static const uint8_t unit[] = {15, 0, 0, 0, 4, 0, 0, 0, 0, 0, 8, 1, 'n', 'a', 'm', 'e', 's', 0, 0};
+static uint8_t unit[] = {15, 0, 0, 0, 4, 0, 0, 0, 0, 0, 8, 1, 'n', 'a', 'm', 'e', 's', 0, 0};
 static const char names[] = "\0.debug_abbrev\0.debug_info\0.shstrtab";
 
 enum { SECTIONS = 4, UNIT_OFFSET = 600 };
@@ -78,7 +78,10 @@ static void expect_name(size_t unit_size, const char *expected)
 	assert_int_equal(dwarf_get_units(dwarf, NULL, &cu, NULL, NULL, &die, NULL), 0);
 	assert_non_null(dwarf_attr(&die, DW_AT_name, &attribute));
 	name = dwarf_sections__attribute_string(&sections, &attribute);
-	assert_string_equal(name ? name : "", expected);
+	if (!*expected)
+		assert_null(name);
+	else
+		assert_string_equal(name, expected);
 	dwarf_end(dwarf);
 	close(fd);
 }
@@ -86,6 +89,15 @@ static void expect_name(size_t unit_size, const char *expected)
 static void test_a_string_in_a_unit_is_given_as_it_is(void **state)
 {
 	expect_name(sizeof(unit), "names");
+}
+
+static void test_an_empty_string_is_none(void **state)
+{
+	uint8_t *name = memchr(unit, 'n', sizeof(unit));
+
+	*name = 0;
+	expect_name(sizeof(unit), "");
+	*name = 'n';
 }
 
 static void test_a_string_that_the_section_cuts_is_none(void **state)
@@ -97,6 +109,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_string_in_a_unit_is_given_as_it_is),
+		cmocka_unit_test(test_an_empty_string_is_none),
 		cmocka_unit_test(test_a_string_that_the_section_cuts_is_none),
 	};
 

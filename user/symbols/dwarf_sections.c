@@ -141,8 +141,10 @@ const char *dwarf_sections__attribute_string(
 {
 	const char *text = dwarf_formstring(attribute);
 
+	if (!text || !*text)
+		return NULL;
 	/* libdw checks those that stand in sections of strings. */
-	if (!text || dwarf_whatform(attribute) != DW_FORM_string)
+	if (dwarf_whatform(attribute) != DW_FORM_string)
 		return text;
 	return ends_in(&sections->info, text) || ends_in(&sections->types, text) ||
 			       ends_in(&sections->shared, text)

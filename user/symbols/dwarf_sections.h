@@ -30,8 +30,8 @@ bool dwarf_sections__may_unpack(Elf *elf);
 void dwarf_sections__find_split(Dwarf *dwarf, struct dwarf_sections *sections);
 
 /*
- * The string that @attribute has; NULL where it has none, or one that does not end. Valid as long
- * as the Dwarf.
+ * The string that @attribute has; NULL where it has none, an empty one, or one that does not end.
+ * Valid as long as the Dwarf.
  */
 const char *dwarf_sections__attribute_string(
 	const struct dwarf_sections *sections, Dwarf_Attribute *attribute);
