@@ -1,6 +1,5 @@
 #include "symbols/dwarf_sections.h"
 
-#include <dwarf.h>
 #include <gelf.h>
 
 static void read_section(Elf_Scn *section, struct dwarf_cursor *bytes)
@@ -106,7 +105,8 @@ void dwarf_sections__find(Dwarf *dwarf, struct dwarf_sections *sections)
 		{".debug_abbrev", &sections->abbrev}, {".debug_line", &sections->line},
 		{".debug_line_str", &sections->line_str}, {".debug_str", &sections->str},
 		{".debug_types", &sections->types}};
-	const struct wanted_section shared[] = {{".debug_info", &sections->shared}};
+	const struct wanted_section shared[] = {
+		{".debug_info", &sections->shared}, {".debug_str", &sections->shared_str}};
 	Dwarf *alternate = dwarf_getalt(dwarf);
 
 	*sections = (struct dwarf_sections){0};
@@ -115,6 +115,7 @@ void dwarf_sections__find(Dwarf *dwarf, struct dwarf_sections *sections)
 		find_sections(dwarf_getelf(alternate), shared, COUNT(shared));
 	cut_strings(&sections->line_str);
 	cut_strings(&sections->str);
+	cut_strings(&sections->shared_str);
 }
 
 void dwarf_sections__find_split(Dwarf *dwarf, struct dwarf_sections *sections)
@@ -140,14 +141,14 @@ const char *dwarf_sections__attribute_string(
 	const struct dwarf_sections *sections, Dwarf_Attribute *attribute)
 {
 	const char *text = dwarf_formstring(attribute);
+	const struct dwarf_cursor *places[] = {&sections->str, &sections->info, &sections->line_str,
+		&sections->shared_str, &sections->shared, &sections->types};
 
 	if (!text || !*text)
 		return NULL;
-	/* libdw checks those that stand in sections of strings. */
-	if (dwarf_whatform(attribute) != DW_FORM_string)
-		return text;
-	return ends_in(&sections->info, text) || ends_in(&sections->types, text) ||
-			       ends_in(&sections->shared, text)
-		       ? text
-		       : NULL;
+	/* Of a hostile file, libdw 0.188 gives strings that go on behind their section's end. */
+	for (size_t i = 0; i < COUNT(places); i++)
+		if (ends_in(places[i], text))
+			return text;
+	return NULL;
 }

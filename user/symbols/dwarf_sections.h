@@ -8,13 +8,14 @@
 
 /* Of a section that is not there both pointers are NULL. */
 struct dwarf_sections {
-	struct dwarf_cursor info;     /* .debug_info */
-	struct dwarf_cursor abbrev;   /* .debug_abbrev */
-	struct dwarf_cursor line;     /* .debug_line */
-	struct dwarf_cursor line_str; /* .debug_line_str: to its last 0 byte */
-	struct dwarf_cursor str;      /* .debug_str: to its last 0 byte */
-	struct dwarf_cursor types;    /* .debug_types */
-	struct dwarf_cursor shared;   /* .debug_info of the supplementary file */
+	struct dwarf_cursor info;	/* .debug_info */
+	struct dwarf_cursor abbrev;	/* .debug_abbrev */
+	struct dwarf_cursor line;	/* .debug_line */
+	struct dwarf_cursor line_str;	/* .debug_line_str: to its last 0 byte */
+	struct dwarf_cursor str;	/* .debug_str: to its last 0 byte */
+	struct dwarf_cursor types;	/* .debug_types */
+	struct dwarf_cursor shared;	/* .debug_info of the supplementary file */
+	struct dwarf_cursor shared_str; /* its .debug_str, to the last 0 byte */
 };
 
 /* Finds them; those of before 2015, compressed under the name .zdebug_*, are as not there. */
