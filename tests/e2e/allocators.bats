@@ -70,6 +70,16 @@ preloaded()
 	expect_totals
 }
 
+@test "operators new and delete of the program, with headers: its pointers count, static too" {
+	local keys=(alloc_count alloc_bytes free_count freed_bytes live_count live_bytes
+		untracked_free_count)
+	trace_attached -- "$TARGETS/own_new"
+	expect_totals "${keys[@]}"
+	rm truth
+	trace_attached -- "$TARGETS/own_new-static"
+	expect_totals "${keys[@]}"
+}
+
 @test "tcmalloc preloaded: C, four threads" {
 	preloaded "$LIBRARIES/libtcmalloc_minimal.so.4" "$TARGETS/storm" 4 20000 1
 	expect_totals

@@ -181,6 +181,22 @@ static bool may_nest(
 }
 
 /*
+ * An allocator imports madvise, by which memory goes back to the system, and has names of its own:
+ * mallocx, mi_malloc, or any with a prefix. What only passes calls on may have the names, too.
+ */
+static bool is_allocator_by_name(const struct planner *planner)
+{
+	vec_for_each (candidate, &planner->candidates.list) {
+		const struct allocator_function *function = candidate->function;
+
+		if (strcmp(candidate->name, function->name) != 0 ||
+			(function->distinctive && function->name[0] != '_'))
+			return elf_view__binds(&planner->view, "madvise");
+	}
+	return false;
+}
+
+/*
  * Whether the file's own functions for the same blocks are probed themselves, and their callers'
  * pointers thus are what was recorded. The pointers that the functions inside have may be others:
  * libraries that count bytes keep headers in front of their blocks.
@@ -213,8 +229,10 @@ static bool is_way_in(
 		return true;
 	if (delegate->verdict != DELEGATES_ALWAYS)
 		return false;
-	return delegate->is_inside ||
-	       !gives_out_blocks(planner, allocators__is_operator(candidate->function));
+	if (!allocators__is_operator(candidate->function))
+		return delegate->is_inside || !gives_out_blocks(planner, false);
+	return planner->is_allocator_library || is_allocator_by_name(planner) ||
+	       !gives_out_blocks(planner, true);
 }
 
 static int plan_free(
@@ -323,22 +341,6 @@ static bool has_own_allocator(struct planner *planner)
 				 .verdict == DELEGATES_NEVER;
 	}
 	return found == 2;
-}
-
-/*
- * An allocator imports madvise, by which memory goes back to the system, and has names of its own:
- * mallocx, mi_malloc, or any with a prefix. What only passes calls on may have the names, too.
- */
-static bool is_allocator_by_name(const struct planner *planner)
-{
-	vec_for_each (candidate, &planner->candidates.list) {
-		const struct allocator_function *function = candidate->function;
-
-		if (strcmp(candidate->name, function->name) != 0 ||
-			(function->distinctive && function->name[0] != '_'))
-			return elf_view__binds(&planner->view, "madvise");
-	}
-	return false;
 }
 
 /*
