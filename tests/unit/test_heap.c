@@ -33,6 +33,17 @@ static void test_zero_sized_block_is_live(void **state)
 	feed_stop(&feed);
 }
 
+static void test_bytes_of_absurd_requests_do_not_wrap_around(void **state)
+{
+	struct feed feed = feed_start();
+
+	for (int i = 0; i < 3; i++)
+		feed_alloc(&feed, 0, 1ull << 63, STACK_A);
+	assert_int_equal(feed_totals(&feed).counts.failed_count, 3);
+	assert_true(feed_totals(&feed).counts.failed_bytes == UINT64_MAX);
+	feed_stop(&feed);
+}
+
 static void test_failed_allocation_is_counted_and_never_live(void **state)
 {
 	struct feed feed = feed_start();
@@ -375,6 +386,7 @@ int main(void)
 		cmocka_unit_test(test_malloc_and_free_leave_nothing_live),
 		cmocka_unit_test(test_zero_sized_block_is_live),
 		cmocka_unit_test(test_failed_allocation_is_counted_and_never_live),
+		cmocka_unit_test(test_bytes_of_absurd_requests_do_not_wrap_around),
 		cmocka_unit_test(test_free_of_an_older_block_is_untracked),
 		cmocka_unit_test(test_block_freed_by_another_thread_is_not_temporary),
 		cmocka_unit_test(test_temporary_is_freed_before_the_threads_next_allocation),

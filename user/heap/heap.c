@@ -175,7 +175,9 @@ static void book_failure(
 		return;
 	}
 	counts->failed_count++;
-	counts->failed_bytes += size;
+	/* What fails is often absurd: a few such requests exceed what 64 bits hold. */
+	if (__builtin_add_overflow(counts->failed_bytes, size, &counts->failed_bytes))
+		counts->failed_bytes = UINT64_MAX;
 	heap->sites.list.data[heap__find_site(from->process, stack)].failed_count++;
 }
 

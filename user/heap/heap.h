@@ -55,7 +55,7 @@ struct heap_counts {
 	uint64_t free_count; /* frees of blocks whose allocation was seen, or inherited */
 	uint64_t freed_bytes;
 	uint64_t failed_count; /* allocations that returned NULL: never live */
-	uint64_t failed_bytes;
+	uint64_t failed_bytes; /* UINT64_MAX: that much or more */
 	uint64_t temporary_count;
 	uint64_t temporary_bytes;
 	uint64_t untracked_free_count; /* of blocks from before the attach, or lost ones */
