@@ -492,10 +492,7 @@ static void crowd(void)
 	pthread_mutex_lock(&lock_b);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} scenarios[] = {
+static const struct scenario scenarios[] = {
 	{"abba", abba},
 	{"three", three},
 	{"self", self},
@@ -523,14 +520,5 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	if (argc != 3)
-		return 2;
-	for (unsigned i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++) {
-		if (strcmp(scenarios[i].name, argv[1]))
-			continue;
-		truth__open(argv[2], argv[1]);
-		scenarios[i].run();
-		return 0;
-	}
-	return 2;
+	return truth__main(argc, argv, scenarios, sizeof(scenarios) / sizeof(*scenarios));
 }

@@ -5,7 +5,6 @@
 #include "truth.h"
 
 #include <pthread.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -130,10 +129,7 @@ static void once(void)
 	pthread_once(&booted, boot);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} scenarios[] = {
+static const struct scenario scenarios[] = {
 	{"parked", parked},
 	{"errorcheck", errorcheck},
 #ifdef __GLIBC__
@@ -145,14 +141,5 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	if (argc != 3)
-		return 2;
-	for (unsigned i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++) {
-		if (strcmp(scenarios[i].name, argv[1]))
-			continue;
-		truth__open(argv[2], argv[1]);
-		scenarios[i].run();
-		return 0;
-	}
-	return 2;
+	return truth__main(argc, argv, scenarios, sizeof(scenarios) / sizeof(*scenarios));
 }

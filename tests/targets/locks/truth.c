@@ -107,3 +107,17 @@ void truth__settle(void)
 	for (int quiet = 0; quiet < 2; quiet = all_asleep() ? quiet + 1 : 0)
 		usleep(50000);
 }
+
+int truth__main(int argc, char **argv, const struct scenario *scenarios, size_t count)
+{
+	if (argc != 3)
+		return 2;
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(scenarios[i].name, argv[1]))
+			continue;
+		truth__open(argv[2], argv[1]);
+		scenarios[i].run();
+		return 0;
+	}
+	return 2;
+}

@@ -7,10 +7,23 @@
 #define TARGETS_LOCKS_TRUTH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 /* Seconds after which a target ends itself by SIGALRM, whatever became of its tester. */
 #define TRUTH_LIFETIME 120
+
+/* One of the knots that a target can tie. */
+struct scenario {
+	const char *name;
+	void (*run)(void);
+};
+
+/*
+ * The main of such a target, called with a scenario's name and the path of the truth: runs it.
+ * Returns the exit status, 2 if there is no such scenario.
+ */
+int truth__main(int argc, char **argv, const struct scenario *scenarios, size_t count);
 
 /* Opens @path, writes the process line and starts the clock of TRUTH_LIFETIME. Ends on failure. */
 void truth__open(const char *path, const char *scenario);
