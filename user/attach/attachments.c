@@ -50,7 +50,8 @@ static int attach_program(struct tracer *tracer, enum probe_program program,
 /* Environments are as large as a quarter of the stack, 2 MiB, at the most. */
 #define ENVIRONMENT_LIMIT (4 << 20)
 
-/* Whether an allocator may refuse what the kernel would give, because it is set so. */
+/* Whether an allocator of the process may refuse what the kernel would give, because it is set so.
+ */
 static bool has_own_limit(pid_t pid)
 {
 	static const char *const names[] = {"TCMALLOC_HEAP_LIMIT_MB=", "MIMALLOC_LIMIT_OS_ALLOC="};
@@ -66,6 +67,12 @@ static bool has_own_limit(pid_t pid)
 			found |= !strncasecmp(text + at, names[i], strlen(names[i]));
 	free(text);
 	return found;
+}
+
+/* Whether the returns of a process's calls may be declined where they might throw. */
+static bool may_decline(const struct tracer *tracer, pid_t pid)
+{
+	return tracer->declines_returns && !has_own_limit(pid);
 }
 
 static int make_plan(struct tracer *tracer, const struct module *module, bool is_executable,
@@ -160,7 +167,7 @@ static int attach_plan(struct tracer *tracer, const struct module *module,
  * there was nothing to do, or a negative errno.
  */
 static int attach_module(struct tracer *tracer, const struct module *module, pid_t pid,
-	bool is_executable, struct error *err)
+	bool is_executable, bool declines_returns, struct error *err)
 {
 	pid_t filter = tracer->options.follow ? 0 : pid;
 	uint64_t key = (uint64_t)module->id << 32 | (uint32_t)filter;
@@ -171,8 +178,7 @@ static int attach_module(struct tracer *tracer, const struct module *module, pid
 		return 0;
 	if (!attachment_set__insert(&tracer->attached, key))
 		return error__set(err, -ENOMEM, "out of memory");
-	code = make_plan(tracer, module, is_executable,
-		tracer->declines_returns && !has_own_limit(pid), &plan, err);
+	code = make_plan(tracer, module, is_executable, declines_returns, &plan, err);
 	if (!code) {
 		plan__log(&plan, module->name);
 		vec_for_each (text, &plan.untraced)
@@ -222,6 +228,7 @@ int tracer__attach_mapped(
 {
 	struct stat program = {0};
 	struct space_view view;
+	bool declines_returns;
 	int code, came = 0;
 	char exe[64];
 
@@ -233,12 +240,15 @@ int tracer__attach_mapped(
 	snprintf(exe, sizeof(exe), "/proc/%d/exe", pid);
 	if (stat(exe, &program))
 		program.st_ino = 0; /* gone: then nothing needs its probes */
+	/* Of the process, not of each of its files: there may be hundreds. */
+	declines_returns = may_decline(tracer, pid);
 	for (size_t i = 0; i < view.count && code >= 0; i++) {
 		const struct module *module = view.ranges[i].module;
 
 		if (!module)
 			continue;
-		code = attach_module(tracer, module, pid, is_file(module, &program), err);
+		code = attach_module(
+			tracer, module, pid, is_file(module, &program), declines_returns, err);
 		came += code > 0;
 		if (attachment_set__find(&tracer->loaders, module->id))
 			traced->has_loader = true;
@@ -268,7 +278,7 @@ int tracer__attach_file(
 		return 0;
 	if (tracer->unwinding)
 		unwinding__prepare(tracer->unwinding, module);
-	code = attach_module(tracer, module, pid, is_program, err);
+	code = attach_module(tracer, module, pid, is_program, may_decline(tracer, pid), err);
 	return code < 0 ? code : 0;
 }
 
