@@ -406,6 +406,30 @@ static void test_neighbouring_ranges_become_one_again(void **state)
 	range_pool__free(&pool);
 }
 
+/*
+ * Processes that come and go without end: each piece has a neighbour that was freed after it. What
+ * has rested is used again all the same.
+ */
+static void test_churn_lives_on_the_ranges_of_a_second(void **state)
+{
+	const uint64_t life_ns = RANGE_POOL_REST_NS / 50; /* 50 processes a second... */
+	const uint32_t count = 10;			  /* ... of ten ranges: 500 rest */
+	struct range_pool pool = {.size = 600};
+	int64_t former = -1;
+
+	for (uint64_t i = 0; i < 10000; i++) {
+		int64_t first = range_pool__take(&pool, count, i * life_ns);
+
+		assert_true(first >= 0);
+		if (former >= 0)
+			range_pool__give(&pool, former, count, i * life_ns);
+		former = first;
+	}
+	assert_int_equal(pool.used, count);
+	assert_true(pool.resting.size <= 2 * 51);
+	range_pool__free(&pool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -426,6 +450,7 @@ int main(void)
 		cmocka_unit_test(test_the_vdso_has_rules),
 		cmocka_unit_test(test_ranges_given_back_rest_before_they_are_used_again),
 		cmocka_unit_test(test_neighbouring_ranges_become_one_again),
+		cmocka_unit_test(test_churn_lives_on_the_ranges_of_a_second),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

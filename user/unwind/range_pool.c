@@ -1,22 +1,93 @@
 #include "unwind/range_pool.h"
 
+#include <errno.h>
 #include <string.h>
 
 static void remove_run(struct range_pool *pool, size_t i)
 {
-	memmove(&pool->resting.data[i], &pool->resting.data[i + 1],
-		(pool->resting.size - i - 1) * sizeof(*pool->resting.data));
-	pool->resting.size--;
+	memmove(&pool->rested.data[i], &pool->rested.data[i + 1],
+		(pool->rested.size - i - 1) * sizeof(*pool->rested.data));
+	pool->rested.size--;
+}
+
+/* Joins run @i with the one after it if they touch. */
+static void join_with_next(struct range_pool *pool, size_t i)
+{
+	struct range_run *run = &pool->rested.data[i];
+
+	if (i + 1 >= pool->rested.size || run->first + run->count != run[1].first)
+		return;
+	run->count += run[1].count;
+	remove_run(pool, i + 1);
+}
+
+/* The place in the sorted list where a run that starts at @first goes. */
+static size_t find_place(const struct range_pool *pool, uint32_t first)
+{
+	size_t low = 0, high = pool->rested.size;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (pool->rested.data[middle].first < first)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void add_rested(struct range_pool *pool, struct range_run run)
+{
+	size_t i = find_place(pool, run.first);
+
+	if (vec_reserve(&pool->rested, pool->rested.size + 1))
+		return;
+	memmove(&pool->rested.data[i + 1], &pool->rested.data[i],
+		(pool->rested.size - i) * sizeof(run));
+	pool->rested.data[i] = run;
+	pool->rested.size++;
+	join_with_next(pool, i);
+	if (i)
+		join_with_next(pool, i - 1);
+}
+
+/* Drops the front of the list of those that rest once it is half of it. */
+static void drop_woken(struct range_pool *pool)
+{
+	size_t left = pool->resting.size - pool->woken;
+
+	if (pool->woken < left)
+		return;
+	memmove(pool->resting.data, pool->resting.data + pool->woken,
+		left * sizeof(*pool->resting.data));
+	pool->resting.size = left;
+	pool->woken = 0;
+}
+
+static void wake_rested(struct range_pool *pool, uint64_t now_ns)
+{
+	while (pool->woken < pool->resting.size) {
+		const struct resting_run *oldest = &pool->resting.data[pool->woken];
+
+		if (now_ns < oldest->freed_ns + RANGE_POOL_REST_NS)
+			break;
+		add_rested(pool, oldest->run);
+		pool->woken++;
+	}
+	if (pool->woken)
+		drop_woken(pool);
 }
 
 int64_t range_pool__take(struct range_pool *pool, uint32_t count, uint64_t now_ns)
 {
 	uint32_t first;
 
-	for (size_t i = 0; i < pool->resting.size; i++) {
-		struct range_run *run = &pool->resting.data[i];
+	wake_rested(pool, now_ns);
+	for (size_t i = 0; i < pool->rested.size; i++) {
+		struct range_run *run = &pool->rested.data[i];
 
-		if (run->count < count || now_ns - run->freed_ns < RANGE_POOL_REST_NS)
+		if (run->count < count)
 			continue;
 		first = run->first;
 		run->first += count;
@@ -34,39 +105,18 @@ int64_t range_pool__take(struct range_pool *pool, uint32_t count, uint64_t now_n
 	return first;
 }
 
-/* Joins run @i with the one after it if they touch. */
-static void join_with_next(struct range_pool *pool, size_t i)
-{
-	struct range_run *run = &pool->resting.data[i];
-
-	if (i + 1 >= pool->resting.size || run->first + run->count != run[1].first)
-		return;
-	run->count += run[1].count;
-	if (run[1].freed_ns > run->freed_ns)
-		run->freed_ns = run[1].freed_ns;
-	remove_run(pool, i + 1);
-}
-
 void range_pool__give(struct range_pool *pool, uint32_t first, uint32_t count, uint64_t now_ns)
 {
-	struct range_run run = {.first = first, .count = count, .freed_ns = now_ns};
-	size_t i = 0;
+	struct resting_run resting = {.run = {first, count}, .freed_ns = now_ns};
 
 	pool->used -= count;
-	if (vec_reserve(&pool->resting, pool->resting.size + 1))
+	if (vec_push(&pool->resting, resting))
 		return;
-	while (i < pool->resting.size && pool->resting.data[i].first < first)
-		i++;
-	memmove(&pool->resting.data[i + 1], &pool->resting.data[i],
-		(pool->resting.size - i) * sizeof(run));
-	pool->resting.data[i] = run;
-	pool->resting.size++;
-	join_with_next(pool, i);
-	if (i)
-		join_with_next(pool, i - 1);
+	wake_rested(pool, now_ns);
 }
 
 void range_pool__free(struct range_pool *pool)
 {
+	vec_free(&pool->rested);
 	vec_free(&pool->resting);
 }
