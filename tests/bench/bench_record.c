@@ -148,7 +148,7 @@ static struct recorded record(const struct trace *trace, const char *path)
 	static const size_t sizes[] = {[EVENT_ALLOC] = sizeof(struct event_alloc),
 		[EVENT_FREE] = sizeof(struct event_free)};
 
-	if (!recorder)
+	if (!recorder || recorder__appear(recorder, &err))
 		exit(1);
 	recorder__put_begin(recorder, 1000);
 	for (uint64_t site = 0; site < SITES; site++) {

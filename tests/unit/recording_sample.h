@@ -141,6 +141,7 @@ static inline struct content sample_recording(uint32_t pairs)
 	struct content content;
 
 	assert_non_null(recorder);
+	assert_int_equal(recorder__appear(recorder, &err), 0);
 	sample_put_start(recorder);
 	sample_put_events(recorder, pairs);
 	sample_put_end(recorder, pairs);

@@ -244,6 +244,7 @@ static void test_other_records_come_back_too(void **test)
 	struct heap_totals totals;
 	struct content content;
 
+	assert_int_equal(recorder__appear(recorder, &err), 0);
 	sample_put_start(recorder);
 	mapping.header = sample_header(EVENT_MAPPING, 0, 1);
 	mapping.header.function = FUNCTION_MMAP;
@@ -286,6 +287,7 @@ static void test_what_a_full_disk_leaves_out_is_counted(void **test)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	recorder = recorder__open(path, &err);
 	assert_non_null(recorder);
+	assert_int_equal(recorder__appear(recorder, &err), 0);
 	sample_put_start(recorder);
 	for (int i = 0; i < 100; i++) {
 		sample_put_events(recorder, 1000);

@@ -1,12 +1,16 @@
 #include "cmd/cmd.h"
 
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 
 /* By their whole names, as which their messages speak of themselves. */
@@ -48,9 +52,22 @@ static void occupy_standard_streams(void)
 		close(fd);
 }
 
+bool cmd__failed(const struct error *err, int code)
+{
+	if (!code || code == -EPIPE)
+		return false;
+	log__error(
+		"%s%s", *err->message ? err->message : strerror(abs(code)), file__limit_hint(code));
+	return true;
+}
+
 int cmd__run(int argc, char **argv)
 {
+	struct error err;
+
 	occupy_standard_streams();
+	if (interrupt__start(&err))
+		log__warn("%s", err.message);
 	libbpf_set_print(print_libbpf);
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(argv[1], strchr(commands[i].name, ' ') + 1) != 0)

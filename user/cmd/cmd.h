@@ -2,6 +2,10 @@
 #ifndef MEMTRACE_CMD_CMD_H
 #define MEMTRACE_CMD_CMD_H
 
+#include <stdbool.h>
+
+#include "base/error.h"
+
 /* Exit codes of every command. */
 enum exit_code {
 	EXIT_DONE = 0,
@@ -12,6 +16,12 @@ enum exit_code {
 
 /* Runs the command that argv[1] names, or tracing without one. Returns the exit code. */
 int cmd__run(int argc, char **argv);
+
+/*
+ * Whether a command failed with @code (0: no), having printed why. A pipe whose reader is gone is
+ * no failure: nobody wants more (`memtrace ... | head`).
+ */
+bool cmd__failed(const struct error *err, int code);
 
 /* In all of them argv[0] is the command's name. */
 int cmd_trace(int argc, char **argv); /* record and top too */

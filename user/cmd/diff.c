@@ -164,9 +164,7 @@ int cmd_diff(int argc, char **argv)
 		error__set(&err, -code, "%s", strerror(code));
 	else
 		code = run_diff(&options, &err);
-	if (code)
-		log__error("%s", err.message);
 	free(options.sides[0].path);
 	free(options.sides[1].path);
-	return code ? EXIT_COULD_NOT : EXIT_DONE;
+	return cmd__failed(&err, code) ? EXIT_COULD_NOT : EXIT_DONE;
 }

@@ -1,31 +1,43 @@
 #include "cmd/live_events.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "cmd/report_events.h"
 
+/* Some file systems can make no file without a name: there it loses it at once. */
+static int open_nameless(const char *folder)
+{
+	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
+	char path[PATH_MAX];
+
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
+		return fd;
+	snprintf(path, sizeof(path), "%s/memtrace.XXXXXX", folder);
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
+}
+
 int live_events__prepare(
 	struct live_events *events, struct trace_options *options, struct error *err)
 {
 	const char *folder = getenv("TMPDIR");
-	int fd, code;
 
-	*events->path = '\0';
+	*events = (struct live_events){.fd = -1};
 	if (options->view.format != FORMAT_NDJSON)
 		return 0;
-	snprintf(events->path, sizeof(events->path), "%s/memtrace.XXXXXX",
-		folder && *folder ? folder : "/tmp");
-	fd = mkstemp(events->path);
-	if (fd < 0) {
-		code = error__set(
-			err, -errno, "cannot keep the events in %s: %m (set TMPDIR)", events->path);
-		*events->path = '\0';
-		return code;
-	}
-	close(fd);
+	folder = folder && *folder ? folder : "/tmp";
+	events->fd = open_nameless(folder);
+	if (events->fd < 0)
+		return error__set(
+			err, -errno, "cannot keep the events in %s: %m (set TMPDIR)", folder);
+	snprintf(events->path, sizeof(events->path), "/proc/self/fd/%d", events->fd);
 	options->record_path = events->path;
 	return 0;
 }
@@ -41,5 +53,6 @@ int live_events__write(
 void live_events__free(struct live_events *events)
 {
 	if (*events->path)
-		unlink(events->path);
+		close(events->fd);
+	*events->path = '\0';
 }

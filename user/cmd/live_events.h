@@ -9,12 +9,13 @@
 #include "cmd/trace_options.h"
 
 struct live_events {
-	char path[256]; /* "": they are not wanted */
+	char path[32]; /* "": they are not wanted; else that of the descriptor */
+	int fd;	       /* of a file without a name, so that no end of memtrace leaves it behind */
 };
 
 /*
  * If @options want events: makes the file, in $TMPDIR or /tmp, and has them record to it. Returns
- * 0 or a negative errno with @err set. live_events__free deletes it.
+ * 0 or a negative errno with @err set. live_events__free ends it.
  */
 int live_events__prepare(
 	struct live_events *events, struct trace_options *options, struct error *err);

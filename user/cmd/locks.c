@@ -196,9 +196,5 @@ int cmd_locks(int argc, char **argv)
 		locks_look__free(&look);
 	}
 	vec_free(&options.pids);
-	if (rc) {
-		log__error("%s", err.message[0] ? err.message : strerror(abs(rc)));
-		return EXIT_COULD_NOT;
-	}
-	return status;
+	return cmd__failed(&err, rc) ? EXIT_COULD_NOT : status;
 }

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/units.h"
 #include "cmd/recorded_locks.h"
 #include "cmd/replayed.h"
@@ -120,10 +119,8 @@ int cmd_report(int argc, char **argv)
 		error__set(&err, -code, "%s", strerror(code));
 	else
 		code = run_report(&options, &deadlock, &err);
-	if (code)
-		log__error("%s", err.message);
 	view_options__free(&options.view);
-	if (code)
+	if (cmd__failed(&err, code))
 		return EXIT_COULD_NOT;
 	return deadlock ? EXIT_DEADLOCK : EXIT_DONE;
 }

@@ -76,7 +76,7 @@ static int end_line(struct lister *lister)
 {
 	json__end_object(&lister->json);
 	json__finish(&lister->json);
-	return ferror(lister->file) ? -EIO : 0;
+	return output__failure(lister->file);
 }
 
 /* --- records */
@@ -311,7 +311,8 @@ static int list_all(struct lister *lister, const char *path, struct error *err)
 	if (code)
 		return err->code ? code : error__set(err, code, "cannot write the events");
 	warn_of(&problems, path);
-	return list_end(lister) ? error__set(err, -EIO, "cannot write the events") : 0;
+	code = list_end(lister);
+	return code ? error__set(err, code, "cannot write the events") : 0;
 }
 
 int report_events__write(const char *path, const struct view_options *view, uint64_t from_ns,

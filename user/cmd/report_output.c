@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/interrupt.h"
 #include "report/folded.h"
 #include "report/html.h"
 #include "report/output.h"
@@ -74,6 +75,7 @@ static int write_svg(const struct report_extra *extra, FILE *file)
 {
 	char *argv[] = {"dot", "-Tsvg", NULL};
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
 	FILE *graph = tmpfile();
 	int code, status;
 	pid_t pid;
@@ -88,7 +90,9 @@ static int write_svg(const struct report_extra *extra, FILE *file)
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, fileno(graph), STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, fileno(file), STDOUT_FILENO);
-	code = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+	interrupt__spawn_attributes(&attributes);
+	code = posix_spawnp(&pid, argv[0], &actions, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	fclose(graph);
 	if (code)

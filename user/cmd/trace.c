@@ -21,6 +21,7 @@
 #include "attach/tracer.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "cmd/top.h"
 #include "cmd/trace_locks.h"
@@ -66,7 +67,8 @@ struct trace {
 	struct top *top;	   /* NULL: not `memtrace top` */
 
 	int epoll;
-	int signals;
+	int children;  /* signals of them */
+	int interrupt; /* the first Ctrl-C or its kind */
 	int live_timer;
 	int interval_timer;
 	int recording_timer;
@@ -230,13 +232,25 @@ static void announce(const struct trace *trace)
 	fprintf(stderr, ", %zu probe sites\n", tracer__site_count(trace->tracer));
 }
 
+static int watch_fd(struct trace *trace, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	return epoll_ctl(trace->epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
 static int start_tracing(struct trace *trace, struct error *err)
 {
 	int code;
 
 	code = trace->launched ? attach_command(trace, err) : attach_processes(trace, err);
+	if (!code)
+		code = trace_report__show_recording(trace->report, err);
 	if (code)
 		return code;
+	/* Until here Ctrl-C ends memtrace at once; from here on it ends the run. */
+	trace->interrupt = interrupt__tell();
+	watch_fd(trace, trace->interrupt);
 	trace->start_ns = clock__now_ns();
 	stream__lock(trace->stream);
 	feed__begin(&trace->feed, trace->start_ns);
@@ -251,27 +265,15 @@ static int start_tracing(struct trace *trace, struct error *err)
 /* --- the main loop */
 
 /* Before any thread is made, as each starts with its maker's mask. */
-static int block_signals(struct trace *trace, struct error *err)
+static int watch_children(struct trace *trace, struct error *err)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a file at its limit fails like one on a full disk */
-	trace->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	return trace->signals < 0 ? error__set(err, -errno, "cannot read signals: %m") : 0;
-}
-
-static int watch_fd(struct trace *trace, int fd)
-{
-	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-
-	return epoll_ctl(trace->epoll, EPOLL_CTL_ADD, fd, &event);
+	trace->children = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	return trace->children < 0 ? error__set(err, -errno, "cannot read signals: %m") : 0;
 }
 
 static int make_timer(struct trace *trace, uint64_t first_ns, uint64_t interval_ns)
@@ -292,7 +294,7 @@ static int make_timer(struct trace *trace, uint64_t first_ns, uint64_t interval_
 static int make_loop(struct trace *trace, struct error *err)
 {
 	trace->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (trace->epoll < 0 || watch_fd(trace, trace->signals) ||
+	if (trace->epoll < 0 || watch_fd(trace, trace->children) ||
 		watch_fd(trace, tracer__control_fd(trace->tracer)))
 		return error__set(err, -errno, "cannot set up the main loop: %m");
 	vec_for_each (process, &trace->processes)
@@ -320,20 +322,6 @@ static void start_timers(struct trace *trace)
 		trace->locks_timer = make_timer(trace, 1, TRACE_LOCKS_INTERVAL_NS);
 }
 
-/* Ctrl-C a second time: the default action ends memtrace at once, wherever it is. */
-static void end_by_signal(struct trace *trace)
-{
-	sigset_t set;
-
-	trace->done = true;
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-}
-
 static void reap_command(struct trace *trace)
 {
 	siginfo_t info = {0};
@@ -350,16 +338,12 @@ static void reap_command(struct trace *trace)
 		trace->done = true;
 }
 
-static void read_signals(struct trace *trace)
+static void read_children(struct trace *trace)
 {
 	struct signalfd_siginfo info;
 
-	while (read(trace->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGCHLD)
-			reap_command(trace);
-		else
-			end_by_signal(trace);
-	}
+	while (read(trace->children, &info, sizeof(info)) == sizeof(info))
+		reap_command(trace);
 }
 
 /* A pidfd became readable: the process is gone, also where its exit record was lost. */
@@ -392,21 +376,23 @@ static void handle_timer(struct trace *trace, int fd)
 	if (fd == trace->end_timer)
 		trace->done = true;
 	else if (fd == trace->interval_timer)
-		trace_report__print_interim(trace->report);
+		trace->done = trace_report__print_interim(trace->report) == -EPIPE;
 	else if (fd == trace->top_timer)
 		top__tick(trace->top);
 	else if (fd == trace->locks_timer)
 		look_at_locks(trace, false);
 	else if (fd == trace->recording_timer)
-		trace_report__flush_recording(trace->report);
+		trace->done = trace_report__flush_recording(trace->report) == -EPIPE;
 	else
 		trace_report__draw_live_line(trace->report);
 }
 
 static void handle_fd(struct trace *trace, int fd)
 {
-	if (fd == trace->signals)
-		read_signals(trace);
+	if (fd == trace->children)
+		read_children(trace);
+	else if (fd == trace->interrupt)
+		trace->done = true;
 	else if (fd == tracer__control_fd(trace->tracer))
 		tracer__handle_control(trace->tracer);
 	else if (fd == trace->end_timer || fd == trace->interval_timer || fd == trace->live_timer ||
@@ -517,7 +503,7 @@ static int run_trace(struct trace *trace, struct error *err)
 	 */
 	file__allow_many();
 	if (!code)
-		code = block_signals(trace, err);
+		code = watch_children(trace, err);
 	if (!code)
 		code = make_tracer(trace, err);
 	if (!code)
@@ -562,7 +548,8 @@ static int run_trace(struct trace *trace, struct error *err)
 int cmd_trace(int argc, char **argv)
 {
 	struct trace trace = {.epoll = -1,
-		.signals = -1,
+		.children = -1,
+		.interrupt = -1,
 		.live_timer = -1,
 		.interval_timer = -1,
 		.recording_timer = -1,
@@ -577,9 +564,7 @@ int cmd_trace(int argc, char **argv)
 		return code - 1;
 	log__set_verbose(trace.options.verbose);
 	code = run_trace(&trace, &err);
-	if (code)
-		log__error("%s%s", err.message, file__limit_hint(err.code));
-	code = code ? EXIT_COULD_NOT : exit_code_of(&trace);
+	code = cmd__failed(&err, code) ? EXIT_COULD_NOT : exit_code_of(&trace);
 	free_trace(&trace);
 	return code;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/new_file.h"
 #include "cmd/recorded_locks.h"
 #include "cmd/report_output.h"
 #include "cmd/trace_record.h"
@@ -54,7 +55,9 @@ static uint64_t clock_ns(clockid_t clock)
 
 int trace_report__check_output(const struct trace_options *options, struct error *err)
 {
-	return report_output__check(&options->view, err);
+	int code = report_output__check(&options->view, err);
+
+	return !code && options->record_path ? new_file__check(options->record_path, err) : code;
 }
 
 static void list_settings(struct trace_report *report)
@@ -303,18 +306,26 @@ int trace_report__record(struct trace_report *report, struct error *err)
 	return 0;
 }
 
-void trace_report__flush_recording(struct trace_report *report)
+int trace_report__show_recording(struct trace_report *report, struct error *err)
+{
+	return report->recorder ? recorder__appear(report->recorder, err) : 0;
+}
+
+int trace_report__flush_recording(struct trace_report *report)
 {
 	struct report_run run = {0};
 
 	if (!report->recorder)
-		return;
+		return 0;
+	if (recorder__has_no_reader(report->recorder))
+		return -EPIPE;
 	stream__lock(report->source.stream);
 	recorder__flush(report->recorder);
 	stream__unlock(report->source.stream);
 	report->now_ns = clock_ns(CLOCK_MONOTONIC);
 	describe_run(report, &run);
 	trace_record__put_status(report->recorder, &run, report->start_ns, report->now_ns, NULL);
+	return 0;
 }
 
 static int note_recording(
@@ -358,10 +369,15 @@ static int end_recording(struct trace_report *report, struct report *out)
 static int close_recording(struct trace_report *report, struct error *err)
 {
 	struct recorder *recorder = report->recorder;
+	int code;
 
 	report->source.feed->recorder = NULL;
 	report->recorder = NULL;
-	return recorder__close(recorder, err);
+	code = recorder__close(recorder, err);
+	if (code != -EPIPE)
+		return code;
+	log__warn("%s", err->message);
+	return 0;
 }
 
 /* --- printing */
@@ -434,7 +450,7 @@ static int collect(struct trace_report *report, struct report *out)
 	return report__collect(out, report->source.feed->heap, &report_options);
 }
 
-void trace_report__print_interim(struct trace_report *report)
+int trace_report__print_interim(struct trace_report *report)
 {
 	struct error err = {0};
 	struct report out = {0};
@@ -448,9 +464,10 @@ void trace_report__print_interim(struct trace_report *report)
 		code = name_report(report, &out);
 	if (!code)
 		code = write_report(report, &out, &err);
-	if (code)
+	if (code && code != -EPIPE)
 		log__warn("no interim report: %s", err.code ? err.message : strerror(-code));
 	report__free(&out);
+	return code;
 }
 
 const char *trace_report__file_type(void)

@@ -48,8 +48,14 @@ void trace_report__watch(struct trace_report *report, pid_t pid);
  */
 int trace_report__record(struct trace_report *report, struct error *err);
 
-/* Lets the recording know how things stand, and makes it safe from a kill; about every second. */
-void trace_report__flush_recording(struct trace_report *report);
+/* The run begins: the recording, if there is one, appears under its name. 0 or a negative errno. */
+int trace_report__show_recording(struct trace_report *report, struct error *err);
+
+/*
+ * Lets the recording know how things stand, and makes it safe from a kill; about every second.
+ * -EPIPE: it goes into a pipe that nobody reads any more.
+ */
+int trace_report__flush_recording(struct trace_report *report);
 
 /* Redraws the live line on stderr. */
 void trace_report__draw_live_line(struct trace_report *report);
@@ -63,8 +69,11 @@ int trace_report__name_frame(
 const char *trace_report__file_type(void);
 int trace_report__write_file(struct trace_report *report, const char *path, struct error *err);
 
-/* A report of the run so far; the trace goes on. */
-void trace_report__print_interim(struct trace_report *report);
+/*
+ * A report of the run so far; the trace goes on. 0, or a negative errno, with a warning printed;
+ * -EPIPE, without one: nobody reads the reports any more.
+ */
+int trace_report__print_interim(struct trace_report *report);
 
 /*
  * The report, after the stream was stopped. @status: of a launched command that has @ended, as

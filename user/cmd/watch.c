@@ -5,6 +5,7 @@
 #include "attach/locks_look.h"
 #include "attach/watcher.h"
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "base/vec.h"
@@ -19,11 +20,9 @@
 #include <argp.h>
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/signalfd.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -338,23 +337,10 @@ static int step(struct watch *watch, struct error *err)
 	return make_pass(watch, err);
 }
 
-static int open_signals(void)
-{
-	sigset_t wanted;
-
-	sigemptyset(&wanted);
-	sigaddset(&wanted, SIGINT);
-	sigaddset(&wanted, SIGTERM);
-	sigprocmask(SIG_BLOCK, &wanted, NULL);
-	/* A reader that has gone ends us by a failed write, not by a signal. */
-	signal(SIGPIPE, SIG_IGN);
-	return signalfd(-1, &wanted, SFD_CLOEXEC);
-}
-
-static int run(struct watch *watch, int signals, struct error *err)
+static int run(struct watch *watch, struct error *err)
 {
 	struct pollfd fds[] = {
-		{.fd = signals, .events = POLLIN},
+		{.fd = interrupt__tell(), .events = POLLIN},
 		{.fd = watcher__fd(watch->watcher), .events = POLLIN},
 	};
 	int rc = 0;
@@ -367,7 +353,7 @@ static int run(struct watch *watch, int signals, struct error *err)
 			return error__set(err, -errno, "cannot wait: %s", strerror(errno));
 		rc = step(watch, err);
 		if (!rc && ferror(stdout))
-			rc = error__set(err, -EPIPE, "cannot write to stdout");
+			rc = error__set(err, -EPIPE, "cannot write to standard output");
 	}
 	return rc;
 }
@@ -440,13 +426,12 @@ int cmd_watch(int argc, char **argv)
 {
 	struct watch watch = {.options = {.threshold_ns = 1000000000}};
 	struct error err = {0};
-	int rc, signals, status = EXIT_DONE;
+	int rc, status = EXIT_DONE;
 
 	argp_err_exit_status = EXIT_USAGE;
 	rc = argp_parse(&argp, argc, argv, 0, NULL, &watch.options);
 	if (rc)
 		return EXIT_COULD_NOT;
-	signals = open_signals();
 	if (watch.options.use_syslog)
 		openlog("memtrace", LOG_PID, LOG_DAEMON);
 	rc = capabilities__check(&err);
@@ -454,16 +439,11 @@ int cmd_watch(int argc, char **argv)
 		rc = open_watch(&watch, &err);
 	if (!rc) {
 		fprintf(stderr, "watching for deadlocks\n");
-		rc = run(&watch, signals, &err);
+		rc = run(&watch, &err);
 		report_end(&watch);
 	}
 	if (watch.known.count)
 		status = EXIT_DEADLOCK;
 	close_watch(&watch);
-	close(signals);
-	if (rc) {
-		log__error("%s", err.message);
-		return EXIT_COULD_NOT;
-	}
-	return status;
+	return cmd__failed(&err, rc) ? EXIT_COULD_NOT : status;
 }

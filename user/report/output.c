@@ -1,10 +1,11 @@
 #include "report/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static bool is_stdout(const char *path)
@@ -12,77 +13,39 @@ static bool is_stdout(const char *path)
 	return !path || !strcmp(path, "-");
 }
 
-/* Something that cannot be replaced by a rename: a device, a pipe, /dev/stdout. */
-static bool is_special_file(const char *path)
+static int fail(struct error *err, int code, const char *path)
 {
-	struct stat st;
-
-	return !stat(path, &st) && !S_ISREG(st.st_mode);
+	return error__set(err, code, "cannot write %s: %s", path, strerror(-code));
 }
 
-static int fail(struct error *err, const char *path)
+/* The stream has a descriptor of its own, so that the file can still appear once it is closed. */
+static int open_stream(struct output *output, const char *path, struct error *err)
 {
-	return error__set(err, -errno, "cannot write %s: %s", path, strerror(errno));
-}
+	int fd = fcntl(output->written.fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 
-/* mkstemp makes files that only the owner may read; a report is an ordinary file. */
-static void set_ordinary_mode(int fd)
-{
-	mode_t mask = umask(0);
-
-	umask(mask);
-	if (fchmod(fd, 0666 & ~mask))
-		return; /* a file system without modes: nothing to set */
-}
-
-/* Follows a link, so that the file it names is replaced and not the link. */
-static char *final_path(const char *path)
-{
-	char *real = realpath(path, NULL);
-
-	return real ? real : strdup(path);
-}
-
-static int open_temporary(struct output *output, const char *path, struct error *err)
-{
-	int fd;
-
-	output->path = final_path(path);
-	if (!output->path || asprintf(&output->temporary, "%s.XXXXXX", output->path) < 0) {
-		output->temporary = NULL;
-		errno = ENOMEM;
-		return fail(err, path);
-	}
-	fd = mkstemp(output->temporary);
-	if (fd < 0) {
-		free(output->temporary);
-		output->temporary = NULL;
-		return fail(err, path);
-	}
-	set_ordinary_mode(fd);
-	output->file = fdopen(fd, "w");
-	if (output->file)
+	output->path = strdup(path);
+	output->file = fd < 0 ? NULL : fdopen(fd, "w");
+	if (output->file && output->path)
 		return 0;
-	close(fd);
-	return fail(err, path);
+	if (fd >= 0 && !output->file)
+		close(fd);
+	return fail(err, -errno, path);
 }
 
 int output__open(struct output *output, const char *path, struct error *err)
 {
 	int code;
 
-	*output = (struct output){0};
+	*output = (struct output){.written = {.fd = -1, .place.folder = -1}};
 	if (is_stdout(path)) {
+		/* An earlier report's failure is not this one's. */
+		clearerr(stdout);
 		output->file = stdout;
 		return 0;
 	}
-	if (is_special_file(path)) {
-		output->path = strdup(path);
-		output->file = output->path ? fopen(path, "w") : NULL;
-		code = output->file ? 0 : fail(err, path);
-	} else {
-		code = open_temporary(output, path, err);
-	}
+	code = new_file__open(&output->written, path, err);
+	if (!code)
+		code = open_stream(output, path, err);
 	if (code)
 		output__abort(output);
 	return code;
@@ -90,57 +53,52 @@ int output__open(struct output *output, const char *path, struct error *err)
 
 int output__check(const char *path, struct error *err)
 {
-	struct output output;
-	int code;
-
-	if (is_stdout(path))
-		return 0;
-	if (is_special_file(path))
-		return access(path, W_OK) ? fail(err, path) : 0;
-	code = output__open(&output, path, err);
-	output__abort(&output);
-	return code;
+	return is_stdout(path) ? 0 : new_file__check(path, err);
 }
 
-static bool close_file(struct output *output)
+int output__failure(FILE *file)
+{
+	struct pollfd pipe = {.fd = fileno(file), .events = POLLOUT};
+
+	if (!ferror(file))
+		return 0;
+	return poll(&pipe, 1, 0) == 1 && pipe.revents & POLLERR ? -EPIPE : -EIO;
+}
+
+/* 0 or a negative errno, where any write has failed. */
+static int close_stream(struct output *output)
 {
 	FILE *file = output->file;
-	bool failed;
+	int code = 0;
 
 	output->file = NULL;
 	if (!file)
-		return true;
-	failed = fflush(file) || ferror(file);
-	if (file == stdout)
-		return !failed;
-	return !fclose(file) && !failed;
+		return 0;
+	if (fflush(file))
+		code = -errno;
+	else
+		code = output__failure(file);
+	if (file != stdout && fclose(file) && !code)
+		code = -errno;
+	return code;
 }
 
 int output__commit(struct output *output, struct error *err)
 {
-	const char *name = output->path ? output->path : "the standard output";
-	int code = 0;
+	int code = close_stream(output);
 
-	errno = 0;
-	if (!close_file(output)) {
-		errno = errno ? errno : EIO;
-		code = fail(err, name);
-	} else if (output->temporary && rename(output->temporary, output->path)) {
-		code = fail(err, name);
-	} else {
-		free(output->temporary);
-		output->temporary = NULL;
-	}
+	if (!code)
+		code = new_file__appear(&output->written);
+	if (code)
+		fail(err, code, output->path ? output->path : "the standard output");
 	output__abort(output);
 	return code;
 }
 
 void output__abort(struct output *output)
 {
-	close_file(output);
-	if (output->temporary)
-		unlink(output->temporary);
-	free(output->temporary);
+	close_stream(output);
+	new_file__close(&output->written);
 	free(output->path);
-	*output = (struct output){0};
+	*output = (struct output){.written = {.fd = -1, .place.folder = -1}};
 }

@@ -1,18 +1,18 @@
 /*
- * Where a report goes: stdout, or a file that appears whole or not at all (it is written beside its
- * place and renamed at the end).
+ * Where a report goes: stdout, or a file that appears whole or not at all (base/new_file.h).
  */
 #ifndef MEMTRACE_REPORT_OUTPUT_H
 #define MEMTRACE_REPORT_OUTPUT_H
 
 #include "base/error.h"
+#include "base/new_file.h"
 
 #include <stdio.h>
 
 struct output {
 	FILE *file;
-	char *path;	 /* NULL: stdout */
-	char *temporary; /* NULL: written in place (stdout, a device, a pipe) */
+	char *path; /* NULL: stdout */
+	struct new_file written;
 };
 
 /*
@@ -24,8 +24,14 @@ int output__check(const char *path, struct error *err);
 /* Opens @output for writing; end it with output__commit or output__abort. 0 or negative errno. */
 int output__open(struct output *output, const char *path, struct error *err);
 
-/* Makes what was written appear under its name. On failure nothing has changed there. */
+/*
+ * Makes what was written appear under its name. On failure nothing has changed there. -EPIPE: a
+ * pipe's reader is gone, who wants no more; @err is set for that as well.
+ */
 int output__commit(struct output *output, struct error *err);
+
+/* 0, or why a write to @file has failed: -EPIPE where a pipe's reader is gone, else -EIO. */
+int output__failure(FILE *file);
 
 /* Drops what was written. Also does no harm after a commit. */
 void output__abort(struct output *output);

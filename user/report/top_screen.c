@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "base/interrupt.h"
+
 /* ncurses itself has but one terminal; a handler of a crash reaches nothing else than globals. */
 static struct {
 	bool open;
@@ -27,13 +29,21 @@ static struct {
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
 /* Async-signal-safe: leaves the alternate screen, shows the cursor, drops colours. */
-static void restore_after_crash(int signal_number)
+static void restore(void)
 {
 	static const char text[] = "\033[?1049l\033[?25h\033[0m\r\n";
-	ssize_t written = write(STDOUT_FILENO, text, sizeof(text) - 1);
+	ssize_t written;
 
+	if (!terminal.open)
+		return;
+	written = write(STDOUT_FILENO, text, sizeof(text) - 1);
 	(void)written;
 	tcsetattr(STDIN_FILENO, TCSANOW, &terminal.before);
+}
+
+static void restore_after_crash(int signal_number)
+{
+	restore();
 	raise(signal_number); /* SA_RESETHAND: ends the program as it would have ended */
 }
 
@@ -112,6 +122,7 @@ int top_screen__open(struct error *err)
 	terminal.open = true;
 	keep_stderr();
 	catch_crashes();
+	interrupt__at_end(restore);
 	cbreak();
 	noecho();
 	nonl();

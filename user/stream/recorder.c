@@ -1,12 +1,12 @@
 #include "stream/recorder.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/new_file.h"
 #include "stream/recording_codec.h"
 #include "stream/recording_frame.h"
 
@@ -22,7 +22,7 @@ struct batch {
 };
 
 struct recorder {
-	int fd;
+	struct new_file file;
 	char *path;
 	uint64_t written; /* bytes of whole frames */
 	bool is_regular;  /* what a failed write left can be cut off */
@@ -72,14 +72,14 @@ static void cut_back(struct recorder *recorder)
 {
 	if (!recorder->is_regular)
 		return;
-	if (ftruncate(recorder->fd, recorder->written) ||
-		lseek(recorder->fd, recorder->written, SEEK_SET) < 0)
+	if (ftruncate(recorder->file.fd, recorder->written) ||
+		lseek(recorder->file.fd, recorder->written, SEEK_SET) < 0)
 		recorder->is_regular = false;
 }
 
 static int write_bytes(struct recorder *recorder, const void *data, size_t size)
 {
-	int code = write_all(recorder->fd, data, size);
+	int code = write_all(recorder->file.fd, data, size);
 
 	if (code)
 		cut_back(recorder);
@@ -428,8 +428,7 @@ struct recorder_state recorder__drain(struct recorder *recorder)
 
 static void free_recorder(struct recorder *recorder)
 {
-	if (recorder->fd >= 0)
-		close(recorder->fd);
+	new_file__close(&recorder->file);
 	free_batch(recorder->events);
 	free_batch(recorder->spare);
 	vec_free(&recorder->modules);
@@ -445,8 +444,12 @@ static int open_file(struct recorder *recorder, const char *path, struct error *
 	int code;
 
 	recorder->path = strdup(path);
-	recorder->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (!recorder->path || recorder->fd < 0 || fstat(recorder->fd, &st))
+	if (!recorder->path)
+		return error__set(err, -ENOMEM, "out of memory for the recording");
+	code = new_file__open(&recorder->file, path, err);
+	if (code)
+		return code;
+	if (fstat(recorder->file.fd, &st))
 		return error__set(err, -errno, "cannot record to %s: %m", path);
 	recorder->is_regular = S_ISREG(st.st_mode);
 	code = write_bytes(recorder, &head, sizeof(head));
@@ -464,7 +467,7 @@ struct recorder *recorder__open(const char *path, struct error *err)
 		error__set(err, -ENOMEM, "out of memory for the recording");
 		return NULL;
 	}
-	recorder->fd = -1;
+	recorder->file = (struct new_file){.fd = -1, .place.folder = -1};
 	if (open_file(recorder, path, err)) {
 		free_recorder(recorder);
 		return NULL;
@@ -480,6 +483,25 @@ struct recorder *recorder__open(const char *path, struct error *err)
 	return NULL;
 }
 
+int recorder__appear(struct recorder *recorder, struct error *err)
+{
+	int code = new_file__appear(&recorder->file);
+
+	return code ? error__set(
+			      err, code, "cannot record to %s: %s", recorder->path, strerror(-code))
+		    : 0;
+}
+
+bool recorder__has_no_reader(struct recorder *recorder)
+{
+	bool broken;
+
+	pthread_mutex_lock(&recorder->lock);
+	broken = recorder->error == -EPIPE;
+	pthread_mutex_unlock(&recorder->lock);
+	return broken;
+}
+
 int recorder__close(struct recorder *recorder, struct error *err)
 {
 	int code;
@@ -493,9 +515,8 @@ int recorder__close(struct recorder *recorder, struct error *err)
 	pthread_mutex_unlock(&recorder->lock);
 	pthread_join(recorder->thread, NULL);
 	code = recorder->error;
-	if (close(recorder->fd) && !code)
-		code = -errno;
-	recorder->fd = -1;
+	if (!code)
+		code = new_file__close(&recorder->file);
 	if (code)
 		error__set(err, code, "the recording %s is not complete: %s", recorder->path,
 			strerror(-code));

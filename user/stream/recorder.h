@@ -13,11 +13,14 @@
 struct recorder;
 
 /*
- * Creates the file at @path (an existing one is overwritten; only the owner may read it, as its
- * contents tell much about the target). NULL with @err set. A @path that is a pipe or a device is
- * written to.
+ * Creates a file that recorder__appear puts at @path, in the place of what is there; before that,
+ * closing it leaves nothing behind. A @path that is a pipe or a device is written to (see
+ * base/new_file.h). NULL with @err set.
  */
 struct recorder *recorder__open(const char *path, struct error *err);
+
+/* Once the run begins: a kill then leaves what was recorded. 0, or negative errno with @err set. */
+int recorder__appear(struct recorder *recorder, struct error *err);
 
 /* --- by one thread at a time: the ring's reader, or others under the stream's lock */
 
@@ -40,6 +43,9 @@ void recorder__put_run(struct recorder *recorder, const struct recording_run *ru
 void recorder__put_status(struct recorder *recorder, const struct recording_status *status);
 void recorder__put_locks(struct recorder *recorder, const struct recording_locks *locks);
 void recorder__put_name(struct recorder *recorder, const struct recording_name *name);
+
+/* Whether it goes into a pipe that nobody reads any more. */
+bool recorder__has_no_reader(struct recorder *recorder);
 
 struct recorder_state {
 	uint64_t records; /* of event.h that were put */

@@ -1,6 +1,7 @@
 #include "symbols/debug_file.h"
 
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "target/root.h"
 
 #include <elfutils/libdwelf.h>
@@ -184,14 +185,17 @@ static pid_t start_download(const char *id, int to)
 {
 	char *const arguments[] = {"debuginfod-find", "debuginfo", (char *)id, NULL};
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
 	pid_t pid;
 	int error;
 
 	if (posix_spawn_file_actions_init(&actions))
 		return -ENOMEM;
+	interrupt__spawn_attributes(&attributes);
 	error = posix_spawn_file_actions_adddup2(&actions, to, STDOUT_FILENO);
 	if (!error)
-		error = posix_spawnp(&pid, arguments[0], &actions, NULL, arguments, environ);
+		error = posix_spawnp(&pid, arguments[0], &actions, &attributes, arguments, environ);
+	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	if (error)
 		return error == ENOENT ? -ENOSYS : -error;
