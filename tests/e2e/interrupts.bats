@@ -105,7 +105,7 @@ is_blocked()
 		kill -$first "$TRACER"
 		sleep 0.4
 		process_ended "$TRACER" && fail "the first signal ended it"
-		kill -$second "$TRACER"
+		kill -"$second" "$TRACER"
 		ends_within 5
 		[ $STATUS -gt 128 ] || fail "status $STATUS"
 		rm pipe
@@ -127,14 +127,14 @@ is_blocked()
 	require_tracing
 	mkfifo pipe
 	# shellcheck disable=SC2016 # the command's own
-	start_memtrace --json=pipe -d 0.2 -- sh -c 'sleep 2; echo whole >done'
+	start_memtrace --json=pipe -d 0.2 -- sh -c 'sleep 2; echo whole >outlived'
 	wait_attached
 	wait_until 5 is_blocked "$TRACER"
 	kill -INT "$TRACER"
 	sleep 0.4
 	kill -INT "$TRACER"
 	ends_within 5
-	wait_until 10 test -e done || fail "the command was ended"
+	wait_until 10 test -e outlived || fail "the command was ended"
 }
 
 @test "the launched command has the signals that memtrace was started with" {

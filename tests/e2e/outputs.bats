@@ -41,7 +41,7 @@ expect_victim_unharmed()
 # expect_own FILE: it is a file of ours alone.
 expect_own()
 {
-	[ -f "$1" ] && [ ! -L "$1" ] || fail "$1 is not a file"
+	if [ ! -f "$1" ] || [ -L "$1" ]; then fail "$1 is not a file"; fi
 	[ "$(stat -c '%a %U %h' "$1")" = "600 root 1" ] || fail "$1: $(stat -c '%a %U %h' "$1")"
 	[ -s "$1" ] || fail "$1 is empty"
 }
@@ -52,7 +52,7 @@ OUTPUTS=("--json=%s" "-F folded -o %s" "record -o %s")
 # write_to FILE OPTIONS: runs with one of OUTPUTS.
 write_to()
 {
-	# shellcheck disable=SC2086,SC2059 # words and a format are meant
+	# shellcheck disable=SC2046,SC2059 # words and a format are meant
 	timeout 30 "$MEMTRACE" $(printf -- "$2" "$1") -- "$TARGETS/storm" 1 100 1 >out 2>err 3>&-
 }
 
@@ -140,13 +140,13 @@ write_to()
 	mkdir own
 	echo old >own/out
 	for options in "${OUTPUTS[@]}"; do
-		# shellcheck disable=SC2086,SC2059
+		# shellcheck disable=SC2046,SC2059
 		run timeout 30 "$MEMTRACE" $(printf -- "$options" own/new) -p 4194000
 		[ "$status" = 1 ] || fail "status $status: $output"
-		# shellcheck disable=SC2086,SC2059
+		# shellcheck disable=SC2046,SC2059
 		run timeout 30 "$MEMTRACE" $(printf -- "$options" own/out) -p 4194000
 		[ "$status" = 1 ] || fail "status $status: $output"
-		# shellcheck disable=SC2086,SC2059
+		# shellcheck disable=SC2046,SC2059
 		run timeout 30 "$MEMTRACE" $(printf -- "$options" own/new) -- "$PWD/none"
 		[ "$status" = 1 ] || fail "status $status: $output"
 	done
@@ -158,16 +158,16 @@ write_to()
 	require_tracing
 	local options
 	for options in "-F folded -o %s" "record -o %s"; do
-		# shellcheck disable=SC2086,SC2059
+		# shellcheck disable=SC2046,SC2059
 		"$MEMTRACE" $(printf -- "$options" /dev/stdout) -- sh -c : 2>err | cat >through
 		[ -s through ] || fail "nothing through /dev/stdout: $(cat err)"
-		# shellcheck disable=SC2086,SC2059
+		# shellcheck disable=SC2046,SC2059
 		"$MEMTRACE" $(printf -- "$options" /dev/fd/9) -- sh -c : >out 2>err 9>through
 		[ -s through ] || fail "nothing through /dev/fd/9: $(cat err)"
 		mkfifo pipe
 		cat pipe >through 3>&- &
 		STARTED+=($!)
-		# shellcheck disable=SC2086,SC2059
+		# shellcheck disable=SC2046,SC2059
 		"$MEMTRACE" $(printf -- "$options" pipe) -- sh -c : >out 2>err
 		finish $!
 		[ -s through ] || fail "nothing through a pipe: $(cat err)"
