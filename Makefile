@@ -1,8 +1,8 @@
 # memtrace: builds with `make`; everything that is built lands in build/.
 #
 #   make            build/memtrace (no network, no root)
-#   make demo       install what is missing, build, trace a leaking program
-#   make check      install what is missing, build, run every test
+#   make demo       install what building takes, build, trace a leaking program
+#   make check      install what testing takes, build, run every test
 #   make bench      costs, side by side with the alternatives
 #   make static     build/static/memtrace, one file without dynamic dependencies
 #   make fuzz       fuzz the parsers for longer (SECONDS_PER_TARGET=600)
@@ -45,7 +45,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo check bench static fuzz install uninstall vmlinux format clean setup \
+.PHONY: all demo demo-target check bench static fuzz install uninstall vmlinux format clean setup \
 	targets unit benches print-libraries
 all: $(BUILD)/memtrace
 
@@ -125,9 +125,13 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libmemtrace.a | $(BENCH_SKELETONS)
 
 setup:
 	$(Q)scripts/setup
-demo: setup
-	$(Q)$(MAKE) --no-print-directory all targets
+demo:
+	$(Q)scripts/setup --build-only
+	$(Q)$(MAKE) --no-print-directory all demo-target
 	$(Q)scripts/demo
+demo-target:
+	$(Q)$(MAKE) --no-print-directory -C tests/targets/heap BUILD=$(abspath $(BUILD))/targets/heap \
+		$(abspath $(BUILD))/targets/heap/leak
 check: setup
 	$(Q)scripts/check
 bench:
