@@ -18,7 +18,8 @@ PREFIX ?= /usr/local
 V ?= 0
 
 CLANG ?= clang
-BPFTOOL ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
+# Where the distribution has only a wrapper, scripts/setup links the tool behind it to /usr/local/sbin.
+BPFTOOL ?= $(or $(wildcard /usr/local/sbin/bpftool),$(shell command -v bpftool),/usr/sbin/bpftool)
 CROSS := $(if $(filter-out $(HOST_ARCH),$(ARCH)),$(subst arm64,aarch64,$(ARCH))-linux-gnu-)
 CC := $(CROSS)gcc
 CXX := $(CROSS)g++
