@@ -99,10 +99,53 @@ teardown()
 	expect '[.sites[].live_bytes] | add // 0' 0
 }
 
-@test "the text report fits a screen of 80 columns" {
-	trace_launched -- "$TARGETS/storm" 1 5000 1
+# show COLUMNS COMMAND...: the output on a terminal, without its escapes, in the file screen.
+show()
+{
+	local columns=$1
+	shift
+	TERM=xterm NO_COLOR='' timeout 60 script -qec "stty cols $columns rows 40; $*" screen.raw \
+		</dev/null >/dev/null 3>&-
+	sed 's/\x1b\[[0-9;]*m//g; s/\r$//; /^Script /d' screen.raw >screen
+}
+
+@test "a report fits a terminal of 80 columns and is whole in a pipe" {
+	"$MEMTRACE" record -o run.rec -- "$TARGETS/names" >/dev/null 2>err
+	show 80 "$MEMTRACE" report run.rec
+	[ "$(awk '{ if (length($0) > m) m = length($0) } END { print m }' screen)" -le 80 ] ||
+		fail "too wide"
+	grep -q '\.\.\.' screen || fail "nothing is cut"
+	"$MEMTRACE" report run.rec | cat >out
+	grep -q 'with_a_name_that_no_terminal_of_eighty_columns_can_hold_beside_the_place_it_is_in *names\.c:' \
+		out || fail "the name is cut"
 	[ "$(wc -l <out)" -le 50 ] || fail "$(wc -l <out) lines"
-	[ "$(awk '{ if (length($0) > m) m = length($0) } END { print m }' out)" -le 80 ] || fail "too wide"
+}
+
+@test "names cannot reorder, hide or colour what a report shows" {
+	local format
+	"$MEMTRACE" record -o run.rec -- "$TARGETS/names" >/dev/null 2>err
+	for format in text folded dot json html; do
+		"$MEMTRACE" report --top 20 -F $format run.rec >out
+		! grep -qP '\xe2\x80\xae|\xe2\x80\x8b|\x1b' out || fail "raw in $format"
+	done
+	"$MEMTRACE" report --top 20 run.rec >out
+	grep -q 'backwards?' out || fail "$(cat out)"
+}
+
+@test "colours are for a terminal, unless NO_COLOR is set" {
+	"$MEMTRACE" record -o run.rec -- "$TARGETS/storm" 1 100 1 >/dev/null 2>err
+	show 80 "$MEMTRACE" report run.rec
+	grep -q $'\e\[1m' screen.raw || fail "no colour"
+	show 80 NO_COLOR=1 "$MEMTRACE" report run.rec
+	! grep -q $'\e\[' screen.raw || fail "colour"
+	"$MEMTRACE" report run.rec >out
+	! grep -q $'\e' out || fail "colour in a file"
+}
+
+@test "reports of an interval say when they are from" {
+	timeout 60 "$MEMTRACE" -i 0.3 -d 1.4 -- sleep 1 >out 2>err
+	[ "$(grep -cE '^--- [0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}, .* into the run ---$' out)" -ge 2 ] ||
+		fail "$(grep -e --- out)"
 }
 
 # expect_mappings: the account of an attached run of the target `mappings`.

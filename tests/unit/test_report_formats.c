@@ -61,7 +61,7 @@ static void test_folded_stack_goes_from_root_to_the_allocation(void **state)
 static void test_folded_names_cannot_break_the_format(void **state)
 {
 	struct report_frame frames[] = {
-		{.function = "a;b\nc"},
+		{.function = "a;b\nc\u202ed"},
 		{.module = "/lib/x;y.so", .offset = 0x10},
 		{.address = 0x7000},
 	};
@@ -70,7 +70,7 @@ static void test_folded_names_cannot_break_the_format(void **state)
 
 	assert_int_equal(vec_push(&sample.report.sites, site), 0);
 	write_folded(&sample, WEIGHT_LIVE_BYTES);
-	assert_string_equal(sample.text, "0x7000;[x:y.so+0x10];a:b?c 7\n");
+	assert_string_equal(sample.text, "0x7000;[x:y.so+0x10];a:b?c?d 7\n");
 	free_sample(&sample);
 }
 
@@ -209,6 +209,31 @@ static void test_pprof_location_holds_the_calls_inlined_there(void **state)
 	free_sample(&sample);
 }
 
+/* Readers add up by function: without one, all of a library would be a single row. */
+static void test_pprof_keeps_nameless_functions_apart(void **state)
+{
+	struct report_frame frames[] = {
+		{.module = "/lib/x.so", .offset = 0x10, .address = 0x7010},
+		{.module = "/lib/x.so", .offset = 0x20, .address = 0x7020},
+		{.address = 0x9000},
+	};
+	const char *wanted[] = {"[x.so+0x10]", "[x.so+0x20]", "0x9000"};
+	struct report_site site = {.live_bytes = 7, .frames = frames, .frame_count = 3};
+	Perftools__Profiles__Profile *profile;
+	struct sample sample = {0};
+
+	assert_int_equal(vec_push(&sample.report.sites, site), 0);
+	write_pprof(&sample);
+	profile = unpack(sample.text, sample.size);
+	assert_int_equal(profile->n_function, 3);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(profile->location[i]->n_line, 1);
+		assert_string_equal(profile->string_table[profile->function[i]->name], wanted[i]);
+	}
+	perftools__profiles__profile__free_unpacked(profile, NULL);
+	free_sample(&sample);
+}
+
 static void test_go_tool_pprof_shows_our_numbers(void **state)
 {
 	char path[] = "/tmp/memtrace-test-XXXXXX", command[256], line[256];
@@ -242,6 +267,7 @@ int main(void)
 		cmocka_unit_test(test_speedscope_profiles_share_frames_and_add_up),
 		cmocka_unit_test(test_pprof_values_add_up_to_the_totals),
 		cmocka_unit_test(test_pprof_location_holds_the_calls_inlined_there),
+		cmocka_unit_test(test_pprof_keeps_nameless_functions_apart),
 		cmocka_unit_test(test_go_tool_pprof_shows_our_numbers),
 	};
 

@@ -203,6 +203,27 @@ static void test_numbers_no_reader_takes_are_clamped(void **state)
 	json_decref(root);
 }
 
+static void test_names_that_reorder_text_are_escaped_and_come_back(void **state)
+{
+	const char *name = "gpj.\u202ea \U000e0041 \u00e9";
+	struct json_writer json;
+	json_t *root;
+	size_t size;
+	char *text;
+	FILE *file = open_memstream(&text, &size);
+
+	json__start(&json, file, 0);
+	json__begin_object(&json);
+	json__put_string(&json, "name", name);
+	json__end_object(&json);
+	fclose(file);
+	assert_non_null(strstr(text, "gpj.\\u202ea \\udb40\\udc41 \u00e9"));
+	root = json_loads(text, 0, NULL);
+	assert_string_equal(json_string_value(json_object_get(root, "name")), name);
+	json_decref(root);
+	free(text);
+}
+
 /* --- files */
 
 static unsigned int count_entries(const char *directory)
@@ -259,6 +280,7 @@ static void test_unwritable_file_is_named_in_the_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names_that_reorder_text_are_escaped_and_come_back),
 		cmocka_unit_test(test_relied_upon_keys_are_there_and_exact),
 		cmocka_unit_test(test_sites_carry_figures_and_named_frames),
 		cmocka_unit_test(test_inlined_call_is_a_frame_before_the_one_it_is_in),

@@ -42,7 +42,7 @@ static void test_leak_stands_first_with_its_stack(void **state)
 
 	assert_says(&page, "target      4321  /usr/bin/leaky --fast\n");
 	assert_says(&page, "no events lost");
-	assert_says(&page, "   1  100 KiB live in 100 blocks");
+	assert_says(&page, "   1  100 KiB live (100.0 %) in 100 blocks");
 	assert_says(&page, "leak_here");
 	assert_says(&page, "leaky.c:50");
 	assert_says(&page, "(+10 more)");
@@ -54,8 +54,8 @@ static void test_leak_stands_first_with_its_stack(void **state)
 
 static void test_report_fits_one_screen_of_80_by_24(void **state)
 {
-	struct page page =
-		write_page((struct page){0}, (struct report_options){0}, (struct text_options){0});
+	struct page page = write_page((struct page){0}, (struct report_options){0},
+		(struct text_options){.width = 80, .rows = 24});
 	unsigned int rows = 0, column = 0;
 
 	for (const char *c = page.text; *c; c++) {
@@ -160,6 +160,52 @@ static void test_hostile_names_cannot_break_the_terminal(void **state)
 	report__free(&report);
 }
 
+/* A report of one site whose names are as long as templates make them. */
+static char *write_long_names(struct text_options options)
+{
+	char function[2000];
+	struct report_frame frame = {.function = function,
+		.file = "/src/a_file_with_a_long_name_of_its_own.cc",
+		.line = 7};
+	struct report_site site = {.frames = &frame, .frame_count = 1, .live_count = 1};
+	struct report report = {.site_total = 1};
+	size_t size;
+	char *text;
+	FILE *file = open_memstream(&text, &size);
+
+	memset(function, 'x', sizeof(function) - 2);
+	strcpy(function + sizeof(function) - 2, "E");
+	assert_int_equal(vec_push(&report.sites, site), 0);
+	text__write_report(&report, &options, file);
+	fclose(file);
+	vec_free(&report.sites);
+	return text;
+}
+
+static void test_lines_are_cut_on_a_terminal_and_whole_in_a_file(void **state)
+{
+	char *text = write_long_names((struct text_options){0});
+
+	assert_non_null(strstr(text, "xxE  a_file_with_a_long_name_of_its_own.cc:7\n"));
+	free(text);
+	text = write_long_names((struct text_options){.width = 100});
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		assert_in_range(strlen(line), 0, 100);
+	free(text);
+}
+
+static void test_colours_are_for_terminals_that_want_them(void **state)
+{
+	struct page page = {.report.run.losses = {[LOSS_RING_FULL] = 5}};
+
+	page = write_page(page, (struct report_options){0},
+		(struct text_options){.width = 80, .color = true});
+	assert_says(&page, "\033[1;31mevents ");
+	assert_says(&page, "\033[1m   1  100 KiB live");
+	assert_says(&page, "\033[0m\n");
+	free_page(&page);
+}
+
 static void test_live_line_fits_80_columns_whatever_the_numbers(void **state)
 {
 	struct live_line large = {UINT64_MAX, UINT64_MAX, 1, UINT64_MAX, UINT64_MAX, UINT64_MAX};
@@ -185,6 +231,8 @@ int main(void)
 		cmocka_unit_test(test_top_shows_exactly_so_many_sites),
 		cmocka_unit_test(test_size_filter_is_said),
 		cmocka_unit_test(test_hostile_names_cannot_break_the_terminal),
+		cmocka_unit_test(test_lines_are_cut_on_a_terminal_and_whole_in_a_file),
+		cmocka_unit_test(test_colours_are_for_terminals_that_want_them),
 		cmocka_unit_test(test_live_line_fits_80_columns_whatever_the_numbers),
 	};
 

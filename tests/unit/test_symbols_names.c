@@ -76,6 +76,9 @@ static void test_equal_texts_are_interned_to_one_pointer_and_printable(void **st
 	assert_ptr_equal(names__intern(names, text), kept);
 	assert_ptr_equal(names__intern(names, "a?[31mb?"), kept);
 	assert_string_equal(names__intern(names, "\xc3\xa9t\xc3\xa9"), "\xc3\xa9t\xc3\xa9");
+	assert_string_equal(names__intern(names, "a\u202eb\u200b\u2066c\u061c\xc2\x85\U000e0041d"),
+		"a?b??c???d");
+	assert_string_equal(names__intern(names, "\u65e5\u672c"), "\u65e5\u672c");
 	assert_null(names__intern(names, NULL));
 	assert_string_equal(names__demangled(names, "_Z1fv"), "f()");
 	assert_ptr_equal(names__demangled(names, "_Z1fv"), names__intern(names, "f()"));

@@ -2,7 +2,17 @@
 #ifndef MEMTRACE_BASE_TEXT_H
 #define MEMTRACE_BASE_TEXT_H
 
-/* Replaces control characters and bytes that are not valid UTF-8 by '?', in place. */
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * The bytes of the character at @text, which is not at its end. *@shows: whether it may be shown:
+ * no control character, no byte that is not valid UTF-8, nor any of the invisible characters that
+ * reorder or hide text (U+202E, zero-width spaces and their kind).
+ */
+size_t text__character(const char *text, bool *shows);
+
+/* Replaces each character that may not be shown by '?', in place. */
 void text__make_printable(char *text);
 
 #endif

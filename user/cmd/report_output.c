@@ -1,8 +1,9 @@
 #include "cmd/report_output.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -45,6 +46,13 @@ unsigned int report_output__columns(void)
 	return size.ws_col >= 80 ? size.ws_col : 80;
 }
 
+static bool wants_color(void)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
+}
+
 static void write_text(const struct report *report, const struct report_extra *extra,
 	const struct view_options *view, FILE *file)
 {
@@ -54,9 +62,12 @@ static void write_text(const struct report *report, const struct report_extra *e
 	if (file == stdout && terminal_size(&size)) {
 		options.width = report_output__columns();
 		options.rows = size.ws_row;
+		options.color = wants_color();
 	} else if (!options.top) {
 		options.top = FILE_SITES;
 	}
+	if (extra->heading)
+		fprintf(file, "%s\n", extra->heading);
 	text__write_report(report, &options, file);
 	if (extra->write_text)
 		extra->write_text(extra->context, view->full_stacks, file);

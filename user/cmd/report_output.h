@@ -16,6 +16,7 @@ struct report_extra {
 	void (*write_text)(const void *context, bool full_stacks, FILE *file);
 	void (*write_dot)(const void *context, FILE *file);
 	const void *context;
+	const char *heading; /* in front of the text, where reports follow each other; NULL: none */
 };
 
 /*

@@ -398,8 +398,21 @@ static void write_locks_text(const void *context, bool full_stacks, FILE *file)
 	trace_locks__write_text(context, full_stacks, file);
 }
 
+/* Of several reports in a row each says when it is from. */
+static void write_heading(const struct trace_report *report, char *out, size_t size)
+{
+	time_t now = time(NULL);
+	struct tm local;
+	char clock[32];
+
+	strftime(clock, sizeof(clock), "%F %T", localtime_r(&now, &local));
+	snprintf(out, size, "--- %s, %s into the run ---", clock,
+		human__duration(report->now_ns - report->start_ns).text);
+}
+
 static int write_report(struct trace_report *report, const struct report *out, struct error *err)
 {
+	char heading[160];
 	const struct trace_options *options = report->source.options;
 	struct view_options view = options->view;
 	struct report_extra extra = {
@@ -411,6 +424,10 @@ static int write_report(struct trace_report *report, const struct report *out, s
 
 	if (!wants_report(options))
 		return 0;
+	if (options->interval_ns) {
+		write_heading(report, heading, sizeof(heading));
+		extra.heading = heading;
+	}
 	/* Events are listed from the recording, once it is closed. */
 	if (view.format == FORMAT_NDJSON) {
 		if (!view.output)

@@ -48,7 +48,8 @@ void diff__free(struct diff *diff);
 
 const char *diff__change_name(enum diff_change change);
 
-/* Text of @width columns (0: 80) with the @top (0: 10) largest changes; without unchanged sites. */
+/* Text for a terminal of @width columns (0: for a file) with the @top (0: 10) largest changes;
+ * without unchanged sites. */
 void diff__write_text(const struct diff *diff, unsigned int width, size_t top, FILE *file);
 
 /* One JSON document: {version, before{}, after{}, sites[]} with unchanged sites as well. */

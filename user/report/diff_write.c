@@ -33,10 +33,13 @@ static struct signed_human signed_count(uint64_t before, uint64_t after)
 
 static void print_total(struct text_page *page, const char *name, const struct report *report)
 {
-	text__print_line(page, "%-8s %11s live in %s blocks, %s allocations in %s; %s lost", name,
-		human__bytes(report->live_bytes).text, human__count(report->live_count).text,
+	char line[256];
+
+	snprintf(line, sizeof(line), "%-8s %11s live in %s blocks, %s allocations in %s; %s lost",
+		name, human__bytes(report->live_bytes).text, human__count(report->live_count).text,
 		human__count(report->heap.counts.alloc_count).text,
 		human__duration(report->run.duration_ns).text, human__count(report->lost).text);
+	text__print_wrapped(page, 9, line);
 }
 
 static void print_site(struct text_page *page, size_t rank, const struct diff_site *site)
@@ -53,11 +56,9 @@ static void print_site(struct text_page *page, size_t rank, const struct diff_si
 
 void diff__write_text(const struct diff *diff, unsigned int width, size_t top, FILE *file)
 {
-	struct text_page page = {.file = file, .width = width ? width : 80, .rows = 24};
+	struct text_page page = text__page(file, width);
 	size_t shown = 0, changed = diff->sites.size - diff->counts[DIFF_SAME];
 
-	if (page.width < TEXT_MIN_WIDTH)
-		page.width = TEXT_MIN_WIDTH;
 	print_total(&page, "before", diff->before);
 	print_total(&page, "after", diff->after);
 	text__print_line(&page,

@@ -1,17 +1,23 @@
 #include "report/folded.h"
 
+#include "base/text.h"
 #include "report/names.h"
 
 #include <inttypes.h>
 
-/* ";" and line ends would break the format; a frame may hold any other character. */
+/* ";" and line ends would break the format; what cannot be shown is no use in a graph. */
 static void write_name(FILE *file, const char *name)
 {
-	for (; *name; name++) {
-		if (*name == ';')
+	bool shows;
+
+	for (size_t length; *name; name += length) {
+		length = text__character(name, &shows);
+		if (!shows)
+			fputc('?', file);
+		else if (*name == ';')
 			fputc(':', file);
 		else
-			fputc((unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name, file);
+			fwrite(name, 1, length, file);
 	}
 }
 

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/text.h"
+
 void json__start(struct json_writer *json, FILE *file, unsigned int compact_below)
 {
 	*json = (struct json_writer){
@@ -129,10 +131,25 @@ static void write_ascii(FILE *file, unsigned char c)
 	}
 }
 
+/* The same text for a reader of JSON, and harmless on a terminal. */
+static void write_escaped(FILE *file, const unsigned char *c, unsigned int length)
+{
+	uint32_t code = c[0] & (0x7f >> length);
+
+	for (unsigned int i = 1; i < length; i++)
+		code = code << 6 | (c[i] & 0x3f);
+	if (code < 0x10000)
+		fprintf(file, "\\u%04x", code);
+	else
+		fprintf(file, "\\u%04x\\u%04x", 0xd800 + ((code - 0x10000) >> 10),
+			0xdc00 + ((code - 0x10000) & 0x3ff));
+}
+
 static void write_string(FILE *file, const char *text)
 {
 	const unsigned char *c = (const unsigned char *)text;
 	unsigned int length;
+	bool shows;
 
 	fputc('"', file);
 	while (*c) {
@@ -141,7 +158,10 @@ static void write_string(FILE *file, const char *text)
 			continue;
 		}
 		length = utf8_length(c);
-		if (length)
+		text__character((const char *)c, &shows);
+		if (length && !shows)
+			write_escaped(file, c, length);
+		else if (length)
 			fwrite(c, 1, length, file);
 		else
 			fputs("\\ufffd", file);

@@ -2,16 +2,24 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 /* More victims of one lock than this are drawn as one node: nobody reads a thousand boxes. */
 #define DRAWN_WAITERS 20
 
 /* A quoted string of DOT: only quotes and backslashes mean anything in it. */
 static void put_text(FILE *file, const char *text)
 {
-	for (; *text; text++) {
+	bool shows;
+
+	for (size_t length; *text; text += length) {
+		length = text__character(text, &shows);
 		if (*text == '"' || *text == '\\')
 			fputc('\\', file);
-		fputc(*text, file);
+		if (shows)
+			fwrite(text, 1, length, file);
+		else
+			fputc('?', file);
 	}
 }
 

@@ -105,11 +105,13 @@ static void print_owner(FILE *file, const struct lock_wait *wait)
 
 static void print_frame(FILE *file, const struct lock_frame *frame, const char *indent, bool full)
 {
-	char name[NAME_SIZE], module[NAME_SIZE];
+	char name[NAME_SIZE], module[NAME_SIZE], source[4 * NAME_SIZE];
 
 	/* The name of a file is whatever its owner liked. */
 	snprintf(module, sizeof(module), "%s", frame->module ? frame->module : "");
 	text__make_printable(module);
+	snprintf(source, sizeof(source), "%s", frame->file ? frame->file : "");
+	text__make_printable(source);
 
 	fprintf(file, "%s", indent);
 	if (frame->function) {
@@ -123,8 +125,7 @@ static void print_frame(FILE *file, const struct lock_frame *frame, const char *
 	if (full && frame->function && frame->module)
 		fprintf(file, "+0x%llx (%s)", (unsigned long long)frame->function_offset, module);
 	if (frame->file)
-		fprintf(file, "  %s:%u", full ? frame->file : names__base(frame->file),
-			frame->line);
+		fprintf(file, "  %s:%u", full ? source : names__base(source), frame->line);
 	fputc('\n', file);
 }
 

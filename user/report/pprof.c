@@ -1,9 +1,12 @@
 #include "report/pprof.h"
 
+#include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "report/gzip.h"
+#include "report/names.h"
 #include "report/string_table.h"
 #include "report/text.h"
 
@@ -91,9 +94,25 @@ static uint32_t *find_or_add(
 	return index;
 }
 
+/* Readers take all frames of a module that have no name for one function: so each has one. */
+static int64_t function_name(struct pprof *pprof, const struct report_frame *frame)
+{
+	char name[NAME_MAX + 32], *copy;
+
+	if (frame->function)
+		return text(pprof, frame->function);
+	if (frame->module)
+		snprintf(name, sizeof(name), "[%.*s+0x%" PRIx64 "]", NAME_MAX,
+			names__base(frame->module), frame->offset);
+	else
+		snprintf(name, sizeof(name), "0x%" PRIx64, frame->address);
+	copy = arena__copy(&pprof->arena, name);
+	return text(pprof, copy);
+}
+
 static uint64_t function_id(struct pprof *pprof, const struct report_frame *frame)
 {
-	struct pair key = {text(pprof, frame->function), text(pprof, frame->file)};
+	struct pair key = {function_name(pprof, frame), text(pprof, frame->file)};
 	Function *function;
 	uint32_t *index;
 	bool is_new;
@@ -147,7 +166,7 @@ static int64_t mapping_index(struct pprof *pprof, const struct report_frame *fra
 	return *index;
 }
 
-/* The lines of a location: one for each of @frames that has a name. */
+/* The lines of a location: one for each of @frames. */
 static void add_lines(
 	struct pprof *pprof, Location *location, const struct report_frame *frames, size_t count)
 {
@@ -163,8 +182,6 @@ static void add_lines(
 			pprof->no_memory = true;
 			return;
 		}
-		if (!frames[i].function)
-			continue;
 		perftools__profiles__line__init(line);
 		line->function_id = function_id(pprof, &frames[i]);
 		line->line = frames[i].line;

@@ -6,6 +6,7 @@
 #include "report/text_sites.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -13,30 +14,54 @@
 #define DEFAULT_ROWS 24
 #define LINE_SIZE 1024
 
-/* Prints one line, cut to the width: whatever a target's names are, no line wraps. */
-void text__print_line(struct text_page *page, const char *format, ...)
+/* Whatever a target's names are, no line wraps on a terminal. */
+static void cut(const struct text_page *page, char *line)
 {
-	char line[LINE_SIZE];
-	va_list arguments;
-	int length;
+	char *end = line + page->width - 3;
 
-	va_start(arguments, format);
-	length = vsnprintf(line, sizeof(line), format, arguments);
-	va_end(arguments);
-	text__make_printable(line);
-	if (length > (int)page->width || length >= (int)sizeof(line)) {
-		char *end = line + page->width - 3;
-
-		while ((*end & 0xc0) == 0x80)
-			end--;
-		strcpy(end, "...");
-	}
-	fprintf(page->file, "%s\n", line);
-	page->rows_used++;
+	if (!page->is_cut || strlen(line) <= page->width)
+		return;
+	while ((*end & 0xc0) == 0x80)
+		end--;
+	strcpy(end, "...");
 }
 
-/* Prints @text as lines broken at spaces; those after the first are indented by @indent. */
-static void print_wrapped(struct text_page *page, unsigned int indent, const char *text)
+static void print_line(
+	struct text_page *page, enum text_style style, const char *format, va_list arguments)
+{
+	static const char *const starts[] = {"", "\033[1m", "\033[1;31m"};
+	bool styled = page->color && style != TEXT_PLAIN;
+	char *line;
+
+	page->rows_used++;
+	if (vasprintf(&line, format, arguments) < 0)
+		return;
+	text__make_printable(line);
+	cut(page, line);
+	fprintf(page->file, "%s%s%s\n", styled ? starts[style] : "", line, styled ? "\033[0m" : "");
+	free(line);
+}
+
+void text__print_line(struct text_page *page, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print_line(page, TEXT_PLAIN, format, arguments);
+	va_end(arguments);
+}
+
+void text__print_styled(struct text_page *page, enum text_style style, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print_line(page, style, format, arguments);
+	va_end(arguments);
+}
+
+static void print_sentence(
+	struct text_page *page, enum text_style style, unsigned int indent, const char *text)
 {
 	unsigned int margin = 0, room;
 
@@ -49,11 +74,16 @@ static void print_wrapped(struct text_page *page, unsigned int indent, const cha
 				;
 			length = cut ? cut : room;
 		}
-		text__print_line(page, "%*s%.*s", (int)margin, "", (int)length, text);
+		text__print_styled(page, style, "%*s%.*s", (int)margin, "", (int)length, text);
 		text += length;
 		text += strspn(text, " ");
 		margin = indent;
 	} while (*text);
+}
+
+void text__print_wrapped(struct text_page *page, unsigned int indent, const char *text)
+{
+	print_sentence(page, TEXT_PLAIN, indent, text);
 }
 
 static void append(char *out, size_t size, const char *format, ...)
@@ -153,13 +183,13 @@ static void print_head(struct text_page *page, const struct report *report)
 	text__describe_loss(report, loss, sizeof(loss));
 	snprintf(line, sizeof(line), "events      %s seen, %s", human__count(report->seen).text,
 		loss);
-	print_wrapped(page, 12, line);
+	print_sentence(page, report->lost ? TEXT_BAD : TEXT_PLAIN, 12, line);
 	for (int cause = LOSS_EVENT_COUNT; cause < LOSS_COUNT; cause++) {
 		if (!run->losses[cause])
 			continue;
 		strcpy(line, "            ");
 		append_cause(line, sizeof(line), cause, run->losses[cause]);
-		text__print_line(page, "%s", line);
+		text__print_wrapped(page, 12, line);
 	}
 }
 
@@ -262,7 +292,7 @@ static void print_mappings(struct text_page *page, const struct heap_totals *hea
 		append(line, sizeof(line), ", mremap %s", human__count(counts->mremap_count).text);
 	if (counts->brk_count)
 		append(line, sizeof(line), ", brk %s", human__count(counts->brk_count).text);
-	print_wrapped(page, 12, line);
+	text__print_wrapped(page, 12, line);
 }
 
 static void print_filter(struct text_page *page, const struct report *report)
@@ -280,7 +310,7 @@ static void print_filter(struct text_page *page, const struct report *report)
 		append(line, sizeof(line), "at most %s", human__bytes(report->max_size).text);
 	append(line, sizeof(line), "; %s events of others are not counted",
 		human__count(report->heap.counts.filtered_count).text);
-	print_wrapped(page, 12, line);
+	text__print_wrapped(page, 12, line);
 }
 
 /* Distinct stacks that end before the outermost frame, by cause, and frames that are guesses. */
@@ -308,7 +338,7 @@ static void print_stacks(struct text_page *page, const struct report_run *run)
 	if (run->guessed_frames)
 		append(line, sizeof(line), "; %s of their frames found by frame pointer only",
 			human__exact(run->guessed_frames).text);
-	print_wrapped(page, 12, line);
+	text__print_wrapped(page, 12, line);
 }
 
 static void print_notes(struct text_page *page, const struct report *report)
@@ -317,24 +347,36 @@ static void print_notes(struct text_page *page, const struct report *report)
 
 	vec_for_each (note, &report->notes) {
 		snprintf(line, sizeof(line), "note        %s", *note);
-		print_wrapped(page, 12, line);
+		text__print_wrapped(page, 12, line);
 	}
 }
 
-void text__write_report(const struct report *report, const struct text_options *options, FILE *file)
+struct text_page text__page(FILE *file, unsigned int columns)
 {
 	struct text_page page = {
 		.file = file,
-		.width = options->width ? options->width : DEFAULT_WIDTH,
-		.rows = options->rows ? options->rows : DEFAULT_ROWS,
-		.top = options->top,
-		.full_stacks = options->full_stacks,
+		.width = columns ? columns : DEFAULT_WIDTH,
+		.rows = DEFAULT_ROWS,
+		.is_cut = columns > 0,
 	};
 
 	if (page.width < TEXT_MIN_WIDTH)
 		page.width = TEXT_MIN_WIDTH;
 	if (page.width > LINE_SIZE / 2)
 		page.width = LINE_SIZE / 2;
+	return page;
+}
+
+void text__write_report(const struct report *report, const struct text_options *options, FILE *file)
+{
+	struct text_page page = text__page(file, options->width);
+
+	if (options->rows)
+		page.rows = options->rows;
+	page.top = options->top;
+	page.full_stacks = options->full_stacks;
+	page.color = options->color;
+	page.live_bytes = report->live_bytes;
 	print_head(&page, report);
 	print_live(&page, report);
 	print_allocated(&page, report);

@@ -1,6 +1,6 @@
 /*
- * The report for people: at most @width columns, and by default one screen. Only ASCII of its own,
- * so that it survives any terminal, pipe and mailer.
+ * The report for people: at most @width columns on a terminal, and by default one screen. Only
+ * ASCII of its own, so that it survives any terminal, pipe and mailer.
  */
 #ifndef MEMTRACE_REPORT_TEXT_H
 #define MEMTRACE_REPORT_TEXT_H
@@ -10,10 +10,11 @@
 #include <stdio.h>
 
 struct text_options {
-	unsigned int width; /* columns; 0: 80 */
+	unsigned int width; /* columns of a terminal; 0: none, whose lines are whole */
 	unsigned int rows;  /* of the screen; 0: 24 */
-	size_t top;	    /* exactly so many sites, however many rows they take; 0: what fits */
-	bool full_stacks;   /* every frame of every site that is shown */
+	bool color;
+	size_t top;	  /* exactly so many sites, however many rows they take; 0: what fits */
+	bool full_stacks; /* every frame of every site that is shown */
 };
 
 /* Writes the report; errors of the stream are the caller's (ferror). */

@@ -44,6 +44,23 @@ static void describe_function(const struct report_frame *frame, size_t width, ch
 	names__shorten(frame->function ? frame->function : address, width, out);
 }
 
+/* In a file there is room for everything: the columns are there for the short names. */
+static void print_whole_frame(
+	struct text_page *page, const struct report_frame *frame, int width, const char *more)
+{
+	char address[32], where[32] = "";
+	const char *file = frame->file && frame->line ? frame->file : frame->module;
+
+	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)frame->address);
+	if (frame->file && frame->line)
+		snprintf(where, sizeof(where), ":%u", frame->line);
+	else if (frame->module && !frame->function)
+		snprintf(where, sizeof(where), "+0x%llx", (unsigned long long)frame->offset);
+	text__print_line(page, "%*s%-*s  %s%s%s", FRAME_INDENT, "", width,
+		frame->function ? frame->function : address, file ? names__base(file) : "(no file)",
+		where, more);
+}
+
 static void print_frame(struct text_page *page, const struct report_frame *frame, size_t folded)
 {
 	char function[NAME_SIZE], location[NAME_SIZE], more[40] = "";
@@ -51,6 +68,10 @@ static void print_frame(struct text_page *page, const struct report_frame *frame
 
 	if (folded)
 		snprintf(more, sizeof(more), " (+%zu more)", folded);
+	if (!page->is_cut) {
+		print_whole_frame(page, frame, width, more);
+		return;
+	}
 	if (width > NAME_SIZE - 1)
 		width = NAME_SIZE - 1;
 	describe_function(frame, width, function);
@@ -86,12 +107,14 @@ void text__print_stack(struct text_page *page, const struct report_site *site)
 			page, "%*s... (%s)", FRAME_INDENT, "", loss__stop_words(site->stop));
 }
 
-static void describe_live(const struct report_site *site, char *out, size_t size)
+static void describe_live(
+	const struct text_page *page, const struct report_site *site, char *out, size_t size)
 {
 	if (site->live_count)
-		snprintf(out, size, "%s live in %s block%s, oldest %s",
-			human__bytes(site->live_bytes).text, human__count(site->live_count).text,
-			site->live_count == 1 ? "" : "s",
+		snprintf(out, size, "%s live (%s) in %s block%s, oldest %s",
+			human__bytes(site->live_bytes).text,
+			human__percent(site->live_bytes, page->live_bytes).text,
+			human__count(site->live_count).text, site->live_count == 1 ? "" : "s",
 			human__duration(site->oldest_age_ns).text);
 	else
 		snprintf(out, size, "nothing live");
@@ -99,15 +122,15 @@ static void describe_live(const struct report_site *site, char *out, size_t size
 
 static void print_site_figures(struct text_page *page, size_t rank, const struct report_site *site)
 {
-	char live[4 * HUMAN_SIZE], more[2 * HUMAN_SIZE] = "";
+	char live[5 * HUMAN_SIZE], more[2 * HUMAN_SIZE] = "";
 
-	describe_live(site, live, sizeof(live));
+	describe_live(page, site, live, sizeof(live));
 	if (site->temporary_count)
 		snprintf(more, sizeof(more), ", %s temporary",
 			human__percent(site->temporary_count, site->alloc_count).text);
 	else if (site->failed_count)
 		snprintf(more, sizeof(more), ", %s failed", human__count(site->failed_count).text);
-	text__print_line(page, "%4zu  %s; %s in %s alloc%s%s", rank, live,
+	text__print_styled(page, TEXT_HEAD, "%4zu  %s; %s in %s alloc%s%s", rank, live,
 		human__bytes(site->alloc_bytes).text, human__count(site->alloc_count).text,
 		site->alloc_count == 1 ? "" : "s", more);
 }

@@ -9,17 +9,32 @@
 /* Below this nothing sensible fits. */
 #define TEXT_MIN_WIDTH 60
 
+enum text_style { TEXT_PLAIN, TEXT_HEAD, TEXT_BAD };
+
 struct text_page {
 	FILE *file;
-	unsigned int width;
+	unsigned int width; /* by which columns are laid out and sentences broken */
+	bool is_cut;	    /* longer lines are cut to it, as on a terminal */
+	bool color;
+	uint64_t live_bytes; /* of which sites have their shares */
 	unsigned int rows;
 	unsigned int rows_used;
 	size_t top;
 	bool full_stacks;
 };
 
+/* A page on a terminal of so many columns; 0: in a file or pipe, whose lines are whole. */
+struct text_page text__page(FILE *file, unsigned int columns);
+
 void text__print_line(struct text_page *page, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* On a terminal with colours it stands out. */
+void text__print_styled(struct text_page *page, enum text_style style, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Prints @text as lines broken at spaces; those after the first are indented by @indent. */
+void text__print_wrapped(struct text_page *page, unsigned int indent, const char *text);
 
 /* The frames of a site, folded unless the page wants full stacks. */
 void text__print_stack(struct text_page *page, const struct report_site *site);
