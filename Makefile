@@ -97,10 +97,11 @@ $(BUILD)/libmemtrace.a: $(OBJECTS)
 	$(call say,AR,$@)$(AR) rcs $@ $^
 $(BUILD)/memtrace: $(BUILD)/user/main.o $(BUILD)/libmemtrace.a
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LIBRARIES)
+# Our library once more at the end: it has what Debian 13's libelf.a lacks (base/elfutils_search.c).
 static: $(BUILD)/static/memtrace
 $(BUILD)/static/memtrace: $(BUILD)/user/main.o $(BUILD)/libmemtrace.a
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LDFLAGS) -static -o $@ $^ $(STATIC_LIBRARIES)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -static -o $@ $^ $(STATIC_LIBRARIES) $(BUILD)/libmemtrace.a
 
 # --- tests: one program per tests/unit/test_*.c; targets are built by their own Makefile.
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
