@@ -121,7 +121,8 @@ enum stack_stop {
 	STACK_BAD_RULE,	     /* a rule the walker cannot follow (register or expression) */
 	STACK_BAD_MEMORY,    /* the stack could not be read */
 	STACK_NO_PROGRESS,   /* the CFA did not move towards the stack's base */
-	STACK_NOT_WALKED,    /* only the caller was taken: --stacks fp|none, or no tables yet */
+	STACK_NOT_WALKED,    /* only the caller was taken: --stacks fp|none */
+	STACK_NO_TABLES,     /* the same, as the process's tables were not there (yet) */
 	STACK_STOP_COUNT,
 };
 
@@ -181,7 +182,11 @@ enum loss_cause {
 	LOSS_STACK_RING_FULL = LOSS_EVENT_COUNT, /* a stack record had no room */
 	LOSS_MAPPING_RING_FULL,			 /* a mapping record had no room */
 	LOSS_PROCESS_RING_FULL,			 /* a fork, exec or exit record had no room */
-	LOSS_LATE_ATTACH, /* allocators probed after their first use was possible */
+	LOSS_LATE_ATTACH,	/* allocators probed after their first use was possible */
+	LOSS_CONTROL_RING_FULL, /* user space was not told at once of a fork, exec, exit, dlopen */
+	LOSS_TARGETS_FULL,	/* a child is not traced: more than MAX_TARGETS at one time */
+	LOSS_MODEL_MEMORY,	/* memtrace had no memory to apply a record */
+	LOSS_SITES_FULL,	/* a stack found the table of call sites full */
 	LOSS_COUNT,
 };
 

@@ -468,6 +468,12 @@ __noinline int share_unwind_space(__u32 parent, __u32 child)
 	return unwind__share_space(parent, child);
 }
 
+/* An image has ended. User space does this too, but may not have heard of the process at all. */
+__noinline int drop_unwind_space(__u32 process)
+{
+	return bpf_map_delete_elem(&unwind_spaces, &process);
+}
+
 SEC("uprobe")
 int alloc_entry(struct pt_regs *ctx)
 {

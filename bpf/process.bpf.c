@@ -7,6 +7,7 @@
 const volatile __u64 hold_limit_ns = 50000000;
 
 extern int share_unwind_space(__u32 parent, __u32 child);
+extern int drop_unwind_space(__u32 process);
 
 static __always_inline void fill_process(struct event_process *event, __u8 kind, __u32 process)
 {
@@ -22,7 +23,7 @@ static __always_inline void send_process(struct event_process *event)
 	if (bpf_ringbuf_output(&ring, event, sizeof(*event), BPF_RB_NO_WAKEUP))
 		count_loss(LOSS_PROCESS_RING_FULL);
 	if (bpf_ringbuf_output(&control_ring, event, sizeof(*event), BPF_RB_FORCE_WAKEUP))
-		count_loss(LOSS_PROCESS_RING_FULL);
+		count_loss(LOSS_CONTROL_RING_FULL);
 }
 
 static __always_inline __u32 tgid_of(struct task_struct *task)
@@ -66,7 +67,7 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	send_process(&event);
 	share_unwind_space(target->process, child_target.process);
 	if (bpf_map_update_elem(&targets, &child_tgid, &child_target, BPF_ANY))
-		count_loss(LOSS_PROCESS_RING_FULL);
+		count_loss(LOSS_TARGETS_FULL);
 	return 0;
 }
 
@@ -98,6 +99,7 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
 	event.header.tid = tgid;
 	event.pid = tgid;
 	event.parent_process = old_process == target->process ? 0 : old_process;
+	drop_unwind_space(event.parent_process);
 	__builtin_memcpy(event.comm, task->comm, sizeof(event.comm));
 	send_process(&event);
 	return 0;
@@ -137,6 +139,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 		event.exit_status = task->exit_code;
 	__builtin_memcpy(event.comm, task->comm, sizeof(event.comm));
 	bpf_map_delete_elem(&targets, &tgid);
+	drop_unwind_space(event.header.process);
 	send_process(&event);
 	return 0;
 }

@@ -70,10 +70,13 @@ struct ring_map {
 };
 extern struct ring_map ring SEC(".maps");
 
-/* Copies of the few records that user space must act on at once. */
+/*
+ * Copies of the few records that user space must act on at once. A process that starts and ends
+ * leaves five, 320 bytes: room for 13,000 of them while user space gets no processor.
+ */
 struct control_ring_map {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1 << 20);
+	__uint(max_entries, 1 << 22);
 };
 extern struct control_ring_map control_ring SEC(".maps");
 

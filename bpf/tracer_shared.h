@@ -32,7 +32,7 @@ struct target {
 /* User space is not told of unknown code more often: it reads the process's mappings each time. */
 #define UNKNOWN_CODE_INTERVAL_NS 20000000ull
 
-/* Most processes traced at one time; more are counted as LOSS_PROCESS_RING_FULL... never silent. */
+/* Most processes traced at one time; more are counted as LOSS_TARGETS_FULL. */
 #define MAX_TARGETS 16384
 
 /*

@@ -416,7 +416,7 @@ static __always_inline int unwind_resolve_stray(struct unwind_walk *w, __u32 *ru
 		w->met_unknown = 1;
 	if (unwind_rule_kind(*rule) == UNWIND_NO_TABLES) {
 		unwind_append(w);
-		return STACK_NOT_WALKED;
+		return STACK_NO_TABLES;
 	}
 	if (unwind_rule_kind(*rule) == UNWIND_OUTSIDE && unwind_is_guess(w)) {
 		w->record.guessed_frames--; /* not an address of code: the guess was wrong */

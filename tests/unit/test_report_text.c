@@ -1,6 +1,7 @@
 /* The text report: what it says, and that it fits. */
 #include "report_sample.h"
 #include "report/live_line.h"
+#include "report/loss.h"
 #include "report/text.h"
 
 struct page {
@@ -98,6 +99,36 @@ static void test_what_the_recording_lacks_stands_beside_the_losses(void **state)
 
 	page = write_page(page, (struct report_options){0}, (struct text_options){0});
 	assert_says(&page, "no events lost; 12,345 records MISSING from the");
+	free_page(&page);
+}
+
+static void test_no_remedy_is_cut_off(void **state)
+{
+	for (enum loss_cause cause = 0; cause < LOSS_COUNT; cause++) {
+		const struct loss_words *words = loss__words(cause);
+		struct page page = {0};
+		const char *last;
+
+		page.report.run.losses[cause] = 1234567;
+		page = write_page(page, (struct report_options){0}, (struct text_options){0});
+		assert_non_null(words->what);
+		last = words->remedy ? strrchr(words->remedy, ' ') : strrchr(words->what, ' ');
+		assert_says(&page, last + 1);
+		assert_null(strstr(page.text, "..."));
+		free_page(&page);
+	}
+}
+
+static void test_every_incomplete_stack_is_told(void **state)
+{
+	struct page page = {.report.run.stack_stops = {[STACK_COMPLETE] = 6577,
+				    [STACK_NO_RULE] = 11,
+				    [STACK_NOT_WALKED] = 3, /* as was asked for */
+				    [STACK_NO_TABLES] = 5412}};
+
+	page = write_page(page, (struct report_options){0}, (struct text_options){0});
+	assert_says(&page, "stacks      5,423 of 12,000 end early: 11 code without unwind");
+	assert_says(&page, "unwind tables were there");
 	free_page(&page);
 }
 
@@ -208,8 +239,9 @@ static void test_colours_are_for_terminals_that_want_them(void **state)
 
 static void test_live_line_fits_80_columns_whatever_the_numbers(void **state)
 {
-	struct live_line large = {UINT64_MAX, UINT64_MAX, 1, UINT64_MAX, UINT64_MAX, UINT64_MAX};
-	struct live_line usual = {61000000000, 250000, 250000000, 3 << 20, 12345, 0};
+	struct live_line large = {
+		UINT64_MAX, UINT64_MAX, 1, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+	struct live_line usual = {61000000000, 250000, 250000000, 3 << 20, 12345, 0, 0};
 	char text[LIVE_LINE_SIZE];
 
 	live_line__format(&large, text);
@@ -217,6 +249,9 @@ static void test_live_line_fits_80_columns_whatever_the_numbers(void **state)
 	live_line__format(&usual, text);
 	assert_string_equal(text, "1 min 01 s | 1,000,000 allocs/s | 3.00 MiB live in "
 				  "12,345 blocks | 0 lost");
+	usual.others = 7;
+	live_line__format(&usual, text);
+	assert_non_null(strstr(text, " | 3.00 MiB live | 0 lost, 7 other losses"));
 }
 
 int main(void)
@@ -227,6 +262,8 @@ int main(void)
 		cmocka_unit_test(test_loss_is_said_in_words_with_its_remedy),
 		cmocka_unit_test(test_several_causes_of_loss_have_their_own_counts),
 		cmocka_unit_test(test_what_the_recording_lacks_stands_beside_the_losses),
+		cmocka_unit_test(test_no_remedy_is_cut_off),
+		cmocka_unit_test(test_every_incomplete_stack_is_told),
 		cmocka_unit_test(test_plumbing_frames_are_folded_unless_asked_for),
 		cmocka_unit_test(test_top_shows_exactly_so_many_sites),
 		cmocka_unit_test(test_size_filter_is_said),

@@ -1,9 +1,30 @@
 #include "base/log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 
+#include "base/clock.h"
+
+/* The program has fewer warnings; one that finds no place is always shown. */
+#define KIND_LIMIT 64
+/* A kind is shown again after so long, with how often it came meanwhile. */
+#define KIND_INTERVAL_NS 10000000000ull
+/* What is kept of a warning that was not shown, for the line that tells of it. */
+#define EXAMPLE_SIZE 160
+
+struct warning_kind {
+	const char *format;
+	uint64_t since_ns;
+	unsigned int shown; /* since then */
+	uint64_t hidden;    /* not told of yet */
+	char example[EXAMPLE_SIZE];
+};
+
 static bool verbose_lines;
+static pthread_mutex_t kinds_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct warning_kind kinds[KIND_LIMIT];
 
 void log__set_verbose(bool verbose)
 {
@@ -35,13 +56,62 @@ void log__debug(const char *format, ...)
 	va_end(args);
 }
 
+static struct warning_kind *find_kind(const char *format)
+{
+	for (int i = 0; i < KIND_LIMIT; i++) {
+		if (!kinds[i].format)
+			kinds[i].format = format;
+		if (kinds[i].format == format)
+			return &kinds[i];
+	}
+	return NULL;
+}
+
+static void tell_hidden(struct warning_kind *kind)
+{
+	if (!kind->hidden)
+		return;
+	fprintf(stderr, "memtrace: warning: %s (%llu more of this kind not shown)\n", kind->example,
+		(unsigned long long)kind->hidden);
+	kind->hidden = 0;
+}
+
+/* Whether to show a warning of this kind now; else it is counted. */
+static bool admit(struct warning_kind *kind, const char *format, va_list args)
+{
+	uint64_t now = clock__now_ns();
+
+	if (!kind->since_ns || now - kind->since_ns > KIND_INTERVAL_NS) {
+		tell_hidden(kind);
+		kind->since_ns = now;
+		kind->shown = 0;
+	}
+	if (kind->shown < LOG_WARNINGS_OF_A_KIND) {
+		kind->shown++;
+		return true;
+	}
+	kind->hidden++;
+	vsnprintf(kind->example, sizeof(kind->example), format, args);
+	return false;
+}
+
 void log__warn(const char *format, ...)
 {
+	struct warning_kind *kind;
+	bool admitted = true;
 	va_list args;
 
+	pthread_mutex_lock(&kinds_lock);
+	kind = verbose_lines ? NULL : find_kind(format);
 	va_start(args, format);
-	print_line("warning: ", format, args);
+	if (kind)
+		admitted = admit(kind, format, args);
 	va_end(args);
+	va_start(args, format);
+	if (admitted)
+		print_line("warning: ", format, args);
+	va_end(args);
+	pthread_mutex_unlock(&kinds_lock);
 }
 
 void log__error(const char *format, ...)
@@ -51,4 +121,12 @@ void log__error(const char *format, ...)
 	va_start(args, format);
 	print_line("", format, args);
 	va_end(args);
+}
+
+void log__flush(void)
+{
+	pthread_mutex_lock(&kinds_lock);
+	for (int i = 0; i < KIND_LIMIT && kinds[i].format; i++)
+		tell_hidden(&kinds[i]);
+	pthread_mutex_unlock(&kinds_lock);
 }

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "cmd/trace_locks.h"
 #include "report/locks_text.h"
+#include "report/loss.h"
 #include "report/top_draw.h"
 #include "report/top_screen.h"
 #include "target/threads.h"
@@ -23,6 +24,9 @@
 
 /* Looks at locks while their pane is shown: each takes some ten milliseconds. */
 #define LOCKS_INTERVAL_NS 2000000000ull
+
+/* Processes looked at for the pane: more would take longer than the time between two looks. */
+#define MAX_LOOKED_AT 256
 
 /* A message gives way to the keys again. */
 #define MESSAGE_NS 5000000000ull
@@ -107,8 +111,9 @@ static const char *selected_stack(struct top *top)
 static char *describe_locks(struct top *top)
 {
 	struct locks_text_options text_options = {0};
-	struct locks_look_options options = {.pid_count = top->source.process_count};
-	pid_t pids[64];
+	pid_t pids[MAX_LOOKED_AT];
+	struct locks_look_options options = {.pids = pids};
+	size_t traced = tracer__live_count(top->source.tracer);
 	struct error err = {0};
 	struct locks_look look;
 	char *text = NULL;
@@ -117,12 +122,13 @@ static char *describe_locks(struct top *top)
 
 	if (!file)
 		return NULL;
-	if (options.pid_count > sizeof(pids) / sizeof(pids[0]))
-		options.pid_count = sizeof(pids) / sizeof(pids[0]);
-	for (size_t i = 0; i < options.pid_count; i++)
-		pids[i] = top->source.processes[i].pid;
-	options.pids = pids;
-	if (locks__look_at(&options, &look, &err)) {
+	options.pid_count = tracer__pids(top->source.tracer, pids, MAX_LOOKED_AT);
+	if (options.pid_count < traced)
+		fprintf(file, "Looked at %zu of %zu processes: the others are too many.\n",
+			options.pid_count, traced);
+	if (!options.pid_count) {
+		fprintf(file, "No process is left to look at.\n");
+	} else if (locks__look_at(&options, &look, &err)) {
 		fprintf(file, "no look at the threads: %s\n", err.message);
 	} else {
 		fprintf(file, "Blocked threads: %zu; deadlocks: %zu\n\n", look.findings.waits.size,
@@ -209,15 +215,15 @@ static void refresh_figures(struct top *top)
 	uint64_t losses[LOSS_COUNT];
 	int err;
 
+	tracer__losses(top->source.tracer, losses);
 	stream__lock(top->source.stream);
 	err = top_model__copy(&top->model, top->source.feed->heap, clock__now_ns());
+	feed__add_losses(top->source.feed, losses);
 	stream__unlock(top->source.stream);
 	if (err)
 		say(top, "out of memory");
-	tracer__losses(top->source.tracer, losses);
-	top->view.lost = 0;
-	for (int i = 0; i < LOSS_EVENT_COUNT; i++)
-		top->view.lost += losses[i];
+	top->view.lost = loss__events(losses);
+	top->view.other_losses = loss__others(losses);
 	top->view.elapsed_ns = clock__now_ns() - top->start_ns;
 	top->view.deadlock |= trace_locks__found(top->source.locks);
 }

@@ -364,6 +364,10 @@ static void look_at_locks(struct trace *trace, bool final)
 	pid_t pids[MAX_LOOKED_AT];
 	size_t count = tracer__pids(trace->tracer, pids, MAX_LOOKED_AT);
 
+	if (trace->locks && count < tracer__live_count(trace->tracer))
+		log__warn("looked for deadlocks in %zu of %zu processes only (memtrace watch looks "
+			  "at all)",
+			count, tracer__live_count(trace->tracer));
 	trace_locks__look(trace->locks, pids, count, final);
 }
 

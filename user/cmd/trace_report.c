@@ -15,6 +15,7 @@
 #include "report/human.h"
 #include "report/html.h"
 #include "report/live_line.h"
+#include "report/loss.h"
 #include "report/model.h"
 #include "symbols/symbolizer.h"
 #include "symbols/trim.h"
@@ -173,17 +174,18 @@ void trace_report__draw_live_line(struct trace_report *report)
 	char text[LIVE_LINE_SIZE];
 	struct heap_totals totals;
 
+	tracer__losses(report->source.tracer, losses);
 	stream__lock(report->source.stream);
 	heap__totals(report->source.feed->heap, &totals);
+	feed__add_losses(report->source.feed, losses);
 	stream__unlock(report->source.stream);
-	tracer__losses(report->source.tracer, losses);
 	line.elapsed_ns = now - report->start_ns;
 	line.alloc_count = totals.counts.alloc_count - report->line_allocs;
 	line.interval_ns = now - report->line_ns;
 	line.live_bytes = totals.live_bytes;
 	line.live_count = totals.live_count;
-	for (int i = 0; i < LOSS_EVENT_COUNT; i++)
-		line.lost += losses[i];
+	line.lost = loss__events(losses);
+	line.others = loss__others(losses);
 	live_line__format(&line, text);
 	fprintf(stderr, "\r%s\033[K", text);
 	report->line_ns = now;
@@ -242,6 +244,7 @@ int trace_report__name_frame(
 
 /* --- the report */
 
+/* Under the stream's lock, as the reader counts in the feed. */
 static void describe_run(struct trace_report *report, struct report_run *run)
 {
 	const struct trace_report_source *source = &report->source;
@@ -256,6 +259,7 @@ static void describe_run(struct trace_report *report, struct report_run *run)
 	run->settings = report->settings;
 	run->setting_count = SETTING_COUNT;
 	tracer__losses(source->tracer, run->losses);
+	feed__add_losses(source->feed, run->losses);
 	memcpy(run->stack_stops, source->feed->stack_stops, sizeof(run->stack_stops));
 	run->guessed_frames = source->feed->guessed_frames;
 }
@@ -298,9 +302,9 @@ int trace_report__record(struct trace_report *report, struct error *err)
 	report->recorder = recorder__open(path, err);
 	if (!report->recorder)
 		return err->code;
+	stream__lock(report->source.stream);
 	describe_run(report, &run);
 	trace_record__put_run(report->recorder, &run);
-	stream__lock(report->source.stream);
 	report->source.feed->recorder = report->recorder;
 	stream__unlock(report->source.stream);
 	return 0;
@@ -321,9 +325,9 @@ int trace_report__flush_recording(struct trace_report *report)
 		return -EPIPE;
 	stream__lock(report->source.stream);
 	recorder__flush(report->recorder);
-	stream__unlock(report->source.stream);
 	report->now_ns = clock_ns(CLOCK_MONOTONIC);
 	describe_run(report, &run);
+	stream__unlock(report->source.stream);
 	trace_record__put_status(report->recorder, &run, report->start_ns, report->now_ns, NULL);
 	return 0;
 }

@@ -12,7 +12,8 @@ struct live_line {
 	uint64_t interval_ns; /* this long ago */
 	uint64_t live_bytes;
 	uint64_t live_count;
-	uint64_t lost; /* events so far */
+	uint64_t lost;	 /* events so far */
+	uint64_t others; /* losses of other kinds: shown where there are any */
 };
 
 /* Writes the line, without a newline, to @out (LIVE_LINE_SIZE bytes). */

@@ -17,6 +17,19 @@ const struct loss_words *loss__words(enum loss_cause cause)
 			"mapping records lost, ring buffer full", "raise --ring-size"},
 		[LOSS_PROCESS_RING_FULL] = {"process_ring_full",
 			"records of processes lost, ring buffer full", "raise --ring-size"},
+		[LOSS_CONTROL_RING_FULL] = {"control_ring_full",
+			"times memtrace was told too late that a process started, ended or loaded "
+			"libraries: stacks and first calls of some are missing",
+			"leave memtrace a processor, or trace fewer processes at a time"},
+		[LOSS_TARGETS_FULL] = {"targets_full",
+			"processes not traced: more than 16,384 ran at one time",
+			"trace a part of them"},
+		[LOSS_MODEL_MEMORY] = {"model_memory",
+			"records dropped, memtrace had no memory for them",
+			"raise memtrace's memory limit"},
+		[LOSS_SITES_FULL] = {"sites_full",
+			"stacks without a site of their own: the table of call sites is full",
+			"lower --max-frames"},
 	};
 
 	return &words[cause];
@@ -34,6 +47,7 @@ static const struct {
 	[STACK_BAD_MEMORY] = {"bad_memory", "stack memory not readable"},
 	[STACK_NO_PROGRESS] = {"no_progress", "unwinding made no progress"},
 	[STACK_NOT_WALKED] = {"not_walked", "only the caller was taken"},
+	[STACK_NO_TABLES] = {"no_tables", "before the process's unwind tables were there"},
 };
 
 const char *loss__stop_key(enum stack_stop stop)
@@ -46,11 +60,21 @@ const char *loss__stop_words(enum stack_stop stop)
 	return stop_words[stop].words;
 }
 
-uint64_t loss__events(const uint64_t losses[LOSS_COUNT])
+static uint64_t sum(const uint64_t *losses, int from, int to)
 {
 	uint64_t sum = 0;
 
-	for (int cause = 0; cause < LOSS_EVENT_COUNT; cause++)
+	for (int cause = from; cause < to; cause++)
 		sum += losses[cause];
 	return sum;
+}
+
+uint64_t loss__events(const uint64_t losses[LOSS_COUNT])
+{
+	return sum(losses, 0, LOSS_EVENT_COUNT);
+}
+
+uint64_t loss__others(const uint64_t losses[LOSS_COUNT])
+{
+	return sum(losses, LOSS_EVENT_COUNT, LOSS_COUNT);
 }

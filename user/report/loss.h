@@ -22,5 +22,7 @@ const char *loss__stop_words(enum stack_stop stop);
 
 /* The events that never arrived: the sum over the causes below LOSS_EVENT_COUNT. */
 uint64_t loss__events(const uint64_t losses[LOSS_COUNT]);
+/* What else was lost or is cut: the sum over the other causes. */
+uint64_t loss__others(const uint64_t losses[LOSS_COUNT]);
 
 #endif

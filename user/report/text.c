@@ -313,7 +313,10 @@ static void print_filter(struct text_page *page, const struct report *report)
 	text__print_wrapped(page, 12, line);
 }
 
-/* Distinct stacks that end before the outermost frame, by cause, and frames that are guesses. */
+/*
+ * Distinct stacks that end before the outermost frame, by cause, and frames that are guesses. Those
+ * that were not to be walked (--stacks) are none of them.
+ */
 static void print_stacks(struct text_page *page, const struct report_run *run)
 {
 	const uint64_t *stops = run->stack_stops;
@@ -321,15 +324,15 @@ static void print_stacks(struct text_page *page, const struct report_run *run)
 	char line[LINE_SIZE] = "stacks      ";
 	const char *separator = ": ";
 
-	for (int stop = STACK_TRUNCATED; stop < STACK_NOT_WALKED; stop++)
-		early += stops[stop];
+	for (int stop = STACK_TRUNCATED; stop < STACK_STOP_COUNT; stop++)
+		early += stop == STACK_NOT_WALKED ? 0 : stops[stop];
 	walked += early;
 	if (!early && !(walked && run->guessed_frames))
 		return;
 	append(line, sizeof(line), "%s of %s end early", human__exact(early).text,
 		human__exact(walked).text);
-	for (int stop = STACK_TRUNCATED; stop < STACK_NOT_WALKED; stop++) {
-		if (!stops[stop])
+	for (int stop = STACK_TRUNCATED; stop < STACK_STOP_COUNT; stop++) {
+		if (!stops[stop] || stop == STACK_NOT_WALKED)
 			continue;
 		append(line, sizeof(line), "%s%s %s", separator, human__exact(stops[stop]).text,
 			loss__stop_words(stop));

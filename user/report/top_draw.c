@@ -64,7 +64,7 @@ static void draw_title(const struct top_view *view)
 static void draw_totals(const struct top_model *model, const struct top_view *view)
 {
 	const struct heap_totals *totals = &model->totals;
-	char parts[3][80], lost[HUMAN_SIZE + 8];
+	char parts[3][80], lost[2 * HUMAN_SIZE + 20];
 	int column = 0, end;
 
 	snprintf(parts[0], sizeof(parts[0]), "%s live in %s block%s",
@@ -74,6 +74,9 @@ static void draw_totals(const struct top_model *model, const struct top_view *vi
 	snprintf(parts[2], sizeof(parts[2]), " | %s allocs/s",
 		human__count((uint64_t)model->rate).text);
 	snprintf(lost, sizeof(lost), "%s lost", human__count(view->lost).text);
+	if (view->other_losses)
+		snprintf(lost, sizeof(lost), "%s lost, %s other", human__count(view->lost).text,
+			human__count(view->other_losses).text);
 	end = COLS - strlen(lost) - 2;
 	/* A figure that is cut would be another figure. */
 	for (int i = 0; i < 3 && column + (int)strlen(parts[i]) <= end; i++) {
@@ -81,7 +84,7 @@ static void draw_totals(const struct top_model *model, const struct top_view *vi
 		column += strlen(parts[i]);
 	}
 	top_screen__put_right(1, COLS - strlen(lost), strlen(lost),
-		view->lost ? TOP_COLOR_BAD : TOP_COLOR_GOOD, lost);
+		view->lost || view->other_losses ? TOP_COLOR_BAD : TOP_COLOR_GOOD, lost);
 }
 
 /* Live bytes over the last minutes, scaled to what is shown. */

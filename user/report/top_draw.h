@@ -24,7 +24,8 @@ struct top_view {
 	size_t first[TOP_PANE_COUNT];	 /* row at the top of the list */
 	const char *title;		 /* "PID COMMAND" */
 	uint64_t elapsed_ns;
-	uint64_t lost;	     /* events */
+	uint64_t lost; /* events */
+	uint64_t other_losses;
 	const char *locks;   /* text of the locks' pane; NULL: not looked yet */
 	const char *stack;   /* of the selected site; NULL: unknown */
 	const char *message; /* in the last line; "": the keys */

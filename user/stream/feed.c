@@ -74,6 +74,12 @@ void feed__begin(struct feed *feed, uint64_t start_ns)
 	heap__begin(feed->heap, start_ns);
 }
 
+void feed__add_losses(const struct feed *feed, uint64_t losses[LOSS_COUNT])
+{
+	losses[LOSS_MODEL_MEMORY] += feed->failures;
+	losses[LOSS_SITES_FULL] += heap__refused_stacks(feed->heap);
+}
+
 void feed__record(void *context, const struct event_header *event, size_t size)
 {
 	const struct event_process *process = (const struct event_process *)event;

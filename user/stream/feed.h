@@ -17,7 +17,7 @@ struct feed {
 	struct recorder *recorder;		/* NULL: none */
 	uint64_t stack_stops[STACK_STOP_COUNT]; /* distinct stacks, by how the walk ended */
 	uint64_t guessed_frames;
-	uint64_t failures; /* records that the model had no memory for */
+	uint64_t failures; /* records that there was no memory for, here or in the model */
 };
 
 /* Makes a process known before its first record; @comm may be NULL. 0 or -ENOMEM. */
@@ -25,6 +25,9 @@ int feed__add_process(struct feed *feed, uint32_t process, pid_t pid, const char
 
 /* The run starts at @start_ns (CLOCK_MONOTONIC), before its first record. */
 void feed__begin(struct feed *feed, uint64_t start_ns);
+
+/* Adds what was lost on this side of the ring (event.h). */
+void feed__add_losses(const struct feed *feed, uint64_t losses[LOSS_COUNT]);
 
 /* A stream_sink; @context is a struct feed. */
 void feed__record(void *context, const struct event_header *event, size_t size);
