@@ -37,3 +37,23 @@ teardown()
 		expect_error 2 "ring-size"
 	done
 }
+
+@test "a run ends, with its command's status, although no record told of it" {
+	# More records than the control ring holds while memtrace cannot read it.
+	start_memtrace -f --json=report.json -- "$TARGETS/children" 45000 "$PWD/all-ended" 7
+	wait_attached
+	kill -STOP "$TRACER"
+	wait_until $RUN_SECONDS test -e all-ended || fail "the children do not end"
+	kill -CONT "$TRACER"
+	finish "$TRACER" || fail "memtrace ended with status $?"
+	expect '.events.other_losses.control_ring_full > 0' true
+	expect '.command_status.exited' 7
+	[[ $(tr -s '\n ' ' ' <out) == *"leave memtrace a processor"* ]] || fail "no remedy in the report"
+}
+
+@test "processes whose ends were lost with a full ring do not count as running" {
+	start_memtrace -f --ring-size 4096 --json=report.json -- "$TARGETS/children" 3000 "$PWD/all-ended"
+	finish "$TRACER" || fail "memtrace ended with status $?"
+	expect '.events.other_losses.process_ring_full > 0' true
+	expect '[.processes[] | select(has("end_ns") | not)] | length' 0
+}

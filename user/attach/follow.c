@@ -143,4 +143,5 @@ int tracer__control_fd(const struct tracer *tracer)
 void tracer__handle_control(struct tracer *tracer)
 {
 	ring_buffer__consume(tracer->control);
+	tracer__reconcile(tracer);
 }

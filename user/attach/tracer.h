@@ -14,6 +14,7 @@
 
 #include "attach/spaces.h"
 #include "base/error.h"
+#include "base/vec.h"
 #include "target/module.h"
 #include "tracer_shared.h"
 
@@ -29,12 +30,18 @@ struct tracer_options {
 	size_t allocator_count;
 };
 
+/* Of a process whose exit record was lost. */
+#define TRACER_STATUS_UNKNOWN UINT32_MAX
+
 /* What happens to traced processes; called by tracer__handle_control. Members may be NULL. */
 struct tracer_callbacks {
 	void *context;
 	/* A followed child, or a program that a process has executed. */
 	void (*started)(void *context, pid_t pid);
-	/* A process is gone, with its status as wait(2) gives it; @left others are still traced. */
+	/*
+	 * A process is gone, with its status as wait(2) gives it or TRACER_STATUS_UNKNOWN; @left
+	 * others are still traced.
+	 */
 	void (*exited)(void *context, pid_t pid, uint32_t status, size_t left);
 };
 
@@ -84,6 +91,22 @@ void tracer__handle_control(struct tracer *tracer);
 size_t tracer__live_count(const struct tracer *tracer);
 /* Writes the PIDs of at most @limit of them; returns how many. */
 size_t tracer__pids(const struct tracer *tracer, pid_t *pids, size_t limit);
+
+/* A process and the number of the image that it runs now (event.h). */
+struct traced_image {
+	pid_t pid;
+	uint32_t process;
+};
+typedef VEC(struct traced_image) traced_images;
+
+/*
+ * Appends all targets, as the kernel's programs have them, whatever records were lost; some may
+ * come twice. The caller frees @images. 0 or -ENOMEM.
+ */
+int tracer__targets(const struct tracer *tracer, traced_images *images);
+/* Whether image @process of @pid is a target now, that is, has not ended. */
+bool tracer__is_target(const struct tracer *tracer, pid_t pid, uint32_t process);
+
 /* How many probe sites are attached, over all files. */
 size_t tracer__site_count(const struct tracer *tracer);
 

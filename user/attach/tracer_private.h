@@ -74,6 +74,7 @@ struct tracer {
 	bool has_allocator;
 	bool met_stripped_static;
 	uint64_t late_attachments;
+	uint64_t reconciled; /* lost control records that were made up for */
 };
 
 /* --- tracer.c */
@@ -100,5 +101,10 @@ int tracer__attach_mapped(
 
 /* A ring_buffer_sample_fn for the control ring; @context is the tracer. */
 int tracer__follow(void *context, void *data, size_t size);
+
+/* --- reconcile.c */
+
+/* If control records were lost since the last call: finds who came and went meanwhile. */
+void tracer__reconcile(struct tracer *tracer);
 
 #endif

@@ -27,6 +27,7 @@
 #include "cmd/trace_locks.h"
 #include "cmd/live_events.h"
 #include "cmd/trace_options.h"
+#include "cmd/trace_reconcile.h"
 #include "cmd/trace_report.h"
 #include "stream/feed.h"
 #include "stream/stream.h"
@@ -63,6 +64,7 @@ struct trace {
 	struct feed feed;
 	struct stream *stream;
 	struct trace_report *report;
+	struct trace_reconcile reconcile;
 	struct trace_locks *locks; /* NULL: not possible here */
 	struct top *top;	   /* NULL: not `memtrace top` */
 
@@ -85,7 +87,8 @@ static void on_exited(void *context, pid_t pid, uint32_t status, size_t left)
 {
 	struct trace *trace = context;
 
-	if (trace->launched && pid == trace->launch.pid) {
+	/* An unknown status will be told by waitid. */
+	if (trace->launched && pid == trace->launch.pid && status != TRACER_STATUS_UNKNOWN) {
 		trace->command_ended = true;
 		trace->command_status = status;
 	}
@@ -334,6 +337,7 @@ static void reap_command(struct trace *trace)
 	waitpid(trace->launch.pid, &trace->command_status, 0);
 	trace->command_ended = true;
 	/* The exit record, if there is one, ends the run; a child that never ran has none. */
+	tracer__handle_control(trace->tracer);
 	if (tracer__live_count(trace->tracer) == 0)
 		trace->done = true;
 }
@@ -371,6 +375,14 @@ static void look_at_locks(struct trace *trace, bool final)
 	trace_locks__look(trace->locks, pids, count, final);
 }
 
+/* Once a second: at the processes' locks, and for what lost records did not tell. */
+static void look_again(struct trace *trace)
+{
+	tracer__handle_control(trace->tracer);
+	trace_reconcile__look(&trace->reconcile, trace->tracer, trace->stream, &trace->feed);
+	look_at_locks(trace, false);
+}
+
 static void handle_timer(struct trace *trace, int fd)
 {
 	uint64_t expirations;
@@ -384,7 +396,7 @@ static void handle_timer(struct trace *trace, int fd)
 	else if (fd == trace->top_timer)
 		top__tick(trace->top);
 	else if (fd == trace->locks_timer)
-		look_at_locks(trace, false);
+		look_again(trace);
 	else if (fd == trace->recording_timer)
 		trace->done = trace_report__flush_recording(trace->report) == -EPIPE;
 	else
@@ -451,8 +463,10 @@ static void stop_tracing(struct trace *trace)
 	tracer__handle_control(trace->tracer);
 	if (trace->launched && !trace->command_ended)
 		reap_command(trace);
+	trace_reconcile__begin(&trace->reconcile, trace->tracer, trace->stream, &trace->feed);
 	stream__stop(trace->stream);
 	trace->stream = NULL;
+	trace_reconcile__finish(&trace->reconcile, trace->tracer, &trace->feed);
 }
 
 static void free_trace(struct trace *trace)
@@ -460,6 +474,7 @@ static void free_trace(struct trace *trace)
 	live_events__free(&trace->events);
 	top__free(trace->top);
 	trace_report__free(trace->report);
+	trace_reconcile__free(&trace->reconcile);
 	trace_locks__free(trace->locks);
 	stream__stop(trace->stream);
 	tracer__free(trace->tracer);

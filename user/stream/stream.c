@@ -33,6 +33,7 @@ struct stream {
 	pthread_mutex_t lock;
 	atomic_bool stopping;
 	atomic_int waiting; /* threads that want the lock */
+	atomic_size_t rounds;
 	stream_sink sink;
 	void *context;
 	size_t batch;
@@ -56,6 +57,8 @@ static size_t read_batch(struct stream *stream)
 	stream->batch = 0;
 	ring_buffer__consume(stream->ring);
 	pthread_mutex_unlock(&stream->lock);
+	if (stream->batch < BATCH_RECORDS)
+		atomic_fetch_add(&stream->rounds, 1);
 	return stream->batch;
 }
 
@@ -123,6 +126,11 @@ void stream__lock(struct stream *stream)
 void stream__unlock(struct stream *stream)
 {
 	pthread_mutex_unlock(&stream->lock);
+}
+
+size_t stream__rounds(const struct stream *stream)
+{
+	return atomic_load(&stream->rounds);
 }
 
 void stream__stop(struct stream *stream)

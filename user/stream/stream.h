@@ -24,6 +24,12 @@ struct stream *stream__start(int ring_fd, stream_sink sink, void *context, struc
 void stream__lock(struct stream *stream);
 void stream__unlock(struct stream *stream);
 
+/*
+ * How often the ring was read to its end. What was in it at a call of this has been handed out when
+ * the number is greater by 2, as one reading was perhaps under way.
+ */
+size_t stream__rounds(const struct stream *stream);
+
 /* Hands out what is in the ring and ends the thread. Call it after the probes were disabled. */
 void stream__stop(struct stream *stream);
 
