@@ -17,6 +17,7 @@
 struct space {
 	pid_t pid;
 	bool retired;
+	bool finished;
 	uint64_t last_refresh_ns;
 	uint32_t generation;
 	uint32_t removals;
@@ -52,14 +53,18 @@ struct spaces *spaces__new(struct modules *modules)
 	return spaces;
 }
 
+static void free_space(struct space *space)
+{
+	vec_free(&space->ranges);
+	free(space);
+}
+
 void spaces__free(struct spaces *spaces)
 {
 	if (!spaces)
 		return;
-	hash_for_each (slot, &spaces->map) {
-		vec_free(&slot->value->ranges);
-		free(slot->value);
-	}
+	hash_for_each (slot, &spaces->map)
+		free_space(slot->value);
 	space_map__free(&spaces->map);
 	pthread_mutex_destroy(&spaces->lock);
 	free(spaces);
@@ -124,15 +129,42 @@ out:
 	return err;
 }
 
-void spaces__retire(struct spaces *spaces, uint32_t process)
+/* Notes an end. A space is needed until it is retired and finished: both threads know it. */
+static void end_space(struct spaces *spaces, uint32_t process, bool retired, bool finished)
 {
 	struct space *space;
 
 	pthread_mutex_lock(&spaces->lock);
 	space = find_space(spaces, process);
-	if (space)
-		space->retired = true;
+	if (space) {
+		space->retired |= retired;
+		space->finished |= finished;
+		if (space->retired && space->finished) {
+			space_map__remove(&spaces->map, process, NULL);
+			free_space(space);
+		}
+	}
 	pthread_mutex_unlock(&spaces->lock);
+}
+
+void spaces__retire(struct spaces *spaces, uint32_t process)
+{
+	end_space(spaces, process, true, false);
+}
+
+void spaces__finish(struct spaces *spaces, uint32_t process)
+{
+	end_space(spaces, process, false, true);
+}
+
+size_t spaces__count(struct spaces *spaces)
+{
+	size_t count;
+
+	pthread_mutex_lock(&spaces->lock);
+	count = spaces->map.size;
+	pthread_mutex_unlock(&spaces->lock);
+	return count;
 }
 
 pid_t spaces__pid(struct spaces *spaces, uint32_t process)

@@ -1,7 +1,7 @@
 /*
  * The address spaces of the traced process images: where code lies, so that a frame's address
  * becomes a module and an address in its ELF file. Kept by number of the image (event.h), not by
- * PID, and kept after the process has exited: reports are made then.
+ * PID, and kept after the process has exited, until its last record has been read.
  *
  * Two threads use it, the one that follows the processes and the one that reads the ring; every
  * function locks.
@@ -47,6 +47,12 @@ int spaces__fork(struct spaces *spaces, uint32_t parent, uint32_t process, pid_t
 
 /* The image is gone (exit, or exec to another): it keeps what is known and is not read again. */
 void spaces__retire(struct spaces *spaces, uint32_t process);
+
+/* The last record of the image has been read. Once it is retired, too, it is forgotten. */
+void spaces__finish(struct spaces *spaces, uint32_t process);
+
+/* How many images are known. */
+size_t spaces__count(struct spaces *spaces);
 
 /* PID of an image, or 0 if it is not known. */
 pid_t spaces__pid(struct spaces *spaces, uint32_t process);

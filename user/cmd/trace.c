@@ -87,6 +87,8 @@ static void on_exited(void *context, pid_t pid, uint32_t status, size_t left)
 {
 	struct trace *trace = context;
 
+	if (trace->report)
+		trace_report__unwatch(trace->report, pid);
 	/* An unknown status will be told by waitid. */
 	if (trace->launched && pid == trace->launch.pid && status != TRACER_STATUS_UNKNOWN) {
 		trace->command_ended = true;

@@ -165,6 +165,11 @@ void trace_report__watch(struct trace_report *report, pid_t pid)
 	process__close(&process);
 }
 
+void trace_report__unwatch(struct trace_report *report, pid_t pid)
+{
+	symbolizer__unwatch_jit(report->symbolizer, pid);
+}
+
 /* --- the live line */
 
 void trace_report__draw_live_line(struct trace_report *report)

@@ -41,6 +41,8 @@ void trace_report__start(struct trace_report *report, uint64_t start_ns);
 
 /* A process is traced from now on: the code that it makes at run time may have names. */
 void trace_report__watch(struct trace_report *report, pid_t pid);
+/* It has ended. */
+void trace_report__unwatch(struct trace_report *report, pid_t pid);
 
 /*
  * Records the run from now on, where the options say: to be called before anything is attached.

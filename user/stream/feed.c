@@ -97,6 +97,10 @@ void feed__record(void *context, const struct event_header *event, size_t size)
 		break;
 	case EVENT_EXEC:
 		spaces__add(feed->spaces, event->process, process->pid);
+		spaces__finish(feed->spaces, process->parent_process);
+		break;
+	case EVENT_EXIT:
+		spaces__finish(feed->spaces, event->process);
 		break;
 	}
 	if (heap__apply(feed->heap, event, size) == -ENOMEM)

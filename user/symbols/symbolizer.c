@@ -329,6 +329,16 @@ void symbolizer__watch_jit(struct symbolizer *s, const struct process_info *proc
 }
 
 /* Compilers reuse memory: the name at an address may have changed since the last answer. */
+void symbolizer__unwatch_jit(struct symbolizer *s, pid_t pid)
+{
+	struct jit_map *map = jit_map_map__find(&s->jit_maps, pid);
+
+	if (!map || jit_map__refresh(map) != -ENOENT)
+		return;
+	jit_map__free(map);
+	jit_map_map__remove(&s->jit_maps, pid, NULL);
+}
+
 static int keep_jit_answer(struct symbolizer *s, struct place place, const char *name,
 	uint64_t offset, struct symbol_frames *out)
 {

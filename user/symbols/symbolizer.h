@@ -64,6 +64,9 @@ int symbolizer__resolve(struct symbolizer *symbolizer, const struct module *modu
  */
 void symbolizer__watch_jit(struct symbolizer *symbolizer, const struct process_info *process);
 
+/* Process @pid has ended: if it wrote no JIT map, nothing is kept of it. */
+void symbolizer__unwatch_jit(struct symbolizer *symbolizer, pid_t pid);
+
 /* Names code without a module: @address is the run-time one. Process @pid must be watched. */
 int symbolizer__resolve_jit(struct symbolizer *symbolizer, pid_t pid, uint64_t address,
 	bool is_return_address, struct symbol_frames *out);

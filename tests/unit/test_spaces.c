@@ -1,0 +1,85 @@
+/* Address spaces of images: how long they are kept. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "attach/spaces.h"
+
+enum { PARENT = 1, CHILD = 2 };
+
+static int set_up(void **state)
+{
+	struct modules *modules = modules__new();
+
+	*state = spaces__new(modules);
+	return *state ? spaces__add(*state, PARENT, getpid()) : -1;
+}
+
+static int tear_down(void **state)
+{
+	spaces__free(*state);
+	return 0;
+}
+
+/* Any address of this program's own code: the space has been read if it is found. */
+static bool knows_code(struct spaces *spaces, uint32_t process)
+{
+	return spaces__resolve(spaces, process, (uint64_t)(uintptr_t)set_up).module != NULL;
+}
+
+static void test_a_space_outlives_its_process_until_the_last_record(void **state)
+{
+	struct spaces *spaces = *state;
+
+	assert_true(knows_code(spaces, PARENT));
+	spaces__retire(spaces, PARENT);
+	assert_true(knows_code(spaces, PARENT));
+	spaces__finish(spaces, PARENT);
+	assert_false(knows_code(spaces, PARENT));
+	assert_int_equal(spaces__count(spaces), 0);
+}
+
+static void test_records_may_be_read_before_the_exit_is_known(void **state)
+{
+	struct spaces *spaces = *state;
+
+	spaces__finish(spaces, PARENT);
+	assert_int_equal(spaces__count(spaces), 1);
+	assert_int_equal(spaces__fork(spaces, PARENT, CHILD, getpid()), 0);
+	spaces__retire(spaces, PARENT);
+	assert_int_equal(spaces__count(spaces), 1);
+	assert_int_equal(spaces__pid(spaces, CHILD), getpid());
+}
+
+static void test_children_that_come_and_go_leave_nothing(void **state)
+{
+	struct spaces *spaces = *state;
+
+	assert_true(knows_code(spaces, PARENT));
+	for (uint32_t child = CHILD; child < 10000; child++) {
+		assert_int_equal(spaces__fork(spaces, PARENT, child, getpid()), 0);
+		assert_true(knows_code(spaces, child));
+		spaces__retire(spaces, child);
+		spaces__finish(spaces, child);
+	}
+	assert_int_equal(spaces__count(spaces), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			test_a_space_outlives_its_process_until_the_last_record, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_records_may_be_read_before_the_exit_is_known, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_children_that_come_and_go_leave_nothing, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
