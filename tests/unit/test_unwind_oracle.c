@@ -77,7 +77,8 @@ static void compare_at(struct comparison *c, Dwarf_Frame *frame, uint64_t pc, bo
 		if (stop != STACK_COMPLETE)
 			report(c, "not seen as outermost", pc);
 	} else if (verdict == ORACLE_UNKNOWN || stop == STACK_BAD_RULE) {
-		c->unsupported++;
+		if (!c->unsupported++)
+			print_message("  the first place beyond our rules: %#lx\n", pc);
 		if (stop != STACK_BAD_RULE && stop != STACK_TRUNCATED)
 			report(c, "unexpected stop", pc);
 	} else if (stop != STACK_TRUNCATED) {
@@ -174,7 +175,9 @@ static void test_every_row_of_libstdcxx_does_what_libdw_says(void **state)
 
 static void test_every_row_of_python_does_what_libdw_says(void **state)
 {
-	compare_file("/usr/bin/python3", 0);
+	/* Built with -fstack-clash-protection it has loops whose CFA is r11's: nothing is called
+	 * there. */
+	compare_file("/usr/bin/python3", 0.001);
 	compare_file(LIBRARIES "libpython3.11.so.1.0", 0);
 }
 
