@@ -38,6 +38,8 @@ void heap__free(struct heap *heap)
 	vec_free(&heap->processes);
 	process_map__free(&heap->by_number);
 	vec_free(&heap->threads);
+	vec_free(&heap->free_threads);
+	left_map__free(&heap->left);
 	sites__free(&heap->sites);
 	slices__free(&heap->slices);
 	shares__free(&heap->shares);
@@ -392,9 +394,11 @@ static int apply_life(struct heap *heap, const struct event_header *event)
 	case EVENT_FORK:
 		return heap__apply_fork(heap, process);
 	case EVENT_EXEC:
+		ended__add_up(heap);
 		return heap__apply_exec(heap, process);
 	case EVENT_EXIT:
 		heap__apply_exit(heap, process);
+		ended__add_up(heap);
 		return 0;
 	default:
 		heap__apply_thread_exit(heap, event);

@@ -25,6 +25,7 @@
 #ifndef MEMTRACE_HEAP_HEAP_H
 #define MEMTRACE_HEAP_HEAP_H
 
+#include "heap/ended.h"
 #include "heap/live_set.h"
 #include "heap/mappings.h"
 #include "heap/series.h"
@@ -181,7 +182,9 @@ void heap__site_at_peak(
 /* Stacks that found no room in the table of sites. */
 uint64_t heap__refused_stacks(const struct heap *heap);
 
+/* All that run, and the latest that have ended; older ones are only counted (ended.h). */
 size_t heap__process_count(const struct heap *heap);
+uint64_t heap__unlisted_count(const struct heap *heap);
 /* @index in order of appearance. */
 void heap__process(const struct heap *heap, size_t index, struct heap_process *process);
 
@@ -211,5 +214,9 @@ int heap__slices(const struct heap *heap, struct heap_slices *out);
 typedef void heap_visit_fn(void *context, const struct block *block, uint64_t age_ns);
 void heap__visit_live(
 	const struct heap *heap, uint64_t now_ns, heap_visit_fn *visit, void *context);
+
+/* The same for blocks that processes left which are only counted: many at once, of similar age. */
+typedef void heap_visit_left_fn(void *context, const struct left_blocks *left);
+void heap__visit_left(const struct heap *heap, heap_visit_left_fn *visit, void *context);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef MEMTRACE_HEAP_HEAP_PRIVATE_H
 #define MEMTRACE_HEAP_HEAP_PRIVATE_H
 
+#include "heap/ended.h"
 #include "heap/heap.h"
 #include "heap/shares.h"
 #include "heap/slices.h"
@@ -68,6 +69,7 @@ struct process {
 };
 
 DEFINE_HASH(process_map, uint64_t, struct process *, number_hash, number_equal);
+DEFINE_HASH(left_map, uint64_t, struct left_blocks, number_hash, number_equal); /* ended.c */
 
 struct heap {
 	struct heap_options options;
@@ -76,6 +78,11 @@ struct heap {
 	VEC(struct process *) processes;
 	struct process *latest_process;
 	VEC(struct heap_thread) threads;
+	VEC(uint32_t) free_threads;	 /* places in it that are free again */
+	size_t kept_ended;		 /* of `processes`, those that have ended */
+	uint64_t ended_count;		 /* processes that were added up, */
+	struct heap_counts ended_counts; /* here, */
+	struct left_map left;		 /* and here the blocks that they left */
 	struct series series;
 	struct slices slices;
 	struct shares shares;
@@ -112,6 +119,10 @@ void heap__apply_thread_exit(struct heap *heap, const struct event_header *event
 void heap__account_mapped(
 	struct heap *heap, const struct space *space, uint64_t before, uint64_t time_ns);
 void heap__free_process(struct process *process);
+
+/* --- query.c */
+
+void heap_counts__add(struct heap_counts *sum, const struct heap_counts *counts);
 
 /* --- books.c: every change of what is live goes through these */
 

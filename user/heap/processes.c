@@ -97,6 +97,12 @@ static uint32_t add_thread_totals(struct heap *heap, uint32_t process, uint32_t 
 {
 	struct heap_thread totals = {.process = process, .tid = tid};
 
+	if (heap->free_threads.size) {
+		uint32_t place = heap->free_threads.data[--heap->free_threads.size];
+
+		heap->threads.data[place] = totals;
+		return place;
+	}
 	if (heap->threads.size >= HEAP_MAX_THREADS || vec_push(&heap->threads, totals))
 		return 0;
 	return heap->threads.size - 1;
@@ -315,10 +321,13 @@ static void end_space(struct heap *heap, struct process *process)
 static void release_stacks(struct process *process)
 {
 	while (process && process->end != PROCESS_RUNS && !process->heirs) {
+		struct process *parent = process->parent;
+
 		stack_map__free(&process->stacks);
-		if (process->parent)
-			process->parent->heirs--;
-		process = process->parent;
+		process->parent = NULL;
+		if (parent)
+			parent->heirs--;
+		process = parent;
 	}
 }
 
@@ -329,6 +338,7 @@ static void end_process(
 		return;
 	process->end = end;
 	process->end_ns = time_ns;
+	heap->kept_ended++;
 	hash_for_each (slot, &process->threads)
 		put_back_pending(heap, process, slot->value);
 	free_threads(process);

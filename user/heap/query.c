@@ -20,7 +20,7 @@ static uint64_t since_start(const struct heap *heap, uint64_t time_ns)
 }
 
 /* struct heap_counts is nothing but uint64_t counters, so adding is by index. */
-static void add_counts(struct heap_counts *sum, const struct heap_counts *counts)
+void heap_counts__add(struct heap_counts *sum, const struct heap_counts *counts)
 {
 	const uint64_t *from = (const uint64_t *)counts;
 	uint64_t *to = (uint64_t *)sum;
@@ -47,8 +47,9 @@ void heap__totals(const struct heap *heap, struct heap_totals *totals)
 		.unfinished_reallocs = heap->unfinished_reallocs,
 		.last_ns = since_start(heap, heap->last_ns),
 	};
+	totals->counts = heap->ended_counts;
 	vec_for_each (process, &heap->processes)
-		add_counts(&totals->counts, &(*process)->counts);
+		heap_counts__add(&totals->counts, &(*process)->counts);
 }
 
 uint64_t heap__seen(const struct heap_totals *totals)
@@ -84,6 +85,11 @@ uint64_t heap__refused_stacks(const struct heap *heap)
 size_t heap__process_count(const struct heap *heap)
 {
 	return heap->processes.size;
+}
+
+uint64_t heap__unlisted_count(const struct heap *heap)
+{
+	return heap->ended_count;
 }
 
 void heap__process(const struct heap *heap, size_t index, struct heap_process *out)
@@ -188,4 +194,10 @@ void heap__visit_live(const struct heap *heap, uint64_t now_ns, heap_visit_fn *c
 			visit.until_ns = (*process)->end_ns;
 		visit_process(&visit, *process);
 	}
+}
+
+void heap__visit_left(const struct heap *heap, heap_visit_left_fn *call, void *context)
+{
+	hash_for_each (slot, &heap->left)
+		call(context, &slot->value);
 }

@@ -39,3 +39,47 @@ struct heap_share *shares__find(
 	site->share = *place;
 	return &shares->list.data[*place];
 }
+
+/* Adds @from to the share of thread 0 at its site, or lets it take that place. */
+static void add_to_others(struct shares *shares, struct heap_share *from, size_t place)
+{
+	uint32_t *known = share_index__insert(&shares->index, pair_key(from->site, 0));
+	struct heap_share *others = &shares->list.data[known ? *known : 0];
+
+	if (known && !*known) {
+		*known = place;
+		from->thread = 0;
+		return;
+	}
+	others->alloc_count += from->alloc_count;
+	others->alloc_bytes += from->alloc_bytes;
+	others->temporary_count += from->temporary_count;
+	*from = (struct heap_share){0};
+}
+
+void shares__add_up(struct shares *shares, struct sites *sites, const bool *is_gone)
+{
+	struct heap_share *list = shares->list.data;
+	size_t kept = 1;
+
+	for (size_t i = 1; i < shares->list.size; i++) {
+		if (!is_gone[list[i].thread])
+			continue;
+		share_index__remove(&shares->index, pair_key(list[i].site, list[i].thread), NULL);
+		add_to_others(shares, &list[i], i);
+	}
+	/* Those that are left move together, and the index follows. */
+	for (size_t i = 1; i < shares->list.size; i++) {
+		uint32_t *place;
+
+		if (!list[i].site && !list[i].alloc_count)
+			continue;
+		place = share_index__find(&shares->index, pair_key(list[i].site, list[i].thread));
+		if (place)
+			*place = kept;
+		list[kept++] = list[i];
+	}
+	shares->list.size = kept;
+	vec_for_each (site, &sites->list)
+		site->share = 0;
+}

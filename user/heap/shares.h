@@ -43,6 +43,9 @@ struct shares {
 int shares__init(struct shares *shares);
 void shares__free(struct shares *shares);
 
+/* Adds what threads did that are @is_gone, by index, to thread 0. */
+void shares__add_up(struct shares *shares, struct sites *sites, const bool *is_gone);
+
 /* The share of a pair that is not the site's latest one, which it becomes. */
 struct heap_share *shares__find(
 	struct shares *shares, struct site *site, uint32_t id, uint32_t thread);

@@ -26,11 +26,11 @@ struct age_pass {
 	int err;
 };
 
-static int add_share(struct age_pass *pass, const struct block *block, uint32_t *place)
+static int add_share(struct age_pass *pass, uint32_t site, uint32_t index, uint32_t *place)
 {
-	const struct heap_thread *thread = &pass->threads[block->thread];
+	const struct heap_thread *thread = &pass->threads[index];
 	struct report_site_thread share = {
-		.site = block_site(block),
+		.site = site,
 		.process = thread->process,
 		.tid = thread->tid,
 	};
@@ -68,6 +68,32 @@ static int collect_shares(struct age_pass *pass, const struct heap *heap)
 	return 0;
 }
 
+/* Blocks that many ended processes left. */
+static void add_left(void *context, const struct left_blocks *left)
+{
+	struct age_pass *pass = context;
+	struct ages *ages = &pass->sites[left->site];
+	struct report_site_thread *share;
+	uint32_t *place;
+
+	/* Of a class whose ages lie on both sides all counts, rather than nothing. */
+	if (left->oldest_ns < pass->older_than_ns)
+		return;
+	ages->count += left->count;
+	ages->bytes += left->bytes;
+	ages->sum_ns += left->age_sum_ns;
+	if (left->oldest_ns > ages->oldest_ns)
+		ages->oldest_ns = left->oldest_ns;
+	place = share_index__insert(&pass->shares, (uint64_t)left->site << 32);
+	if (!place || (!*place && add_share(pass, left->site, 0, place))) {
+		pass->err = -ENOMEM;
+		return;
+	}
+	share = &pass->report->site_threads.data[*place - 1];
+	share->live_count += left->count;
+	share->live_bytes += left->bytes;
+}
+
 /* Whose the block is. Blocks of a site mostly come from one thread, or many of one in a row. */
 static void count_share(struct age_pass *pass, struct ages *ages, const struct block *block)
 {
@@ -77,7 +103,8 @@ static void count_share(struct age_pass *pass, struct ages *ages, const struct b
 	if (!ages->share || ages->thread != block->thread) {
 		place = share_index__insert(
 			&pass->shares, (uint64_t)block_site(block) << 32 | block->thread);
-		if (!place || (!*place && add_share(pass, block, place))) {
+		if (!place ||
+			(!*place && add_share(pass, block_site(block), block->thread, place))) {
 			pass->err = -ENOMEM;
 			return;
 		}
@@ -250,6 +277,17 @@ static int copy_details(struct report *report, const struct heap *heap)
 	return 0;
 }
 
+static int note_unlisted(struct report *report, const struct heap *heap)
+{
+	unsigned long long count = heap__unlisted_count(heap);
+
+	return count ? report__note(report,
+			       "%llu processes that ended first are in all figures, but not "
+			       "listed one by one.",
+			       count)
+		     : 0;
+}
+
 static int collect_processes(struct report *report, const struct heap *heap)
 {
 	size_t count = heap__process_count(heap);
@@ -290,6 +328,7 @@ int report__collect(
 	report->lost = loss__events(report->run.losses);
 	pass.err = collect_shares(&pass, heap);
 	heap__visit_live(heap, options->now_ns, add_age, &pass);
+	heap__visit_left(heap, add_left, &pass);
 	err = pass.err ? pass.err : collect_sites(report, heap, pass.sites);
 	free(pass.sites);
 	share_index__free(&pass.shares);
@@ -303,7 +342,9 @@ int report__collect(
 	if (options->top && options->top < report->sites.size)
 		report->sites.size = options->top;
 	err = copy_details(report, heap);
-	return err ? err : collect_processes(report, heap);
+	if (!err)
+		err = collect_processes(report, heap);
+	return err ? err : note_unlisted(report, heap);
 }
 
 int report__note(struct report *report, const char *format, ...)

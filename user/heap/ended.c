@@ -1,0 +1,95 @@
+#include "heap/ended.h"
+
+#include "heap/heap_private.h"
+
+/*
+ * Its stacks are needed no more, no block of a running process bears the number of one of its
+ * threads, and nobody else works on its memory.
+ */
+static bool may_go(const struct process *process)
+{
+	if (process->end == PROCESS_RUNS || process->heirs)
+		return false;
+	return process->shares_memory ? !process->counts.alloc_count : !process->space->users;
+}
+
+static uint64_t age_class(uint32_t site, uint64_t age_ns)
+{
+	return (uint64_t)site << 8 | (63 - __builtin_clzll(age_ns | 1));
+}
+
+/* Without memory for it a block is in the counts only, as copies at exit are. */
+static void leave_block(struct heap *heap, const struct block *block, uint64_t end_ns)
+{
+	uint64_t age = end_ns > block->time_ns ? end_ns - block->time_ns : 0;
+	struct left_blocks *left;
+
+	if (is_filtered(block) || block->site & BLOCK_INHERITED)
+		return;
+	left = left_map__insert(&heap->left, age_class(block_site(block), age));
+	if (!left)
+		return;
+	left->site = block_site(block);
+	left->count++;
+	left->bytes += block->size;
+	left->age_sum_ns += age;
+	if (age > left->oldest_ns)
+		left->oldest_ns = age;
+}
+
+static void add_up_process(struct heap *heap, struct process *process)
+{
+	heap_counts__add(&heap->ended_counts, &process->counts);
+	heap->ended_count++;
+	heap->kept_ended--;
+	if (!process->shares_memory)
+		live_set_for_each(block, &process->space->live)
+			leave_block(heap, block, process->end_ns);
+	process_map__remove(&heap->by_number, process->number, NULL);
+	if (heap->latest_process == process)
+		heap->latest_process = NULL;
+	heap__free_process(process);
+}
+
+/* The totals of threads of processes that are gone are added to "all others", their places free. */
+static void add_up_threads(struct heap *heap, bool *is_gone)
+{
+	struct heap_thread *threads = heap->threads.data;
+
+	for (uint32_t i = 1; i < heap->threads.size; i++) {
+		if (!threads[i].process ||
+			process_map__find(&heap->by_number, threads[i].process) ||
+			vec_push(&heap->free_threads, i))
+			continue;
+		threads[0].alloc_count += threads[i].alloc_count;
+		threads[0].alloc_bytes += threads[i].alloc_bytes;
+		threads[0].free_count += threads[i].free_count;
+		threads[0].temporary_count += threads[i].temporary_count;
+		threads[i] = (struct heap_thread){0};
+		is_gone[i] = true;
+	}
+}
+
+void ended__add_up(struct heap *heap)
+{
+	size_t to_go = ENDED_LIMIT / 2, kept = 0;
+	bool *is_gone;
+
+	if (heap->kept_ended < ENDED_LIMIT)
+		return;
+	is_gone = calloc(heap->threads.size, sizeof(*is_gone));
+	if (!is_gone)
+		return;
+	vec_for_each (process, &heap->processes) {
+		if (to_go && may_go(*process)) {
+			add_up_process(heap, *process);
+			to_go--;
+		} else {
+			heap->processes.data[kept++] = *process;
+		}
+	}
+	heap->processes.size = kept;
+	add_up_threads(heap, is_gone);
+	shares__add_up(&heap->shares, &heap->sites, is_gone);
+	free(is_gone);
+}
