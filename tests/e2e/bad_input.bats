@@ -281,3 +281,22 @@ hold_site()
 	[ "$status" = 0 ]
 	[ "${lines[1]}" = 48 ] || fail "the command's limit is not its own: $output"
 }
+
+@test "a library that is cut short and written again while it is read" {
+	require_tracing
+	local library
+	library=$(ldd "$TARGETS/shrinking" | awk '/libc.so/ { print $3 }')
+	require_file "$library"
+	cp -L "$library" own.so
+	"$TARGETS/shrinking" own.so >ready 3>&- &
+	STARTED+=($!)
+	local target=$!
+	wait_until 5 grep -q ready ready
+	# What is short at that moment cannot be probed, which is told: never does memtrace die of it.
+	for _ in 1 2 3 4 5 6; do
+		run timeout 30 "$MEMTRACE" -p "$target" -d 0.2
+		[ "$status" -le 1 ] || fail "exit status $status: $output"
+		[[ $output == *"live"* || $output == *"own.so"* ]] || fail "no report: $output"
+	done
+	kill -0 "$target"
+}

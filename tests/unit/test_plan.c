@@ -230,7 +230,7 @@ static void test_file_that_is_no_elf_is_refused(void **state)
 		"#!/bin/sh\nthis file is longer than an ELF header, but it is none at all\n";
 	int fd = make_file(script, sizeof(script));
 
-	assert_int_equal(plan__make(&plan, fd, &options, &err), -EINVAL);
+	assert_int_equal(plan__make(&plan, fd, &options, &err), -ENOEXEC);
 	plan__free(&plan);
 	close(fd);
 }

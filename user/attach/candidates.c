@@ -1,5 +1,7 @@
 #include "attach/candidates.h"
 
+#include "base/search.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,19 +169,10 @@ void candidates__free(struct candidates *candidates)
 const struct allocator_function *candidates__function_at(void *context, uint64_t address)
 {
 	const struct candidates *candidates = context;
-	size_t low = 0, high = candidates->list.size;
+	const struct candidate *list = candidates->list.data;
+	size_t i = search_first(candidates->list.size, n, list[n].address < address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (candidates->list.data[middle].address == address)
-			return candidates->list.data[middle].function;
-		if (candidates->list.data[middle].address < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	return i < candidates->list.size && list[i].address == address ? list[i].function : NULL;
 }
 
 uint64_t candidates__find_function(const struct elf_view *view, const char *name, bool symtab)

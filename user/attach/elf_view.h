@@ -1,9 +1,8 @@
 /*
- * One ELF file as the choice of probes reads it: mapped whole, every offset checked, nothing parsed
- * that is not asked for. Looking up a few hundred names through the file's own hash table costs
- * microseconds, which is what makes it cheap to ask every library of a process whether it is an
- * allocator. Works on any little-endian 64-bit file, whatever it holds. Like every user of a mapped
- * file it gets SIGBUS if the file is made shorter meanwhile: keep a view no longer than needed.
+ * One ELF file as the choice of probes reads it: through the one reader (target/elf_file.h), which
+ * reads what is asked for and checks it. Looking up a few hundred names through the file's own hash
+ * table costs microseconds, which is what makes it cheap to ask every library of a process whether
+ * it is an allocator. Works on any little-endian 64-bit file, whatever it holds.
  */
 #ifndef MEMTRACE_ATTACH_ELF_VIEW_H
 #define MEMTRACE_ATTACH_ELF_VIEW_H
@@ -14,33 +13,35 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "target/elf_file.h"
 
 struct elf_view {
-	const uint8_t *data;
-	size_t size;
+	struct elf_file *file;
 	const Elf64_Ehdr *header;
 	const Elf64_Phdr *segments;
 	size_t segment_count;
-	/* From PT_DYNAMIC; NULL or 0 where the file has none. */
-	const Elf64_Sym *dynsym;
-	size_t dynsym_limit; /* symbols that fit in the file after the first, not how many exist */
-	const char *dynstr;
-	size_t dynstr_size;
+	/* From PT_DYNAMIC; 0 or NULL where the file has none. */
+	uint64_t symtab;
+	struct elf_strings strings;
 	const char *soname;
 	uint64_t gnu_hash, sysv_hash; /* addresses of the tables */
 	uint64_t rela, rela_size, jmprel, jmprel_size;
 };
 
 /*
- * Maps the file. 0, or with @err set -EINVAL (no 64-bit little-endian ELF), or what mmap said.
- * elf_view__close undoes it; @fd stays the caller's.
+ * Opens the file. 0, or a negative errno as elf_file__open. elf_view__close undoes it; @fd stays
+ * the caller's and must stay open until then.
  */
 int elf_view__open(struct elf_view *view, int fd, struct error *err);
 void elf_view__close(struct elf_view *view);
 
+/* The most that elf_view__at gives: more than any allocation function has. */
+#define ELF_VIEW_WINDOW (64u << 10)
+
 /*
- * Bytes at virtual address @address (as the file counts them), with the number of bytes up to the
- * end of what the segment has in the file in @available; NULL where the file has none.
+ * Bytes at virtual address @address (as the file counts them), with their number in @available: up
+ * to the end of what the segment has in the file, at most ELF_VIEW_WINDOW. NULL where the file has
+ * none.
  */
 const uint8_t *elf_view__at(const struct elf_view *view, uint64_t address, size_t *available);
 
@@ -57,12 +58,6 @@ const Elf64_Sym *elf_view__find_dynamic(const struct elf_view *view, const char 
 const char *elf_view__dynamic_name(const struct elf_view *view, uint32_t offset);
 
 /* The full symbol table, where it was not stripped. */
-struct elf_symtab {
-	const Elf64_Sym *symbols;
-	size_t count;
-	const char *names;
-	size_t names_size;
-};
 bool elf_view__symtab(const struct elf_view *view, struct elf_symtab *out);
 const char *elf_symtab__name(const struct elf_symtab *table, const Elf64_Sym *symbol);
 

@@ -35,7 +35,7 @@ static int scan(const struct elf_view *view, uint64_t start, uint64_t size, uint
 	return_addresses *out)
 {
 	size_t available, length;
-	const uint8_t *code = elf_view__at(view, start, &available);
+	const uint8_t *code = elf_file__at(view->file, start, size, &available);
 
 	if (!code)
 		return 0;

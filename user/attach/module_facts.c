@@ -175,14 +175,13 @@ void module_facts__find_static_libc(struct module_facts *facts)
 		{.name = "__init_libc"},
 	};
 	struct elf_file *file;
-	Elf64_Shdr header;
 
 	if (facts->static_tried)
 		return;
 	facts->static_tried = true;
 	if (elf_file__open(facts->module->fd, &file, NULL))
 		return;
-	if (!elf_file__section(file, ".interp", &header) && !elf_file__soname(file) &&
+	if (!elf_file__segment(file, PT_INTERP) && !elf_file__soname(file) &&
 		elf_file__find_symbols(file, ELF_SYMTAB, wanted, 2) > 0)
 		facts->static_libc = wanted[0].found ? LIBC_GLIBC : LIBC_MUSL;
 	elf_file__close(file);

@@ -1,5 +1,7 @@
 #include "attach/returns.h"
 
+#include "base/search.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -93,20 +95,11 @@ void returns__close(struct returns_finder *finder)
 
 static const struct code_range *find_function(const struct returns_finder *finder, uint64_t address)
 {
-	size_t low = 0, high = finder->functions.size;
+	const struct code_range *functions = finder->functions.data;
+	/* The one behind the last that starts at or before the address. */
+	size_t after = search_first(finder->functions.size, i, functions[i].start <= address);
 
-	/* The last that starts at or before the address. */
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (finder->functions.data[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (!low || address >= finder->functions.data[low - 1].end)
-		return NULL;
-	return &finder->functions.data[low - 1];
+	return after && address < functions[after - 1].end ? &functions[after - 1] : NULL;
 }
 
 static int give_up(struct search *search, const char *format, ...)

@@ -5,13 +5,13 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "base/vec.h"
+#include "target/memory.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 /* How far, and how often in one stack, a return address is searched for. The frames between a
@@ -255,13 +255,7 @@ const struct module *subject__module_at(
 
 int subject__read(pid_t pid, uint64_t address, void *data, size_t size)
 {
-	struct iovec local = {.iov_base = data, .iov_len = size};
-	struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = size};
-	ssize_t got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
-
-	if (got < 0)
-		return -errno;
-	return got == (ssize_t)size ? 0 : -EFAULT;
+	return memory__read_all(pid, address, data, size);
 }
 
 /* Builds the tables that a walk over @pcs would have needed; true if one was built. */

@@ -1,21 +1,13 @@
 #include "heap/intervals.h"
 
+#include "base/search.h"
+
 #include <string.h>
 
 /* The first interval that ends at or after @address. */
 static size_t find_first(const struct intervals *set, uint64_t address)
 {
-	size_t low = 0, high = set->list.size;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (set->list.data[middle].end < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return search_first(set->list.size, i, set->list.data[i].end < address);
 }
 
 /* Puts @count intervals in place of those in [from, to). 0 or -ENOMEM. */

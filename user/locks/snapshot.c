@@ -1,5 +1,7 @@
 #include "locks/snapshot.h"
 
+#include "base/search.h"
+
 #include <stdlib.h>
 
 static int compare_threads(const void *a, const void *b)
@@ -31,18 +33,10 @@ void snapshot__sort(struct snapshot *snapshot)
 /* Index of the first thread that is not before (@pid, @tid). */
 static size_t lower_bound(const struct snapshot *snapshot, pid_t pid, pid_t tid)
 {
-	size_t low = 0, high = snapshot->thread_count;
 	struct lock_thread key = {.pid = pid, .tid = tid};
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (compare_threads(&snapshot->threads[middle], &key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return search_first(
+		snapshot->thread_count, i, compare_threads(&snapshot->threads[i], &key) < 0);
 }
 
 const struct lock_thread *snapshot__find(const struct snapshot *snapshot, pid_t pid, pid_t tid)

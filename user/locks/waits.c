@@ -1,5 +1,6 @@
 #include "locks/waits.h"
 
+#include "base/search.h"
 #include "base/vec.h"
 #include "locks/elsewhere.h"
 #include "locks/infer.h"
@@ -311,16 +312,8 @@ void waits__free(struct lock_waits *waits)
 
 struct lock_wait *waits__of(const struct lock_waits *waits, const struct lock_thread *thread)
 {
-	size_t low = 0, high = waits->size;
+	/* Both point into one sorted array. */
+	size_t i = search_first(waits->size, n, waits->data[n].thread < thread);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		/* Both point into one sorted array. */
-		if (waits->data[middle].thread < thread)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < waits->size && waits->data[low].thread == thread ? &waits->data[low] : NULL;
+	return i < waits->size && waits->data[i].thread == thread ? &waits->data[i] : NULL;
 }

@@ -4,7 +4,6 @@
 #include "base/interrupt.h"
 #include "target/root.h"
 
-#include <elfutils/libdwelf.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <spawn.h>
@@ -17,17 +16,16 @@
 static bool has_build_id(int fd, const char *hex)
 {
 	struct elf_file *file;
-	const unsigned char *id;
+	const uint8_t *id;
 	char digits[3];
-	ssize_t size;
+	size_t size = 0;
 	bool is_right;
 
 	if (elf_file__open(fd, &file, NULL))
 		return false;
-	/* Program headers of debug files are those of the stripped file: only sections tell. */
-	size = dwelf_elf_gnu_build_id(elf_file__elf(file), (const void **)&id);
-	is_right = size > 0 && strlen(hex) == 2 * (size_t)size;
-	for (ssize_t i = 0; is_right && i < size; i++) {
+	id = elf_file__build_id(file, &size, NULL);
+	is_right = id && strlen(hex) == 2 * size;
+	for (size_t i = 0; is_right && i < size; i++) {
 		snprintf(digits, sizeof(digits), "%02x", id[i]);
 		is_right = memcmp(digits, hex + 2 * i, 2) == 0;
 	}
@@ -66,10 +64,9 @@ static int open_by_build_id(const char *id, const debug_dirs *dirs)
 /* The name and the CRC in .gnu_debuglink: the CRC is the last word, behind padding. */
 static const char *read_link(struct elf_file *file, uint32_t *crc)
 {
-	Elf64_Shdr header;
 	size_t size, name_size;
 	const char *link =
-		elf_file__section_bytes(elf_file__section(file, ".gnu_debuglink", &header), &size);
+		elf_file__section_bytes(file, elf_file__section(file, ".gnu_debuglink"), &size);
 
 	if (!link || !(name_size = strnlen(link, size)) || name_size == size)
 		return NULL;
@@ -143,10 +140,9 @@ int debug_file__open(const struct module *module, struct elf_file *file, const d
 /* The path and the hexadecimal build ID in .gnu_debugaltlink: "PATH\0ID". */
 static const char *read_alternate_link(struct elf_file *file, char id[2 * BUILD_ID_MAX_SIZE + 1])
 {
-	Elf64_Shdr header;
 	size_t size, path_size;
-	const char *link = elf_file__section_bytes(
-		elf_file__section(file, ".gnu_debugaltlink", &header), &size);
+	const char *link =
+		elf_file__section_bytes(file, elf_file__section(file, ".gnu_debugaltlink"), &size);
 
 	if (!link)
 		return NULL;

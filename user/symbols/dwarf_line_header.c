@@ -19,56 +19,55 @@ struct entry {
 	uint64_t directory;
 };
 
-static const char *read_string(const struct dwarf_sections *sections, struct dwarf_cursor *at,
-	uint64_t form, uint8_t offset_size)
+static const char *read_string(
+	const struct dwarf_sections *sections, struct bytes *at, uint64_t form, uint8_t offset_size)
 {
 	switch (form) {
 	case DW_FORM_string:
-		return cursor__take_string(at);
+		return bytes__string(at);
 	case DW_FORM_line_strp:
-		return dwarf_sections__string(&sections->line_str, cursor__take(at, offset_size));
+		return dwarf_sections__string(&sections->line_str, bytes__number(at, offset_size));
 	case DW_FORM_strp:
-		return dwarf_sections__string(&sections->str, cursor__take(at, offset_size));
+		return dwarf_sections__string(&sections->str, bytes__number(at, offset_size));
 	default:
 		return NULL;
 	}
 }
 
 /* The value of a number, or what is left of it; false where the form is not known. */
-static bool read_number(
-	struct dwarf_cursor *at, uint64_t form, uint8_t offset_size, uint64_t *value)
+static bool read_number(struct bytes *at, uint64_t form, uint8_t offset_size, uint64_t *value)
 {
 	*value = 0;
 	switch (form) {
 	case DW_FORM_udata:
-		return cursor__read_leb(at, value);
+		return bytes__read_uleb(at, value);
 	case DW_FORM_data1:
-		*value = cursor__take(at, 1);
+		*value = bytes__number(at, 1);
 		return true;
 	case DW_FORM_data2:
-		*value = cursor__take(at, 2);
+		*value = bytes__number(at, 2);
 		return true;
 	case DW_FORM_data4:
-		*value = cursor__take(at, 4);
+		*value = bytes__number(at, 4);
 		return true;
 	case DW_FORM_data8:
-		*value = cursor__take(at, 8);
+		*value = bytes__number(at, 8);
 		return true;
 	case DW_FORM_data16:
-		return cursor__skip(at, 16);
+		return bytes__skip(at, 16);
 	case DW_FORM_block:
-		return cursor__skip(at, cursor__take_leb(at));
+		return bytes__skip(at, bytes__uleb(at));
 	case DW_FORM_string: /* a vendor's extension */
-		return cursor__take_string(at) != NULL;
+		return bytes__string(at) != NULL;
 	case DW_FORM_line_strp:
 	case DW_FORM_strp:
-		return cursor__skip(at, offset_size);
+		return bytes__skip(at, offset_size);
 	default:
 		return false;
 	}
 }
 
-static bool read_entry(const struct dwarf_sections *sections, struct dwarf_cursor *at,
+static bool read_entry(const struct dwarf_sections *sections, struct bytes *at,
 	const struct entry_format *formats, size_t format_count, uint8_t offset_size,
 	struct entry *entry)
 {
@@ -100,21 +99,21 @@ static int add_file(struct dwarf_lines *lines, const char *name, uint64_t direct
 }
 
 /* A table of version 5, of directories or of files. */
-static int read_entries(const struct dwarf_sections *sections, struct dwarf_cursor *at,
+static int read_entries(const struct dwarf_sections *sections, struct bytes *at,
 	uint8_t offset_size, bool are_files, struct dwarf_lines *lines)
 {
 	struct entry_format formats[MAX_FORMATS];
-	size_t format_count = cursor__take(at, 1);
+	size_t format_count = bytes__number(at, 1);
 	uint64_t count;
 	int error = 0;
 
 	if (format_count > MAX_FORMATS)
 		return -EINVAL;
 	for (size_t i = 0; i < format_count; i++) {
-		formats[i].type = cursor__take_leb(at);
-		formats[i].form = cursor__take_leb(at);
+		formats[i].type = bytes__uleb(at);
+		formats[i].form = bytes__uleb(at);
 	}
-	count = cursor__take_leb(at);
+	count = bytes__uleb(at);
 	if (count > MAX_FILES)
 		return -EINVAL;
 	for (uint64_t i = 0; !error && i < count; i++) {
@@ -129,73 +128,73 @@ static int read_entries(const struct dwarf_sections *sections, struct dwarf_curs
 }
 
 /* The lists of versions 2 to 4, each ended by an empty string; both count from 1. */
-static int read_old_entries(struct dwarf_cursor *at, struct dwarf_lines *lines)
+static int read_old_entries(struct bytes *at, struct dwarf_lines *lines)
 {
 	const char *name;
 	int error = vec_push(&lines->directories, NULL);
 
-	while (!error && (name = cursor__take_string(at)) && *name)
+	while (!error && (name = bytes__string(at)) && *name)
 		error = vec_push(&lines->directories, name);
 	if (!error)
 		error = vec_push(&lines->files, (struct line_file){0});
-	while (!error && (name = cursor__take_string(at)) && *name) {
-		uint64_t directory = cursor__take_leb(at);
+	while (!error && (name = bytes__string(at)) && *name) {
+		uint64_t directory = bytes__uleb(at);
 
-		cursor__take_leb(at); /* time */
-		cursor__take_leb(at); /* size */
+		bytes__uleb(at); /* time */
+		bytes__uleb(at); /* size */
 		error = add_file(lines, name, directory);
 	}
 	return error;
 }
 
 /* The length of the table and, by its form, the size of offsets. Cuts @at to the table. */
-static bool read_length(struct dwarf_cursor *at, struct line_header *header)
+static bool read_length(struct bytes *at, struct line_header *header)
 {
-	uint64_t length = cursor__take(at, 4);
+	uint64_t length = bytes__number(at, 4);
 
 	header->offset_size = length == 0xffffffff ? 8 : 4;
 	if (header->offset_size == 8)
-		length = cursor__take(at, 8);
-	if (!length || length > cursor__left(at))
+		length = bytes__number(at, 8);
+	if (!length || length > bytes__left(at))
 		return false;
 	at->end = at->at + length;
 	return true;
 }
 
 /* The fields in front of the file tables. */
-static bool read_fields(struct dwarf_cursor *at, uint16_t version, struct line_header *header)
+static bool read_fields(struct bytes *at, uint16_t version, struct line_header *header)
 {
 	uint64_t header_length, operations = 1;
 
 	if (version >= 5) {
-		header->address_size = cursor__take(at, 1);
-		cursor__skip(at, 1); /* size of segment selectors */
+		header->address_size = bytes__number(at, 1);
+		bytes__skip(at, 1); /* size of segment selectors */
 	}
-	header_length = cursor__take(at, header->offset_size);
+	header_length = bytes__number(at, header->offset_size);
 	header->program = *at;
-	if (!cursor__skip(&header->program, header_length))
+	if (!bytes__skip(&header->program, header_length))
 		return false;
-	header->minimum_instruction_length = cursor__take(at, 1);
+	header->minimum_instruction_length = bytes__number(at, 1);
 	if (version >= 4)
-		operations = cursor__take(at, 1);
-	cursor__skip(at, 1); /* default of is_stmt */
-	header->line_base = cursor__take(at, 1);
-	header->line_range = cursor__take(at, 1);
-	header->opcode_base = cursor__take(at, 1);
+		operations = bytes__number(at, 1);
+	bytes__skip(at, 1); /* default of is_stmt */
+	header->line_base = bytes__number(at, 1);
+	header->line_range = bytes__number(at, 1);
+	header->opcode_base = bytes__number(at, 1);
 	header->opcode_lengths = at->at;
 	/* More than one operation in an instruction is for VLIW machines. */
 	return header->line_range && header->opcode_base && operations == 1 &&
-	       cursor__skip(at, header->opcode_base - 1);
+	       bytes__skip(at, header->opcode_base - 1);
 }
 
-int line_header__read(const struct dwarf_sections *sections, struct dwarf_cursor at,
+int line_header__read(const struct dwarf_sections *sections, struct bytes at,
 	struct dwarf_lines *lines, struct line_header *header)
 {
 	int error;
 
 	if (!read_length(&at, header))
 		return -EINVAL;
-	lines->version = cursor__take(&at, 2);
+	lines->version = bytes__number(&at, 2);
 	if (lines->version < 2 || lines->version > 5 || !read_fields(&at, lines->version, header))
 		return -EINVAL;
 	if (lines->version < 5)

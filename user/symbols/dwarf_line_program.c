@@ -10,7 +10,7 @@
 struct machine {
 	const struct line_header *header;
 	struct dwarf_lines *lines;
-	struct dwarf_cursor code;
+	struct bytes code;
 	uint64_t address;
 	uint64_t file;
 	uint64_t line;
@@ -58,17 +58,17 @@ static int end_sequence(struct machine *m)
 
 static int run_extended(struct machine *m)
 {
-	uint64_t length = cursor__take_leb(&m->code);
-	struct dwarf_cursor operands = m->code;
+	uint64_t length = bytes__uleb(&m->code);
+	struct bytes operands = m->code;
 
-	if (!length || !cursor__skip(&m->code, length))
+	if (!length || !bytes__skip(&m->code, length))
 		return -EINVAL;
 	operands.end = m->code.at;
-	switch (cursor__take(&operands, 1)) {
+	switch (bytes__number(&operands, 1)) {
 	case DW_LNE_end_sequence:
 		return end_sequence(m);
 	case DW_LNE_set_address:
-		m->address = cursor__take(&operands, cursor__left(&operands));
+		m->address = bytes__number(&operands, bytes__left(&operands));
 		return 0;
 	default: /* discriminators, and what a later version may bring */
 		return 0;
@@ -95,32 +95,32 @@ static int run_standard(struct machine *m, uint8_t opcode)
 	case DW_LNS_copy:
 		return add_row(m);
 	case DW_LNS_advance_pc:
-		advance(m, cursor__take_leb(&m->code));
+		advance(m, bytes__uleb(&m->code));
 		return 0;
 	case DW_LNS_advance_line:
-		m->line += cursor__take_signed_leb(&m->code);
+		m->line += bytes__sleb(&m->code);
 		return 0;
 	case DW_LNS_set_file:
-		m->file = cursor__take_leb(&m->code);
+		m->file = bytes__uleb(&m->code);
 		return 0;
 	case DW_LNS_set_column:
-		m->column = cursor__take_leb(&m->code);
+		m->column = bytes__uleb(&m->code);
 		return 0;
 	case DW_LNS_const_add_pc:
 		advance(m, (255 - m->header->opcode_base) / m->header->line_range);
 		return 0;
 	case DW_LNS_fixed_advance_pc:
-		m->address += cursor__take(&m->code, 2);
+		m->address += bytes__number(&m->code, 2);
 		return 0;
 	default: /* those without effect on what is kept, and unknown ones: the header has counts */
 		for (uint8_t i = 0; i < m->header->opcode_lengths[opcode - 1]; i++)
-			cursor__take_leb(&m->code);
+			bytes__uleb(&m->code);
 		return 0;
 	}
 }
 
 int line_program__run(
-	const struct dwarf_sections *sections, struct dwarf_cursor at, struct dwarf_lines *lines)
+	const struct dwarf_sections *sections, struct bytes at, struct dwarf_lines *lines)
 {
 	struct line_header header = {0};
 	struct machine machine = {.header = &header, .lines = lines};
@@ -128,8 +128,8 @@ int line_program__run(
 
 	machine.code = header.program;
 	reset(&machine);
-	while (!error && cursor__left(&machine.code)) {
-		uint8_t opcode = cursor__take(&machine.code, 1);
+	while (!error && bytes__left(&machine.code)) {
+		uint8_t opcode = bytes__number(&machine.code, 1);
 
 		if (opcode >= header.opcode_base)
 			error = run_special(&machine, opcode);

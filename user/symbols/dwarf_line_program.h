@@ -13,15 +13,15 @@ struct line_header {
 	uint8_t line_range;
 	uint8_t opcode_base;
 	const uint8_t *opcode_lengths; /* of opcode 1, 2... */
-	struct dwarf_cursor program;
+	struct bytes program;
 };
 
 /* Reads the header at @at, directories and files into @lines. 0, -EINVAL or -ENOMEM. */
-int line_header__read(const struct dwarf_sections *sections, struct dwarf_cursor at,
+int line_header__read(const struct dwarf_sections *sections, struct bytes at,
 	struct dwarf_lines *lines, struct line_header *header);
 
 /* Reads the table at @at into @lines. Returns 0, -EINVAL or -ENOMEM. */
 int line_program__run(
-	const struct dwarf_sections *sections, struct dwarf_cursor at, struct dwarf_lines *lines);
+	const struct dwarf_sections *sections, struct bytes at, struct dwarf_lines *lines);
 
 #endif

@@ -1,5 +1,6 @@
 #include "symbols/dwarf_lines.h"
 
+#include "base/search.h"
 #include "symbols/dwarf_line_program.h"
 
 #include <dwarf.h>
@@ -47,21 +48,14 @@ const struct line_row *dwarf_lines__find(const struct dwarf_lines *lines, uint64
 	const struct range *range = range_index__find(&lines->ranges, address);
 	const struct line_sequence *sequence;
 	const struct line_row *rows;
-	size_t low = 0, high;
+	size_t after;
 
 	if (!range)
 		return NULL;
 	sequence = &lines->sequences.data[range->value];
 	rows = lines->rows.data + sequence->first;
-	for (high = sequence->count; low < high;) {
-		size_t middle = low + (high - low) / 2;
-
-		if (rows[middle].address <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low ? &rows[low - 1] : NULL;
+	after = search_first(sequence->count, i, rows[i].address <= address);
+	return after ? &rows[after - 1] : NULL;
 }
 
 static const char *read_compilation_directory(
@@ -77,14 +71,14 @@ static const char *read_compilation_directory(
 int dwarf_lines__read(
 	const struct dwarf_sections *sections, Dwarf_Die *unit, struct dwarf_lines *lines)
 {
-	struct dwarf_cursor program = sections->line;
+	struct bytes program = sections->line;
 	Dwarf_Attribute attribute;
 	Dwarf_Word offset;
 	int error;
 
 	*lines = (struct dwarf_lines){0};
 	if (!dwarf_attr(unit, DW_AT_stmt_list, &attribute) ||
-		dwarf_formudata(&attribute, &offset) || !cursor__skip(&program, offset))
+		dwarf_formudata(&attribute, &offset) || !bytes__skip(&program, offset))
 		return -ENOENT;
 	lines->compilation_directory = read_compilation_directory(sections, unit);
 	error = line_program__run(sections, program, lines);

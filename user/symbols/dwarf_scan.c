@@ -30,7 +30,7 @@ struct abbreviation {
 };
 
 struct scan {
-	struct dwarf_cursor dies;
+	struct bytes dies;
 	uint8_t address_size;
 	uint8_t offset_size;
 	uint16_t version;
@@ -143,19 +143,18 @@ static int add_skip(struct scan *scan, struct abbreviation *abbreviation, unsign
 }
 
 /* Reads the pairs of attribute and form of one abbreviation. */
-static int read_attributes(
-	struct scan *scan, struct dwarf_cursor *c, struct abbreviation *abbreviation)
+static int read_attributes(struct scan *scan, struct bytes *c, struct abbreviation *abbreviation)
 {
 	uint64_t name, form, value;
 
 	for (;;) {
 		int error;
 
-		if (!cursor__read_leb(c, &name) || !cursor__read_leb(c, &form))
+		if (!bytes__read_uleb(c, &name) || !bytes__read_uleb(c, &form))
 			return -EINVAL;
 		if (!name && !form)
 			return 0;
-		if (form == DW_FORM_implicit_const && !cursor__read_leb(c, &value))
+		if (form == DW_FORM_implicit_const && !bytes__read_uleb(c, &value))
 			return -EINVAL;
 		if (name == DW_AT_low_pc || name == DW_AT_ranges)
 			abbreviation->has_address = true;
@@ -165,13 +164,13 @@ static int read_attributes(
 	}
 }
 
-static int add_abbreviation(struct scan *scan, struct dwarf_cursor *c, uint64_t code)
+static int add_abbreviation(struct scan *scan, struct bytes *c, uint64_t code)
 {
 	struct abbreviation abbreviation = {.first_skip = scan->skips.size, .known = true};
 	uint64_t tag;
 	int error = 0;
 
-	if (code >= MAX_ABBREVIATIONS || !cursor__read_leb(c, &tag) || c->at++ >= c->end)
+	if (code >= MAX_ABBREVIATIONS || !bytes__read_uleb(c, &tag) || c->at++ >= c->end)
 		return -EINVAL;
 	abbreviation.is_function = tag == DW_TAG_subprogram;
 	error = read_attributes(scan, c, &abbreviation);
@@ -185,7 +184,7 @@ static int add_abbreviation(struct scan *scan, struct dwarf_cursor *c, uint64_t 
 static int read_abbreviations(
 	struct scan *scan, const struct dwarf_sections *sections, uint64_t offset)
 {
-	struct dwarf_cursor c = sections->abbrev;
+	struct bytes c = sections->abbrev;
 	uint64_t code;
 	int error = 0;
 
@@ -193,7 +192,7 @@ static int read_abbreviations(
 		return -EINVAL;
 	c.at += offset;
 	while (!error) {
-		if (!cursor__read_leb(&c, &code))
+		if (!bytes__read_uleb(&c, &code))
 			return -EINVAL;
 		if (!code)
 			return 0;
@@ -211,20 +210,20 @@ static bool skip_attributes(struct scan *scan, const struct abbreviation *abbrev
 	for (uint32_t i = 0; ok && i < abbreviation->skip_count; i++, skip++) {
 		switch (skip->kind) {
 		case SKIP_BYTES:
-			ok = cursor__skip(&scan->dies, skip->size);
+			ok = bytes__skip(&scan->dies, skip->size);
 			break;
 		case SKIP_LEB:
-			ok = cursor__read_leb(&scan->dies, &value);
+			ok = bytes__read_uleb(&scan->dies, &value);
 			break;
 		case SKIP_STRING:
-			ok = cursor__take_string(&scan->dies) != NULL;
+			ok = bytes__string(&scan->dies) != NULL;
 			break;
 		case SKIP_BLOCK:
-			ok = cursor__skip(&scan->dies, cursor__take(&scan->dies, skip->size));
+			ok = bytes__skip(&scan->dies, bytes__number(&scan->dies, skip->size));
 			break;
 		default:
-			ok = cursor__read_leb(&scan->dies, &value) &&
-			     cursor__skip(&scan->dies, value);
+			ok = bytes__read_uleb(&scan->dies, &value) &&
+			     bytes__skip(&scan->dies, value);
 		}
 	}
 	return ok;
@@ -240,7 +239,7 @@ static int scan_dies(struct scan *scan, const struct dwarf_sections *sections, D
 		Dwarf_Die die;
 		uint64_t code;
 
-		if (!cursor__read_leb(&scan->dies, &code))
+		if (!bytes__read_uleb(&scan->dies, &code))
 			return -EINVAL;
 		if (!code)
 			continue;
@@ -261,7 +260,7 @@ int dwarf_scan__functions(const struct dwarf_sections *sections, Dwarf_Die *unit
 {
 	Dwarf *dwarf = dwarf_cu_getdwarf(unit->cu);
 	Dwarf_Off start = dwarf_dieoffset(unit) - dwarf_cuoffset(unit), next, abbreviations;
-	uint64_t size = cursor__left(&sections->info);
+	uint64_t size = bytes__left(&sections->info);
 	struct scan scan = {0};
 	size_t header_size;
 	Dwarf_Half version;

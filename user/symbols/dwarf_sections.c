@@ -2,7 +2,7 @@
 
 #include <gelf.h>
 
-static void read_section(Elf_Scn *section, struct dwarf_cursor *bytes)
+static void read_section(Elf_Scn *section, struct bytes *bytes)
 {
 	Elf_Data *data = elf_getdata(section, NULL);
 
@@ -13,9 +13,9 @@ static void read_section(Elf_Scn *section, struct dwarf_cursor *bytes)
 }
 
 /* Cuts what is behind the last 0 byte, so that whatever begins before the end is a string. */
-static void cut_strings(struct dwarf_cursor *bytes)
+static void cut_strings(struct bytes *bytes)
 {
-	const uint8_t *last = bytes->at ? memrchr(bytes->at, 0, cursor__left(bytes)) : NULL;
+	const uint8_t *last = bytes->at ? memrchr(bytes->at, 0, bytes__left(bytes)) : NULL;
 
 	bytes->end = last ? last + 1 : bytes->at;
 }
@@ -25,47 +25,44 @@ static void cut_strings(struct dwarf_cursor *bytes)
 #define FREE_EXPANSION (64ull << 20)
 
 /* The size that a section claims to unpack to; its own if it is not compressed. */
-static uint64_t unpacked_size(Elf_Scn *section, const GElf_Shdr *header, const char *name)
+static uint64_t unpacked_size(struct elf_file *file, const Elf64_Shdr *section)
 {
-	GElf_Chdr compression;
+	bool is_old = strncmp(elf_file__section_name(file, section), ".zdebug", 7) == 0;
+	Elf64_Chdr compression;
 	const uint8_t *bytes;
-	Elf_Data *data;
 	uint64_t size = 0;
 
-	if (header->sh_flags & SHF_COMPRESSED)
-		return gelf_getchdr(section, &compression) ? compression.ch_size : 0;
-	if (!name || strncmp(name, ".zdebug", 7))
-		return header->sh_size;
+	if (section->sh_flags & SHF_COMPRESSED) {
+		bytes = elf_file__bytes(file, section->sh_offset, sizeof(compression));
+		if (!bytes || section->sh_size < sizeof(compression))
+			return 0;
+		memcpy(&compression, bytes, sizeof(compression));
+		return compression.ch_size;
+	}
+	if (!is_old)
+		return section->sh_size;
 	/* As before 2015: "ZLIB" and the size, most significant byte first. */
-	data = elf_rawdata(section, NULL);
-	if (!data || !data->d_buf || data->d_size < 12)
-		return 0;
-	bytes = data->d_buf;
-	for (int i = 4; i < 12; i++)
+	bytes = section->sh_size < 12 ? NULL : elf_file__bytes(file, section->sh_offset, 12);
+	for (int i = 4; bytes && i < 12; i++)
 		size = size << 8 | bytes[i];
 	return size;
 }
 
-bool dwarf_sections__may_unpack(Elf *elf)
+bool dwarf_sections__may_unpack(struct elf_file *file)
 {
 	uint64_t packed = 0, unpacked = 0;
-	Elf_Scn *section = NULL;
-	size_t names;
+	size_t count;
+	const Elf64_Shdr *sections = elf_file__sections(file, &count);
 
-	if (elf_getshdrstrndx(elf, &names))
-		return false;
-	while ((section = elf_nextscn(elf, section))) {
-		GElf_Shdr header;
-		const char *name;
+	for (size_t i = 1; i < count; i++) {
 		uint64_t size;
 
-		if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS)
+		if (sections[i].sh_type == SHT_NOBITS)
 			continue;
-		name = elf_strptr(elf, names, header.sh_name);
-		size = unpacked_size(section, &header, name);
-		if (size <= header.sh_size)
+		size = unpacked_size(file, &sections[i]);
+		if (size <= sections[i].sh_size)
 			continue;
-		packed += header.sh_size;
+		packed += sections[i].sh_size;
 		if (__builtin_add_overflow(unpacked, size, &unpacked))
 			return false;
 	}
@@ -74,7 +71,7 @@ bool dwarf_sections__may_unpack(Elf *elf)
 
 struct wanted_section {
 	const char *name;
-	struct dwarf_cursor *bytes;
+	struct bytes *bytes;
 };
 
 static void find_sections(Elf *elf, const struct wanted_section *wanted, size_t count)
@@ -129,7 +126,7 @@ void dwarf_sections__find_split(Dwarf *dwarf, struct dwarf_sections *sections)
 	cut_strings(&sections->str);
 }
 
-static bool ends_in(const struct dwarf_cursor *section, const char *text)
+static bool ends_in(const struct bytes *section, const char *text)
 {
 	const uint8_t *at = (const uint8_t *)text;
 
@@ -141,7 +138,7 @@ const char *dwarf_sections__attribute_string(
 	const struct dwarf_sections *sections, Dwarf_Attribute *attribute)
 {
 	const char *text = dwarf_formstring(attribute);
-	const struct dwarf_cursor *places[] = {&sections->str, &sections->info, &sections->line_str,
+	const struct bytes *places[] = {&sections->str, &sections->info, &sections->line_str,
 		&sections->shared_str, &sections->shared, &sections->types};
 
 	if (!text || !*text)

@@ -43,11 +43,10 @@ int minidebug__unpack(struct elf_file *file, void **image, size_t *size)
 {
 	lzma_stream stream = LZMA_STREAM_INIT;
 	uint8_t *buffer = NULL;
-	Elf64_Shdr header;
 	int code;
 
 	stream.next_in = elf_file__section_bytes(
-		elf_file__section(file, ".gnu_debugdata", &header), &stream.avail_in);
+		file, elf_file__section(file, ".gnu_debugdata"), &stream.avail_in);
 	if (!stream.next_in)
 		return -ENOENT;
 	if (lzma_stream_decoder(&stream, MAX_DECODER_MEMORY, 0) != LZMA_OK)

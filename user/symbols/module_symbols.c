@@ -11,6 +11,7 @@
 struct names_file {
 	int fd; /* ours; -1: the module's, or an image in memory */
 	struct elf_file *elf;
+	Elf *debug; /* libdw's view of it, where it has debug information */
 };
 
 struct module_symbols {
@@ -37,6 +38,7 @@ static bool open_names_file(struct names_file *file, int fd)
 
 static void close_names_file(struct names_file *file)
 {
+	elf_end(file->debug);
 	elf_file__close(file->elf);
 	if (file->fd >= 0)
 		close(file->fd);
@@ -44,10 +46,9 @@ static void close_names_file(struct names_file *file)
 
 static bool has_section(const struct names_file *file, const char *name)
 {
-	Elf64_Shdr header;
+	const Elf64_Shdr *section = file->elf ? elf_file__section(file->elf, name) : NULL;
 
-	return file->elf && elf_file__section(file->elf, name, &header) &&
-	       header.sh_type != SHT_NOBITS;
+	return section && section->sh_type != SHT_NOBITS;
 }
 
 static bool has_dwarf(const struct names_file *file)
@@ -72,6 +73,16 @@ static void open_debug_file(
 	open_names_file(&symbols->debug, debug_file__download(&module->build_id));
 }
 
+/* libdw reads through libelf: told to read, and not to map, the file of @fd. */
+static Dwarf *begin_dwarf(struct names_file *file, int fd)
+{
+	if (!dwarf_sections__may_unpack(file->elf))
+		return NULL;
+	elf_version(EV_CURRENT);
+	file->debug = elf_begin(fd, ELF_C_READ, NULL);
+	return file->debug ? dwarf_begin_elf(file->debug, DWARF_C_READ, NULL) : NULL;
+}
+
 /* The file that dwz made of what several have in common; without it names would be garbage. */
 static bool open_alternate(
 	struct module_symbols *symbols, struct elf_file *file, const debug_dirs *dirs)
@@ -85,10 +96,7 @@ static bool open_alternate(
 			symbols->module->path);
 		return false;
 	}
-	if (!dwarf_sections__may_unpack(elf_file__elf(symbols->alternate.elf)))
-		return false;
-	symbols->alternate_dwarf =
-		dwarf_begin_elf(elf_file__elf(symbols->alternate.elf), DWARF_C_READ, NULL);
+	symbols->alternate_dwarf = begin_dwarf(&symbols->alternate, fd);
 	return symbols->alternate_dwarf != NULL;
 }
 
@@ -96,20 +104,19 @@ static void open_dwarf(struct module_symbols *symbols, const debug_dirs *dirs)
 {
 	struct names_file *file = has_dwarf(&symbols->own) ? &symbols->own : &symbols->debug;
 	const struct module *module = symbols->module;
+	int fd = file->fd >= 0 ? file->fd : module->fd;
 
 	if (!has_dwarf(file) || !open_alternate(symbols, file->elf, dirs))
 		return;
-	if (!dwarf_sections__may_unpack(elf_file__elf(file->elf))) {
-		log__debug("%s: its debug information claims an absurd size", module->path);
+	symbols->dwarf = begin_dwarf(file, fd);
+	if (!symbols->dwarf) {
+		log__debug("%s: its debug information cannot be used", module->path);
 		return;
 	}
-	symbols->dwarf = dwarf_begin_elf(elf_file__elf(file->elf), DWARF_C_READ, NULL);
-	if (!symbols->dwarf)
-		return;
 	if (symbols->alternate_dwarf)
 		dwarf_setalt(symbols->dwarf, symbols->alternate_dwarf);
-	symbols->source = dwarf_source__new(symbols->dwarf, file->fd >= 0 ? file->fd : module->fd,
-		module->text_start, module->text_end);
+	symbols->source =
+		dwarf_source__new(symbols->dwarf, fd, module->text_start, module->text_end);
 }
 
 static int open_mini(struct module_symbols *symbols)

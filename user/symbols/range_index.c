@@ -1,5 +1,7 @@
 #include "symbols/range_index.h"
 
+#include "base/search.h"
+
 #include <stdlib.h>
 
 /* How many ranges are looked at for one address. Nesting of real code is below 10 deep. */
@@ -44,16 +46,8 @@ void range_index__sort(struct range_index *index)
 const struct range *range_index__find(const struct range_index *index, uint64_t address)
 {
 	const struct range *ranges = index->ranges.data, *best = NULL;
-	size_t low = 0, high = index->ranges.size;
+	size_t low = search_first(index->ranges.size, i, ranges[i].start <= address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (ranges[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	for (size_t step = 0; low > 0 && step < MAX_STEPS; step++) {
 		const struct range *range = &ranges[--low];
 

@@ -1,10 +1,14 @@
 #include "symbols/split_unit.h"
 
+#include "target/memory.h"
+
 #include <dwarf.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,6 +64,31 @@ static bool may_be_opened(Dwarf_Die *skeleton, const struct dwarf_sections *sect
 	return is_trusted(path);
 }
 
+/*
+ * libdw maps the file, and has no way to be told not to. Whoever builds the program anew cuts it
+ * short meanwhile: so a copy takes the mapping's place before anything else is read, and libelf,
+ * when it unmaps, unmaps that. The mapping is read as another process's memory would be: a page
+ * that is gone is an error then, and not a SIGBUS.
+ */
+static bool replace_mapping(Dwarf *dwarf)
+{
+	size_t size, page = sysconf(_SC_PAGESIZE);
+	char *image = elf_rawfile(dwarf_getelf(dwarf), &size), *copy;
+	bool replaced = false;
+
+	if (!image || (uintptr_t)image % page)
+		return image; /* libelf could not map it: it is a copy already */
+	copy = malloc(size);
+	if (copy && !memory__read_all(getpid(), (uintptr_t)image, copy, size) &&
+		mmap(image, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			-1, 0) == image) {
+		memcpy(image, copy, size);
+		replaced = true;
+	}
+	free(copy);
+	return replaced;
+}
+
 struct split_unit *split_unit__open(
 	Dwarf_Die *skeleton, const struct dwarf_sections *sections, int fd)
 {
@@ -67,7 +96,8 @@ struct split_unit *split_unit__open(
 	Dwarf_Die die;
 
 	if (!may_be_opened(skeleton, sections, fd) ||
-		dwarf_cu_info(skeleton->cu, NULL, NULL, NULL, &die, NULL, NULL, NULL) || !die.cu)
+		dwarf_cu_info(skeleton->cu, NULL, NULL, NULL, &die, NULL, NULL, NULL) || !die.cu ||
+		!replace_mapping(dwarf_cu_getdwarf(die.cu)))
 		return NULL;
 	unit = calloc(1, sizeof(*unit));
 	if (!unit)

@@ -17,7 +17,7 @@ struct split_unit {
 
 /*
  * Opens what belongs to the unit of @skeleton in the file of @fd; @sections are that file's. libdw
- * maps it, and it must be there as long as we run: so its owner must be root, or who runs memtrace.
+ * maps it for a moment: so its owner must be root, or who runs memtrace.
  * NULL where there is nothing to use. To be closed before the Dwarf.
  */
 struct split_unit *split_unit__open(

@@ -1,6 +1,5 @@
 #include "target/elf_plt.h"
 
-#include <gelf.h>
 #include <string.h>
 
 /* A relocation that fills a GOT slot with the address of a function. */
@@ -27,49 +26,54 @@ static bool is_irelative(uint16_t machine, uint32_t type)
 	return type == (machine == EM_X86_64 ? R_X86_64_IRELATIVE : R_AARCH64_IRELATIVE);
 }
 
-/* The name of symbol @index of the table that the relocation section links to, or NULL. */
-static const char *symbol_name(Elf *elf, const Elf64_Shdr *relocations, uint64_t index)
+/* The symbols that a relocation section links to. */
+static struct elf_symtab linked_symbols(struct elf_file *file, const Elf64_Shdr *relocations)
 {
-	Elf_Scn *section = elf_getscn(elf, relocations->sh_link);
-	Elf64_Shdr header;
-	size_t count;
-	const Elf64_Sym *symbols = elf_file__section_items(section, sizeof(*symbols), &count);
+	const Elf64_Shdr *section = elf_file__section_at(file, relocations->sh_link);
+	struct elf_symtab table = {0};
 
-	if (index >= count || !gelf_getshdr(section, &header))
-		return NULL;
-	return elf_strptr(elf, header.sh_link, symbols[index].st_name);
+	if (!section)
+		return table;
+	table.symbols = elf_file__section_items(file, section, sizeof(Elf64_Sym), &table.count);
+	table.names = elf_file__section_strings(file, elf_file__section_at(file, section->sh_link));
+	return table;
+}
+
+static int read_relocations(
+	struct elf_file *file, uint16_t machine, const Elf64_Shdr *section, slots *out)
+{
+	struct elf_symtab table = linked_symbols(file, section);
+	size_t count;
+	const Elf64_Rela *relocations =
+		elf_file__section_items(file, section, sizeof(*relocations), &count);
+	int code = 0;
+
+	for (size_t i = 0; !code && i < count; i++) {
+		uint32_t type = ELF64_R_TYPE(relocations[i].r_info);
+		uint64_t symbol = ELF64_R_SYM(relocations[i].r_info);
+		struct slot slot = {.address = relocations[i].r_offset};
+
+		if (!fills_slot(machine, type))
+			continue;
+		if (is_irelative(machine, type))
+			slot.resolver = relocations[i].r_addend;
+		else if (symbol < table.count)
+			slot.name = elf_strings__at(&table.names, table.symbols[symbol].st_name);
+		if (slot.resolver || (slot.name && *slot.name))
+			code = vec_push(out, slot);
+	}
+	return code;
 }
 
 static int read_slots(struct elf_file *file, uint16_t machine, slots *out)
 {
-	Elf *elf = elf_file__elf(file);
-	Elf_Scn *section = NULL;
+	size_t count;
+	const Elf64_Shdr *sections = elf_file__sections(file, &count);
 	int code = 0;
 
-	while (!code && (section = elf_nextscn(elf, section))) {
-		const Elf64_Rela *relocations;
-		Elf64_Shdr header;
-		size_t count;
-
-		if (!gelf_getshdr(section, &header) || header.sh_type != SHT_RELA ||
-			!(header.sh_flags & SHF_ALLOC))
-			continue;
-		relocations = elf_file__section_items(section, sizeof(*relocations), &count);
-		for (size_t i = 0; !code && i < count; i++) {
-			const Elf64_Rela *r = &relocations[i];
-			uint32_t type = ELF64_R_TYPE(r->r_info);
-			struct slot slot = {.address = r->r_offset};
-
-			if (!fills_slot(machine, type))
-				continue;
-			if (is_irelative(machine, type))
-				slot.resolver = r->r_addend;
-			else
-				slot.name = symbol_name(elf, &header, ELF64_R_SYM(r->r_info));
-			if (slot.resolver || (slot.name && *slot.name))
-				code = vec_push(out, slot);
-		}
-	}
+	for (size_t i = 1; !code && i < count; i++)
+		if (sections[i].sh_type == SHT_RELA && sections[i].sh_flags & SHF_ALLOC)
+			code = read_relocations(file, machine, &sections[i], out);
 	return code;
 }
 
@@ -132,18 +136,17 @@ static int read_stubs(struct elf_file *file, uint16_t machine, const char *secti
 	/* Stubs have 8 or 16 bytes on x86-64, 16 or 24 behind a header of 32 on aarch64. */
 	size_t step = machine == EM_X86_64 ? 8 : 4, size;
 	struct stub_code s = {0};
-	Elf64_Shdr header;
-	Elf_Scn *section = elf_file__section(file, section_name, &header);
+	const Elf64_Shdr *section = elf_file__section(file, section_name);
 	int code = 0;
 
-	s.code = elf_file__section_bytes(section, &size);
+	s.code = elf_file__section_bytes(file, section, &size);
 	if (!s.code)
 		return 0;
 	s.size = size;
-	s.address = header.sh_addr;
+	s.address = section->sh_addr;
 	for (size_t at = 0; !code && at + step <= size; at += step) {
 		struct slot key, *found;
-		size_t length = machine == EM_X86_64 && header.sh_entsize == 8 ? 8 : 16;
+		size_t length = machine == EM_X86_64 && section->sh_entsize == 8 ? 8 : 16;
 
 		if (machine == EM_X86_64 ? !decode_x86_64(&s, at, &key.address)
 					 : !decode_aarch64(&s, at, &key.address))
@@ -164,18 +167,16 @@ int elf_file__plt(struct elf_file *file, elf_plt_entries *entries)
 {
 	static const char *const sections[] = {".plt", ".plt.sec", ".plt.got"};
 	slots slots = {0};
-	GElf_Ehdr header;
+	uint16_t machine = elf_file__header(file)->e_machine;
 	int code;
 
-	if (!gelf_getehdr(elf_file__elf(file), &header))
-		return -ENOEXEC;
-	if (header.e_machine != EM_X86_64 && header.e_machine != EM_AARCH64)
+	if (machine != EM_X86_64 && machine != EM_AARCH64)
 		return 0;
-	code = read_slots(file, header.e_machine, &slots);
+	code = read_slots(file, machine, &slots);
 	if (slots.size)
 		qsort(slots.data, slots.size, sizeof(*slots.data), compare_slots);
 	for (size_t i = 0; !code && i < 3; i++)
-		code = read_stubs(file, header.e_machine, sections[i], &slots, entries);
+		code = read_stubs(file, machine, sections[i], &slots, entries);
 	vec_free(&slots);
 	return code;
 }

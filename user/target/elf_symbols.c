@@ -3,14 +3,10 @@
 
 #include "base/hash.h"
 
-#include <gelf.h>
 #include <string.h>
 
 struct table {
-	const Elf64_Sym *symbols;
-	size_t count;
-	const char *names;
-	size_t names_size; /* up to and with the last 0 byte: an offset below it is a string */
+	struct elf_symtab tab;
 	const Elf64_Half *versions;
 	size_t version_count;
 	uint8_t kind;
@@ -19,40 +15,41 @@ struct table {
 /* Set in .gnu.version for all but the default version of a name; LSB 5.0, 10.7.2. */
 #define VERSION_HIDDEN 0x8000
 
+bool elf_file__symtab(struct elf_file *file, enum elf_table kind, struct elf_symtab *out)
+{
+	const Elf64_Shdr *section =
+		elf_file__section_of_type(file, kind == ELF_DYNSYM ? SHT_DYNSYM : SHT_SYMTAB);
+
+	*out = (struct elf_symtab){0};
+	if (!section)
+		return false;
+	out->symbols = elf_file__section_items(file, section, sizeof(Elf64_Sym), &out->count);
+	out->names = elf_file__section_strings(file, elf_file__section_at(file, section->sh_link));
+	return out->symbols && out->names.text;
+}
+
 static bool load_table(struct elf_file *file, enum elf_table kind, struct table *table)
 {
-	Elf64_Shdr header, other;
-	Elf_Scn *section = elf_file__section_of_type(
-		file, kind == ELF_DYNSYM ? SHT_DYNSYM : SHT_SYMTAB, &header);
-	size_t size;
-	const char *last;
-
 	*table = (struct table){.kind = kind};
-	table->symbols = elf_file__section_items(section, sizeof(Elf64_Sym), &table->count);
-	if (!table->symbols)
+	if (!elf_file__symtab(file, kind, &table->tab))
 		return false;
-	table->names =
-		elf_file__section_bytes(elf_getscn(elf_file__elf(file), header.sh_link), &size);
-	last = table->names ? memrchr(table->names, 0, size) : NULL;
-	if (!last)
-		return false;
-	table->names_size = last - table->names + 1;
-	if (kind == ELF_DYNSYM &&
-		(section = elf_file__section_of_type(file, SHT_GNU_versym, &other)))
-		table->versions =
-			elf_file__section_items(section, sizeof(Elf64_Half), &table->version_count);
+	if (kind == ELF_DYNSYM)
+		table->versions = elf_file__section_items(file,
+			elf_file__section_of_type(file, SHT_GNU_versym), sizeof(Elf64_Half),
+			&table->version_count);
 	return true;
 }
 
 /* False for a symbol without a proper name. */
 static bool load_symbol(const struct table *table, size_t i, struct elf_symbol *out)
 {
-	const Elf64_Sym *s = &table->symbols[i];
+	const Elf64_Sym *s = &table->tab.symbols[i];
+	const char *name = elf_strings__at(&table->tab.names, s->st_name);
 
-	if (!s->st_name || s->st_name >= table->names_size || !table->names[s->st_name])
+	if (!s->st_name || !*name)
 		return false;
 	*out = (struct elf_symbol){
-		.name = table->names + s->st_name,
+		.name = name,
 		.value = s->st_value,
 		.size = s->st_size,
 		.type = ELF64_ST_TYPE(s->st_info),
@@ -74,7 +71,7 @@ int elf_file__each_symbol(
 	for (size_t t = 0; t < 2; t++) {
 		if (!(tables & order[t]) || !load_table(file, order[t], &table))
 			continue;
-		for (size_t i = 1; i < table.count; i++)
+		for (size_t i = 1; i < table.tab.count; i++)
 			if (load_symbol(&table, i, &symbol) && !each(context, &symbol))
 				return 0;
 	}
@@ -93,6 +90,7 @@ struct finder {
 	uint32_t *buckets; /* index into wanted + 1 */
 	uint32_t *next;
 	size_t mask;
+	size_t longest; /* of the names: of a symbol's no more is looked at */
 	int found;
 	uint64_t bitmap[BITMAP_BITS / 64];
 };
@@ -119,8 +117,10 @@ static int prepare_finder(struct finder *f, struct elf_wanted *wanted, size_t co
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		size_t bucket = hash_name(wanted[i].name, SIZE_MAX) & f->mask;
+		size_t length = strlen(wanted[i].name);
 		size_t bit = hash_name(wanted[i].name, PREFIX_BYTES) % BITMAP_BITS;
 
+		f->longest = length > f->longest ? length : f->longest;
 		wanted[i].found = false;
 		f->next[i] = f->buckets[bucket];
 		f->buckets[bucket] = i + 1;
@@ -145,7 +145,7 @@ static bool match_symbol(void *context, const struct elf_symbol *symbol)
 
 	if (!symbol->defined || !(f->bitmap[bit / 64] >> bit % 64 & 1))
 		return true;
-	for (uint32_t i = f->buckets[hash_name(symbol->name, SIZE_MAX) & f->mask]; i;
+	for (uint32_t i = f->buckets[hash_name(symbol->name, f->longest + 1) & f->mask]; i;
 		i = f->next[i - 1]) {
 		struct elf_wanted *w = &f->wanted[i - 1];
 

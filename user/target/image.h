@@ -1,7 +1,5 @@
 /*
- * What the loader sees of an ELF file: header, PT_LOAD segments, build ID. Read with pread from
- * the program headers alone (sections may be stripped), every number checked: the file may be
- * hostile. Layouts: gABI chapters 4 and 5; the note: NT_GNU_BUILD_ID, binutils.
+ * What a module keeps of its ELF file: header, PT_LOAD segments, build ID.
  */
 #ifndef MEMTRACE_TARGET_IMAGE_H
 #define MEMTRACE_TARGET_IMAGE_H
@@ -19,7 +17,7 @@ struct image {
 
 /*
  * Reads the 64-bit little-endian executable or shared object that @fd is open on. Returns 0,
- * -ENOEXEC where it is none, or another negative errno. The caller frees `segments`.
+ * -ENOEXEC where it is not one, or another negative errno. The caller frees `segments`.
  */
 int image__read(int fd, struct image *out);
 

@@ -1,5 +1,7 @@
 #include "target/maps.h"
 
+#include "base/search.h"
+
 #include "base/file.h"
 #include "base/vec.h"
 
@@ -180,19 +182,9 @@ void maps__free(struct maps *maps)
 
 const struct mapping *maps__find(const struct maps *maps, uint64_t address)
 {
-	size_t low = 0, high = maps->size;
+	size_t i = search_first(maps->size, n, maps->data[n].end <= address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (address < maps->data[middle].start)
-			high = middle;
-		else if (address >= maps->data[middle].end)
-			low = middle + 1;
-		else
-			return &maps->data[middle];
-	}
-	return NULL;
+	return i < maps->size && maps->data[i].start <= address ? &maps->data[i] : NULL;
 }
 
 bool mapping__is_vdso(const struct mapping *m)

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/vec.h"
 #include "target/image.h"
+#include "target/memory.h"
 #include "target/root.h"
 
 #include <fcntl.h>
@@ -12,7 +13,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 /* The vDSO has 2 pages on x86-64, at most a few elsewhere. */
@@ -128,14 +128,6 @@ static int open_file(pid_t pid, const struct mapping *m, struct error *err)
 		err, code, "cannot open %s of process %d: %s", m->path, pid, strerror(-code));
 }
 
-static ssize_t read_memory(pid_t pid, uint64_t address, void *to, size_t size)
-{
-	struct iovec local = {to, size}, remote = {(void *)(uintptr_t)address, size};
-	ssize_t got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
-
-	return got < 0 ? -errno : got;
-}
-
 /* Copies the vDSO of @pid into a memfd, so that it is a file like any other. */
 static int copy_vdso(pid_t pid, const struct mapping *m, struct error *err)
 {
@@ -149,7 +141,7 @@ static int copy_vdso(pid_t pid, const struct mapping *m, struct error *err)
 	image = malloc(size);
 	if (!image)
 		return error__set(err, -ENOMEM, "out of memory");
-	got = read_memory(pid, m->start, image, size);
+	got = memory__read(pid, m->start, image, size);
 	fd = got < 0 ? (int)got : memfd_create("memtrace-vdso", MFD_CLOEXEC);
 	if (fd == -1)
 		fd = -errno;
@@ -221,7 +213,7 @@ static bool is_other_file(
 
 	if (!module->build_id.size || !module__bias(module, m, &bias))
 		return false;
-	got = read_memory(pid, image->build_id_vaddr + bias, note, 16 + module->build_id.size);
+	got = memory__read(pid, image->build_id_vaddr + bias, note, 16 + module->build_id.size);
 	return got > 0 && image__note_differs(&module->build_id, note, got);
 }
 

@@ -1,6 +1,6 @@
 #include "unwind/address_expression.h"
 
-#include "unwind/reader.h"
+#include "base/bytes.h"
 
 enum {
 	DW_OP_deref = 0x06,
@@ -90,46 +90,46 @@ static bool deref_top(struct evaluation *e)
 }
 
 /* The constants; false if @op is none. */
-static bool read_number(struct reader *r, uint8_t op, int64_t *number)
+static bool read_number(struct bytes *r, uint8_t op, int64_t *number)
 {
 	switch (op) {
 	case DW_OP_const1u:
-		*number = reader__u8(r);
+		*number = bytes__u8(r);
 		return true;
 	case DW_OP_const1s:
-		*number = (int8_t)reader__u8(r);
+		*number = (int8_t)bytes__u8(r);
 		return true;
 	case DW_OP_const2u:
-		*number = reader__u16(r);
+		*number = bytes__u16(r);
 		return true;
 	case DW_OP_const2s:
-		*number = reader__s16(r);
+		*number = bytes__s16(r);
 		return true;
 	case DW_OP_const4u:
-		*number = reader__u32(r);
+		*number = bytes__u32(r);
 		return true;
 	case DW_OP_const4s:
-		*number = reader__s32(r);
+		*number = bytes__s32(r);
 		return true;
 	case DW_OP_constu:
-		*number = reader__uleb(r);
+		*number = bytes__uleb(r);
 		return true;
 	case DW_OP_consts:
-		*number = reader__sleb(r);
+		*number = bytes__sleb(r);
 		return true;
 	}
 	*number = op - DW_OP_lit0;
 	return op >= DW_OP_lit0 && op <= DW_OP_lit31;
 }
 
-static bool run_operation(struct evaluation *e, struct reader *r, uint8_t op)
+static bool run_operation(struct evaluation *e, struct bytes *r, uint8_t op)
 {
 	struct value value = {.is_address = true};
 	int64_t number;
 
 	if (op >= DW_OP_breg0 && op <= DW_OP_breg31) {
 		value.address.register_number = op - DW_OP_breg0;
-		value.address.a = reader__sleb(r);
+		value.address.a = bytes__sleb(r);
 		return push(e, value);
 	}
 	if (read_number(r, op, &number))
@@ -142,7 +142,7 @@ static bool run_operation(struct evaluation *e, struct reader *r, uint8_t op)
 	case DW_OP_minus:
 		return add_top(e, true);
 	case DW_OP_plus_uconst:
-		return push_number(e, reader__uleb(r)) && add_top(e, false);
+		return push_number(e, bytes__uleb(r)) && add_top(e, false);
 	}
 	return op == DW_OP_nop;
 }
@@ -150,11 +150,11 @@ static bool run_operation(struct evaluation *e, struct reader *r, uint8_t op)
 bool address_expression__read(
 	const uint8_t *bytes, size_t size, struct address_expression *expression)
 {
-	struct reader r = {.at = bytes, .end = bytes + size};
+	struct bytes r = {.at = bytes, .end = bytes + size};
 	struct evaluation e = {.count = 0};
 
-	while (reader__left(&r))
-		if (!run_operation(&e, &r, reader__u8(&r)) || r.bad)
+	while (bytes__left(&r))
+		if (!run_operation(&e, &r, bytes__u8(&r)) || r.bad)
 			return false;
 	if (e.count != 1 || !e.values[0].is_address)
 		return false;

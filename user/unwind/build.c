@@ -8,6 +8,7 @@
 #include "unwind/known_code.h"
 #include "unwind/table.h"
 #include "base/clock.h"
+#include "base/search.h"
 
 /*
  * How many bytes of instructions may be run for each byte of the section: a real one runs each of
@@ -62,16 +63,8 @@ static int add_raw_row(void *context, uint64_t start, const struct cfi_state *st
 /* Whether .eh_frame has described some of [start, end). */
 static bool is_described(const struct builder *b, uint32_t start, uint32_t end)
 {
-	size_t low = 0, high = b->described;
+	size_t low = search_first(b->described, i, b->pieces.data[i].end <= start);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (b->pieces.data[middle].end <= start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low < b->described && b->pieces.data[low].start < end;
 }
 

@@ -17,25 +17,25 @@ struct entry {
 	size_t offset; /* of the entry in the section */
 	size_t id_offset;
 	uint64_t id;
-	struct reader body; /* after the id */
+	struct bytes body; /* after the id */
 	bool is_end;
 };
 
-static struct reader reader_at(const struct cfi_section *section, size_t offset)
+static struct bytes reader_at(const struct cfi_section *section, size_t offset)
 {
 	const uint8_t *end = section->bytes->data + section->bytes->size;
 
 	if (offset > section->bytes->size)
-		return (struct reader){.at = end, .end = end, .bad = true};
-	return (struct reader){.at = section->bytes->data + offset, .end = end};
+		return (struct bytes){.at = end, .end = end, .bad = true};
+	return (struct bytes){.at = section->bytes->data + offset, .end = end};
 }
 
-static size_t offset_of(const struct cfi_section *section, const struct reader *r)
+static size_t offset_of(const struct cfi_section *section, const struct bytes *r)
 {
 	return r->at - section->bytes->data;
 }
 
-static uint64_t vaddr_of(const struct cfi_section *section, const struct reader *r)
+static uint64_t vaddr_of(const struct cfi_section *section, const struct bytes *r)
 {
 	return section->bytes->vaddr + offset_of(section, r);
 }
@@ -48,13 +48,13 @@ static uint64_t vaddr_of(const struct cfi_section *section, const struct reader 
 static bool read_entry(
 	const struct cfi_section *section, size_t offset, struct entry *entry, size_t *next)
 {
-	struct reader r = reader_at(section, offset);
-	uint64_t length = reader__u32(&r);
+	struct bytes r = reader_at(section, offset);
+	uint64_t length = bytes__u32(&r);
 	bool wide = length == 0xffffffff;
 
 	if (wide)
-		length = reader__u64(&r);
-	if (r.bad || length > reader__left(&r))
+		length = bytes__u64(&r);
+	if (r.bad || length > bytes__left(&r))
 		return false;
 	*entry = (struct entry){.offset = offset, .body = {.at = r.at, .end = r.at + length}};
 	*next = offset_of(section, &r) + length;
@@ -64,8 +64,8 @@ static bool read_entry(
 		return true;
 	}
 	entry->id_offset = offset_of(section, &r);
-	entry->id = wide && section->is_debug_frame ? reader__u64(&entry->body)
-						    : reader__u32(&entry->body);
+	entry->id = wide && section->is_debug_frame ? bytes__u64(&entry->body)
+						    : bytes__u32(&entry->body);
 	return true;
 }
 
@@ -76,74 +76,74 @@ static bool is_cie(const struct cfi_section *section, const struct entry *entry)
 	return entry->id == 0xffffffff || entry->id == UINT64_MAX;
 }
 
-static uint64_t read_pointer(const struct cfi_section *section, struct reader *r, uint8_t encoding)
+static uint64_t read_pointer(const struct cfi_section *section, struct bytes *r, uint8_t encoding)
 {
 	uint64_t from = 0;
 
 	if ((encoding & 0x70) == DW_EH_PE_pcrel)
 		from = vaddr_of(section, r);
 	else if (encoding & 0xf0) /* relative to text, data, function; or indirect: not for code */
-		reader__fail(r);
+		bytes__fail(r);
 	switch (encoding & 0x0f) {
 	case DW_EH_PE_absptr:
 	case DW_EH_PE_udata8:
 	case DW_EH_PE_sdata8:
-		return from + reader__u64(r);
+		return from + bytes__u64(r);
 	case DW_EH_PE_uleb128:
-		return from + reader__uleb(r);
+		return from + bytes__uleb(r);
 	case DW_EH_PE_sleb128:
-		return from + reader__sleb(r);
+		return from + bytes__sleb(r);
 	case DW_EH_PE_udata2:
-		return from + reader__u16(r);
+		return from + bytes__u16(r);
 	case DW_EH_PE_sdata2:
-		return from + reader__s16(r);
+		return from + bytes__s16(r);
 	case DW_EH_PE_udata4:
-		return from + reader__u32(r);
+		return from + bytes__u32(r);
 	case DW_EH_PE_sdata4:
-		return from + reader__s32(r);
+		return from + bytes__s32(r);
 	}
-	reader__fail(r);
+	bytes__fail(r);
 	return 0;
 }
 
 /* Skips the personality routine's address, which unwinding without running it does not need. */
-static void skip_personality(struct reader *r)
+static void skip_personality(struct bytes *r)
 {
-	switch (reader__u8(r) & 0x0f) {
+	switch (bytes__u8(r) & 0x0f) {
 	case DW_EH_PE_uleb128:
 	case DW_EH_PE_sleb128:
-		reader__uleb(r);
+		bytes__uleb(r);
 		break;
 	case DW_EH_PE_udata2:
 	case DW_EH_PE_sdata2:
-		reader__skip(r, 2);
+		bytes__take(r, 2);
 		break;
 	case DW_EH_PE_udata4:
 	case DW_EH_PE_sdata4:
-		reader__skip(r, 4);
+		bytes__take(r, 4);
 		break;
 	default:
-		reader__skip(r, 8);
+		bytes__take(r, 8);
 	}
 }
 
 /* The augmentation string "zPLRSB": what each letter adds to the augmentation data. */
-static void read_augmentation(const char *letters, struct reader *r, struct cfi_cie *cie)
+static void read_augmentation(const char *letters, struct bytes *r, struct cfi_cie *cie)
 {
-	struct reader data;
+	struct bytes data;
 	uint64_t size;
 
 	cie->has_augmentation_data = true;
-	size = reader__uleb(r);
-	data = (struct reader){.at = r->at, .end = r->at + (size <= reader__left(r) ? size : 0)};
-	reader__skip(r, size);
+	size = bytes__uleb(r);
+	data = (struct bytes){.at = r->at, .end = r->at + (size <= bytes__left(r) ? size : 0)};
+	bytes__take(r, size);
 	for (letters++; *letters; letters++) {
 		if (*letters == 'R')
-			cie->pointer_encoding = reader__u8(&data);
+			cie->pointer_encoding = bytes__u8(&data);
 		else if (*letters == 'P')
 			skip_personality(&data);
 		else if (*letters == 'L')
-			reader__u8(&data);
+			bytes__u8(&data);
 		else if (*letters == 'S')
 			cie->is_signal_frame = true;
 		else if (*letters != 'B' && *letters != 'G') /* arm64: key B, memory tags */
@@ -157,7 +157,7 @@ static bool read_cie(const struct cfi_section *section, size_t offset, struct cf
 {
 	const char *augmentation;
 	struct entry entry;
-	struct reader *r;
+	struct bytes *r;
 	uint8_t version;
 	size_t next;
 
@@ -166,21 +166,23 @@ static bool read_cie(const struct cfi_section *section, size_t offset, struct cf
 		return false;
 	r = &entry.body;
 	*cie = (struct cfi_cie){.offset = offset};
-	version = reader__u8(r);
+	version = bytes__u8(r);
 	if (version != 1 && version != 3 && version != 4)
 		return false;
-	augmentation = reader__string(r);
-	if (version == 4 && (reader__u8(r) != 8 || reader__u8(r) != 0))
+	augmentation = bytes__string(r);
+	if (!augmentation)
+		return false;
+	if (version == 4 && (bytes__u8(r) != 8 || bytes__u8(r) != 0))
 		return false; /* addresses of another size, or segments */
-	cie->code_alignment = reader__uleb(r);
-	cie->data_alignment = reader__sleb(r);
-	cie->return_register = version == 1 ? reader__u8(r) : reader__uleb(r);
+	cie->code_alignment = bytes__uleb(r);
+	cie->data_alignment = bytes__sleb(r);
+	cie->return_register = version == 1 ? bytes__u8(r) : bytes__uleb(r);
 	if (augmentation[0] == 'z')
 		read_augmentation(augmentation, r, cie);
 	else if (augmentation[0])
 		return false; /* without 'z' an unknown augmentation cannot be skipped */
 	cie->instructions = r->at;
-	cie->instructions_size = reader__left(r);
+	cie->instructions_size = bytes__left(r);
 	return !r->bad;
 }
 
@@ -202,7 +204,7 @@ static bool find_cie(struct cfi_iterator *it, const struct entry *entry)
 
 static bool read_fde(struct cfi_iterator *it, struct entry *entry, struct cfi_fde *fde)
 {
-	struct reader *r = &entry->body;
+	struct bytes *r = &entry->body;
 	uint64_t length;
 
 	if (r->bad || !find_cie(it, entry))
@@ -212,9 +214,9 @@ static bool read_fde(struct cfi_iterator *it, struct entry *entry, struct cfi_fd
 	length = read_pointer(&it->section, r, it->cie.pointer_encoding & 0x0f);
 	fde->end = fde->start + length;
 	if (it->cie.has_augmentation_data)
-		reader__skip(r, reader__uleb(r));
+		bytes__take(r, bytes__uleb(r));
 	fde->instructions = r->at;
-	fde->instructions_size = reader__left(r);
+	fde->instructions_size = bytes__left(r);
 	return !r->bad && fde->end >= fde->start;
 }
 
@@ -225,7 +227,7 @@ bool cfi__next_fde(struct cfi_iterator *it, struct cfi_fde *fde)
 	while (it->next < it->section.bytes->size) {
 		if (!read_entry(&it->section, it->next, &entry, &it->next)) {
 			it->malformed +=
-				reader__left(&(struct reader){
+				bytes__left(&(struct bytes){
 					.at = it->section.bytes->data + it->next,
 					.end = it->section.bytes->data + it->section.bytes->size}) >
 				4;

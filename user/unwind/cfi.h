@@ -7,7 +7,7 @@
 #define MEMTRACE_UNWIND_CFI_H
 
 #include "unwind/elf_image.h"
-#include "unwind/reader.h"
+#include "base/bytes.h"
 
 struct cfi_section {
 	const struct elf_bytes *bytes;

@@ -40,7 +40,7 @@ enum {
 struct run {
 	struct cfi_program *program;
 	const struct cfi_fde *fde;
-	struct reader in;
+	struct bytes in;
 	uint64_t location;
 	cfi_row_fn *row; /* NULL in a CIE */
 	void *context;
@@ -85,8 +85,8 @@ static void restore_rule(struct run *run, uint64_t number)
 static void set_expression(struct run *run, uint64_t number, enum cfi_how how)
 {
 	struct cfi_rule *rule = rule_of(run->program, &run->program->state, number);
-	uint64_t size = reader__uleb(&run->in);
-	const uint8_t *bytes = reader__skip(&run->in, size);
+	uint64_t size = bytes__uleb(&run->in);
+	const uint8_t *bytes = bytes__take(&run->in, size);
 
 	if (rule && bytes)
 		*rule = (struct cfi_rule){.how = how, .expression = bytes, .expression_size = size};
@@ -99,8 +99,8 @@ static void set_cfa(struct run *run, uint64_t number, int64_t offset)
 
 static void set_cfa_expression(struct run *run)
 {
-	uint64_t size = reader__uleb(&run->in);
-	const uint8_t *bytes = reader__skip(&run->in, size);
+	uint64_t size = bytes__uleb(&run->in);
+	const uint8_t *bytes = bytes__take(&run->in, size);
 
 	run->program->state.cfa =
 		(struct cfi_cfa){.expression = bytes, .expression_size = bytes ? size : 0};
@@ -153,19 +153,19 @@ static int run_location(struct run *run, uint8_t op)
 		/* Only absolute: nothing writes it, and an encoded one would need the section. */
 		if (run->fde->cie.pointer_encoding & 0x7f)
 			return -EBADMSG;
-		return advance_to(run, reader__u64(&run->in));
+		return advance_to(run, bytes__u64(&run->in));
 	case DW_CFA_advance_loc1:
-		return advance(run, reader__u8(&run->in));
+		return advance(run, bytes__u8(&run->in));
 	case DW_CFA_advance_loc2:
-		return advance(run, reader__u16(&run->in));
+		return advance(run, bytes__u16(&run->in));
 	case DW_CFA_advance_loc4:
-		return advance(run, reader__u32(&run->in));
+		return advance(run, bytes__u32(&run->in));
 	case DW_CFA_remember_state:
 		return remember(run->program);
 	case DW_CFA_restore_state:
 		return recall(run->program);
 	case DW_CFA_GNU_args_size:
-		reader__uleb(&run->in);
+		bytes__uleb(&run->in);
 		return 0;
 	case DW_CFA_nop:
 	case DW_CFA_AARCH64_negate_ra_state:
@@ -183,21 +183,21 @@ static bool run_cfa(struct run *run, uint8_t op)
 
 	switch (op) {
 	case DW_CFA_def_cfa:
-		number = reader__uleb(&run->in);
-		set_cfa(run, number, reader__uleb(&run->in));
+		number = bytes__uleb(&run->in);
+		set_cfa(run, number, bytes__uleb(&run->in));
 		return true;
 	case DW_CFA_def_cfa_sf:
-		number = reader__uleb(&run->in);
-		set_cfa(run, number, scaled(run, reader__sleb(&run->in)));
+		number = bytes__uleb(&run->in);
+		set_cfa(run, number, scaled(run, bytes__sleb(&run->in)));
 		return true;
 	case DW_CFA_def_cfa_register:
-		set_cfa(run, reader__uleb(&run->in), cfa->offset);
+		set_cfa(run, bytes__uleb(&run->in), cfa->offset);
 		return true;
 	case DW_CFA_def_cfa_offset:
-		set_cfa(run, cfa->register_number, reader__uleb(&run->in));
+		set_cfa(run, cfa->register_number, bytes__uleb(&run->in));
 		return true;
 	case DW_CFA_def_cfa_offset_sf:
-		set_cfa(run, cfa->register_number, scaled(run, reader__sleb(&run->in)));
+		set_cfa(run, cfa->register_number, scaled(run, bytes__sleb(&run->in)));
 		return true;
 	case DW_CFA_def_cfa_expression:
 		set_cfa_expression(run);
@@ -209,23 +209,23 @@ static bool run_cfa(struct run *run, uint8_t op)
 /* The instructions that say where a register was saved; their first operand is its number. */
 static bool run_register(struct run *run, uint8_t op)
 {
-	struct reader *in = &run->in;
+	struct bytes *in = &run->in;
 	uint64_t number;
 
 	if ((op < DW_CFA_offset_extended || op > DW_CFA_register) &&
 		(op < DW_CFA_expression || op > DW_CFA_val_expression) &&
 		op != DW_CFA_GNU_negative_offset_extended)
 		return false;
-	number = reader__uleb(in);
+	number = bytes__uleb(in);
 	switch (op) {
 	case DW_CFA_offset_extended:
-		set_rule(run, number, CFI_OFFSET, scaled(run, reader__uleb(in)));
+		set_rule(run, number, CFI_OFFSET, scaled(run, bytes__uleb(in)));
 		break;
 	case DW_CFA_offset_extended_sf:
-		set_rule(run, number, CFI_OFFSET, scaled(run, reader__sleb(in)));
+		set_rule(run, number, CFI_OFFSET, scaled(run, bytes__sleb(in)));
 		break;
 	case DW_CFA_GNU_negative_offset_extended:
-		set_rule(run, number, CFI_OFFSET, -(uint64_t)scaled(run, reader__uleb(in)));
+		set_rule(run, number, CFI_OFFSET, -(uint64_t)scaled(run, bytes__uleb(in)));
 		break;
 	case DW_CFA_restore_extended:
 		restore_rule(run, number);
@@ -237,7 +237,7 @@ static bool run_register(struct run *run, uint8_t op)
 		set_rule(run, number, CFI_SAME, 0);
 		break;
 	case DW_CFA_register:
-		set_rule(run, number, CFI_REGISTER, reader__uleb(in));
+		set_rule(run, number, CFI_REGISTER, bytes__uleb(in));
 		break;
 	case DW_CFA_expression:
 		set_expression(run, number, CFI_EXPRESSION);
@@ -246,7 +246,7 @@ static bool run_register(struct run *run, uint8_t op)
 		set_expression(run, number, CFI_OTHER);
 		break;
 	default: /* val_offset, val_offset_sf: how many bytes an operand has is all that matters */
-		reader__uleb(in);
+		bytes__uleb(in);
 		set_rule(run, number, CFI_OTHER, 0);
 	}
 	return true;
@@ -254,13 +254,13 @@ static bool run_register(struct run *run, uint8_t op)
 
 static int run_instruction(struct run *run)
 {
-	uint8_t op = reader__u8(&run->in);
+	uint8_t op = bytes__u8(&run->in);
 
 	switch (op & 0xc0) {
 	case DW_CFA_advance_loc:
 		return advance(run, op & 0x3f);
 	case DW_CFA_offset:
-		set_rule(run, op & 0x3f, CFI_OFFSET, scaled(run, reader__uleb(&run->in)));
+		set_rule(run, op & 0x3f, CFI_OFFSET, scaled(run, bytes__uleb(&run->in)));
 		return 0;
 	case DW_CFA_restore:
 		restore_rule(run, op & 0x3f);
@@ -280,7 +280,7 @@ static int run_instructions(struct run *run, const uint8_t *bytes, size_t size)
 	if (size > run->program->budget)
 		return -E2BIG;
 	run->program->budget -= size;
-	run->in = (struct reader){.at = bytes, .end = bytes + size};
+	run->in = (struct bytes){.at = bytes, .end = bytes + size};
 	while (run->in.at < run->in.end) {
 		ret = run_instruction(run);
 		if (ret)

@@ -1,10 +1,8 @@
 /*
  * The parts of an ELF file that unwinding needs: executable segments and the call frame
- * information, read from a file or from a copy in memory (the vDSO).
- *
- * Nothing in the file is trusted: every offset and size is checked against the file's, and what is
- * read is copied (a mapped file that is cut short meanwhile would be SIGBUS). Section headers are
- * used when they are there; a stripped file is read by its program headers alone.
+ * information, read from a file or from a copy in memory (the vDSO) by the one reader of ELF files.
+ * Section headers are used when they are there; a stripped file is read by its program headers
+ * alone.
  */
 #ifndef MEMTRACE_UNWIND_ELF_IMAGE_H
 #define MEMTRACE_UNWIND_ELF_IMAGE_H
@@ -14,11 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/error.h"
+#include "target/elf_file.h"
 
-/* A section's bytes, a copy. */
+/* A section's bytes. */
 struct elf_bytes {
-	uint8_t *data; /* NULL: the file has none */
+	const uint8_t *data; /* NULL: the file has none */
 	size_t size;
 	uint64_t vaddr; /* of the first byte, as in the file (before relocation) */
 };
@@ -42,16 +40,15 @@ struct elf_image {
 	uint64_t entry; /* vaddr of the entry point; 0: none */
 	struct elf_bytes eh_frame;
 	struct elf_bytes debug_frame; /* functions that .eh_frame may leave out */
-	/* Private: where bytes come from. */
-	int fd;
-	const uint8_t *memory;
-	uint64_t file_size;
+	struct elf_file *file;	      /* what all of it is in */
+	/* Private: sections that were compressed. */
+	void *unpacked[2];
 };
 
 /*
  * Reads the ELF file @fd, which stays the caller's and must stay open as long as the image. Returns
  * 0 or a negative errno: -ENOEXEC if it is not a 64-bit little-endian ELF file of a machine that
- * memtrace knows, -EBADMSG if its headers lie, or that of pread.
+ * memtrace knows, -EBADMSG if its headers lie.
  */
 int elf_image__read_fd(struct elf_image *image, int fd, struct error *err);
 
@@ -60,8 +57,5 @@ int elf_image__read_memory(
 	struct elf_image *image, const void *memory, size_t size, struct error *err);
 
 void elf_image__free(struct elf_image *image);
-
-/* Copies @size bytes at file offset @offset to @to. 0, -EBADMSG beyond the end, or as pread. */
-int elf_image__read(const struct elf_image *image, uint64_t offset, void *to, size_t size);
 
 #endif

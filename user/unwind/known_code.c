@@ -71,17 +71,13 @@ static void read_symbols(const struct elf_image *image, struct known_symbols *sy
 {
 	struct elf_wanted wanted[] = {
 		{.name = "exit"}, {.name = "__libc_start_main"}, {.name = "pthread_exit"}};
-	struct elf_file *file;
 
 	symbols->are_read = true;
-	if (image->fd < 0 || elf_file__open(image->fd, &file, NULL))
-		return;
-	if (elf_file__find_symbols(file, ELF_ANY_TABLE, wanted, 3) > 0) {
+	if (elf_file__find_symbols(image->file, ELF_ANY_TABLE, wanted, 3) > 0) {
 		symbols->exit = wanted[0].symbol.value;
 		symbols->libc_start_main = wanted[1].symbol.value;
 		symbols->pthread_exit = wanted[2].symbol.value;
 	}
-	elf_file__close(file);
 }
 
 static bool is_near(uint64_t a, uint64_t b, uint64_t distance)
@@ -135,16 +131,13 @@ int known_code__find(const struct elf_image *image, struct known_symbols *symbol
 	uint64_t end, known_range_vec *found)
 {
 	uint64_t offset, left;
-	uint8_t *block;
 	int ret = 0;
 
 	if (image->machine != EM_X86_64 || end <= start || end - start < sizeof(short_form))
 		return 0;
-	block = malloc(end - start < BLOCK_SIZE ? end - start : BLOCK_SIZE);
-	if (!block)
-		return -ENOMEM;
 	while (!ret && end - start >= sizeof(short_form)) {
 		size_t size = end - start < BLOCK_SIZE ? end - start : BLOCK_SIZE;
+		const uint8_t *block;
 
 		left = find_text(image, start, &offset);
 		if (left < size)
@@ -152,16 +145,14 @@ int known_code__find(const struct elf_image *image, struct known_symbols *symbol
 		if (size < sizeof(short_form) || symbols->scanned > KNOWN_CODE_MAX_SCAN)
 			break;
 		symbols->scanned += size;
-		ret = elf_image__read(image, offset, block, size);
-		if (!ret)
-			ret = scan_signal_returns(block, size, start, found);
+		block = elf_file__bytes(image->file, offset, size);
+		ret = block ? scan_signal_returns(block, size, start, found) : -EBADMSG;
 		if (!ret)
 			ret = scan_bases(image, symbols, block, size, start, found);
 		if (size == left || size == end - start)
 			break;
 		start += size - BLOCK_OVERLAP;
 	}
-	free(block);
 	if (found->size)
 		qsort(found->data, found->size, sizeof(*found->data), compare_ranges);
 	return ret;
@@ -171,13 +162,14 @@ bool known_code__is_context_start(const struct elf_image *image, uint64_t start,
 {
 	/* mov %rbx, %rsp; mov (%rsp), %rdi; test %rdi, %rdi: glibc since 2.3, always 26 bytes. */
 	static const uint8_t bytes[] = {0x48, 0x89, 0xdc, 0x48, 0x8b, 0x3c, 0x24, 0x48, 0x85, 0xff};
-	uint8_t code[sizeof(bytes)];
+	const uint8_t *code;
 	uint64_t offset;
 
-	return image->machine == EM_X86_64 && end - start >= 16 && end - start <= 40 &&
-	       find_text(image, start, &offset) >= sizeof(code) &&
-	       !elf_image__read(image, offset, code, sizeof(code)) &&
-	       !memcmp(code, bytes, sizeof(code));
+	if (image->machine != EM_X86_64 || end - start < 16 || end - start > 40 ||
+		find_text(image, start, &offset) < sizeof(bytes))
+		return false;
+	code = elf_file__bytes(image->file, offset, sizeof(bytes));
+	return code && !memcmp(code, bytes, sizeof(bytes));
 }
 
 bool known_code__is_start(const struct elf_image *image)
@@ -187,13 +179,13 @@ bool known_code__is_start(const struct elf_image *image)
 	static const uint8_t clear_ebp[] = {0x31, 0xed};
 	static const uint8_t clear_rbp[] = {0x48, 0x31, 0xed};
 	static const uint8_t loader[] = {0x48, 0x89, 0xe7, 0xe8};
-	uint8_t code[8];
-	const uint8_t *at = code;
+	const uint8_t *at = NULL;
 	uint64_t offset;
 
-	if (image->machine != EM_X86_64 || !image->entry ||
-		find_text(image, image->entry, &offset) < sizeof(code) ||
-		elf_image__read(image, offset, code, sizeof(code)))
+	if (image->machine == EM_X86_64 && image->entry &&
+		find_text(image, image->entry, &offset) >= 8)
+		at = elf_file__bytes(image->file, offset, 8);
+	if (!at)
 		return false;
 	if (!memcmp(at, endbr64, sizeof(endbr64)))
 		at += sizeof(endbr64);

@@ -32,8 +32,9 @@ struct known_symbols {
 
 /*
  * Appends what is found in [start, end) of the image's text, in ascending order. @symbols are the
- * image's, zeroed at first. 0, -ENOMEM, or as elf_image__read. Nothing on machines other than
- * x86-64 (on arm64 the vDSO has it, described), and beyond the first KNOWN_CODE_MAX_SCAN bytes.
+ * image's, zeroed at first. 0, -ENOMEM, or -EBADMSG where it is not in the file. Nothing on
+ * machines other than x86-64 (on arm64 the vDSO has it, described), and beyond the first
+ * KNOWN_CODE_MAX_SCAN bytes.
  */
 int known_code__find(const struct elf_image *image, struct known_symbols *symbols, uint64_t start,
 	uint64_t end, known_range_vec *found);

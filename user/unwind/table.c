@@ -1,23 +1,18 @@
 #include "unwind/table.h"
 
+#include "base/search.h"
+
 #include <stdlib.h>
 
 uint32_t unwind_table__find(const struct unwind_table *table, uint64_t vaddr)
 {
-	size_t low = 0, high = table->row_count;
 	uint64_t pc = vaddr - table->text_start;
+	size_t after;
 
 	if (vaddr < table->text_start || vaddr >= table->text_end)
 		return UNWIND_NO_RULE;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (unwind_row_pc(table->rows[middle]) <= pc)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low ? unwind_row_rule(table->rows[low - 1]) : UNWIND_NO_RULE;
+	after = search_first(table->row_count, i, unwind_row_pc(table->rows[i]) <= pc);
+	return after ? unwind_row_rule(table->rows[after - 1]) : UNWIND_NO_RULE;
 }
 
 size_t unwind_table__size(const struct unwind_table *table)

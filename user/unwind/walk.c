@@ -1,7 +1,7 @@
 #include "unwind/walk.h"
 
-#include <errno.h>
-#include <sys/uio.h>
+#include "base/search.h"
+#include "target/memory.h"
 
 static const struct unwind_target *target_of(const struct unwind_walk *w)
 {
@@ -18,17 +18,10 @@ static int unwind_read(struct unwind_walk *w, void *to, uint32_t size, uint64_t 
 static const struct unwind_mapping *find_mapping(const struct unwind_target *target, uint64_t pc)
 {
 	const struct unwind_mapping *mappings = target->mappings;
-	size_t low = 0, high = target->mapping_count;
+	size_t after = search_first(
+		target->mapping_count, i, unwind_mapping__first_pc(&mappings[i]) <= pc);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (unwind_mapping__first_pc(&mappings[middle]) <= pc)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && pc < mappings[low - 1].end ? &mappings[low - 1] : NULL;
+	return after && pc < mappings[after - 1].end ? &mappings[after - 1] : NULL;
 }
 
 static uint32_t unwind_find_rule(struct unwind_walk *w, uint64_t pc)
@@ -78,11 +71,5 @@ int unwind__walk_native(const struct unwind_target *target, struct unwind_walk *
 
 int unwind__read_process(void *context, void *to, size_t size, uint64_t address)
 {
-	struct iovec local = {.iov_base = to, .iov_len = size};
-	struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = size};
-	ssize_t n = process_vm_readv(*(const pid_t *)context, &local, 1, &remote, 1, 0);
-
-	if (n < 0)
-		return -errno;
-	return n == (ssize_t)size ? 0 : -EFAULT;
+	return memory__read_all(*(const pid_t *)context, address, to, size);
 }
