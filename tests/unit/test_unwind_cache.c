@@ -8,11 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "target/elf_file.h"
 #include "unwind/cache.h"
+#include "unwind/store.h"
 
 static char folder[] = "/tmp/memtrace-cache-XXXXXX";
 static const uint8_t id[20] = {0xab, 0xcd, 1, 2, 3};
@@ -74,18 +77,18 @@ static struct unwind_table *make_table(size_t count)
 	return table;
 }
 
-static void store(struct unwind_cache *cache, const uint8_t *build_id, size_t rows)
+static void store(struct unwind_cache *cache, const uint8_t *key, size_t rows)
 {
 	struct unwind_table *table = make_table(rows);
 
-	assert_int_equal(unwind_cache__store(cache, build_id, sizeof(id), table), 0);
+	assert_int_equal(unwind_cache__store(cache, key, sizeof(id), table), 0);
 	unwind_table__free(table);
 }
 
-static bool is_cached(struct unwind_cache *cache, const uint8_t *build_id)
+static bool is_cached(struct unwind_cache *cache, const uint8_t *key)
 {
 	struct unwind_table *table = NULL;
-	int ret = unwind_cache__load(cache, build_id, sizeof(id), &table);
+	int ret = unwind_cache__load(cache, key, sizeof(id), &table);
 
 	if (!ret)
 		unwind_table__free(table);
@@ -133,7 +136,7 @@ static void test_a_table_outlives_the_cache_that_stored_it(void **state)
 	unwind_cache__close(cache);
 }
 
-static void test_another_build_id_is_not_served(void **state)
+static void test_another_key_is_not_served(void **state)
 {
 	struct unwind_cache *cache = open_cache(1 << 20);
 	uint8_t other[sizeof(id)];
@@ -217,6 +220,126 @@ static void test_a_link_is_not_followed(void **state)
 	assert_int_equal(symlink(to, from), 0);
 	assert_false(is_cached(cache, id));
 	unwind_cache__close(cache);
+}
+
+static void test_a_file_with_a_second_name_is_not_believed(void **state)
+{
+	struct unwind_cache *cache = open_cache(1 << 20);
+	char from[256], to[256];
+
+	store(cache, id, 16);
+	snprintf(from, sizeof(from), "%s/abcd010203000000000000000000000000000000.unwind", folder);
+	snprintf(to, sizeof(to), "%s/elsewhere", folder);
+	assert_int_equal(link(from, to), 0);
+	assert_false(is_cached(cache, id));
+	unwind_cache__close(cache);
+}
+
+static void test_what_another_user_planted_is_not_believed(void **state)
+{
+	struct unwind_cache *cache = open_cache(1 << 20), *refused = NULL;
+	struct error err = {0};
+	int fd;
+
+	if (geteuid())
+		skip();
+	store(cache, id, 16);
+	fd = open_cached_file(O_RDONLY);
+	assert_int_equal(fchown(fd, 65534, 65534), 0);
+	close(fd);
+	assert_false(is_cached(cache, id));
+	unwind_cache__close(cache);
+	assert_int_equal(chown(folder, 65534, 65534), 0);
+	assert_int_equal(unwind_cache__open(&refused, folder, 1 << 20, &err), -EPERM);
+	assert_null(refused);
+}
+
+static void test_the_secret_is_kept_and_made_anew_if_others_can_write_it(void **state)
+{
+	struct unwind_cache *cache = open_cache(1 << 20);
+	uint8_t first[UNWIND_SECRET_SIZE], zero[UNWIND_SECRET_SIZE] = {0};
+	char path[256];
+
+	memcpy(first, unwind_cache__secret(cache), sizeof(first));
+	assert_memory_not_equal(first, zero, sizeof(first));
+	unwind_cache__close(cache);
+	cache = open_cache(1 << 20);
+	assert_memory_equal(unwind_cache__secret(cache), first, sizeof(first));
+	unwind_cache__close(cache);
+	snprintf(path, sizeof(path), "%s/.secret", folder);
+	assert_int_equal(chmod(path, 0666), 0);
+	cache = open_cache(1 << 20);
+	assert_memory_not_equal(unwind_cache__secret(cache), first, sizeof(first));
+	unwind_cache__close(cache);
+}
+
+/* A copy of this test program with a byte at @offset that is another one. */
+static const struct module *changed_copy(struct modules *modules, uint64_t offset)
+{
+	int self = open("/proc/self/exe", O_RDONLY), fd = memfd_create("copy", MFD_CLOEXEC);
+	const struct module *module;
+	struct stat status;
+	char *bytes;
+
+	fstat(self, &status);
+	bytes = malloc(status.st_size);
+	assert_int_equal(pread(self, bytes, status.st_size, 0), status.st_size);
+	bytes[offset] ^= 1;
+	assert_int_equal(write(fd, bytes, status.st_size), status.st_size);
+	module = modules__add_file(modules, fd, "/copy", NULL);
+	assert_non_null(module);
+	free(bytes);
+	close(fd);
+	close(self);
+	return module;
+}
+
+/* Whether the table for the copy comes from the cache. */
+static bool is_served(struct modules *modules, uint64_t changed_offset)
+{
+	struct unwind_store *store = unwind_store__new(open_cache(64 << 20));
+	const struct module *copy = changed_copy(modules, changed_offset);
+	struct unwind_store_statistics statistics;
+
+	assert_non_null(unwind_store__table(store, copy));
+	statistics = unwind_store__statistics(store);
+	assert_int_equal(statistics.cached + statistics.built, 1);
+	unwind_store__free(store);
+	return statistics.cached;
+}
+
+static uint64_t section_offset(const char *name)
+{
+	int self = open("/proc/self/exe", O_RDONLY);
+	const Elf64_Shdr *section;
+	struct elf_file *file;
+	uint64_t offset;
+
+	assert_int_equal(elf_file__open(self, &file, NULL), 0);
+	section = elf_file__section(file, name);
+	assert_non_null(section);
+	offset = section->sh_offset + section->sh_size / 2;
+	elf_file__close(file);
+	close(self);
+	return offset;
+}
+
+static void test_a_build_id_that_a_file_claims_is_worth_nothing(void **state)
+{
+	uint64_t frames = section_offset(".eh_frame"), code = section_offset(".text");
+	uint64_t data = section_offset(".data"), elsewhere = section_offset(".comment");
+	struct modules *modules = modules__new();
+	const struct module *first = changed_copy(modules, data);
+
+	/* All have the same build ID. */
+	assert_true(first->build_id.size > 0);
+	assert_false(is_served(modules, frames));
+	assert_false(is_served(modules, code));
+	assert_false(is_served(modules, elsewhere));
+	/* What no row comes from makes no difference. */
+	assert_true(is_served(modules, data));
+	assert_true(is_served(modules, frames));
+	modules__free(modules);
 }
 
 static void test_a_folder_that_others_can_write_is_refused(void **state)
@@ -303,11 +426,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		with_folder(test_a_table_comes_back_as_it_was_stored),
 		with_folder(test_a_table_outlives_the_cache_that_stored_it),
-		with_folder(test_another_build_id_is_not_served),
+		with_folder(test_another_key_is_not_served),
 		with_folder(test_no_damaged_byte_is_believed),
 		with_folder(test_a_file_that_was_cut_is_not_believed_and_goes_away),
 		with_folder(test_a_file_that_others_can_write_is_not_believed),
 		with_folder(test_a_link_is_not_followed),
+		with_folder(test_a_file_with_a_second_name_is_not_believed),
+		with_folder(test_what_another_user_planted_is_not_believed),
+		with_folder(test_the_secret_is_kept_and_made_anew_if_others_can_write_it),
+		with_folder(test_a_build_id_that_a_file_claims_is_worth_nothing),
 		with_folder(test_a_folder_that_others_can_write_is_refused),
 		with_folder(test_the_least_recently_used_make_room),
 		with_folder(test_a_table_larger_than_the_limit_is_not_kept),

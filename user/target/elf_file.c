@@ -8,6 +8,8 @@
 
 /* The copy is filled in pieces of this size: what is asked for lies together, or far apart. */
 #define PIECE (16ul << 10)
+/* What is only looked at once goes through a buffer of this size. */
+#define BLOCK (256ul << 10)
 /* No file that is loaded comes near it; the address space of a process has 128 TiB. */
 #define MAX_FILE_SIZE (1ull << 40)
 /* Real files have some 10 to 20 program headers; sections, with -ffunction-sections, 65,000. */
@@ -37,6 +39,22 @@ static bool is_filled(const struct elf_file *file, uint64_t piece)
 	return file->filled[piece / 64] >> piece % 64 & 1;
 }
 
+static bool pread_all(int fd, uint8_t *to, uint64_t size, uint64_t offset)
+{
+	while (size) {
+		ssize_t n = pread(fd, to, size, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		to += n;
+		size -= n;
+		offset += n;
+	}
+	return true;
+}
+
 /* Reads the pieces [first, end), none of which is filled; false where the file ends before. */
 static bool read_pieces(struct elf_file *file, uint64_t first, uint64_t end)
 {
@@ -47,16 +65,9 @@ static bool read_pieces(struct elf_file *file, uint64_t first, uint64_t end)
 		file->was_limited = true;
 		return false;
 	}
-	while (at < stop) {
-		ssize_t n = pread(file->fd, file->copy + at, stop - at, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		at += n;
-	}
-	file->read_bytes += stop - first * PIECE;
+	if (!pread_all(file->fd, file->copy + at, stop - at, at))
+		return false;
+	file->read_bytes += stop - at;
 	for (uint64_t piece = first; piece < end; piece++)
 		file->filled[piece / 64] |= 1ull << piece % 64;
 	return true;
@@ -96,6 +107,46 @@ const void *elf_file__items(struct elf_file *file, uint64_t offset, uint64_t cou
 		(uintptr_t)(file->copy + offset) % (align < 8 ? align : 8))
 		return NULL;
 	return elf_file__bytes(file, offset, count * size);
+}
+
+/* The bytes of [offset, end) up to where the copy begins or ceases to be filled, one BLOCK at most.
+ */
+static uint64_t block_end(const struct elf_file *file, uint64_t offset, uint64_t end)
+{
+	bool filled = !file->filled || is_filled(file, offset / PIECE);
+	uint64_t stop = (offset / PIECE + 1) * PIECE;
+
+	while (stop < end && stop - offset < BLOCK &&
+		(!file->filled || is_filled(file, stop / PIECE) == filled))
+		stop += PIECE;
+	return stop < end ? stop : end;
+}
+
+int elf_file__each_block(struct elf_file *file, uint64_t offset, uint64_t size,
+	void (*each)(void *context, const void *block, size_t size), void *context)
+{
+	uint64_t end = offset + size;
+	uint8_t *buffer;
+	int code = 0;
+
+	if (offset > file->size || size > file->size - offset)
+		return -EBADMSG;
+	buffer = malloc(BLOCK + PIECE);
+	if (!buffer)
+		return -ENOMEM;
+	while (!code && offset < end) {
+		uint64_t stop = block_end(file, offset, end);
+
+		if (!file->filled || is_filled(file, offset / PIECE))
+			each(context, file->copy + offset, stop - offset);
+		else if (pread_all(file->fd, buffer, stop - offset, offset))
+			each(context, buffer, stop - offset);
+		else
+			code = -EBADMSG;
+		offset = stop;
+	}
+	free(buffer);
+	return code;
 }
 
 static int reserve_copy(struct elf_file *file)

@@ -63,7 +63,15 @@ const Elf64_Phdr *elf_file__segment(const struct elf_file *file, uint32_t type);
  */
 const void *elf_file__bytes(struct elf_file *file, uint64_t offset, uint64_t size);
 
-/* The same as @count items of @size bytes, at most 8 of which align them; NULL if not aligned. */
+/*
+ * Goes over the @size bytes at @offset in blocks, for whom one look is enough: what the copy has
+ * not is read, and not kept. 0, -ENOMEM, or -EBADMSG where they are not all there.
+ */
+int elf_file__each_block(struct elf_file *file, uint64_t offset, uint64_t size,
+	void (*each)(void *context, const void *block, size_t size), void *context);
+
+/* @count items of @size bytes at @offset, as elf_file__bytes; NULL if not aligned (at most to 8).
+ */
 const void *elf_file__items(struct elf_file *file, uint64_t offset, uint64_t count, size_t size);
 
 /*

@@ -260,14 +260,25 @@ static struct module *open_module(
 	return adopt(modules, entry, err);
 }
 
-/* Two vDSOs are one where their build IDs are; without one they are by their size. */
+static bool is_same_content(int a, int b, size_t size)
+{
+	char *bytes = malloc(2 * size);
+	bool same = bytes && pread(a, bytes, size, 0) == (ssize_t)size &&
+		    pread(b, bytes + size, size, 0) == (ssize_t)size &&
+		    memcmp(bytes, bytes + size, size) == 0;
+
+	free(bytes);
+	return same;
+}
+
+/* Two vDSOs are one where their bytes are: a process can write to its own. */
 static struct module *find_vdso(struct modules *modules, const struct entry *like)
 {
 	vec_for_each (entry, &modules->all) {
 		struct module *m = &(*entry)->module;
 
 		if (m->is_vdso && (*entry)->size == like->size &&
-			memcmp(&m->build_id, &like->module.build_id, sizeof(m->build_id)) == 0)
+			is_same_content(m->fd, like->module.fd, like->size))
 			return m;
 	}
 	return NULL;

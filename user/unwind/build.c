@@ -265,18 +265,21 @@ static int make_table(struct builder *b, struct unwind_table **out)
 		.rare = (struct unwind_rare *)(storage + rows_size),
 		.rare_count = b->packer.rare.size,
 		.statistics = b->statistics,
+		.symbols = b->symbols,
 		.storage = storage,
 	};
 	*out = table;
 	return 0;
 }
 
-static int build(const struct elf_image *image, struct unwind_table **out, struct error *err)
+int unwind_table__build_image(
+	const struct elf_image *image, struct unwind_table **out, struct error *err)
 {
 	struct builder b = {.image = image, .packer = {.machine = image->machine}};
 	uint64_t start = clock__now_ns();
 	int ret = 0;
 
+	*out = NULL;
 	if (image->text_end - image->text_start > UINT32_MAX)
 		return error__set(err, -E2BIG, "more than 4 GiB of code");
 	if (image->eh_frame.data)
@@ -309,7 +312,7 @@ int unwind_table__build(int fd, struct unwind_table **out, struct error *err)
 	ret = elf_image__read_fd(&image, fd, err);
 	if (ret)
 		return ret;
-	ret = build(&image, out, err);
+	ret = unwind_table__build_image(&image, out, err);
 	elf_image__free(&image);
 	return ret;
 }
@@ -324,7 +327,7 @@ int unwind_table__build_memory(
 	ret = elf_image__read_memory(&image, memory, size, err);
 	if (ret)
 		return ret;
-	ret = build(&image, out, err);
+	ret = unwind_table__build_image(&image, out, err);
 	elf_image__free(&image);
 	return ret;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -15,10 +16,11 @@
 #define MAGIC "memtrace unwind\n"
 #define SUFFIX ".unwind"
 #define TEMPORARY ".new-"
+#define SECRET ".secret"
 /* To be raised with every change of the rows' format or of what they are built from. */
-#define CACHE_VERSION 3
-#define BUILD_ID_MAX 64
-#define NAME_SIZE (2 * BUILD_ID_MAX + sizeof(SUFFIX))
+#define CACHE_VERSION 4
+#define KEY_MAX 32
+#define NAME_SIZE (2 * KEY_MAX + sizeof(SUFFIX))
 #define FILE_MAX (512ull << 20)
 
 struct header {
@@ -33,14 +35,17 @@ struct header {
 	uint64_t fdes;
 	uint64_t malformed;
 	uint64_t defects[RULE_DEFECT_COUNT];
-	uint64_t build_id_size;
-	uint8_t build_id[BUILD_ID_MAX];
+	uint64_t symbols_read; /* struct known_symbols */
+	uint64_t symbols[3];
+	uint64_t key_size;
+	uint8_t key[KEY_MAX];
 };
 _Static_assert(sizeof(struct header) == 192, "rows after it are aligned");
 #define HASHED_FROM offsetof(struct header, version)
 
 struct unwind_cache {
 	int directory;
+	uint8_t secret[UNWIND_SECRET_SIZE];
 	uint64_t limit;
 	uint64_t size; /* bytes of all files, once known */
 	bool size_known;
@@ -78,55 +83,8 @@ static bool is_private(int fd, mode_t type)
 	struct stat status;
 
 	return !fstat(fd, &status) && (status.st_mode & S_IFMT) == type &&
-	       status.st_uid == geteuid() && !(status.st_mode & (S_IWGRP | S_IWOTH));
-}
-
-int unwind_cache__open(
-	struct unwind_cache **out, const char *path, uint64_t limit, struct error *err)
-{
-	char folder[4096];
-	int ret, fd;
-
-	ret = path ? (snprintf(folder, sizeof(folder), "%s", path) < (int)sizeof(folder)
-				     ? 0
-				     : -ENAMETOOLONG)
-		   : default_path(folder, sizeof(folder));
-	if (ret)
-		return error__set(
-			err, ret, "no place for the cache: neither XDG_CACHE_HOME nor HOME");
-	make_folders(folder);
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return error__set(err, -errno, "cannot open %s: %s", folder, strerror(errno));
-	if (!is_private(fd, S_IFDIR)) {
-		close(fd);
-		return error__set(err, -EPERM, "%s is not used: others can write to it", folder);
-	}
-	*out = calloc(1, sizeof(**out));
-	if (!*out) {
-		close(fd);
-		return error__set(err, -ENOMEM, "out of memory");
-	}
-	**out = (struct unwind_cache){.directory = fd, .limit = limit};
-	return 0;
-}
-
-void unwind_cache__close(struct unwind_cache *cache)
-{
-	if (!cache)
-		return;
-	close(cache->directory);
-	free(cache);
-}
-
-static int make_name(char *name, const uint8_t *build_id, size_t size)
-{
-	if (!size || size > BUILD_ID_MAX)
-		return -EINVAL;
-	for (size_t i = 0; i < size; i++)
-		sprintf(name + 2 * i, "%02x", build_id[i]);
-	strcpy(name + 2 * size, SUFFIX);
-	return 0;
+	       status.st_uid == geteuid() && !(status.st_mode & (S_IWGRP | S_IWOTH)) &&
+	       (type == S_IFDIR || status.st_nlink == 1);
 }
 
 static int read_all(int fd, void *to, size_t size)
@@ -163,6 +121,114 @@ static int write_all(int fd, const void *from, size_t size)
 	return 0;
 }
 
+/* The secret of the folder; false where there is none (that can be used). */
+static bool load_secret(struct unwind_cache *cache)
+{
+	int fd = openat(cache->directory, SECRET, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	bool loaded = fd >= 0 && is_private(fd, S_IFREG) &&
+		      !read_all(fd, cache->secret, sizeof(cache->secret));
+
+	if (fd >= 0)
+		close(fd);
+	return loaded;
+}
+
+/* Makes it, unless another memtrace is first: a whole one or none, as with all files here. */
+static int make_secret(struct unwind_cache *cache)
+{
+	char temporary[64];
+	int fd, ret;
+
+	if (getrandom(cache->secret, sizeof(cache->secret), 0) != sizeof(cache->secret))
+		return -EIO;
+	snprintf(temporary, sizeof(temporary), TEMPORARY "%d-secret", getpid());
+	fd = openat(cache->directory, temporary,
+		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	ret = write_all(fd, cache->secret, sizeof(cache->secret));
+	close(fd);
+	if (!ret &&
+		renameat2(cache->directory, temporary, cache->directory, SECRET, RENAME_NOREPLACE))
+		ret = -errno;
+	if (ret)
+		unlinkat(cache->directory, temporary, 0);
+	return ret;
+}
+
+static int find_secret(struct unwind_cache *cache)
+{
+	int ret;
+
+	if (load_secret(cache))
+		return 0;
+	ret = make_secret(cache);
+	if (ret == -EEXIST && load_secret(cache))
+		return 0;
+	/* One that is there and no good: what it keyed is of no use either. */
+	if (ret == -EEXIST && !unlinkat(cache->directory, SECRET, 0))
+		ret = make_secret(cache);
+	return ret;
+}
+
+int unwind_cache__open(
+	struct unwind_cache **out, const char *path, uint64_t limit, struct error *err)
+{
+	char folder[4096];
+	int ret, fd;
+
+	ret = path ? (snprintf(folder, sizeof(folder), "%s", path) < (int)sizeof(folder)
+				     ? 0
+				     : -ENAMETOOLONG)
+		   : default_path(folder, sizeof(folder));
+	if (ret)
+		return error__set(
+			err, ret, "no place for the cache: neither XDG_CACHE_HOME nor HOME");
+	make_folders(folder);
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error__set(err, -errno, "cannot open %s: %s", folder, strerror(errno));
+	if (!is_private(fd, S_IFDIR)) {
+		close(fd);
+		return error__set(err, -EPERM, "%s is not used: others can write to it", folder);
+	}
+	*out = calloc(1, sizeof(**out));
+	if (!*out) {
+		close(fd);
+		return error__set(err, -ENOMEM, "out of memory");
+	}
+	**out = (struct unwind_cache){.directory = fd, .limit = limit};
+	ret = find_secret(*out);
+	if (!ret)
+		return 0;
+	unwind_cache__close(*out);
+	*out = NULL;
+	return error__set(err, ret, "cannot keep a file in %s: %s", folder, strerror(-ret));
+}
+
+const uint8_t *unwind_cache__secret(const struct unwind_cache *cache)
+{
+	return cache->secret;
+}
+
+void unwind_cache__close(struct unwind_cache *cache)
+{
+	if (!cache)
+		return;
+	close(cache->directory);
+	free(cache);
+}
+
+static int make_name(char *name, const uint8_t *key, size_t size)
+{
+	if (!size || size > KEY_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < size; i++)
+		sprintf(name + 2 * i, "%02x", key[i]);
+	strcpy(name + 2 * size, SUFFIX);
+	return 0;
+}
+
 static uint64_t hash_file(const struct header *header, const void *body, size_t body_size)
 {
 	XXH64_hash_t head =
@@ -173,13 +239,13 @@ static uint64_t hash_file(const struct header *header, const void *body, size_t 
 
 /* Whether a header may be believed so far that its body can be read. */
 static bool check_header(
-	const struct header *header, uint64_t file_size, const uint8_t *build_id, size_t size)
+	const struct header *header, uint64_t file_size, const uint8_t *key, size_t size)
 {
 	uint64_t body = file_size - sizeof(*header);
 
 	return !memcmp(header->magic, MAGIC, sizeof(header->magic)) &&
-	       header->version == CACHE_VERSION && header->build_id_size == size &&
-	       !memcmp(header->build_id, build_id, size) && header->row_count <= body / 8 &&
+	       header->version == CACHE_VERSION && header->key_size == size &&
+	       !memcmp(header->key, key, size) && header->row_count <= body / 8 &&
 	       header->rare_count <= UNWIND_MAX_RARE &&
 	       header->row_count * sizeof(uint64_t) +
 			       header->rare_count * sizeof(struct unwind_rare) ==
@@ -210,6 +276,10 @@ static int make_table(const struct header *header, void *body, struct unwind_tab
 		.rare = (void *)((uint64_t *)body + header->row_count),
 		.rare_count = header->rare_count,
 		.statistics = {.fdes = header->fdes, .malformed = header->malformed},
+		.symbols = {.are_read = header->symbols_read,
+			.exit = header->symbols[0],
+			.libc_start_main = header->symbols[1],
+			.pthread_exit = header->symbols[2]},
 		.storage = body,
 	};
 	memcpy(table->statistics.defects, header->defects, sizeof(header->defects));
@@ -217,7 +287,7 @@ static int make_table(const struct header *header, void *body, struct unwind_tab
 	return 0;
 }
 
-static int load_file(int fd, const uint8_t *build_id, size_t size, struct unwind_table **out)
+static int load_file(int fd, const uint8_t *key, size_t size, struct unwind_table **out)
 {
 	struct header header;
 	struct stat status;
@@ -228,7 +298,7 @@ static int load_file(int fd, const uint8_t *build_id, size_t size, struct unwind
 	if (!is_private(fd, S_IFREG) || fstat(fd, &status) ||
 		status.st_size < (off_t)sizeof(header) || status.st_size > (off_t)FILE_MAX ||
 		read_all(fd, &header, sizeof(header)) ||
-		!check_header(&header, status.st_size, build_id, size))
+		!check_header(&header, status.st_size, key, size))
 		return -ENOENT;
 	body_size = status.st_size - sizeof(header);
 	body = malloc(body_size + 1);
@@ -245,17 +315,17 @@ static int load_file(int fd, const uint8_t *build_id, size_t size, struct unwind
 }
 
 int unwind_cache__load(
-	struct unwind_cache *cache, const uint8_t *build_id, size_t size, struct unwind_table **out)
+	struct unwind_cache *cache, const uint8_t *key, size_t size, struct unwind_table **out)
 {
 	char name[NAME_SIZE];
 	int fd, ret;
 
-	if (make_name(name, build_id, size))
+	if (make_name(name, key, size))
 		return -ENOENT;
 	fd = openat(cache->directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return -ENOENT;
-	ret = load_file(fd, build_id, size, out);
+	ret = load_file(fd, key, size, out);
 	close(fd);
 	if (!ret) /* its time tells when it was last used */
 		utimensat(cache->directory, name, NULL, AT_SYMLINK_NOFOLLOW);
@@ -362,7 +432,7 @@ static int write_file(struct unwind_cache *cache, const char *name, const struct
 	return ret;
 }
 
-int unwind_cache__store(struct unwind_cache *cache, const uint8_t *build_id, size_t size,
+int unwind_cache__store(struct unwind_cache *cache, const uint8_t *key, size_t size,
 	const struct unwind_table *table)
 {
 	uint64_t file_size = sizeof(struct header) + unwind_table__size(table);
@@ -376,17 +446,20 @@ int unwind_cache__store(struct unwind_cache *cache, const uint8_t *build_id, siz
 		.rare_count = table->rare_count,
 		.fdes = table->statistics.fdes,
 		.malformed = table->statistics.malformed,
-		.build_id_size = size,
+		.symbols_read = table->symbols.are_read,
+		.symbols = {table->symbols.exit, table->symbols.libc_start_main,
+			table->symbols.pthread_exit},
+		.key_size = size,
 	};
 	char name[NAME_SIZE];
 	int ret;
 
-	ret = make_name(name, build_id, size);
+	ret = make_name(name, key, size);
 	if (ret)
 		return ret;
 	if (file_size > cache->limit)
 		return -EFBIG;
-	memcpy(header.build_id, build_id, size);
+	memcpy(header.key, key, size);
 	memcpy(header.defects, table->statistics.defects, sizeof(header.defects));
 	/* Rows and rare rules lie side by side, as in the file. */
 	header.hash = hash_file(&header, table->rows, file_size - sizeof(header));

@@ -67,7 +67,7 @@ static size_t find_argument_move(const uint8_t *block, const uint8_t *at)
 	return at - block >= 2 && !memcmp(at - 2, from_rax + 1, 2) ? 2 : 0;
 }
 
-static void read_symbols(const struct elf_image *image, struct known_symbols *symbols)
+void known_code__read_symbols(const struct elf_image *image, struct known_symbols *symbols)
 {
 	struct elf_wanted wanted[] = {
 		{.name = "exit"}, {.name = "__libc_start_main"}, {.name = "pthread_exit"}};
@@ -94,7 +94,7 @@ static bool is_base_call(const struct elf_image *image, struct known_symbols *sy
 	uint64_t call, uint64_t callee)
 {
 	if (!symbols->are_read)
-		read_symbols(image, symbols);
+		known_code__read_symbols(image, symbols);
 	if (callee == symbols->exit)
 		return is_near(call, symbols->libc_start_main, 512);
 	return callee == symbols->pthread_exit && is_near(call, symbols->pthread_exit, 4096);

@@ -30,6 +30,9 @@ struct known_symbols {
 	uint64_t pthread_exit;
 };
 
+/* Fills @symbols; done where they are needed. */
+void known_code__read_symbols(const struct elf_image *image, struct known_symbols *symbols);
+
 /*
  * Appends what is found in [start, end) of the image's text, in ascending order. @symbols are the
  * image's, zeroed at first. 0, -ENOMEM, or -EBADMSG where it is not in the file. Nothing on

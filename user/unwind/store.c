@@ -63,26 +63,78 @@ static void count_table(struct unwind_store *store, const struct unwind_table *t
 		statistics->defects[i] += table->statistics.defects[i];
 }
 
-/* From the cache, or built and then kept there. */
-static struct unwind_table *make_table(struct unwind_store *store, const struct module *module)
+/* Whether rows of @table come from symbols that @image does not have. */
+static bool has_other_symbols(const struct unwind_table *table, const struct elf_image *image)
 {
-	const struct build_id *id = &module->build_id;
-	struct unwind_table *table = NULL;
-	struct error err = {0};
+	struct known_symbols now = {0};
 
-	if (store->cache && id->size &&
-		!unwind_cache__load(store->cache, id->bytes, id->size, &table)) {
+	if (!table->symbols.are_read)
+		return false;
+	known_code__read_symbols(image, &now);
+	return now.exit != table->symbols.exit ||
+	       now.libc_start_main != table->symbols.libc_start_main ||
+	       now.pthread_exit != table->symbols.pthread_exit;
+}
+
+static struct unwind_table *load_table(
+	struct unwind_store *store, const struct elf_image *image, const uint8_t *key)
+{
+	struct unwind_table *table;
+
+	if (unwind_cache__load(store->cache, key, UNWIND_KEY_SIZE, &table))
+		return NULL;
+	if (!has_other_symbols(table, image))
+		return table;
+	unwind_table__free(table);
+	return NULL;
+}
+
+/* Kept only if what it was built from is what it is known by: the file may have been written to. */
+static void keep_table(struct unwind_store *store, const struct elf_image *image,
+	const uint8_t *key, const struct unwind_table *table)
+{
+	uint8_t now[UNWIND_KEY_SIZE];
+
+	if (!unwind_content__hash(image, unwind_cache__secret(store->cache), now) &&
+		!memcmp(now, key, sizeof(now)))
+		unwind_cache__store(store->cache, key, UNWIND_KEY_SIZE, table);
+}
+
+/* From the cache, or built and then kept there. */
+static struct unwind_table *find_table(
+	struct unwind_store *store, const struct elf_image *image, struct error *err)
+{
+	struct unwind_table *table = NULL;
+	uint8_t key[UNWIND_KEY_SIZE];
+	bool has_key = store->cache &&
+		       !unwind_content__hash(image, unwind_cache__secret(store->cache), key);
+
+	if (has_key && (table = load_table(store, image, key))) {
 		store->statistics.cached++;
 		return table;
 	}
-	if (unwind_table__build(module->fd, &table, &err)) {
+	if (unwind_table__build_image(image, &table, err))
+		return NULL;
+	store->statistics.built++;
+	if (has_key)
+		keep_table(store, image, key, table);
+	return table;
+}
+
+static struct unwind_table *make_table(struct unwind_store *store, const struct module *module)
+{
+	struct unwind_table *table = NULL;
+	struct error err = {0};
+	struct elf_image image;
+
+	if (!elf_image__read_fd(&image, module->fd, &err)) {
+		table = find_table(store, &image, &err);
+		elf_image__free(&image);
+	}
+	if (!table) {
 		log__debug("%s: %s", module->path, err.message);
 		store->statistics.failed++;
-		return NULL;
 	}
-	store->statistics.built++;
-	if (store->cache && id->size)
-		unwind_cache__store(store->cache, id->bytes, id->size, table);
 	return table;
 }
 

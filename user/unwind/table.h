@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "unwind.h"
+#include "unwind/known_code.h"
 #include "unwind/rule.h"
 
 struct unwind_statistics {
@@ -29,7 +30,8 @@ struct unwind_table {
 	const struct unwind_rare *rare; /* UNWIND_RARE's offset is an index into these */
 	size_t rare_count;
 	struct unwind_statistics statistics;
-	void *storage; /* private: what rows and rare lie in, one allocation */
+	struct known_symbols symbols; /* that rows come from, if any do */
+	void *storage;		      /* private: what rows and rare lie in, one allocation */
 };
 
 /*
@@ -38,6 +40,10 @@ struct unwind_table {
  * elf_image__read_fd, -ENOMEM, or -E2BIG for a file whose frame information is absurd.
  */
 int unwind_table__build(int fd, struct unwind_table **out, struct error *err);
+
+/* The same from an image that was read already. */
+int unwind_table__build_image(
+	const struct elf_image *image, struct unwind_table **out, struct error *err);
 
 /* The same from an image in memory (the vDSO), which need not outlive the table. */
 int unwind_table__build_memory(
