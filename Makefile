@@ -152,6 +152,10 @@ format:
 install: all
 	install -D -m 755 $(BUILD)/memtrace $(DESTDIR)$(PREFIX)/bin/memtrace
 	install -D -m 644 scripts/memtrace.8 $(DESTDIR)$(PREFIX)/share/man/man8/memtrace.8
+ifeq ($(ARCH),$(HOST_ARCH))
+	$(BUILD)/memtrace completion bash > $(BUILD)/completion.bash
+	install -D -m 644 $(BUILD)/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/memtrace
+endif
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/memtrace $(DESTDIR)$(PREFIX)/share/man/man8/memtrace.8
 clean:

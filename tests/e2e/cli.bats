@@ -13,10 +13,16 @@ teardown()
 	end_test
 }
 
-# The long options that the help names.
+# The commands that the help lists.
+commands()
+{
+	"$MEMTRACE" help | sed -n 's/^  \([a-z]*\)  *[a-z].*/\1/p'
+}
+
+# The long options that the help of a command names.
 options_of_help()
 {
-	"$MEMTRACE" --help | grep -oE '(^|[ ,])--[a-z][a-z-]+' | tr -d ' ,' | sort -u
+	"$MEMTRACE" "$1" --help | grep -oE '(^|[ ,])--[a-z][a-z-]+' | tr -d ' ,' | sort -u
 }
 
 @test "--help goes to standard output, with status 0" {
@@ -30,12 +36,77 @@ options_of_help()
 	[[ $output == *memtrace* ]]
 }
 
-@test "every option of --help is in the man page" {
-	local option missing=
-	for option in $(options_of_help); do
-		sed 's/\\-/-/g' "$ROOT/scripts/memtrace.8" | grep -q -- "$option" || missing+=" $option"
+@test "every command and every option of its help is in the man page" {
+	local command option missing=
+	sed 's/\\-/-/g' "$ROOT/scripts/memtrace.8" >page
+	[ "$(commands | wc -l)" -ge 10 ] || fail "$(commands)"
+	for command in $(commands); do
+		[ "$command" = trace ] || grep -q "memtrace $command" page || missing+=" $command"
+		for option in $(options_of_help "$command"); do
+			grep -q -- "$option" page || missing+=" $command:$option"
+		done
 	done
 	[ -z "$missing" ] || fail "not in the man page:$missing"
+}
+
+@test "each command has a help of its own, in 80 columns, by two ways" {
+	local command
+	for command in $(commands); do
+		"$MEMTRACE" help "$command" >one
+		"$MEMTRACE" "$command" --help >other
+		[ "$(sed '1d;/^$/,$d' one)" = "$(sed '1d;/^$/,$d' other)" ] || fail "$command differs"
+		grep -q "^Usage: memtrace $command" one || fail "$command: $(head -n 1 one)"
+		[ "$(grep -c "^  or:  memtrace" one)" = "$(grep -c "^  or:  memtrace $command" one)" ] ||
+			fail "$command: usage of others"
+		[ "$(cat one other | awk '{ if (length($0) > m) m = length($0) } END { print m }')" -le 80 ]
+	done
+	[ "$("$MEMTRACE" help | awk '{ if (length($0) > m) m = length($0) } END { print m }')" -le 80 ]
+	! "$MEMTRACE" help top | grep -qE -- '--(format|interval|weight|exit-status)' ||
+		fail "top offers what it refuses"
+	! "$MEMTRACE" help record | grep -qE -- '--(format|interval|weight)' ||
+		fail "record offers what it refuses"
+}
+
+@test "every format is in the help of -F, in its list, and in the man page" {
+	local format
+	[ "$("$MEMTRACE" help formats | wc -l)" -ge 9 ]
+	for format in $("$MEMTRACE" help formats | awk '{ print $1 }'); do
+		"$MEMTRACE" --help | tr -d '\n' | grep -q -- "--format=FORMAT.*$format.*--json" ||
+			fail "$format"
+		grep -q "^\.BR* $format" "$ROOT/scripts/memtrace.8" || fail "$format"
+	done
+	run "$MEMTRACE" -F nonsense -- true
+	[ "$status" = 2 ]
+	[[ $output == *"dot|svg"* ]]
+}
+
+@test "unknown words are named, with the remedy" {
+	run "$MEMTRACE" recrd
+	[ "$status" = 2 ]
+	[[ $output == *"unknown command 'recrd'"* ]]
+	run "$MEMTRACE" help recrd
+	[ "$status" = 2 ]
+	[[ $output == *"unknown command 'recrd'"* ]]
+	run "$MEMTRACE" completion nosh
+	[ "$status" = 2 ]
+}
+
+# complete WORD...: what the bash completion offers for the last word, in one line.
+complete_words()
+{
+	bash -c 'eval "$("$0" completion bash)"; compopt() { :; }
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _memtrace; echo "${COMPREPLY[*]}"' \
+		"$MEMTRACE" "$@"
+}
+
+@test "bash completes commands, their options, formats and programs" {
+	[ "$(complete_words memtrace rec)" = record ]
+	[ "$(complete_words memtrace report --fr)" = --from= ]
+	[ "$(complete_words memtrace watch --thr)" = --threshold= ]
+	[ -z "$(complete_words memtrace top --form)" ]
+	[ "$(complete_words memtrace -F sp)" = speedscope ]
+	[[ " $(complete_words memtrace -- tru) " == *" true "* ]]
+	[[ " $(complete_words memtrace -p '') " == *" $$ "* ]]
 }
 
 @test "every option that the man page defines is in --help" {
@@ -53,6 +124,8 @@ options_of_help()
 		>page 2>warnings
 	[ ! -s warnings ] || fail "$(cat warnings)"
 	grep -q '^OVERHEAD' page
+	# A macro of alternating fonts joins its arguments: a sentence must be one of them.
+	run ! grep -nE '^\.(BR|RB|BI|IB|IR|RI) .* [),.;:]+ +[a-z]+ +[a-z]+ ' "$ROOT/scripts/memtrace.8"
 	grep -q 'EXIT STATUS' page
 }
 
@@ -64,6 +137,7 @@ options_of_help()
 	make -s -C "$ROOT" install DESTDIR="$PWD/root" PREFIX=/usr 3>&-
 	[ -x root/usr/bin/memtrace ]
 	[ -s root/usr/share/man/man8/memtrace.8 ]
+	bash -n root/usr/share/bash-completion/completions/memtrace
 	root/usr/bin/memtrace --version
 }
 

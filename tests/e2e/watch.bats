@@ -64,11 +64,28 @@ of_pid()
 	expect '.deadlocks[0].verdict' DEADLOCK
 	expect '[.deadlocks[0].cycle[].waits_for] | sort | join(" ")' "lock_a lock_b lock_c"
 	expect '.waits | length' 4
+	expect '.time_unix_ns / 1000000000 | . > now - 60 and . <= now' true
+	expect '[.waits[].stack[] | select(.module == "knots") | .build_id] | unique | join(" ")' \
+		"$(readelf -n "$LOCK_TARGETS/knots" | sed -n 's/.*Build ID: //p')"
 	sleep 3
 	[ "$(jq -s "map(select($(of_pid "$pid"))) | length" events)" = 1 ] || fail "said again"
 	kill -KILL "$pid"
 	wait_until 5 event_seen '.event == "dissolved"' || fail "its end was not seen"
 	stop_watch 3
+}
+
+@test "the text has the time of day and the build IDs" {
+	hang three "$LOCK_TARGETS/knots" three "$HUNG/three"
+	wait_hung three
+	local pid
+	pid=$(hung_pid three)
+	start_memtrace watch -p "$pid"
+	wait_until 10 grep -q 'queue' out || fail "$(cat out)"
+	kill -INT "$TRACER"
+	finish "$TRACER" || [ $? = 3 ] || fail "status"
+	grep -qE '^[0-9-]{10}T[0-9:]{8}[+-][0-9]{4} DEADLOCK: ' out || fail "$(cat out)"
+	grep -q "^  build ID of knots: $(readelf -n "$LOCK_TARGETS/knots" | sed -n 's/.*Build ID: //p')$" \
+		out || fail "$(cat out)"
 }
 
 @test "what hung before the watch came is found as well" {

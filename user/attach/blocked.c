@@ -205,6 +205,7 @@ static void name_frame(
 	out->known = true;
 	out->frame.pc = pc;
 	out->frame.module = module ? module->name : NULL;
+	out->frame.build_id = module && module->build_id.size ? module->build_id.hex : NULL;
 	if (is_return)
 		out->frame.called = subject__called(builder->subject, pc);
 	if (!names.count)

@@ -1,5 +1,6 @@
 #include "cmd/cmd.h"
 
+#include <argp.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,21 +13,56 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "cmd/trace_options.h"
 
-/* By their whole names, as which their messages speak of themselves. */
-static const struct {
-	const char *name;
-	int (*run)(int argc, char **argv);
-} commands[] = {
-	{"memtrace trace", cmd_trace},
-	{"memtrace record", cmd_trace},
-	{"memtrace top", cmd_trace},
-	{"memtrace report", cmd_report},
-	{"memtrace diff", cmd_diff},
-	{"memtrace doctor", cmd_doctor},
-	{"memtrace locks", cmd_locks},
-	{"memtrace watch", cmd_watch},
+static const struct argp *trace_argp(void)
+{
+	return trace_options__argp("memtrace trace");
+}
+
+static const struct argp *record_argp(void)
+{
+	return trace_options__argp("memtrace record");
+}
+
+static const struct argp *top_argp(void)
+{
+	return trace_options__argp("memtrace top");
+}
+
+static const struct command commands[] = {
+	{"memtrace trace", "heap of a process or a command; the default", cmd_trace, trace_argp},
+	{"memtrace record", "keep a run in a file, for report and diff", cmd_trace, record_argp},
+	{"memtrace report", "report a recorded run", cmd_report, report_argp},
+	{"memtrace diff", "compare two recorded runs, or two instants of one", cmd_diff, diff_argp},
+	{"memtrace top", "a live view of a process", cmd_trace, top_argp},
+	{"memtrace locks", "who waits for whom, now", cmd_locks, locks_argp},
+	{"memtrace watch", "find deadlocks on the whole machine when they form", cmd_watch,
+		watch_argp},
+	{"memtrace doctor", "what this kernel and these privileges allow", cmd_doctor, doctor_argp},
+	{"memtrace help", "help for a command, or a list of them", cmd_help, help_argp},
+	{"memtrace completion", "a script that completes commands and options in a shell",
+		cmd_completion, completion_argp},
+	{0},
 };
+
+const struct command *cmd__list(void)
+{
+	return commands;
+}
+
+const char *cmd__name(const struct command *command)
+{
+	return strchr(command->title, ' ') + 1;
+}
+
+const struct command *cmd__find(const char *name)
+{
+	for (const struct command *command = commands; command->title; command++)
+		if (strcmp(name, cmd__name(command)) == 0)
+			return command;
+	return NULL;
+}
 
 /* libbpf explains a refused program at length: with -v only. */
 static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
@@ -63,17 +99,18 @@ bool cmd__failed(const struct error *err, int code)
 
 int cmd__run(int argc, char **argv)
 {
+	const struct command *command;
 	struct error err;
 
 	occupy_standard_streams();
 	if (interrupt__start(&err))
 		log__warn("%s", err.message);
 	libbpf_set_print(print_libbpf);
-	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(argv[1], strchr(commands[i].name, ' ') + 1) != 0)
-			continue;
-		argv[1] = (char *)commands[i].name;
-		return commands[i].run(argc - 1, argv + 1);
-	}
-	return cmd_trace(argc, argv);
+	argp_err_exit_status = EXIT_USAGE;
+	argp_program_version = "memtrace " MEMTRACE_VERSION;
+	command = argc > 1 ? cmd__find(argv[1]) : NULL;
+	if (!command)
+		return cmd_trace(argc, argv);
+	argv[1] = (char *)command->title;
+	return command->run(argc - 1, argv + 1);
 }

@@ -23,12 +23,40 @@ int cmd__run(int argc, char **argv);
  */
 bool cmd__failed(const struct error *err, int code);
 
-/* In all of them argv[0] is the command's name. */
+struct argp;
+
+/* One table has them: help, completion and the choice of the command come from it. */
+struct command {
+	const char *title; /* "memtrace NAME", its argv[0] and the beginning of its messages */
+	const char *help;  /* one line */
+	int (*run)(int argc, char **argv);
+	const struct argp *(*argp)(void); /* its options; good until the next one's */
+};
+
+/* The list, which ends with a NULL title. */
+const struct command *cmd__list(void);
+
+/* The word by which a command is called. */
+const char *cmd__name(const struct command *command);
+
+/* NULL: there is none of this name. */
+const struct command *cmd__find(const char *name);
+
 int cmd_trace(int argc, char **argv); /* record and top too */
 int cmd_report(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_locks(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
+int cmd_help(int argc, char **argv);
+int cmd_completion(int argc, char **argv);
+
+const struct argp *report_argp(void);
+const struct argp *diff_argp(void);
+const struct argp *doctor_argp(void);
+const struct argp *locks_argp(void);
+const struct argp *watch_argp(void);
+const struct argp *help_argp(void);
+const struct argp *completion_argp(void);
 
 #endif

@@ -101,6 +101,11 @@ static const struct argp argp = {
 	       "or two instants of one (run@10s run@60s).",
 };
 
+const struct argp *diff_argp(void)
+{
+	return &argp;
+}
+
 static int write_diff(const struct diff *diff, const struct options *options, struct error *err)
 {
 	struct output output;
@@ -158,7 +163,6 @@ int cmd_diff(int argc, char **argv)
 	struct error err = {0};
 	int code;
 
-	argp_err_exit_status = EXIT_USAGE;
 	code = argp_parse(&argp, argc, argv, 0, NULL, &options);
 	if (code)
 		error__set(&err, -code, "%s", strerror(code));

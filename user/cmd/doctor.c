@@ -249,7 +249,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-int cmd_doctor(int argc, char **argv)
+const struct argp *doctor_argp(void)
 {
 	static const struct argp_option options[] = {
 		{"json", OPT_JSON, NULL, 0, "The same as one JSON document", 0},
@@ -261,11 +261,16 @@ int cmd_doctor(int argc, char **argv)
 		.doc = "Tries what this kernel and these privileges allow, and says what memtrace "
 		       "does about each.\vExit status: 0 tracing works, 1 it does not, 2 usage.",
 	};
+
+	return &argp;
+}
+
+int cmd_doctor(int argc, char **argv)
+{
 	struct diagnosis diagnosis;
 	bool json = false;
 
-	argp_err_exit_status = EXIT_USAGE;
-	if (argp_parse(&argp, argc, argv, 0, NULL, &json))
+	if (argp_parse(doctor_argp(), argc, argv, 0, NULL, &json))
 		return EXIT_USAGE;
 	diagnose(&diagnosis);
 	if (json && print_json(&diagnosis)) {

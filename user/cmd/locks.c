@@ -87,10 +87,16 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 static const struct argp argp = {
 	.options = argp_options,
 	.parser = parse_option,
+	.args_doc = "-p PID...\n--all",
 	.doc = "Shows which thread waits for which, on which lock, from which call stack, in "
 	       "processes that may hang already. They are neither stopped nor touched.\v"
 	       "Exit status: 0 no deadlock, 1 could not look, 2 usage, 3 a deadlock was found.",
 };
+
+const struct argp *locks_argp(void)
+{
+	return &argp;
+}
 
 /* Says what is wrong with a PID better than "no such process" can; gone ones are left out. */
 static int check_pids(const struct options *options, struct error *err)
@@ -174,7 +180,6 @@ int cmd_locks(int argc, char **argv)
 	struct error err = {0};
 	int rc, status = EXIT_COULD_NOT;
 
-	argp_err_exit_status = EXIT_USAGE;
 	rc = argp_parse(&argp, argc, argv, 0, NULL, &options);
 	if (!rc)
 		rc = check_pids(&options, &err);

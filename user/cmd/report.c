@@ -71,16 +71,21 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp_child children[] = {{&view_argp, 0, "The report:", 2}, {0}};
+const struct argp *report_argp(void)
+{
+	static struct argp_child children[2];
+	static const struct argp argp = {
+		.options = option_table,
+		.parser = parse_option,
+		.children = children,
+		.args_doc = "FILE",
+		.doc = "Replays a recording of memtrace record and reports it as the live run "
+		       "would have been reported.",
+	};
 
-static const struct argp argp = {
-	.options = option_table,
-	.parser = parse_option,
-	.children = children,
-	.args_doc = "FILE",
-	.doc = "Replays a recording of memtrace record and reports it as the live run would have "
-	       "been reported.",
-};
+	children[0] = (struct argp_child){view_options__argp(VIEW_ALL), 0, "The report:", 2};
+	return &argp;
+}
 
 /* *@deadlock: the recorded run found one. */
 static int run_report(const struct options *options, bool *deadlock, struct error *err)
@@ -113,8 +118,7 @@ int cmd_report(int argc, char **argv)
 	int code;
 
 	view_options__init(&options.view);
-	argp_err_exit_status = EXIT_USAGE;
-	code = argp_parse(&argp, argc, argv, 0, NULL, &options);
+	code = argp_parse(report_argp(), argc, argv, 0, NULL, &options);
 	if (code)
 		error__set(&err, -code, "%s", strerror(code));
 	else

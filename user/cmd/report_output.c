@@ -113,36 +113,99 @@ static int write_svg(const struct report_extra *extra, FILE *file)
 	return 0;
 }
 
-static int write_format(const struct report *report, const struct report_extra *extra,
+/* --- the formats */
+
+static int as_text(const struct report *report, const struct report_extra *extra,
+	const struct view_options *view, FILE *file)
+{
+	write_text(report, extra, view, file);
+	return 0;
+}
+
+static int as_json(const struct report *report, const struct report_extra *extra,
+	const struct view_options *view, FILE *file)
+{
+	json__write_report(report, file, extra->write_json, extra->context);
+	return 0;
+}
+
+static int as_pprof(const struct report *report, const struct report_extra *extra,
+	const struct view_options *view, FILE *file)
+{
+	return pprof__write_report(report, file);
+}
+
+static int as_folded(const struct report *report, const struct report_extra *extra,
+	const struct view_options *view, FILE *file)
+{
+	folded__write_report(report, view->weight, file);
+	return 0;
+}
+
+static int as_speedscope(const struct report *report, const struct report_extra *extra,
+	const struct view_options *view, FILE *file)
+{
+	return speedscope__write_report(report, file);
+}
+
+static int as_html(const struct report *report, const struct report_extra *extra,
 	const struct view_options *view, FILE *file)
 {
 	struct error unused;
 
-	switch (view->format) {
-	case FORMAT_TEXT:
-		write_text(report, extra, view, file);
-		return 0;
-	case FORMAT_JSON:
-		json__write_report(report, file, extra->write_json, extra->context);
-		return 0;
-	case FORMAT_PPROF:
-		return pprof__write_report(report, file);
-	case FORMAT_FOLDED:
-		folded__write_report(report, view->weight, file);
-		return 0;
-	case FORMAT_SPEEDSCOPE:
-		return speedscope__write_report(report, file);
-	case FORMAT_DOT:
-		write_dot(extra, file);
-		return 0;
-	case FORMAT_SVG:
-		return write_svg(extra, file);
-	case FORMAT_HTML:
-		return html__write_report_with(
-			report, extra->write_json, extra->context, file, &unused);
-	default:
-		return -ENOTSUP;
-	}
+	return html__write_report_with(report, extra->write_json, extra->context, file, &unused);
+}
+
+static int as_dot(const struct report *report, const struct report_extra *extra,
+	const struct view_options *view, FILE *file)
+{
+	write_dot(extra, file);
+	return 0;
+}
+
+static int as_svg(const struct report *report, const struct report_extra *extra,
+	const struct view_options *view, FILE *file)
+{
+	return write_svg(extra, file);
+}
+
+static const struct output_format formats[FORMAT_COUNT] = {
+	[FORMAT_TEXT] = {"text", "the report for people", false, as_text},
+	[FORMAT_JSON] = {"json", "the report for programs", false, as_json},
+	[FORMAT_NDJSON] = {"ndjson", "every event, a JSON object a line", false, NULL},
+	[FORMAT_PPROF] = {"pprof", "for go tool pprof", true, as_pprof},
+	[FORMAT_FOLDED] = {"folded", "stacks for flamegraph.pl and its like (see --weight)", false,
+		as_folded},
+	[FORMAT_SPEEDSCOPE] = {"speedscope", "for www.speedscope.app", false, as_speedscope},
+	[FORMAT_HTML] = {"html", "one page for a browser: flame graph, table, heap over time",
+		false, as_html},
+	[FORMAT_DOT] = {"dot", "who waits for whom, for Graphviz", false, as_dot},
+	[FORMAT_SVG] = {"svg", "the same, drawn by Graphviz", false, as_svg},
+};
+
+const struct output_format *report_output__format(enum report_format format)
+{
+	return &formats[format];
+}
+
+void report_output__list_formats(const char *separator, const char *last, char *out)
+{
+	size_t used = 0;
+
+	for (int i = 1; i < FORMAT_COUNT; i++)
+		used += snprintf(out + used, FORMAT_NAMES_SIZE - used, "%s%s",
+			i == 1			? ""
+			: i == FORMAT_COUNT - 1 ? last
+						: separator,
+			formats[i].name);
+}
+
+static int write_format(const struct report *report, const struct report_extra *extra,
+	const struct view_options *view, FILE *file)
+{
+	const struct output_format *format = &formats[view->format];
+
+	return format->write ? format->write(report, extra, view, file) : -ENOTSUP;
 }
 
 /* Writes what view->format says to @path. */

@@ -19,6 +19,23 @@ struct report_extra {
 	const char *heading; /* in front of the text, where reports follow each other; NULL: none */
 };
 
+/* A format of -F. */
+struct output_format {
+	const char *name;
+	const char *help;
+	bool is_binary;
+	/* 0 or a negative errno. NULL: it is listed from a recording (report_events.h) */
+	int (*write)(const struct report *report, const struct report_extra *extra,
+		const struct view_options *view, FILE *file);
+};
+
+/* Of FORMAT_TEXT and those behind it. */
+const struct output_format *report_output__format(enum report_format format);
+
+/* Their names in a row: "a, b or c" with @separator ", " and @last " or ". */
+#define FORMAT_NAMES_SIZE 128
+void report_output__list_formats(const char *separator, const char *last, char *out);
+
 /*
  * Writes @report, whose frames have their names. A file for tools leaves the terminal to the
  * reader: the text goes to stdout unless another format does. 0, or a negative errno with @err set.

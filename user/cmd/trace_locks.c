@@ -148,6 +148,7 @@ static struct lock_frame convert_frame(const struct report_frame *frame)
 		.function = frame->function,
 		.function_offset = frame->function_offset,
 		.module = frame->module ? names__base(frame->module) : NULL,
+		.build_id = frame->build_id,
 		.module_offset = frame->offset,
 		.file = frame->file,
 		.line = frame->line,

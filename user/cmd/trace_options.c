@@ -37,8 +37,7 @@ static const struct argp_option option_table[] = {
 	{0, 0, 0, 0, "How long:", 2},
 	{"duration", 'd', "SECONDS", 0, "End after this time", 0},
 	{"interval", 'i', "SECONDS", 0, "Print a report every so often", 0},
-	{"output", 'o', "FILE", 0,
-		"Record the run to FILE, for memtrace report; with -F: the report's file", 0},
+	{"output", 'o', "FILE", 0, NULL, 0}, /* by command */
 	{"exit-status", OPT_EXIT_STATUS, 0, 0, "Exit with the launched command's status", 0},
 	{0, 0, 0, 0, "Tuning:", 4},
 	{"stacks", OPT_STACKS, "KIND", 0,
@@ -47,7 +46,7 @@ static const struct argp_option option_table[] = {
 	{"ring-size", OPT_RING_SIZE, "BYTES", 0,
 		"Ring buffer, rounded up to a power of two (default 64M)", 0},
 	{"hold", OPT_HOLD, "TIME", 0,
-		"Longest that a dlopen waits for its library to be probed (default 100ms; 0: "
+		"Longest that a dlopen waits for its library to be probed (default 300ms; 0: "
 		"never)",
 		0},
 	{"verbose", 'v', 0, 0, "Say what is probed where, and why", 0},
@@ -155,7 +154,7 @@ static error_t parse_tuning_option(int key, char *arg, struct argp_state *state)
 static int take_command(struct argp_state *state, struct trace_options *options)
 {
 	if (!state->quoted)
-		argp_error(state, "'%s' is no option; a command to launch goes after --",
+		argp_error(state, "unknown command '%s' (a program to launch goes after --)",
 			state->argv[state->next - 1]);
 	options->command = &state->argv[state->next - 1];
 	state->next = state->argc;
@@ -183,7 +182,7 @@ static void check_options(struct argp_state *state, struct trace_options *option
 	if (options->record_only && options->view.format)
 		argp_error(state, "-F is for memtrace report, once the recording is made");
 	if (options->record_only && !options->record_path)
-		argp_error(state, "where to? give -o FILE");
+		argp_error(state, "record needs -o FILE");
 	if (options->view.format) {
 		options->view.output = options->record_path;
 		options->record_path = NULL;
@@ -226,21 +225,85 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp_child children[] = {{&view_argp, 0, "The report:", 3}, {0}};
-
-static const struct argp argp = {
-	.children = children,
-	.options = option_table,
-	.parser = parse_option,
-	.args_doc = "-p PID\n-- COMMAND [ARG]...\nrecord -o FILE (-p PID|-- COMMAND "
-		    "[ARG]...)\ntop -p PID\nreport|diff|locks|watch|doctor [OPTION]...",
-	.doc = "Rebuilds every live heap allocation of a running process, with its call stack, "
-	       "from "
-	       "outside: nothing in it is stopped, changed or locked.\vExit status: 0 done, 1 "
-	       "could "
-	       "not do it, 2 usage, 3 a deadlock was found. Commands: memtrace doctor --help, "
-	       "memtrace locks --help, memtrace watch --help; memtrace(8) has the details.",
+/* What one of the three commands is called, says of itself and does not offer. */
+struct trace_command {
+	const char *title;
+	const char *args;
+	const char *doc;
+	enum view_offer view;
+	const char *output; /* what its -o is */
+	int hidden[3];	    /* options that it refuses with a reason; 0: no more */
 };
+
+#define EXIT_WORDS "\vExit status: 0 done, 1 could not do it, 2 usage, 3 a deadlock was found."
+
+static const struct trace_command trace_command = {
+	.title = "memtrace trace",
+	.args = "-p PID\n-- COMMAND [ARG]...",
+	.doc = "Rebuilds every live heap allocation of a running process, with its call stack, "
+	       "from outside: nothing in it is stopped, changed or locked." EXIT_WORDS
+	       " `memtrace help` lists the other commands; memtrace(8) has the details.",
+	.output = "Record the run to FILE, for memtrace report; with -F: the report's file",
+};
+
+static const struct trace_command record_command = {
+	.title = "memtrace record",
+	.args = "-o FILE -p PID\n-o FILE -- COMMAND [ARG]...",
+	.doc = "Records a run, to be reported later, also on another machine." EXIT_WORDS,
+	.view = VIEW_RECORD,
+	.output = "Record the run to FILE, for memtrace report and diff",
+	.hidden = {'i'},
+};
+
+static const struct trace_command top_command = {
+	.title = "memtrace top",
+	.args = "-p PID",
+	.doc = "Shows a live view of a process: call sites, stacks, threads, locks. Its key h "
+	       "lists its keys." EXIT_WORDS,
+	.view = VIEW_LIVE,
+	.output = "Record the run to FILE as well, for memtrace report and diff",
+	.hidden = {'i', OPT_EXIT_STATUS},
+};
+
+static const struct trace_command *find_command(const char *title)
+{
+	if (strcmp(title, record_command.title) == 0)
+		return &record_command;
+	return strcmp(title, top_command.title) == 0 ? &top_command : &trace_command;
+}
+
+static void choose_options(const struct trace_command *command, struct argp_option *options)
+{
+	const int *hidden = command->hidden;
+
+	for (size_t i = 0; i < sizeof(option_table) / sizeof(option_table[0]); i++) {
+		if (options[i].key == 'o')
+			options[i].doc = command->output;
+		for (int j = 0; j < 3 && hidden[j]; j++)
+			if (options[i].key == hidden[j])
+				options[i].flags |= OPTION_HIDDEN;
+	}
+}
+
+const struct argp *trace_options__argp(const char *title)
+{
+	static struct argp_option options[sizeof(option_table) / sizeof(option_table[0])];
+	static struct argp_child children[2];
+	static struct argp argp;
+	const struct trace_command *command = find_command(title);
+
+	memcpy(options, option_table, sizeof(options));
+	choose_options(command, options);
+	children[0] = (struct argp_child){view_options__argp(command->view), 0, "The report:", 3};
+	argp = (struct argp){
+		.options = options,
+		.parser = parse_option,
+		.children = children,
+		.args_doc = command->args,
+		.doc = command->doc,
+	};
+	return &argp;
+}
 
 int trace_options__parse(int argc, char **argv, struct trace_options *options)
 {
@@ -251,13 +314,12 @@ int trace_options__parse(int argc, char **argv, struct trace_options *options)
 		.max_frames = EVENT_DEFAULT_FRAMES,
 		.ring_size = DEFAULT_RING_SIZE,
 		.hold_limit_ns = DEFAULT_HOLD_NS,
-		.live_view = argc > 0 && strcmp(argv[0], "memtrace top") == 0,
-		.record_only = argc > 0 && strcmp(argv[0], "memtrace record") == 0,
+		.live_view = argc > 0 && find_command(argv[0]) == &top_command,
+		.record_only = argc > 0 && find_command(argv[0]) == &record_command,
 	};
 	view_options__init(&options->view);
-	argp_err_exit_status = EXIT_USAGE;
-	argp_program_version = "memtrace " MEMTRACE_VERSION;
-	err = argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, options);
+	err = argp_parse(trace_options__argp(argc > 0 ? argv[0] : ""), argc, argv, ARGP_IN_ORDER,
+		NULL, options);
 	if (err) {
 		log__error("%s", strerror(err));
 		trace_options__free(options);

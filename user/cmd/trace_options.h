@@ -40,6 +40,10 @@ struct trace_options {
  * printed.
  */
 int trace_options__parse(int argc, char **argv, struct trace_options *options);
+
+/* The options and the help of "memtrace trace", "memtrace record" or "memtrace top"; static. */
+const struct argp *trace_options__argp(const char *title);
+
 void trace_options__free(struct trace_options *options);
 
 #endif

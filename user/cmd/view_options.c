@@ -1,11 +1,13 @@
 #include "cmd/view_options.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/units.h"
+#include "cmd/report_output.h"
 
 enum {
 	OPT_SORT = 0x200,
@@ -23,10 +25,7 @@ enum {
 
 static const struct argp_option option_table[] = {
 	{"json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL, "As JSON, to stdout or FILE", 0},
-	{"format", 'F', "FORMAT", 0,
-		"text, json, ndjson, pprof, folded, speedscope or html; to stdout or the file of "
-		"-o",
-		0},
+	{"format", 'F', "FORMAT", 0, NULL, 0}, /* its help is made of the list of formats */
 	{"weight", OPT_WEIGHT, "WEIGHT", 0,
 		"What folded stacks count: live-bytes (default), live-count, peak-bytes, "
 		"peak-count, alloc-bytes, alloc-count or temporary",
@@ -81,24 +80,17 @@ static int parse_sort(struct argp_state *state, struct view_options *view, const
 
 static int parse_format(struct argp_state *state, struct view_options *view, const char *text)
 {
-	static const char *const names[] = {
-		[FORMAT_TEXT] = "text",
-		[FORMAT_JSON] = "json",
-		[FORMAT_NDJSON] = "ndjson",
-		[FORMAT_PPROF] = "pprof",
-		[FORMAT_FOLDED] = "folded",
-		[FORMAT_SPEEDSCOPE] = "speedscope",
-		[FORMAT_HTML] = "html",
-		[FORMAT_DOT] = "dot",
-		[FORMAT_SVG] = "svg",
-	};
-	int choice = parse_choice(text, names, sizeof(names) / sizeof(names[0]));
+	char names[FORMAT_NAMES_SIZE];
 
-	if (choice < 0)
-		return options__bad_value(
-			state, "-F text|json|ndjson|pprof|folded|speedscope|html|dot|svg", text);
-	view->format = choice;
-	return 0;
+	for (int i = 1; i < FORMAT_COUNT; i++) {
+		if (strcmp(text, report_output__format(i)->name) != 0)
+			continue;
+		view->format = i;
+		return 0;
+	}
+	report_output__list_formats("|", "|", names);
+	argp_error(state, "-F %s: '%s' is not understood", names, text);
+	return EINVAL;
 }
 
 static int parse_weight(struct argp_state *state, struct view_options *view, const char *text)
@@ -181,7 +173,40 @@ static error_t parse_view_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-const struct argp view_argp = {.options = option_table, .parser = parse_view_option};
+static bool is_offered(int key, enum view_offer offer)
+{
+	switch (key) {
+	case 'F':
+	case OPT_WEIGHT:
+		return offer == VIEW_ALL;
+	case OPT_SORT:
+	case OPT_TOP:
+	case OPT_FULL_STACKS:
+		return offer != VIEW_LIVE;
+	default:
+		return true;
+	}
+}
+
+const struct argp *view_options__argp(enum view_offer offer)
+{
+	static struct argp_option options[sizeof(option_table) / sizeof(option_table[0])];
+	static const struct argp argp = {.options = options, .parser = parse_view_option};
+	static char format_help[FORMAT_NAMES_SIZE + 80];
+	char names[FORMAT_NAMES_SIZE];
+
+	report_output__list_formats(", ", " or ", names);
+	snprintf(format_help, sizeof(format_help),
+		"%s (see memtrace help formats); to stdout or the file of -o", names);
+	memcpy(options, option_table, sizeof(options));
+	for (struct argp_option *option = options; option->key; option++) {
+		if (option->key == 'F')
+			option->doc = format_help;
+		if (!is_offered(option->key, offer))
+			option->flags |= OPTION_HIDDEN;
+	}
+	return &argp;
+}
 
 void view_options__init(struct view_options *view)
 {
@@ -204,6 +229,8 @@ void view_options__check(struct argp_state *state, const struct view_options *vi
 	if (view->format && json_to_stdout && !view->output)
 		argp_error(
 			state, "--json and -F would both write to standard output: give -o FILE");
-	if (view->format == FORMAT_PPROF && !view->output && isatty(STDOUT_FILENO))
-		argp_error(state, "pprof is binary: give -o FILE");
+	if (view->format && report_output__format(view->format)->is_binary && !view->output &&
+		isatty(STDOUT_FILENO))
+		argp_error(state, "%s is binary: give -o FILE",
+			report_output__format(view->format)->name);
 }

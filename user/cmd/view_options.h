@@ -21,6 +21,7 @@ enum report_format {
 	FORMAT_HTML,
 	FORMAT_DOT,
 	FORMAT_SVG,
+	FORMAT_COUNT,
 };
 
 struct view_options {
@@ -41,8 +42,18 @@ struct view_options {
 	bool debuginfod;
 };
 
-/* As the child of a command's argp, whose parser sets state->child_inputs to a view_options. */
-extern const struct argp view_argp;
+/* How much of a view a command's help offers; what it does not offer is refused with a reason. */
+enum view_offer {
+	VIEW_ALL,
+	VIEW_RECORD, /* a JSON report beside the recording */
+	VIEW_LIVE,   /* filters and names only */
+};
+
+/*
+ * As the child of a command's argp, whose parser sets state->child_inputs to a view_options. The
+ * argp is good until the next call.
+ */
+const struct argp *view_options__argp(enum view_offer offer);
 
 void view_options__init(struct view_options *view);
 void view_options__free(struct view_options *view);

@@ -131,7 +131,31 @@ static const struct argp argp = {
 	       "could not watch, 2 usage, 3 a deadlock was seen.",
 };
 
+const struct argp *watch_argp(void)
+{
+	return &argp;
+}
+
 /* --- what is said */
+
+static uint64_t unix_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+/* A line of a log begins with the time of day. */
+static void print_time(void)
+{
+	time_t now = time(NULL);
+	struct tm local;
+	char text[40];
+
+	strftime(text, sizeof(text), "%FT%T%z", localtime_r(&now, &local));
+	printf("%s ", text);
+}
 
 static void write_cycle_json(FILE *file, const struct known_deadlock *deadlock,
 	const struct lock_findings *findings, size_t cycle)
@@ -143,6 +167,7 @@ static void write_cycle_json(FILE *file, const struct known_deadlock *deadlock,
 	json__put_string(&json, "event", "deadlock");
 	json__put_integer(&json, "number", deadlock->number);
 	json__put_integer(&json, "time_ns", deadlock->found_ns);
+	json__put_integer(&json, "time_unix_ns", unix_ns());
 	locks_json__put_cycle(&json, findings, cycle);
 	json__end_object(&json);
 	json__finish(&json);
@@ -170,12 +195,14 @@ static void run_hook(struct watch *watch, const struct known_deadlock *deadlock,
 static void report_formed(struct watch *watch, const struct known_deadlock *deadlock,
 	const struct lock_findings *findings, size_t cycle)
 {
-	struct locks_text_options text = {0};
+	struct locks_text_options text = {.builds = true};
 
-	if (watch->options.json)
+	if (watch->options.json) {
 		write_cycle_json(stdout, deadlock, findings, cycle);
-	else
+	} else {
+		print_time();
 		locks_text__write_cycle(stdout, findings, cycle, &text);
+	}
 	fflush(stdout);
 	if (watch->options.use_syslog)
 		syslog(LOG_WARNING, "%s", deadlock->headline);
@@ -196,10 +223,12 @@ static void report_dissolved(
 		json__put_string(&json, "event", "dissolved");
 		json__put_integer(&json, "number", deadlock->number);
 		json__put_integer(&json, "time_ns", clock__now_ns());
+		json__put_integer(&json, "time_unix_ns", unix_ns());
 		json__put_string(&json, "reason", reason);
 		json__end_object(&json);
 		json__finish(&json);
 	} else {
+		print_time();
 		printf("DISSOLVED after %s (%s): %s\n",
 			human__duration(clock__now_ns() - deadlock->found_ns).text, reason,
 			deadlock->headline);
@@ -392,6 +421,7 @@ static void report_end(struct watch *watch)
 		json__start(&json, stdout, 0);
 		json__begin_object(&json);
 		json__put_string(&json, "event", "end");
+		json__put_integer(&json, "time_unix_ns", unix_ns());
 		json__put_integer(&json, "duration_ns", clock__now_ns() - watch->started_ns);
 		json__put_integer(&json, "waits_seen", counts.seen);
 		json__put_integer(&json, "long_waits_ended", counts.long_ended);
@@ -401,6 +431,7 @@ static void report_end(struct watch *watch)
 		json__end_object(&json);
 		json__finish(&json);
 	} else {
+		print_time();
 		printf("%s deadlock%s in %s; %s futex waits seen, %s lost, %s looks\n",
 			human__count(watch->known.count).text, watch->known.count == 1 ? "" : "s",
 			human__duration(clock__now_ns() - watch->started_ns).text,
@@ -428,7 +459,6 @@ int cmd_watch(int argc, char **argv)
 	struct error err = {0};
 	int rc, status = EXIT_DONE;
 
-	argp_err_exit_status = EXIT_USAGE;
 	rc = argp_parse(&argp, argc, argv, 0, NULL, &watch.options);
 	if (rc)
 		return EXIT_COULD_NOT;

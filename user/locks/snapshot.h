@@ -27,6 +27,7 @@ struct lock_frame {
 				     differs from the frame below where that one was jumped to, as
 				     pthread_mutex_lock jumps to a nameless helper. NULL: unknown */
 	const char *module;	  /* file name without folders; NULL: none */
+	const char *build_id;	  /* of that file, in hex; NULL: it has none */
 	uint64_t module_offset;
 	bool is_guessed;  /* found by searching the stack, not by an unwind table */
 	const char *file; /* source, NULL: unknown */

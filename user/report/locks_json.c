@@ -14,6 +14,8 @@ static void put_frame(struct json_writer *json, const struct lock_frame *frame)
 		json__put_integer(json, "address", frame->pc);
 	if (frame->module) {
 		json__put_string(json, "module", frame->module);
+		if (frame->build_id)
+			json__put_string(json, "build_id", frame->build_id);
 		json__put_integer(json, "offset", frame->module_offset);
 	}
 	if (frame->function) {

@@ -318,6 +318,39 @@ void locks_text__headline(
 			thread->tid);
 }
 
+/* Files whose build IDs a log can do with; a cycle seldom has more. */
+#define LISTED_BUILDS 16
+
+/* What the same frames can be named by later, when the files may be others. */
+static void print_builds(
+	FILE *file, const struct lock_findings *findings, const struct wait_cycle *cycle)
+{
+	const char *listed[LISTED_BUILDS];
+	size_t count = 0;
+
+	for (size_t i = 0; i < cycle->count; i++) {
+		size_t member = findings->graph.members[cycle->first + i];
+		const struct lock_thread *thread = findings->waits.data[member].thread;
+
+		for (size_t j = 0; j < thread->frame_count && count < LISTED_BUILDS; j++) {
+			const struct lock_frame *frame = &thread->frames[j];
+			char module[NAME_SIZE];
+			size_t known = 0;
+
+			if (!frame->module || !frame->build_id)
+				continue;
+			while (known < count && strcmp(listed[known], frame->build_id) != 0)
+				known++;
+			if (known < count)
+				continue;
+			listed[count++] = frame->build_id;
+			snprintf(module, sizeof(module), "%s", frame->module);
+			text__make_printable(module);
+			fprintf(file, "  build ID of %s: %s\n", module, frame->build_id);
+		}
+	}
+}
+
 void locks_text__write_cycle(FILE *file, const struct lock_findings *findings, size_t cycle,
 	const struct locks_text_options *options)
 {
@@ -330,6 +363,8 @@ void locks_text__write_cycle(FILE *file, const struct lock_findings *findings, s
 		print_member(file, &findings->waits.data[findings->graph.members[of->first + i]],
 			i == 0, i + 1 == of->count, options);
 	print_victims(file, findings, cycle);
+	if (options->builds)
+		print_builds(file, findings, of);
 	fputc('\n', file);
 }
 

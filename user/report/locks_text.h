@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 struct locks_text_options {
+	bool builds;	  /* with each cycle: the build IDs of the files in its stacks */
 	bool full_stacks; /* every frame, with modules and source lines */
 };
 
