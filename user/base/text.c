@@ -14,10 +14,9 @@ static size_t sequence_length(const unsigned char *s)
 	for (size_t i = 1; i < length; i++)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
-	/* C1 controls (U+0080..9F), overlong forms, surrogates, beyond U+10FFFF */
-	if ((s[0] == 0xc2 && s[1] < 0xa0) || (s[0] == 0xe0 && s[1] < 0xa0) ||
-		(s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-		(s[0] == 0xf4 && s[1] > 0x8f))
+	/* overlong forms, surrogates, beyond U+10FFFF */
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
 		return 0;
 	return length;
 }
@@ -32,14 +31,15 @@ static uint32_t code_point(const unsigned char *s, size_t length)
 }
 
 /*
- * Characters without a shape that change how others appear, of Unicode's categories Cf, Zl and Zp:
- * directions, joiners, breaks, tags.
+ * Characters without a shape that change how others appear, of Unicode's categories Cc, Cf, Zl and
+ * Zp: controls, directions, joiners, breaks, tags.
  */
 static bool is_invisible(uint32_t code)
 {
 	static const struct {
 		uint32_t first, last;
 	} ranges[] = {
+		{0x80, 0x9f},	    /* C1 controls */
 		{0xad, 0xad},	    /* soft hyphen */
 		{0x61c, 0x61c},	    /* Arabic letter mark */
 		{0x115f, 0x1160},   /* Hangul fillers */
