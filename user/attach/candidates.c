@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Longer than any name that is looked for, prefixes included: of a longer one nothing is read. */
+#define MAX_NAME 128
+
 struct collector {
 	struct candidates *out;
 	const struct elf_view *view;
@@ -107,6 +110,8 @@ static void scan_symtab(struct collector *collector)
 		if (!is_function(collector->view, symbol))
 			continue;
 		name = elf_symtab__name(&table, symbol);
+		if (strnlen(name, MAX_NAME) == MAX_NAME)
+			continue;
 		function = allocators__find(name);
 		if (function && !collector->any_local && !function->distinctive &&
 			ELF64_ST_BIND(symbol->st_info) == STB_LOCAL)

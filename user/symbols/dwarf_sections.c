@@ -69,6 +69,23 @@ bool dwarf_sections__may_unpack(struct elf_file *file)
 	return unpacked <= FREE_EXPANSION || unpacked / MAX_EXPANSION <= packed;
 }
 
+uint64_t dwarf_sections__memory(struct elf_file *file)
+{
+	uint64_t total = 0;
+	size_t count;
+	const Elf64_Shdr *sections = elf_file__sections(file, &count);
+
+	for (size_t i = 1; i < count; i++) {
+		const char *name = elf_file__section_name(file, &sections[i]);
+		bool is_debug = !strncmp(name, ".debug", 6) || !strncmp(name, ".zdebug", 7);
+
+		if (is_debug && sections[i].sh_type != SHT_NOBITS &&
+			__builtin_add_overflow(total, unpacked_size(file, &sections[i]), &total))
+			return UINT64_MAX;
+	}
+	return total;
+}
+
 struct wanted_section {
 	const char *name;
 	struct bytes *bytes;

@@ -28,6 +28,9 @@ void dwarf_sections__find(Dwarf *dwarf, struct dwarf_sections *sections);
  */
 bool dwarf_sections__may_unpack(struct elf_file *file);
 
+/* What libdw will hold in memory of a file's debug sections, bytes. */
+uint64_t dwarf_sections__memory(struct elf_file *file);
+
 /* Those of a file with split units, which are called .debug_*.dwo. */
 void dwarf_sections__find_split(Dwarf *dwarf, struct dwarf_sections *sections);
 

@@ -1,5 +1,6 @@
 #include "symbols/jit_map.h"
 
+#include "base/log.h"
 #include "target/root.h"
 
 #include <errno.h>
@@ -9,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A long-lived node writes some 10 MB. More than this is no profile any more. */
-#define MAX_FILE (256u << 20)
+/* A long-lived node writes some 10 MB, and the names take several times as much in memory. */
+#define MAX_FILE (32u << 20)
 /* What is kept of a name: generated ones may hold whole source lines. */
 #define MAX_NAME 1024
 
@@ -122,6 +123,9 @@ int jit_map__refresh(struct jit_map *map)
 		return 0;
 	if (status.st_size > MAX_FILE) {
 		map->refused = true;
+		log__warn("/tmp/perf-%d.map is larger than %u MiB: what it names from there on "
+			  "stays unnamed",
+			map->own_pid, MAX_FILE >> 20);
 		return -EFBIG;
 	}
 	wanted = status.st_size - map->parsed;

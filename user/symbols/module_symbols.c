@@ -25,6 +25,7 @@ struct module_symbols {
 	Dwarf *alternate_dwarf;
 	struct dwarf_source *source;
 	struct symbol_table table;
+	struct symbol_budget *budget;
 };
 
 /* Takes over @fd; false where there is nothing to use. */
@@ -74,10 +75,15 @@ static void open_debug_file(
 }
 
 /* libdw reads through libelf: told to read, and not to map, the file of @fd. */
-static Dwarf *begin_dwarf(struct names_file *file, int fd)
+static Dwarf *begin_dwarf(struct module_symbols *symbols, struct names_file *file, int fd)
 {
 	if (!dwarf_sections__may_unpack(file->elf))
 		return NULL;
+	if (!budget__has_time(symbols->budget) ||
+		!budget__take(symbols->budget, dwarf_sections__memory(file->elf))) {
+		budget__tell(symbols->budget, symbols->module->path);
+		return NULL;
+	}
 	elf_version(EV_CURRENT);
 	file->debug = elf_begin(fd, ELF_C_READ, NULL);
 	return file->debug ? dwarf_begin_elf(file->debug, DWARF_C_READ, NULL) : NULL;
@@ -96,7 +102,7 @@ static bool open_alternate(
 			symbols->module->path);
 		return false;
 	}
-	symbols->alternate_dwarf = begin_dwarf(&symbols->alternate, fd);
+	symbols->alternate_dwarf = begin_dwarf(symbols, &symbols->alternate, fd);
 	return symbols->alternate_dwarf != NULL;
 }
 
@@ -108,7 +114,7 @@ static void open_dwarf(struct module_symbols *symbols, const debug_dirs *dirs)
 
 	if (!has_dwarf(file) || !open_alternate(symbols, file->elf, dirs))
 		return;
-	symbols->dwarf = begin_dwarf(file, fd);
+	symbols->dwarf = begin_dwarf(symbols, file, fd);
 	if (!symbols->dwarf) {
 		log__debug("%s: its debug information cannot be used", module->path);
 		return;
@@ -127,20 +133,46 @@ static int open_mini(struct module_symbols *symbols)
 		return 0;
 	if (elf_file__open_memory(symbols->mini_image, size, &symbols->mini.elf, NULL))
 		return 0;
+	if (!budget__take(symbols->budget, size))
+		return -E2BIG;
 	return symbol_table__add(&symbols->table, symbols->mini.elf);
 }
 
+/* Adds what a file names, of which no more is read than the budget has; no file, no names. */
+static int add_names(struct module_symbols *symbols, struct elf_file *file)
+{
+	struct symbol_budget *budget = symbols->budget;
+	uint64_t before = file ? elf_file__read_bytes(file) : 0;
+	int code;
+
+	if (!file)
+		return 0;
+	elf_file__set_limit(file, budget->bytes_left);
+	code = symbol_table__add(&symbols->table, file);
+	if (elf_file__was_limited(file) ||
+		!budget__take(budget, elf_file__read_bytes(file) - before))
+		code = code ? code : -E2BIG;
+	return code;
+}
+
+/* Half a table would give wrong names: beyond the budget there is none. */
 static int fill_table(struct module_symbols *symbols)
 {
 	int code;
 
 	symbols->table.text_start = symbols->module->text_start;
 	symbols->table.text_end = symbols->module->text_end;
-	code = symbol_table__add(&symbols->table, symbols->own.elf);
-	if (!code && symbols->debug.elf)
-		code = symbol_table__add(&symbols->table, symbols->debug.elf);
+	symbols->table.budget = symbols->budget;
+	code = budget__has_time(symbols->budget) ? add_names(symbols, symbols->own.elf) : -E2BIG;
+	if (!code)
+		code = add_names(symbols, symbols->debug.elf);
 	if (!code)
 		code = open_mini(symbols);
+	if (code == -E2BIG) {
+		budget__tell(symbols->budget, symbols->module->path);
+		symbol_table__free(&symbols->table);
+		return 0;
+	}
 	return code ? code : symbol_table__finish(&symbols->table);
 }
 
@@ -152,6 +184,7 @@ struct module_symbols *module_symbols__new(
 	if (!symbols)
 		return NULL;
 	symbols->module = module;
+	symbols->budget = options->budget;
 	symbols->own.fd = symbols->debug.fd = symbols->alternate.fd = symbols->mini.fd = -1;
 	if (elf_file__open(module->fd, &symbols->own.elf, NULL))
 		return symbols;

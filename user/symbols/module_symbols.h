@@ -15,6 +15,7 @@ struct module_symbols_options {
 	const debug_dirs *dirs;
 	bool dwarf;
 	bool debuginfod;
+	struct symbol_budget *budget; /* begun */
 };
 
 /* NULL where memory is short; whatever is missing or corrupt in the files is done without. */

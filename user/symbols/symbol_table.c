@@ -7,10 +7,35 @@
 /* How far a symbol without a size (hand-written assembly) reaches, unless another one follows. */
 #define UNSIZED_REACH 4096
 
+/* Of a longer name its beginning is compared: what C++ makes is some 10 KB, a hostile one 100 MB.
+ */
+#define COMPARED_BYTES 256
+
+/* How often the time is looked at, in symbols. */
+#define CHECK_INTERVAL 4096
+
 struct addition {
 	struct symbol_table *table;
+	size_t seen;
 	int code;
 };
+
+/* Room for one more entry, and for its range later; -E2BIG beyond the budget. */
+static int make_room(struct addition *addition)
+{
+	struct symbol_table *table = addition->table;
+	size_t grown = table->entries.capacity ? table->entries.capacity * 2 : 64;
+	size_t each = sizeof(struct symbol_entry) + sizeof(struct range);
+
+	if (table->budget && addition->seen++ % CHECK_INTERVAL == 0 &&
+		!budget__has_time(table->budget))
+		return -E2BIG;
+	if (table->entries.size < table->entries.capacity)
+		return 0;
+	if (table->budget && !budget__take(table->budget, (grown - table->entries.capacity) * each))
+		return -E2BIG;
+	return vec_reserve(&table->entries, grown);
+}
 
 /* Only code; "$x" and the like mark kinds of content on arm64 and are no names. */
 static bool names_code(const struct symbol_table *table, const struct elf_symbol *s)
@@ -25,7 +50,10 @@ static bool add_symbol(void *context, const struct elf_symbol *s)
 {
 	struct addition *addition = context;
 
-	if (names_code(addition->table, s))
+	if (!names_code(addition->table, s))
+		return true;
+	addition->code = make_room(addition);
+	if (!addition->code)
 		addition->code =
 			vec_push(&addition->table->entries, (struct symbol_entry){.name = s->name,
 								    .start = s->value,
@@ -54,7 +82,7 @@ static int add_stubs(struct symbol_table *table, struct elf_file *file)
 
 int symbol_table__add(struct symbol_table *table, struct elf_file *file)
 {
-	struct addition addition = {table, 0};
+	struct addition addition = {table, 0, 0};
 	int code = elf_file__each_symbol(file, ELF_ANY_TABLE, add_symbol, &addition);
 
 	if (!code)
@@ -67,7 +95,11 @@ static size_t count_underscores(const char *name)
 {
 	if (name[0] == '_' && (name[1] == 'Z' || name[1] == 'R'))
 		return 0;
-	return strspn(name, "_");
+	size_t count = 0;
+
+	while (count < COMPARED_BYTES && name[count] == '_')
+		count++;
+	return count;
 }
 
 static int binding_order(uint8_t binding)
@@ -94,8 +126,8 @@ static int compare_entries(const void *left, const void *right)
 	if (!order)
 		order = ORDER(binding_order(a->binding), binding_order(b->binding));
 	if (!order)
-		order = ORDER(strlen(a->name), strlen(b->name));
-	return order ? order : strcmp(a->name, b->name);
+		order = ORDER(strnlen(a->name, COMPARED_BYTES), strnlen(b->name, COMPARED_BYTES));
+	return order ? order : strncmp(a->name, b->name, COMPARED_BYTES);
 }
 
 int symbol_table__finish(struct symbol_table *table)

@@ -5,6 +5,7 @@
 #ifndef MEMTRACE_SYMBOLS_SYMBOL_TABLE_H
 #define MEMTRACE_SYMBOLS_SYMBOL_TABLE_H
 
+#include "symbols/budget.h"
 #include "symbols/range_index.h"
 #include "target/elf_file.h"
 
@@ -20,11 +21,13 @@ struct symbol_entry {
 struct symbol_table {
 	uint64_t text_start; /* symbols outside are no code */
 	uint64_t text_end;
+	struct symbol_budget *budget; /* may be NULL */
 	VEC(struct symbol_entry) entries;
 	struct range_index ranges; /* value: index into entries */
 };
 
-/* Adds what @file names. It must live as long as the table. Returns 0 or a negative errno. */
+/* Adds what @file names. It must live as long as the table. Returns 0 or a negative errno: -E2BIG
+ * beyond the budget. */
 int symbol_table__add(struct symbol_table *table, struct elf_file *file);
 
 /* To be called once, between the additions and the first search. Returns 0 or -ENOMEM. */

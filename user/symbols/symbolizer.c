@@ -71,6 +71,7 @@ struct symbolizer {
 	struct answer_map answers;
 	VEC(struct symbol_frame *) kept; /* the frames of all answers */
 	dwarf_frames scratch;
+	struct symbol_budget budget;
 };
 
 static int add_directories(struct symbolizer *s, const struct symbolizer_options *options)
@@ -93,6 +94,7 @@ struct symbolizer *symbolizer__new(const struct symbolizer_options *options)
 	if (!s)
 		return NULL;
 	s->names = names__new();
+	budget__init(&s->budget);
 	s->lines = !options->no_lines;
 	s->debuginfod = options->debuginfod;
 	if (!s->names || add_directories(s, options)) {
@@ -148,7 +150,7 @@ static struct symbol_frame *keep_frames(struct symbolizer *s, size_t count)
 
 static struct module_symbols *get_module(struct symbolizer *s, const struct module *module)
 {
-	struct module_symbols_options options = {&s->dirs, s->lines, s->debuginfod};
+	struct module_symbols_options options = {&s->dirs, s->lines, s->debuginfod, &s->budget};
 	struct module_symbols **slot = module_symbols_map__find(&s->modules, module->id);
 
 	if (slot)
@@ -248,29 +250,42 @@ static const struct symbol_entry *find_symbol(
 	return entry && entry->start == vaddr ? entry : NULL;
 }
 
-int symbolizer__resolve(struct symbolizer *s, const struct module *module, uint64_t vaddr,
+/* Reads what is not read yet; beyond the budget nothing more, and no lines. */
+static int resolve_anew(struct symbolizer *s, const struct module *module, uint64_t vaddr,
 	bool is_return_address, struct symbol_frames *out)
 {
 	uint64_t lookup = vaddr - (is_return_address && vaddr);
+	struct module_symbols *symbols = get_module(s, module);
+	const struct symbol_entry *entry;
+	struct dwarf_source *dwarf;
+	int code = 0;
+
+	if (!symbols)
+		return -ENOMEM;
+	entry = find_symbol(module_symbols__table(symbols), vaddr, lookup);
+	dwarf = module_symbols__dwarf(symbols);
+	s->scratch.size = 0;
+	if (dwarf && budget__has_time(&s->budget))
+		code = dwarf_source__resolve(dwarf, lookup, &s->scratch);
+	else if (dwarf)
+		budget__tell(&s->budget, module->path);
+	return code ? code : build_answer(s, entry, vaddr, out);
+}
+
+int symbolizer__resolve(struct symbolizer *s, const struct module *module, uint64_t vaddr,
+	bool is_return_address, struct symbol_frames *out)
+{
 	/* The offset shown differs between the two kinds of address, so answers do. */
 	struct place place = {module->id, vaddr << 1 | is_return_address};
 	struct symbol_frames *known = answer_map__find(&s->answers, place);
-	const struct symbol_entry *entry;
-	struct module_symbols *symbols;
-	int code = 0;
+	int code;
 
 	*out = known ? *known : nameless();
 	if (known)
 		return 0;
-	symbols = get_module(s, module);
-	if (!symbols)
-		return -ENOMEM;
-	entry = find_symbol(module_symbols__table(symbols), vaddr, lookup);
-	s->scratch.size = 0;
-	if (module_symbols__dwarf(symbols))
-		code = dwarf_source__resolve(module_symbols__dwarf(symbols), lookup, &s->scratch);
-	if (!code)
-		code = build_answer(s, entry, vaddr, out);
+	budget__begin(&s->budget);
+	code = resolve_anew(s, module, vaddr, is_return_address, out);
+	budget__end(&s->budget);
 	known = code ? NULL : answer_map__insert(&s->answers, place);
 	if (known)
 		*known = *out;
