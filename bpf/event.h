@@ -136,6 +136,9 @@ struct event_stack {
 };
 _Static_assert(sizeof(struct event_stack) == 40, "");
 
+/* header.flags of an EVENT_MAPPING: made while the thread was in an allocation call. */
+#define MAPPING_BY_ALLOCATOR 1
+
 struct event_mapping {
 	struct event_header header; /* function: FUNCTION_MMAP, _MUNMAP, _MREMAP, _BRK */
 	__u64 address;		    /* result; for brk the new break */
@@ -144,8 +147,11 @@ struct event_mapping {
 	__u64 old_length;
 	__u32 protection; /* mmap: PROT_* */
 	__u32 map_flags;  /* mmap: MAP_*; mremap: MREMAP_* */
+	__u64 stack;	  /* of the call, where it added memory outside of an allocation; 0: none */
 };
-_Static_assert(sizeof(struct event_mapping) == 64, "");
+_Static_assert(sizeof(struct event_mapping) == 72, "");
+/* Recordings from before there was a stack end here. */
+#define EVENT_MAPPING_LEAST_SIZE 64
 
 struct event_process {
 	struct event_header header; /* flags of FORK: 1 = the child shares the parent's memory */

@@ -1,7 +1,8 @@
 /*
  * The memory system calls of traced processes: mmap, munmap, mremap, brk. Kept apart from the
  * heap: allocators make these calls too. Sent at exit, if they succeeded; the arguments are still
- * in the thread's saved registers then.
+ * in the thread's saved registers then. A call that adds memory, and that no allocation function
+ * made, has its stack taken.
  *
  * Each exists in two forms over the same body: a program on the call's own tracepoint, whose number
  * only tracefs tells, and one program on the end of every system call of the machine, which needs
@@ -44,9 +45,39 @@ static __always_inline struct call_arguments read_arguments(void)
 #endif
 }
 
-/* A record to fill in and submit, or NULL: it is not wanted, or there is no room (counted). */
+/* In heap.bpf.c, which has the walker. */
+extern __u64 capture_call_stack(struct thread_state *state);
+
+/* Whether an allocation function that is in flight made this call. */
+static __always_inline bool is_allocators(struct thread_state *state)
+{
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+	/* A call in flight further down the stack was left by an exception or longjmp. */
+	return state->call.sp && PT_REGS_SP(regs) <= state->call.sp;
+}
+
+/* What a call adds, and on whose behalf. */
+struct origin {
+	__u64 stack;
+	__u16 flags;
+};
+
+static __always_inline struct origin find_origin(struct thread_state *state)
+{
+	if (!shared.enabled)
+		return (struct origin){0, 0};
+	if (is_allocators(state))
+		return (struct origin){0, MAPPING_BY_ALLOCATOR};
+	return (struct origin){capture_call_stack(state), 0};
+}
+
+/*
+ * A record to fill in and submit, or NULL: it is not wanted, or there is no room (counted). The
+ * stack's record was sent before.
+ */
 static __always_inline struct event_mapping *begin_record(
-	struct thread_state *state, __u8 function, __u64 address)
+	struct thread_state *state, __u8 function, __u64 address, struct origin origin)
 {
 	struct event_mapping *event;
 
@@ -58,6 +89,8 @@ static __always_inline struct event_mapping *begin_record(
 		return NULL;
 	}
 	fill_header(&event->header, state, EVENT_MAPPING, function);
+	event->header.flags = origin.flags;
+	event->stack = origin.stack;
 	event->address = address;
 	event->length = 0;
 	event->old_address = 0;
@@ -87,7 +120,7 @@ static __always_inline int on_mmap(long result)
 	args = read_arguments();
 	if (args.a[2] & PROT_EXEC && !(args.a[3] & MAP_ANONYMOUS))
 		count_executable_mapping(state);
-	event = begin_record(state, FUNCTION_MMAP, result);
+	event = begin_record(state, FUNCTION_MMAP, result, find_origin(state));
 	if (!event)
 		return 0;
 	event->length = args.a[1];
@@ -106,7 +139,7 @@ static __always_inline int on_munmap(long result)
 	if (!state || result)
 		return 0;
 	args = read_arguments();
-	event = begin_record(state, FUNCTION_MUNMAP, args.a[0]);
+	event = begin_record(state, FUNCTION_MUNMAP, args.a[0], (struct origin){0, 0});
 	if (!event)
 		return 0;
 	event->length = event->old_length = args.a[1];
@@ -124,7 +157,7 @@ static __always_inline int on_mremap(long result)
 	if (!state || IS_ERROR(result))
 		return 0;
 	args = read_arguments();
-	event = begin_record(state, FUNCTION_MREMAP, result);
+	event = begin_record(state, FUNCTION_MREMAP, result, find_origin(state));
 	if (!event)
 		return 0;
 	event->old_address = args.a[0];
@@ -143,6 +176,7 @@ static __always_inline int on_brk(void)
 {
 	struct thread_state *state = thread_state__get();
 	struct mm_struct *mm = BPF_CORE_READ(bpf_get_current_task_btf(), mm);
+	struct origin origin = {0, 0};
 	struct event_mapping *event;
 	struct target *target;
 	__u64 before, now;
@@ -159,7 +193,9 @@ static __always_inline int on_brk(void)
 	if (before == now)
 		return 0;
 	target->program_break = now;
-	event = begin_record(state, FUNCTION_BRK, now);
+	if (now > before)
+		origin = find_origin(state);
+	event = begin_record(state, FUNCTION_BRK, now, origin);
 	if (!event)
 		return 0;
 	event->old_address = before;

@@ -140,6 +140,56 @@ static __always_inline void walk_tables(
 		report_unknown_code(state);
 }
 
+/* The kernel's frame-pointer walk of the current thread, from where it entered the kernel. */
+static __always_inline void walk_frame_pointers_from_call(struct thread_state *state)
+{
+	struct unwind_walk *walk = &state->walk;
+	__u64 hash = stack_seed(state);
+	long bytes;
+
+	bytes = bpf_get_task_stack(
+		bpf_get_current_task_btf(), walk->frames, sizeof(walk->frames), BPF_F_USER_STACK);
+	walk->record.frame_count = bytes > 0 ? bytes / sizeof(__u64) : 0;
+	walk->record.guessed_frames = walk->record.frame_count;
+	walk->record.header.flags = STACK_NOT_WALKED;
+	for (__u32 i = 0; i < EVENT_MAX_FRAMES && i < walk->record.frame_count; i++)
+		hash = mix_frame(hash, walk->frames[i]);
+	walk->hash = hash;
+}
+
+/* The kernel saved all registers when the thread entered it; its pc is behind the instruction. */
+static __always_inline void walk_tables_from_call(struct thread_state *state)
+{
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct unwind_walk *walk = &state->walk;
+
+	walk->pc = PT_REGS_IP(regs);
+	walk->sp = PT_REGS_SP(regs);
+	walk->bp = PT_REGS_FP(regs);
+#ifdef __TARGET_ARCH_x86
+	walk->bx = regs->bx;
+#else
+	walk->bx = regs->regs[30];
+#endif
+	walk->hash = stack_seed(state);
+	unwind__walk(walk, state->process, max_frames, UNWIND_FROM_RETURN);
+	if (walk->met_unknown)
+		report_unknown_code(state);
+}
+
+/* The hash of the stack of the system call that the current thread is leaving; 0: none is wanted.
+ */
+static __always_inline __u64 capture_system_call_stack(struct thread_state *state)
+{
+	if (stack_mode == STACKS_NONE)
+		return 0;
+	if (stack_mode == STACKS_FP)
+		walk_frame_pointers_from_call(state);
+	else
+		walk_tables_from_call(state);
+	return publish_stack(state);
+}
+
 /* The hash of the stack of the call that returns now, to @pc with @sp; 0: none is wanted. */
 static __always_inline __u64 capture_stack(
 	struct pt_regs *ctx, struct thread_state *state, __u64 pc, __u64 sp)

@@ -264,7 +264,7 @@ expect_equal()
 		alloc_objects:alloc_count; do
 		index=${pair%:*} key=${pair#*:}
 		HOME=$PWD go tool pprof -raw -sample_index="$index" run.pb.gz >raw.txt 2>pprof.err
-		# Samples: "   inuse... : locations", four values each.
+		# Samples: "   inuse... : locations", five values each.
 		[ "$(sed -n '/^Samples:/,/^Locations/p' raw.txt |
 			awk -v want="$index" '/\// { for (i = 1; i <= NF; i++) if ($i ~ "^" want "/") c = i }
 				/^ *[0-9 ]+: / { sub(/:.*/, ""); s += $c } END { printf "%d", s }')" = \

@@ -52,7 +52,24 @@ static inline void sample_stack(struct feed *feed, uint64_t stack, size_t depth,
 		0);
 }
 
-/* 100 blocks of 1 KiB leak at 0xa; 50 of 10 bytes are freed at once at 0xb; one failure at 0xe. */
+/* A mapping by the program itself. */
+static inline void sample_map(struct feed *feed, uint64_t address, uint64_t length, uint64_t stack)
+{
+	struct event_mapping event = {.address = address,
+		.length = length,
+		.protection = 3,   /* PROT_READ | PROT_WRITE */
+		.map_flags = 0x22, /* MAP_PRIVATE | MAP_ANONYMOUS */
+		.stack = stack};
+
+	event.header = feed_header(feed, EVENT_MAPPING);
+	event.header.function = FUNCTION_MMAP;
+	feed_apply(feed, &event);
+}
+
+#define SAMPLE_MAPPED_BYTES 65536
+
+/* Beside the heap SAMPLE_MAPPED_BYTES mapped at 0xc. 100 blocks of 1 KiB leak at 0xa; 50 of 10
+ * bytes are freed at once at 0xb; one failure at 0xe. */
 static inline struct feed sample_feed(void)
 {
 	struct feed feed = {.process = 1, .tid = 100};
@@ -64,6 +81,7 @@ static inline struct feed sample_feed(void)
 	sample_stack(&feed, 0xa, 12, 0xa);
 	sample_stack(&feed, 0xb, 3, 0xb);
 	sample_stack(&feed, 0xe, 1, 0xe);
+	sample_stack(&feed, 0xc, 2, 0xc);
 	for (int i = 0; i < 100; i++)
 		feed_alloc(&feed, 0x100000 + 0x1000 * i, 1024, 0xa);
 	for (int i = 0; i < 50; i++) {
@@ -72,6 +90,7 @@ static inline struct feed sample_feed(void)
 	}
 	feed_alloc(&feed, 0, 1ull << 40, 0xe);
 	feed_free(&feed, 0x9000);
+	sample_map(&feed, 0x70000000, SAMPLE_MAPPED_BYTES, 0xc);
 	return feed;
 }
 

@@ -125,37 +125,226 @@ static void test_exit_and_exec_take_the_mappings_along(void **state)
 	feed_stop(&feed);
 }
 
-static void test_random_ranges_agree_with_a_bitmap_of_pages(void **state)
+/* What a call outside of an allocation function mapped, with its stack. */
+static void map_from(struct feed *feed, uint64_t stack, uint64_t address, uint64_t length)
 {
-	bool truth[PAGES] = {0};
-	struct intervals set = {0}, copy;
-	uint64_t changed, expected, pages;
+	feed_mapping(feed, FUNCTION_MMAP,
+		(struct event_mapping){.address = address,
+			.length = length,
+			.protection = PROT_READ | PROT_WRITE,
+			.map_flags = MAP_PRIVATE | MAP_ANONYMOUS,
+			.stack = stack});
+}
+
+static struct site_mapped mapped_at(const struct feed *feed, uint64_t offset)
+{
+	const struct site *site = feed_site(feed, offset);
+
+	return site && site->mapped ? *site->mapped : (struct site_mapped){0};
+}
+
+static void test_growth_belongs_to_the_site_that_mapped_it(void **state)
+{
+	struct feed feed = start();
+
+	map_from(&feed, STACK_A, 0x10000, 4 * PAGE);
+	map_from(&feed, STACK_B, 0x10000 + 4 * PAGE, 4 * PAGE);
+	map_from(&feed, STACK_A, 0x10000 + 8 * PAGE, 4 * PAGE);
+	unmap(&feed, 0x10000 + 2 * PAGE, 4 * PAGE); /* two of A's, two of B's */
+	assert_int_equal(mapped_at(&feed, 0xa).live_bytes, 6 * PAGE);
+	assert_int_equal(mapped_at(&feed, 0xa).bytes, 8 * PAGE);
+	assert_int_equal(mapped_at(&feed, 0xa).count, 2);
+	assert_int_equal(mapped_at(&feed, 0xb).live_bytes, 2 * PAGE);
+	map_from(&feed, STACK_B, 0x10000 + 8 * PAGE, PAGE); /* MAP_FIXED over A's */
+	assert_int_equal(mapped_at(&feed, 0xa).live_bytes, 5 * PAGE);
+	assert_int_equal(mapped_at(&feed, 0xb).live_bytes, 3 * PAGE);
+	assert_int_equal(feed_totals(&feed).mapped_kinds[MAPPED_PROGRAM], 8 * PAGE);
+	feed_stop(&feed);
+}
+
+static void test_mremap_is_an_munmap_and_an_mmap_of_its_own_site(void **state)
+{
+	struct feed feed = start();
+	struct event_mapping grow = {.address = 0x90000,
+		.length = 5 * PAGE,
+		.old_address = 0x10000,
+		.old_length = 2 * PAGE,
+		.stack = STACK_B};
+
+	map_from(&feed, STACK_A, 0x10000, 3 * PAGE);
+	feed_mapping(&feed, FUNCTION_MREMAP, grow);
+	assert_int_equal(mapped_at(&feed, 0xa).live_bytes, PAGE);
+	assert_int_equal(mapped_at(&feed, 0xb).live_bytes, 5 * PAGE);
+	feed_stop(&feed);
+}
+
+static void test_a_shrinking_break_gives_back_what_grew_last(void **state)
+{
+	struct feed feed = start();
+	struct event_mapping first = {.address = 0x14000, .old_address = 0x10000, .stack = STACK_A};
+	struct event_mapping second = {
+		.address = 0x18000, .old_address = 0x14000, .stack = STACK_B};
+	struct event_mapping shrink = {.address = 0x13000, .old_address = 0x18000};
+
+	feed_mapping(&feed, FUNCTION_BRK, first);
+	feed_mapping(&feed, FUNCTION_BRK, second);
+	feed_mapping(&feed, FUNCTION_BRK, shrink);
+	assert_int_equal(mapped_at(&feed, 0xa).live_bytes, 0x3000);
+	assert_int_equal(mapped_at(&feed, 0xb).live_bytes, 0);
+	feed_stop(&feed);
+}
+
+/* Feeds one mmap at 0x10000, and says which kind it was booked as. */
+static int kind_of(struct event_mapping event, uint16_t flags)
+{
+	struct feed feed = start();
+	struct heap_totals totals;
+	int kind = 0;
+
+	event.address = 0x10000;
+	event.length = PAGE;
+	event.stack = STACK_A;
+	event.header = feed_header(&feed, EVENT_MAPPING);
+	event.header.function = FUNCTION_MMAP;
+	event.header.flags = flags;
+	feed_apply(&feed, &event);
+	totals = feed_totals(&feed);
+	while (kind < MAPPED_KIND_COUNT && totals.mapped_kinds[kind] != PAGE)
+		kind++;
+	assert_int_equal(mapped_at(&feed, 0xa).live_bytes, kind == MAPPED_PROGRAM ? PAGE : 0);
+	feed_stop(&feed);
+	return kind;
+}
+
+static void test_only_the_programs_own_memory_is_growth(void **state)
+{
+	const struct event_mapping own = {
+		.protection = PROT_READ | PROT_WRITE, .map_flags = MAP_PRIVATE | MAP_ANONYMOUS};
+	struct event_mapping other = own;
+
+	assert_int_equal(kind_of(own, 0), MAPPED_PROGRAM);
+	assert_int_equal(kind_of(own, MAPPING_BY_ALLOCATOR), MAPPED_ALLOCATOR);
+	other.map_flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK;
+	assert_int_equal(kind_of(other, 0), MAPPED_STACK);
+	other.map_flags = MAP_PRIVATE;
+	assert_int_equal(kind_of(other, 0), MAPPED_FILE);
+	other = own;
+	other.protection = PROT_NONE;
+	assert_int_equal(kind_of(other, 0), MAPPED_RESERVED);
+}
+
+static void test_what_is_mapped_over_a_library_is_the_librarys(void **state)
+{
+	struct feed feed = start();
+	struct event_mapping library = {
+		.address = 0x10000, .length = 8 * PAGE, .map_flags = MAP_PRIVATE};
+	struct event_mapping bss = {.address = 0x10000 + 6 * PAGE,
+		.length = 2 * PAGE,
+		.protection = PROT_READ | PROT_WRITE,
+		.map_flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		.stack = STACK_A};
+
+	feed_mapping(&feed, FUNCTION_MMAP, library);
+	feed_mapping(&feed, FUNCTION_MMAP, bss);
+	assert_int_equal(feed_totals(&feed).mapped_kinds[MAPPED_FILE], 8 * PAGE);
+	assert_int_equal(mapped_at(&feed, 0xa).live_bytes, 0);
+	feed_stop(&feed);
+}
+
+static void test_copies_by_fork_are_no_growth_and_what_exits_leaves_is_kept(void **state)
+{
+	struct feed feed = start();
+
+	map_from(&feed, STACK_A, 0x10000, 4 * PAGE);
+	feed_life(&feed, EVENT_FORK, 2, 1, 0);
+	assert_int_equal(mapped_at(&feed, 0xa).live_bytes, 4 * PAGE);
+	feed_life(&feed, EVENT_EXIT, 2, 0, 0);
+	assert_int_equal(mapped_at(&feed, 0xa).live_bytes, 4 * PAGE);
+	assert_int_equal(mapped_at(&feed, 0xa).at_exit_bytes, 0);
+	feed_life(&feed, EVENT_EXIT, 1, 0, 0);
+	assert_int_equal(mapped_at(&feed, 0xa).live_bytes, 0);
+	assert_int_equal(mapped_at(&feed, 0xa).at_exit_bytes, 4 * PAGE);
+	feed_stop(&feed);
+}
+
+static void test_exec_discards_what_was_mapped(void **state)
+{
+	struct feed feed = start();
+
+	map_from(&feed, STACK_A, 0x10000, 4 * PAGE);
+	feed_life(&feed, EVENT_EXEC, 2, 1, 0);
+	assert_int_equal(mapped_at(&feed, 0xa).live_bytes, 0);
+	assert_int_equal(mapped_at(&feed, 0xa).at_exit_bytes, 0);
+	feed_stop(&feed);
+}
+
+static void test_records_of_older_recordings_have_no_stack(void **state)
+{
+	struct feed feed = start();
+	struct event_mapping event = {.address = 0x10000,
+		.length = PAGE,
+		.protection = PROT_READ,
+		.map_flags = MAP_PRIVATE | MAP_ANONYMOUS,
+		.stack = STACK_A};
+
+	event.header = feed_header(&feed, EVENT_MAPPING);
+	event.header.function = FUNCTION_MMAP;
+	assert_int_equal(heap__apply(feed.heap, &event.header, EVENT_MAPPING_LEAST_SIZE), 0);
+	assert_int_equal(feed_totals(&feed).mapped_bytes, PAGE);
+	assert_int_equal(mapped_at(&feed, 0xa).live_bytes, 0);
+	assert_int_equal(
+		heap__apply(feed.heap, &event.header, EVENT_MAPPING_LEAST_SIZE - 1), -EINVAL);
+	feed_stop(&feed);
+}
+
+static void add_up(void *context, const struct mapped_range *piece)
+{
+	uint64_t *sums = context;
+
+	sums[piece->site] += piece->end - piece->start;
+}
+
+static void test_random_ranges_agree_with_an_array_of_owners(void **state)
+{
+	unsigned int truth[PAGES] = {0}; /* 0: nobody's */
+	struct mapped_ranges set = {0}, copy;
 
 	srandom(1);
 	for (unsigned int round = 0; round < 20000; round++) {
 		unsigned int from = random() % PAGES, to = from + random() % (PAGES - from + 1);
-		bool add = random() % 2;
+		unsigned int owner = random() % 4;
+		struct mapped_range range = {from * PAGE, to * PAGE, .site = owner};
+		uint64_t expected[4] = {0}, taken[4] = {0}, pages = 0;
 
-		expected = 0;
 		for (unsigned int i = from; i < to; i++) {
-			expected += truth[i];
-			truth[i] = add;
+			expected[truth[i]] += truth[i] ? PAGE : 0;
+			truth[i] = owner;
 		}
-		assert_int_equal((add ? intervals__add : intervals__remove)(
-					 &set, from * PAGE, to * PAGE, &changed),
-			0);
-		assert_int_equal(changed, expected * PAGE);
-		pages = 0;
-		for (unsigned int i = 0; i < PAGES; i++)
-			pages += truth[i];
+		if (owner)
+			assert_int_equal(mapped_ranges__add(&set, &range, add_up, taken), 0);
+		else
+			assert_int_equal(
+				mapped_ranges__remove(&set, range.start, range.end, add_up, taken),
+				0);
+		assert_memory_equal(taken, expected, sizeof(taken));
+		for (unsigned int i = 0; i < PAGES; i++) {
+			const struct mapped_range *at = mapped_ranges__find(&set, i * PAGE + 1);
+
+			pages += truth[i] != 0;
+			assert_int_equal(at ? at->site : 0, truth[i]);
+		}
 		assert_int_equal(set.bytes, pages * PAGE);
-		for (size_t i = 1; i < set.list.size; i++) /* sorted, and merged where they touch */
-			assert_true(set.list.data[i - 1].end < set.list.data[i].start);
+		for (size_t i = 1; i < set.list.size; i++) {
+			const struct mapped_range *last = &set.list.data[i - 1], *next = last + 1;
+
+			assert_true(last->end < next->start ||
+				    (last->end == next->start && last->site != next->site));
+		}
 	}
-	assert_int_equal(intervals__copy(&copy, &set), 0);
+	assert_int_equal(mapped_ranges__copy(&copy, &set), 0);
 	assert_int_equal(copy.bytes, set.bytes);
-	intervals__free(&copy);
-	intervals__free(&set);
+	mapped_ranges__free(&copy);
+	mapped_ranges__free(&set);
 }
 
 static void test_absurd_lengths_do_no_harm(void **state)
@@ -178,7 +367,15 @@ int main(void)
 		cmocka_unit_test(test_mremap_moves_and_grows),
 		cmocka_unit_test(test_brk_counts_only_when_the_break_moves),
 		cmocka_unit_test(test_exit_and_exec_take_the_mappings_along),
-		cmocka_unit_test(test_random_ranges_agree_with_a_bitmap_of_pages),
+		cmocka_unit_test(test_growth_belongs_to_the_site_that_mapped_it),
+		cmocka_unit_test(test_mremap_is_an_munmap_and_an_mmap_of_its_own_site),
+		cmocka_unit_test(test_a_shrinking_break_gives_back_what_grew_last),
+		cmocka_unit_test(test_only_the_programs_own_memory_is_growth),
+		cmocka_unit_test(test_what_is_mapped_over_a_library_is_the_librarys),
+		cmocka_unit_test(test_copies_by_fork_are_no_growth_and_what_exits_leaves_is_kept),
+		cmocka_unit_test(test_exec_discards_what_was_mapped),
+		cmocka_unit_test(test_records_of_older_recordings_have_no_stack),
+		cmocka_unit_test(test_random_ranges_agree_with_an_array_of_owners),
 		cmocka_unit_test(test_absurd_lengths_do_no_harm),
 	};
 

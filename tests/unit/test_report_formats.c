@@ -56,6 +56,11 @@ static void test_folded_stack_goes_from_root_to_the_allocation(void **state)
 		"balanced(std::string const&);balanced(std::string const&);"
 		"balanced(std::string const&);std::vector<int>::push_back(int const&)_[i] 50\n");
 	free_sample(&sample);
+	sample = collect();
+	write_folded(&sample, WEIGHT_MAPPED_BYTES);
+	assert_string_equal(
+		sample.text, "balanced(std::string const&);balanced(std::string const&) 65536\n");
+	free_sample(&sample);
 }
 
 static void test_folded_names_cannot_break_the_format(void **state)
@@ -119,6 +124,9 @@ static void test_speedscope_profiles_share_frames_and_add_up(void **state)
 	assert_int_equal(
 		sum_weights(json_array_get(profiles, WEIGHT_ALLOC_COUNT), json_array_size(frames)),
 		150);
+	assert_int_equal(
+		sum_weights(json_array_get(profiles, WEIGHT_MAPPED_BYTES), json_array_size(frames)),
+		SAMPLE_MAPPED_BYTES);
 	stack = json_array_get(json_object_get(json_array_get(profiles, 0), "samples"), 0);
 	assert_int_equal(json_array_size(stack), 12);
 	assert_string_equal(
@@ -162,20 +170,21 @@ static void test_pprof_values_add_up_to_the_totals(void **state)
 {
 	struct sample sample = collect();
 	Perftools__Profiles__Profile *profile;
-	int64_t sums[4] = {0};
+	int64_t sums[5] = {0};
 
 	write_pprof(&sample);
 	profile = unpack(sample.text, sample.size);
 	assert_string_equal(profile->string_table[0], "");
 	assert_string_equal(profile->string_table[profile->default_sample_type], "inuse_space");
-	assert_int_equal(profile->n_sample_type, 4);
+	assert_int_equal(profile->n_sample_type, 5);
 	for (size_t i = 0; i < profile->n_sample; i++)
-		for (int type = 0; type < 4; type++)
+		for (int type = 0; type < 5; type++)
 			sums[type] += profile->sample[i]->value[type];
 	assert_int_equal(sums[0], 150);
 	assert_int_equal(sums[1], 102900);
 	assert_int_equal(sums[2], 100);
 	assert_int_equal(sums[3], 102400);
+	assert_int_equal(sums[4], SAMPLE_MAPPED_BYTES);
 	perftools__profiles__profile__free_unpacked(profile, NULL);
 	free_sample(&sample);
 }

@@ -102,7 +102,7 @@ static void put_realloc(struct json_writer *json, const struct event_realloc_end
 	json__put_integer(json, "old_address", event->old_address);
 }
 
-static void put_mapping(struct json_writer *json, const struct event_mapping *event)
+static void put_mapping(struct json_writer *json, const struct event_mapping *event, size_t size)
 {
 	json__put_integer(json, "address", event->address);
 	json__put_integer(json, "length", event->length);
@@ -110,6 +110,9 @@ static void put_mapping(struct json_writer *json, const struct event_mapping *ev
 	json__put_integer(json, "old_length", event->old_length);
 	json__put_integer(json, "protection", event->protection);
 	json__put_integer(json, "flags", event->map_flags);
+	json__put_boolean(json, "by_allocator", event->header.flags & MAPPING_BY_ALLOCATOR);
+	if (size >= sizeof(*event) && event->stack)
+		put_stack_hash(json, event->stack);
 }
 
 static void put_process(struct json_writer *json, const struct event_process *event)
@@ -139,8 +142,8 @@ static void put_fields(struct json_writer *json, const struct event_header *even
 		put_realloc(json, (const void *)event);
 		break;
 	case EVENT_MAPPING:
-		if (size >= sizeof(struct event_mapping))
-			put_mapping(json, (const void *)event);
+		if (size >= EVENT_MAPPING_LEAST_SIZE)
+			put_mapping(json, (const void *)event, size);
 		break;
 	case EVENT_FORK:
 	case EVENT_EXEC:

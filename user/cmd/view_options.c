@@ -28,7 +28,7 @@ static const struct argp_option option_table[] = {
 	{"format", 'F', "FORMAT", 0, NULL, 0}, /* its help is made of the list of formats */
 	{"weight", OPT_WEIGHT, "WEIGHT", 0,
 		"What folded stacks count: live-bytes (default), live-count, peak-bytes, "
-		"peak-count, alloc-bytes, alloc-count or temporary",
+		"peak-count, alloc-bytes, alloc-count, temporary or mapped-bytes",
 		0},
 	{"top", OPT_TOP, "N", 0,
 		"Show N call sites (on a terminal what it holds, in other text 10, else all)", 0},

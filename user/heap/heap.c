@@ -350,8 +350,19 @@ void heap__account_mapped(
 	series__at(&heap->series, time_ns)->mapped_last = heap->mapped_bytes;
 }
 
-static int apply_mapping(struct heap *heap, const struct event_mapping *event)
+/* The record as this version has it: older recordings have no stack. */
+static struct event_mapping whole_mapping(const struct event_mapping *event, size_t size)
 {
+	struct event_mapping whole = {0};
+
+	memcpy(&whole, event, size < sizeof(whole) ? size : sizeof(whole));
+	return whole;
+}
+
+static int apply_mapping(struct heap *heap, const struct event_mapping *record, size_t size)
+{
+	const struct event_mapping whole = whole_mapping(record, size), *event = &whole;
+	struct mapping_call call = {.event = event, .page_size = heap->options.page_size};
 	struct origin from;
 	uint64_t before;
 	int err = find_origin(heap, &event->header, &from);
@@ -359,8 +370,8 @@ static int apply_mapping(struct heap *heap, const struct event_mapping *event)
 	if (err)
 		return err;
 	before = mapped__bytes(&from.space->mapped);
-	mappings__apply(&from.space->mapped, &from.process->counts.mappings, event,
-		heap->options.page_size);
+	call.site = heap__find_site(from.process, event->stack);
+	mappings__apply(&from.space->mapped, &from.process->counts.mappings, &heap->sites, &call);
 	heap__account_mapped(heap, from.space, before, event->header.time_ns);
 	return 0;
 }
@@ -376,7 +387,7 @@ static size_t record_size(uint8_t kind)
 		[EVENT_FREE] = sizeof(struct event_free),
 		[EVENT_REALLOC_BEGIN] = sizeof(struct event_free),
 		[EVENT_REALLOC_END] = sizeof(struct event_realloc_end),
-		[EVENT_MAPPING] = sizeof(struct event_mapping),
+		[EVENT_MAPPING] = EVENT_MAPPING_LEAST_SIZE,
 		[EVENT_FORK] = sizeof(struct event_process),
 		[EVENT_EXEC] = sizeof(struct event_process),
 		[EVENT_EXIT] = sizeof(struct event_process),
@@ -431,7 +442,7 @@ int heap__apply(struct heap *heap, const struct event_header *event, size_t size
 	case EVENT_REALLOC_END:
 		return apply_realloc_end(heap, (const void *)event);
 	case EVENT_MAPPING:
-		return apply_mapping(heap, (const void *)event);
+		return apply_mapping(heap, (const void *)event, size);
 	default:
 		return apply_life(heap, event);
 	}

@@ -91,6 +91,8 @@ struct heap_totals {
 	uint64_t peak_at_ns;	       /* since start_ns */
 	uint64_t mapped_bytes;	       /* now */
 	uint64_t mapped_peak_bytes;
+	/* By enum mapped_kind: now, or when their process exited; copies by fork included. */
+	uint64_t mapped_kinds[MAPPED_KIND_COUNT];
 	uint64_t malformed_count; /* records that were refused */
 	/* Reallocs whose begin was seen and whose end was not (yet): under way, or it was lost. */
 	uint64_t unfinished_reallocs;

@@ -98,6 +98,7 @@ struct heap {
 	uint64_t peak_at_ns; /* CLOCK_MONOTONIC */
 	uint64_t mapped_bytes;
 	uint64_t mapped_peak_bytes;
+	uint64_t at_exit_kinds[MAPPED_KIND_COUNT]; /* mapped when their process exited */
 	uint64_t malformed_count;
 	uint64_t unfinished_reallocs;
 	uint64_t last_ns;

@@ -2,11 +2,16 @@
  * The account of mmap, munmap, mremap and brk: what the traced calls asked the kernel for. It is
  * apart from the heap: an allocator takes its blocks out of such mappings, so the two must never
  * be added up.
+ *
+ * Memory that the program maps itself (MAPPED_PROGRAM) is booked on the call's site, as a block of
+ * the heap is: an mremap that succeeds is an munmap and an mmap; a shrinking break gives back what
+ * grew last. A forked child's copies are mapped there, but are no site's growth.
  */
 #ifndef MEMTRACE_HEAP_MAPPINGS_H
 #define MEMTRACE_HEAP_MAPPINGS_H
 
-#include "heap/intervals.h"
+#include "heap/mapped_ranges.h"
+#include "heap/sites.h"
 
 #include "event.h"
 
@@ -30,13 +35,33 @@ struct mapping_counts {
 
 /* The mappings of one address space that traced calls made and that still are. */
 struct mapped {
-	struct intervals ranges;
+	struct mapped_ranges ranges;
+	struct mapped_ranges grown; /* below the break */
+	uint64_t kind_bytes[MAPPED_KIND_COUNT];
 	int64_t brk_bytes; /* break now, less the break when first seen: may be negative */
 };
 
-/* Applies one record. @page_size: bytes, a power of two. */
-void mappings__apply(struct mapped *mapped, struct mapping_counts *counts,
-	const struct event_mapping *event, uint64_t page_size);
+/* A record on its way into the account. */
+struct mapping_call {
+	const struct event_mapping *event;
+	uint64_t page_size; /* bytes, a power of two */
+	uint32_t site;	    /* of the call's stack */
+};
+
+/* Applies one record; @sites gets what the program mapped. */
+void mappings__apply(struct mapped *mapped, struct mapping_counts *counts, struct sites *sites,
+	const struct mapping_call *call);
+
+/* @child, {0}, gets copies of what @parent has mapped. 0 or -ENOMEM. */
+int mappings__inherit(struct mapped *child, const struct mapped *parent);
+
+/*
+ * The address space is gone, and all of its mappings are. What the program itself mapped and left
+ * behind is kept as the sites' at_exit_bytes, unless exec replaced it (@replaced).
+ */
+void mappings__end(struct mapped *mapped, struct sites *sites, bool replaced);
+
+void mappings__free(struct mapped *mapped);
 
 /* Bytes that are mapped now by traced calls: ranges and the growth of the break. */
 static inline uint64_t mapped__bytes(const struct mapped *mapped)

@@ -5,7 +5,7 @@
 static void free_space(struct space *space)
 {
 	live_set__free(&space->live);
-	intervals__free(&space->mapped.ranges);
+	mappings__free(&space->mapped);
 	free(space);
 }
 
@@ -182,9 +182,7 @@ static int inherit_blocks(struct heap *heap, struct process *child, const struct
 	}
 	child->counts.inherited_count = space->live_count;
 	child->counts.inherited_bytes = space->live_bytes;
-	err = intervals__copy(&space->mapped.ranges, &from->mapped.ranges);
-	space->mapped.brk_bytes = from->mapped.brk_bytes;
-	return err;
+	return mappings__inherit(&space->mapped, &from->mapped);
 }
 
 int heap__apply_fork(struct heap *heap, const struct event_process *event)
@@ -312,8 +310,10 @@ static void end_space(struct heap *heap, struct process *process)
 		keep_blocks_at_exit(&space->live);
 	else
 		live_set__free(&space->live);
-	intervals__free(&space->mapped.ranges);
-	space->mapped.brk_bytes = 0;
+	if (process->end == PROCESS_EXITED)
+		for (int kind = 0; kind < MAPPED_KIND_COUNT; kind++)
+			heap->at_exit_kinds[kind] += space->mapped.kind_bytes[kind];
+	mappings__end(&space->mapped, &heap->sites, process->end == PROCESS_REPLACED);
 	heap__account_mapped(heap, space, mapped, process->end_ns);
 }
 

@@ -48,8 +48,14 @@ void heap__totals(const struct heap *heap, struct heap_totals *totals)
 		.last_ns = since_start(heap, heap->last_ns),
 	};
 	totals->counts = heap->ended_counts;
-	vec_for_each (process, &heap->processes)
+	memcpy(totals->mapped_kinds, heap->at_exit_kinds, sizeof(totals->mapped_kinds));
+	vec_for_each (process, &heap->processes) {
 		heap_counts__add(&totals->counts, &(*process)->counts);
+		if ((*process)->shares_memory)
+			continue;
+		for (int kind = 0; kind < MAPPED_KIND_COUNT; kind++)
+			totals->mapped_kinds[kind] += (*process)->space->mapped.kind_bytes[kind];
+	}
 }
 
 uint64_t heap__seen(const struct heap_totals *totals)

@@ -16,8 +16,10 @@ int sites__init(struct sites *sites, size_t limit)
 
 void sites__free(struct sites *sites)
 {
-	vec_for_each (site, &sites->list)
+	vec_for_each (site, &sites->list) {
 		free(site->lifetimes);
+		free(site->mapped);
+	}
 	vec_free(&sites->list);
 	vec_free(&sites->frames);
 	site_index__free(&sites->index);
@@ -103,6 +105,15 @@ uint32_t sites__intern(
 		return id;
 	sites->refused++;
 	return SITE_TABLE_FULL;
+}
+
+struct site_mapped *sites__mapped(struct sites *sites, uint32_t id)
+{
+	struct site *site = &sites->list.data[id];
+
+	if (!site->mapped)
+		site->mapped = calloc(1, sizeof(*site->mapped));
+	return site->mapped;
 }
 
 void site__add_lifetime(struct site *site, uint64_t ns)

@@ -38,6 +38,15 @@ struct site_frame {
 	uint64_t address; /* absolute, as first seen: not part of the site's identity */
 };
 
+/* What the program mapped by calls of its own from here: see mappings.h. */
+struct site_mapped {
+	uint64_t count;	     /* calls that added memory */
+	uint64_t bytes;	     /* that they added */
+	uint64_t live_bytes; /* still mapped, in processes that run; copies by fork are not counted
+			      */
+	uint64_t at_exit_bytes; /* still mapped when their process ended */
+};
+
 struct site {
 	uint64_t live_count; /* in processes that still run, inherited copies included */
 	uint64_t live_bytes;
@@ -49,8 +58,9 @@ struct site {
 	uint64_t peak_epoch;
 	uint64_t peak_count; /* only of the epoch before: read with site__at_peak */
 	uint64_t peak_bytes;
-	uint64_t *lifetimes;	/* [LIFETIME_BUCKETS] of freed blocks; NULL while none */
-	uint64_t at_exit_count; /* live when their process ended */
+	uint64_t *lifetimes;	    /* [LIFETIME_BUCKETS] of freed blocks; NULL while none */
+	struct site_mapped *mapped; /* NULL while nothing was */
+	uint64_t at_exit_count;	    /* live when their process ended */
 	uint64_t at_exit_bytes;
 	uint64_t failed_count;
 	uint32_t functions;   /* bit set by enum event_function: through which it allocated */
@@ -109,6 +119,9 @@ static inline void site__at_peak(
 	*count = site->peak_epoch == epoch ? site->peak_count : site->live_count;
 	*bytes = site->peak_epoch == epoch ? site->peak_bytes : site->live_bytes;
 }
+
+/* What the program mapped from site @id, zeroed when new; NULL: no memory. */
+struct site_mapped *sites__mapped(struct sites *sites, uint32_t id);
 
 /* Counts the lifetime of a freed block; without memory for it the histogram stays empty. */
 void site__add_lifetime(struct site *site, uint64_t ns);

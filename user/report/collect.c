@@ -256,6 +256,54 @@ static int collect_sites(struct report *report, const struct heap *heap, struct 
 	return 0;
 }
 
+static int collect_mapped_sites(struct report *report, const struct heap *heap, size_t top)
+{
+	enum report_sort by_bytes = REPORT_SORT_LIVE;
+	size_t count;
+	const struct site *sites = heap__sites(heap, &count);
+
+	for (size_t id = 0; id < count; id++) {
+		const struct site_mapped *mapped = sites[id].mapped;
+		struct report_site site = {
+			.id = id,
+			.special = special_words(id),
+			.stop = sites[id].stop,
+			.address_count = sites[id].frame_count,
+		};
+
+		if (!mapped)
+			continue;
+		site.alloc_count = mapped->count;
+		site.alloc_bytes = mapped->bytes;
+		site.at_exit_bytes = mapped->at_exit_bytes;
+		site.live_bytes = mapped->live_bytes + mapped->at_exit_bytes;
+		report->mapped_live_bytes += site.live_bytes;
+		if (vec_push(&report->mapped_sites, site))
+			return -ENOMEM;
+	}
+	report->mapped_total = report->mapped_sites.size;
+	if (report->mapped_sites.size)
+		qsort_r(report->mapped_sites.data, report->mapped_sites.size,
+			sizeof(*report->mapped_sites.data), compare_sites, &by_bytes);
+	if (top && top < report->mapped_sites.size)
+		report->mapped_sites.size = top;
+	return 0;
+}
+
+static int copy_addresses(struct report *report, const struct heap *heap, struct report_site *site)
+{
+	size_t count;
+	const struct site *from = &heap__sites(heap, &count)[site->id];
+	struct site_frame *copy = arena__alloc(&report->arena, site->address_count, sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	if (site->address_count)
+		memcpy(copy, heap__frames(heap, from), site->address_count * sizeof(*copy));
+	site->addresses = copy;
+	return 0;
+}
+
 /* Copies what the chosen sites point to. */
 static int copy_details(struct report *report, const struct heap *heap)
 {
@@ -263,17 +311,13 @@ static int copy_details(struct report *report, const struct heap *heap)
 	const struct site *sites = heap__sites(heap, &count);
 
 	vec_for_each (site, &report->sites) {
-		const struct site *from = &sites[site->id];
-		struct site_frame *copy;
-
-		site->lifetimes = copy_lifetimes(report, from);
-		copy = arena__alloc(&report->arena, site->address_count, sizeof(*copy));
-		if (!copy)
+		site->lifetimes = copy_lifetimes(report, &sites[site->id]);
+		if (copy_addresses(report, heap, site))
 			return -ENOMEM;
-		if (site->address_count)
-			memcpy(copy, heap__frames(heap, from), site->address_count * sizeof(*copy));
-		site->addresses = copy;
 	}
+	vec_for_each (site, &report->mapped_sites)
+		if (copy_addresses(report, heap, site))
+			return -ENOMEM;
 	return 0;
 }
 
@@ -341,7 +385,9 @@ int report__collect(
 			compare_sites, &report->sort);
 	if (options->top && options->top < report->sites.size)
 		report->sites.size = options->top;
-	err = copy_details(report, heap);
+	err = collect_mapped_sites(report, heap, options->top);
+	if (!err)
+		err = copy_details(report, heap);
 	if (!err)
 		err = collect_processes(report, heap);
 	return err ? err : note_unlisted(report, heap);
@@ -362,6 +408,7 @@ int report__note(struct report *report, const char *format, ...)
 void report__free(struct report *report)
 {
 	vec_free(&report->sites);
+	vec_free(&report->mapped_sites);
 	vec_free(&report->slices.cells);
 	vec_free(&report->site_threads);
 	vec_free(&report->processes);

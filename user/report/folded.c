@@ -49,12 +49,15 @@ static void write_stack(FILE *file, const struct report_site *site)
 
 void folded__write_report(const struct report *report, enum report_weight weight, FILE *file)
 {
-	vec_for_each (site, &report->sites) {
-		uint64_t value = weight__of(weight, site);
+	size_t count;
+	const struct report_site *sites = weight__sites(weight, report, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t value = weight__of(weight, &sites[i]);
 
 		if (!value)
 			continue;
-		write_stack(file, site);
+		write_stack(file, &sites[i]);
 		fprintf(file, " %" PRIu64 "\n", value);
 	}
 }

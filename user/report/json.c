@@ -1,6 +1,7 @@
 #include "report/json.h"
 
 #include "report/loss.h"
+#include "report/pool.h"
 
 #include <sys/wait.h>
 
@@ -148,10 +149,23 @@ static void write_mapping_calls(struct json_writer *json, const struct mapping_c
 
 static void write_mappings(struct json_writer *json, const struct heap_totals *heap)
 {
+	static const char *const kinds[] = {
+		[MAPPED_PROGRAM] = "program",
+		[MAPPED_ALLOCATOR] = "allocator",
+		[MAPPED_STACK] = "thread_stacks",
+		[MAPPED_FILE] = "files",
+		[MAPPED_RESERVED] = "reserved",
+	};
+
 	json__key(json, "mappings");
 	json__begin_object(json);
 	json__put_integer(json, "mapped_bytes", heap->mapped_bytes);
 	json__put_integer(json, "peak_bytes", heap->mapped_peak_bytes);
+	json__key(json, "kinds");
+	json__begin_object(json);
+	for (int kind = 0; kind < MAPPED_KIND_COUNT; kind++)
+		json__put_integer(json, kinds[kind], heap->mapped_kinds[kind]);
+	json__end_object(json);
 	write_mapping_calls(json, &heap->counts.mappings);
 	json__end_object(json);
 }
@@ -246,6 +260,29 @@ static void write_sites(struct json_writer *json, const struct report *report)
 	json__begin_array(json);
 	vec_for_each (site, &report->sites)
 		write_site(json, site);
+	json__end_array(json);
+}
+
+static void write_mapped_sites(struct json_writer *json, const struct report *report)
+{
+	json__put_integer(json, "mapped_site_count", report->mapped_total);
+	json__key(json, "mapped_sites");
+	json__begin_array(json);
+	vec_for_each (site, &report->mapped_sites) {
+		json__begin_object(json);
+		json__put_integer(json, "mapped_bytes", site->live_bytes);
+		json__put_integer(json, "at_exit_bytes", site->at_exit_bytes);
+		json__put_integer(json, "call_count", site->alloc_count);
+		json__put_integer(json, "call_bytes", site->alloc_bytes);
+		if (pool__hint(site))
+			json__put_string(json, "pool", pool__hint(site));
+		if (site->special)
+			json__put_string(json, "unknown", site->special);
+		else
+			json__put_string(json, "stack_end", loss__stop_key(site->stop));
+		json__write_stack(json, site);
+		json__end_object(json);
+	}
 	json__end_array(json);
 }
 
@@ -354,6 +391,7 @@ void json__write_report(
 	write_threads(&json, report);
 	write_series(&json, &report->series);
 	write_sites(&json, report);
+	write_mapped_sites(&json, report);
 	json__end_object(&json);
 	json__finish(&json);
 }

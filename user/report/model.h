@@ -109,6 +109,14 @@ struct report {
 	uint64_t lifetimes[LIFETIME_BUCKETS];
 	VEC(struct report_site) sites; /* sorted */
 	size_t site_total;	       /* those that --top cut off included */
+	/*
+	 * Where the program mapped memory by calls of its own, largest first: live_bytes are mapped
+	 * (at_exit_bytes of them left behind by ended processes), alloc_count and alloc_bytes are
+	 * what calls added; the rest is 0. Never to be added up with `sites`.
+	 */
+	VEC(struct report_site) mapped_sites;
+	size_t mapped_total;	    /* those that --top cut off included */
+	uint64_t mapped_live_bytes; /* of all of them */
 	VEC(struct heap_process) processes;
 	VEC(struct heap_thread)
 	threads; /* those that allocated or freed; [0] may be "all others" */

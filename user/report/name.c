@@ -98,11 +98,12 @@ int report__name(struct report *report, report_name_fn *name, void *context)
 	struct namer namer = {.name = name ? name : name_nothing, .context = context};
 	int err = 0;
 
-	vec_for_each (site, &report->sites) {
-		err = name_site(report, site, &namer);
-		if (err)
-			break;
-	}
+	vec_for_each (site, &report->sites)
+		if (!err)
+			err = name_site(report, site, &namer);
+	vec_for_each (site, &report->mapped_sites)
+		if (!err)
+			err = name_site(report, site, &namer);
 	named_map__free(&namer.known);
 	vec_free(&namer.frames.list);
 	return err;
@@ -123,6 +124,9 @@ static void trim_site(struct report_site *site)
 void report__trim(struct report *report)
 {
 	vec_for_each (site, &report->sites)
+		if (site->frames)
+			trim_site(site);
+	vec_for_each (site, &report->mapped_sites)
 		if (site->frames)
 			trim_site(site);
 }

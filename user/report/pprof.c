@@ -20,7 +20,7 @@ typedef Perftools__Profiles__Location Location;
 typedef Perftools__Profiles__Line Line;
 typedef Perftools__Profiles__Function Function;
 
-#define SAMPLE_TYPES 4
+#define SAMPLE_TYPES 5
 
 struct pair {
 	uint64_t a;
@@ -225,7 +225,7 @@ static void add_special(struct pprof *pprof, const struct report_site *site, Sam
 	sample->location_id[sample->n_location_id++] = location_id(pprof, &frame, 1);
 }
 
-static void add_sample(struct pprof *pprof, const struct report_site *site)
+static void add_sample(struct pprof *pprof, const struct report_site *site, bool is_mapped)
 {
 	Sample *sample = new_message(pprof, &pprof->samples, perftools__profiles__sample__init);
 	size_t first = 0;
@@ -240,10 +240,14 @@ static void add_sample(struct pprof *pprof, const struct report_site *site)
 		return;
 	}
 	sample->n_value = SAMPLE_TYPES;
-	sample->value[0] = site->alloc_count;
-	sample->value[1] = site->alloc_bytes;
-	sample->value[2] = site->live_count;
-	sample->value[3] = site->live_bytes;
+	if (is_mapped) {
+		sample->value[4] = site->live_bytes;
+	} else {
+		sample->value[0] = site->alloc_count;
+		sample->value[1] = site->alloc_bytes;
+		sample->value[2] = site->live_count;
+		sample->value[3] = site->live_bytes;
+	}
 	for (size_t i = 0; i < site->frame_count; i++) {
 		if (site->frames[i].inlined && i + 1 < site->frame_count)
 			continue; /* belongs to the same address as the frame after it */
@@ -324,6 +328,7 @@ static int write_profile(struct pprof *pprof, const struct report *report, FILE 
 	set_type(pprof, &types[1], "alloc_space", "bytes");
 	set_type(pprof, &types[2], "inuse_objects", "count");
 	set_type(pprof, &types[3], "inuse_space", "bytes");
+	set_type(pprof, &types[4], "mapped_space", "bytes");
 	set_type(pprof, &period, "space", "bytes");
 	for (int i = 0; i < SAMPLE_TYPES; i++)
 		type_list[i] = &types[i];
@@ -360,7 +365,9 @@ int pprof__write_report(const struct report *report, FILE *file)
 	text(&pprof, ""); /* the format wants it first */
 	add_program(&pprof, report);
 	vec_for_each (site, &report->sites)
-		add_sample(&pprof, site);
+		add_sample(&pprof, site, false);
+	vec_for_each (site, &report->mapped_sites)
+		add_sample(&pprof, site, true);
 	err = write_profile(&pprof, report, file);
 	string_table__free(&pprof.strings);
 	pair_map__free(&pprof.function_ids);

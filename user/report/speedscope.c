@@ -31,6 +31,7 @@ struct speedscope {
 	struct frame_numbers numbers;
 	VEC(struct frame_key) frames;
 	VEC(uint32_t) stacks; /* numbers of all sites' frames, root first, site after site */
+	size_t mapped_start;  /* of the mapped sites' frames in `stacks` */
 	struct arena labels;
 };
 
@@ -115,13 +116,17 @@ static void write_samples(struct json_writer *json, const struct report *report,
 	const struct speedscope *speedscope, enum report_weight weight)
 {
 	const uint32_t *number = speedscope->stacks.data;
+	size_t count;
+	const struct report_site *sites = weight__sites(weight, report, &count);
 
+	if (weight == WEIGHT_MAPPED_BYTES)
+		number += speedscope->mapped_start;
 	json__key(json, "samples");
 	json__begin_array(json);
-	vec_for_each (site, &report->sites) {
-		size_t depth = depth_of(site);
+	for (size_t site = 0; site < count; site++) {
+		size_t depth = depth_of(&sites[site]);
 
-		if (weight__of(weight, site)) {
+		if (weight__of(weight, &sites[site])) {
 			json__begin_array(json);
 			for (size_t i = 0; i < depth; i++)
 				json__integer(json, number[i]);
@@ -135,10 +140,13 @@ static void write_samples(struct json_writer *json, const struct report *report,
 static void write_weights(
 	struct json_writer *json, const struct report *report, enum report_weight weight)
 {
+	size_t count;
+	const struct report_site *sites = weight__sites(weight, report, &count);
+
 	json__key(json, "weights");
 	json__begin_array(json);
-	vec_for_each (site, &report->sites) {
-		uint64_t value = weight__of(weight, site);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t value = weight__of(weight, &sites[i]);
 
 		if (value)
 			json__integer(json, value);
@@ -148,10 +156,12 @@ static void write_weights(
 
 static uint64_t sum_of(const struct report *report, enum report_weight weight)
 {
+	size_t count;
+	const struct report_site *sites = weight__sites(weight, report, &count);
 	uint64_t sum = 0;
 
-	vec_for_each (site, &report->sites)
-		sum += weight__of(weight, site);
+	for (size_t i = 0; i < count; i++)
+		sum += weight__of(weight, &sites[i]);
 	return sum;
 }
 
@@ -204,11 +214,13 @@ int speedscope__write_report(const struct report *report, FILE *file)
 	struct speedscope speedscope = {0};
 	int err = 0;
 
-	vec_for_each (site, &report->sites) {
-		err = add_site(&speedscope, site);
-		if (err)
-			break;
-	}
+	vec_for_each (site, &report->sites)
+		if (!err)
+			err = add_site(&speedscope, site);
+	speedscope.mapped_start = speedscope.stacks.size;
+	vec_for_each (site, &report->mapped_sites)
+		if (!err)
+			err = add_site(&speedscope, site);
 	if (!err)
 		write_document(file, report, &speedscope);
 	string_table__free(&speedscope.strings);

@@ -389,5 +389,9 @@ void text__write_report(const struct report *report, const struct text_options *
 	print_filter(&page, report);
 	print_stacks(&page, &report->run);
 	print_notes(&page, report);
+	if (text__place_mapped_sites(report) == TEXT_MAPPED_FIRST)
+		text__print_mapped_sites(&page, report);
 	text__print_sites(&page, report);
+	if (text__place_mapped_sites(report) == TEXT_MAPPED_LAST)
+		text__print_mapped_sites(&page, report);
 }

@@ -4,6 +4,7 @@
 #include "report/human.h"
 #include "report/loss.h"
 #include "report/names.h"
+#include "report/pool.h"
 
 #include <string.h>
 
@@ -11,6 +12,12 @@
 #define FRAME_INDENT 6
 #define LOCATION_WIDTH 22
 #define FOLD_WIDTH 11
+
+/* Less than this that the program mapped itself is not worth lines, beside a heap at least. */
+#define MAPPED_WORTH_SHOWING (1u << 20)
+/* Sites of mappings, unless --top says how many; those with less than a 64th of all are left out.
+ */
+#define MAPPED_SITES 3
 
 /* Lines of a folded stack on a screen of so many rows. */
 static unsigned int folded_frames(const struct text_page *page)
@@ -204,4 +211,47 @@ void text__print_sites(struct text_page *page, const struct report *report)
 	if (shown < report->site_total)
 		text__print_line(page, "... %s more: --top N, --full-stacks, or --json for all",
 			human__exact(report->site_total - shown).text);
+}
+
+enum text_mapped text__place_mapped_sites(const struct report *report)
+{
+	if (!report->mapped_live_bytes)
+		return TEXT_MAPPED_NOWHERE;
+	if (report->mapped_live_bytes > report->live_bytes)
+		return TEXT_MAPPED_FIRST;
+	if (report->mapped_live_bytes < MAPPED_WORTH_SHOWING ||
+		report->mapped_live_bytes < report->live_bytes / 16)
+		return TEXT_MAPPED_NOWHERE;
+	return TEXT_MAPPED_LAST;
+}
+
+static size_t count_mapped_shown(const struct text_page *page, const struct report *report)
+{
+	size_t wanted = page->top ? page->top : MAPPED_SITES, shown = 0;
+
+	while (shown < wanted && shown < report->mapped_sites.size &&
+		report->mapped_sites.data[shown].live_bytes >= report->mapped_live_bytes / 64)
+		shown++;
+	return shown;
+}
+
+void text__print_mapped_sites(struct text_page *page, const struct report *report)
+{
+	size_t shown = count_mapped_shown(page, report);
+	const char *hint;
+
+	text__print_line(page, "%s", "");
+	text__print_line(page, "%zu of %s sites that map memory, by bytes mapped", shown,
+		human__exact(report->mapped_total).text);
+	for (size_t i = 0; i < shown; i++) {
+		const struct report_site *site = &report->mapped_sites.data[i];
+
+		text__print_line(page, "%4zu  %s mapped; %s in %s call%s", i + 1,
+			human__bytes(site->live_bytes).text, human__bytes(site->alloc_bytes).text,
+			human__count(site->alloc_count).text, site->alloc_count == 1 ? "" : "s");
+		text__print_stack(page, site);
+		hint = pool__hint(site);
+		if (hint)
+			text__print_line(page, "%*s%s", FRAME_INDENT, "", hint);
+	}
 }

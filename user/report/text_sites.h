@@ -42,4 +42,11 @@ void text__print_stack(struct text_page *page, const struct report_site *site);
 /* A heading and the sites that fit, or as many as were asked for. */
 void text__print_sites(struct text_page *page, const struct report *report);
 
+/* Where sites that map memory stand: before those of the heap when they outweigh it. */
+enum text_mapped { TEXT_MAPPED_NOWHERE, TEXT_MAPPED_FIRST, TEXT_MAPPED_LAST };
+enum text_mapped text__place_mapped_sites(const struct report *report);
+
+/* A heading and the sites from which the program mapped memory by calls of its own. */
+void text__print_mapped_sites(struct text_page *page, const struct report *report);
+
 #endif

@@ -12,6 +12,7 @@ const struct weight_words *weight__words(enum report_weight weight)
 		[WEIGHT_ALLOC_BYTES] = {"alloc-bytes", "bytes allocated", true},
 		[WEIGHT_ALLOC_COUNT] = {"alloc-count", "allocations", false},
 		[WEIGHT_TEMPORARY_COUNT] = {"temporary", "temporary allocations", false},
+		[WEIGHT_MAPPED_BYTES] = {"mapped-bytes", "bytes mapped by the program", true},
 	};
 
 	return &words[weight];
@@ -25,10 +26,22 @@ int weight__parse(const char *name)
 	return -EINVAL;
 }
 
+const struct report_site *weight__sites(
+	enum report_weight weight, const struct report *report, size_t *count)
+{
+	if (weight == WEIGHT_MAPPED_BYTES) {
+		*count = report->mapped_sites.size;
+		return report->mapped_sites.data;
+	}
+	*count = report->sites.size;
+	return report->sites.data;
+}
+
 uint64_t weight__of(enum report_weight weight, const struct report_site *site)
 {
 	switch (weight) {
 	case WEIGHT_LIVE_BYTES:
+	case WEIGHT_MAPPED_BYTES:
 		return site->live_bytes;
 	case WEIGHT_LIVE_COUNT:
 		return site->live_count;

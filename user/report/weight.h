@@ -12,6 +12,7 @@ enum report_weight {
 	WEIGHT_ALLOC_BYTES,
 	WEIGHT_ALLOC_COUNT,
 	WEIGHT_TEMPORARY_COUNT,
+	WEIGHT_MAPPED_BYTES, /* of the report's mapped_sites; all others are of its sites */
 	WEIGHT_COUNT,
 };
 
@@ -26,6 +27,11 @@ const struct weight_words *weight__words(enum report_weight weight);
 /* The weight with that name, or -EINVAL. */
 int weight__parse(const char *name);
 
+/* The sites that are weighed so, and how many there are. */
+const struct report_site *weight__sites(
+	enum report_weight weight, const struct report *report, size_t *count);
+
+/* @site is one of them. */
 uint64_t weight__of(enum report_weight weight, const struct report_site *site);
 
 #endif
