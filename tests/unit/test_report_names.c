@@ -135,9 +135,18 @@ static void test_wrappers_of_allocation_functions_are_plumbing(void **state)
 {
 	static const char *const plumbing[] = {"xmalloc", "g_malloc0", "_PyObject_Malloc",
 		"Perl_safesysrealloc", "xstrdup", "zcalloc_num", "operator new(unsigned long)",
-		"std::vector<int>::push_back(int const&)"};
-	static const char *const telling[] = {
-		"main", "malloc_stats", "callocated", "dup", "my_allocator", ""};
+		"std::vector<int>::push_back(int const&)",
+		"void std::pmr::vector<int>::emplace_back<char const (&) [9]>(char const (&) [9])",
+		"std::pmr::unsynchronized_pool_resource::do_allocate(unsigned long, unsigned long)",
+		"xmalloc(unsigned long)", "palloc0", "MemoryContextAlloc", "mi_new_n",
+		"ngx_pcalloc", "apr_palloc", "PyMem_RawMalloc", "alloc::raw_vec::finish_grow",
+		"<alloc::vec::Vec<T> as core::clone::Clone>::clone",
+		"<T as alloc::string::ToString>::to_string"};
+	static const char *const telling[] = {"main", "malloc_stats", "callocated", "dup",
+		"my_allocator", "",
+		"std::vector<int, std::allocator<int> > make<int>(unsigned long)",
+		"(anonymous namespace)::grow(int)", "Widget::operator=(Widget const&)",
+		"<app::Session as core::clone::Clone>::clone", "app::alloc::grow"};
 
 	for (size_t i = 0; i < sizeof(plumbing) / sizeof(*plumbing); i++)
 		assert_true(names__is_plumbing(plumbing[i]));

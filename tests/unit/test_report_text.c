@@ -1,5 +1,6 @@
 /* The text report: what it says, and that it fits. */
 #include "report_sample.h"
+#include "report/callers.h"
 #include "report/live_line.h"
 #include "report/loss.h"
 #include "report/text.h"
@@ -46,7 +47,7 @@ static void test_leak_stands_first_with_its_stack(void **state)
 	assert_says(&page, "   1  100 KiB live (100.0 %) in 100 blocks");
 	assert_says(&page, "leak_here");
 	assert_says(&page, "leaky.c:50");
-	assert_says(&page, "(+10 more)");
+	assert_says(&page, "(+9 more)");
 	assert_says(&page, "and 1 from before the attach");
 	if (getenv("SHOW"))
 		print_message("%s", page.text);
@@ -114,7 +115,7 @@ static void test_no_remedy_is_cut_off(void **state)
 		assert_non_null(words->what);
 		last = words->remedy ? strrchr(words->remedy, ' ') : strrchr(words->what, ' ');
 		assert_says(&page, last + 1);
-		assert_null(strstr(page.text, "..."));
+		assert_null(strstr(page.text, "...\n"));
 		free_page(&page);
 	}
 }
@@ -152,6 +153,66 @@ static void test_top_shows_exactly_so_many_sites(void **state)
 	assert_says(&page, "1 of 3 call sites by live bytes");
 	assert_says(&page, "... 2 more");
 	assert_null(strstr(page.text, "\n   2  "));
+	free_page(&page);
+}
+
+static size_t first_of(struct report_frame *frames, size_t count)
+{
+	struct report_site site = {.frames = frames, .frame_count = count, .alloc_count = 1};
+
+	return callers__first(&site);
+}
+
+static void test_a_site_is_named_by_the_first_frame_that_tells(void **state)
+{
+	struct report_frame pool[] = {
+		{.module = "/usr/lib/libstdc++.so.6", .offset = 0x10},
+		{.module = "/usr/lib/libstdc++.so.6",
+			.function = "std::pmr::memory_resource::allocate(unsigned long)"},
+		{.module = "/usr/bin/app", .function = "fill_pmr(int)"},
+	};
+	struct report_frame stripped[] = {
+		{.module = "/usr/lib/libfoo.so.1.2", .offset = 0x10},
+		{.module = "/usr/bin/app", .offset = 0x20},
+		{.module = "/usr/lib/libc.so.6", .function = "__libc_start_main"},
+	};
+	struct report_frame nameless[] = {{.module = "/usr/lib/libfoo.so", .offset = 0x10}};
+	struct report_frame jit[] = {{.address = 0x7000}};
+
+	assert_int_equal(first_of(pool, 3), 2);
+	assert_int_equal(first_of(stripped, 3), 1);
+	assert_int_equal(first_of(nameless, 1), 0);
+	assert_int_equal(first_of(jit, 1), 0);
+}
+
+static void test_the_emergency_pool_of_exceptions_is_marked(void **state)
+{
+	struct report_frame frames[] = {
+		{.module = "/usr/lib/x86_64-linux-gnu/libstdc++.so.6", .offset = 0x10},
+		{.module = "/lib64/ld-linux-x86-64.so.2", .function = "call_init"},
+	};
+	struct report_site site = {.frames = frames, .frame_count = 2, .alloc_count = 1};
+
+	assert_non_null(callers__remark(&site));
+	frames[1].function = "main";
+	assert_null(callers__remark(&site));
+	frames[1].function = "call_init";
+	site.alloc_count = 2;
+	assert_null(callers__remark(&site));
+}
+
+static void test_what_is_not_live_is_not_listed_by_live_bytes(void **state)
+{
+	struct page page =
+		write_page((struct page){0}, (struct report_options){0}, (struct text_options){0});
+
+	assert_null(strstr(page.text, "nothing live"));
+	assert_says(&page, "1 of 3 call sites by live bytes");
+	assert_says(&page, "... 2 more, of which nothing is live: --sort alloc");
+	free_page(&page);
+	page = write_page((struct page){0}, (struct report_options){.sort = REPORT_SORT_ALLOC},
+		(struct text_options){.top = 3});
+	assert_says(&page, "nothing live");
 	free_page(&page);
 }
 
@@ -266,6 +327,9 @@ int main(void)
 		cmocka_unit_test(test_every_incomplete_stack_is_told),
 		cmocka_unit_test(test_plumbing_frames_are_folded_unless_asked_for),
 		cmocka_unit_test(test_top_shows_exactly_so_many_sites),
+		cmocka_unit_test(test_a_site_is_named_by_the_first_frame_that_tells),
+		cmocka_unit_test(test_the_emergency_pool_of_exceptions_is_marked),
+		cmocka_unit_test(test_what_is_not_live_is_not_listed_by_live_bytes),
 		cmocka_unit_test(test_size_filter_is_said),
 		cmocka_unit_test(test_hostile_names_cannot_break_the_terminal),
 		cmocka_unit_test(test_lines_are_cut_on_a_terminal_and_whole_in_a_file),

@@ -24,8 +24,8 @@ enum mapped_kind {
 struct mapped_range {
 	uint64_t start;
 	uint64_t end;
-	uint32_t site; /* of the call */
-	uint8_t kind;  /* enum mapped_kind */
+	uint32_t site;	/* of the call */
+	uint8_t kind;	/* enum mapped_kind */
 	bool inherited; /* a copy that the process got by fork */
 };
 

@@ -154,7 +154,60 @@ static bool is_wrapper(const char *function)
 	return false;
 }
 
-bool names__is_plumbing(const char *function)
+/* Functions of pools and allocators' own interfaces, by how their names begin. */
+static bool is_pool(const char *function)
+{
+	static const char *const beginnings[] = {
+		/* PostgreSQL */
+		"palloc",
+		"repalloc",
+		"MemoryContext",
+		"AllocSet",
+		"GenerationAlloc",
+		"SlabAlloc",
+		/* mimalloc, jemalloc, tcmalloc */
+		"mi_new",
+		"mi_heap_",
+		"mi_zalloc",
+		"mi_calloc",
+		"je_",
+		"tc_new",
+		/* Apache, nginx, GLib, talloc */
+		"apr_palloc",
+		"apr_pcalloc",
+		"apr_pstr",
+		"apr_pool_create",
+		"apr_allocator_alloc",
+		"allocator_alloc",
+		"ngx_palloc",
+		"ngx_pcalloc",
+		"ngx_pnalloc",
+		"ngx_alloc",
+		"ngx_create_pool",
+		"g_slice_alloc",
+		"g_slice_copy",
+		"talloc_",
+		"_talloc",
+		/* Python, PHP, SQLite, OpenSSL */
+		"PyMem_",
+		"_PyMem_",
+		"_PyObject_Arena",
+		"pymalloc_alloc",
+		"new_arena",
+		"zend_mm_",
+		"sqlite3Malloc",
+		"sqlite3DbMalloc",
+		"mallocWithAlarm",
+		"CRYPTO_zalloc",
+	};
+
+	for (size_t i = 0; i < sizeof(beginnings) / sizeof(*beginnings); i++)
+		if (starts_with(function, beginnings[i]))
+			return true;
+	return false;
+}
+
+static bool is_of_language(const char *function)
 {
 	static const char *const prefixes[] = {
 		"std::",
@@ -162,12 +215,19 @@ bool names__is_plumbing(const char *function)
 		"operator new",
 		"alloc::",
 		"<alloc::",
+		"<T as alloc::",
+		"<str as alloc::",
+		"<[T] as alloc::",
+		"<T as core::",
+		"<I as core::",
+		"<F as core::",
+		"<U as core::",
+		"<std::",
 		"hashbrown::",
+		"<hashbrown::",
 		"__rust_",
 		"__rdl_",
 		"__rg_alloc",
-		"void std::",
-		"void* std::",
 		"core::",
 		"<core::",
 		"zmalloc_",
@@ -180,5 +240,44 @@ bool names__is_plumbing(const char *function)
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
 		if (starts_with(function, prefixes[i]))
 			return true;
-	return is_wrapper(function);
+	return false;
+}
+
+/*
+ * Copies the qualified name alone: without parameters, and without the return type that C++
+ * demanglers write in front of templates ("std::vector<int> make<int>()" is no function of std).
+ */
+static void copy_bare_name(const char *function, char *out)
+{
+	const char *start = function, *at, *close;
+	size_t literal, length;
+
+	for (at = function; *at && *at != '('; at++) {
+		literal = literal_length(at, function);
+		if (literal) {
+			at += literal - 1;
+			continue;
+		}
+		close = *at == '<' ? find_close(at, function) : NULL;
+		if (close)
+			at = close;
+		else if (*at == ' ' && !(at - start >= 8 && starts_with(at - 8, "operator")))
+			start = at + 1;
+	}
+	/* Rust's names have neither. */
+	if (*at != '(')
+		start = function;
+	length = at - start;
+	if (length > NAME_SIZE - 1)
+		length = NAME_SIZE - 1;
+	memcpy(out, start, length);
+	out[length] = 0;
+}
+
+bool names__is_plumbing(const char *function)
+{
+	char name[NAME_SIZE];
+
+	copy_bare_name(function, name);
+	return is_of_language(name) || is_wrapper(name) || is_pool(name);
 }

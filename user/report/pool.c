@@ -10,14 +10,14 @@
 struct pool {
 	const char *hint;
 	const char *functions[8]; /* beginnings of names */
-	const char *modules[4];	  /* beginnings of file names; all of their mappings are the pool's */
+	const char *modules[4]; /* beginnings of file names; all of their mappings are the pool's */
 };
 
 static const struct pool pools[] = {
 	{
 		"Python's pool: PYTHONMALLOC=malloc shows who uses it",
-		{"_PyObject_", "PyObject_Malloc", "PyObject_Calloc", "PyObject_Realloc",
-			"PyMem_", "_PyMem_", "new_arena", "pymalloc_alloc"},
+		{"_PyObject_", "PyObject_Malloc", "PyObject_Calloc", "PyObject_Realloc", "PyMem_",
+			"_PyMem_", "new_arena", "pymalloc_alloc"},
 		{NULL},
 	},
 	{

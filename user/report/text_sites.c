@@ -1,6 +1,7 @@
 #include "report/text_sites.h"
 
 #include "base/text.h"
+#include "report/callers.h"
 #include "report/human.h"
 #include "report/loss.h"
 #include "report/names.h"
@@ -19,10 +20,12 @@
  */
 #define MAPPED_SITES 3
 
-/* Lines of a folded stack on a screen of so many rows. */
+/* Lines of a folded stack: three on a small screen, more where there is room. */
 static unsigned int folded_frames(const struct text_page *page)
 {
-	return page->rows <= 30 ? 2 : page->rows <= 45 ? 3 : 4;
+	if (page->top)
+		return 4;
+	return page->rows <= 30 ? 3 : page->rows <= 45 ? 4 : 5;
 }
 
 /* "file.c:42", or "module+0x1234", in at most @width bytes. */
@@ -87,18 +90,9 @@ static void print_frame(struct text_page *page, const struct report_frame *frame
 		page, "%*s%-*s  %s%s", FRAME_INDENT, "", (int)width, function, location, more);
 }
 
-/* The first frame that belongs to the program and not to its containers' plumbing. */
-static size_t first_telling_frame(const struct report_site *site)
-{
-	for (size_t i = 0; i < site->frame_count; i++)
-		if (!site->frames[i].function || !names__is_plumbing(site->frames[i].function))
-			return i;
-	return 0;
-}
-
 void text__print_stack(struct text_page *page, const struct report_site *site)
 {
-	size_t first = page->full_stacks ? 0 : first_telling_frame(site);
+	size_t first = page->full_stacks ? 0 : callers__first(site);
 	size_t count = site->frame_count - first, shown = count;
 
 	if (site->special) {
@@ -109,6 +103,8 @@ void text__print_stack(struct text_page *page, const struct report_site *site)
 		shown = folded_frames(page);
 	for (size_t i = 0; i < shown; i++)
 		print_frame(page, &site->frames[first + i], i + 1 == shown ? count - shown : 0);
+	if (callers__remark(site))
+		text__print_line(page, "%*s%s", FRAME_INDENT, "", callers__remark(site));
 	if (page->full_stacks && site->stop > STACK_END_OF_THREAD)
 		text__print_line(
 			page, "%*s... (%s)", FRAME_INDENT, "", loss__stop_words(site->stop));
@@ -166,11 +162,23 @@ static unsigned int lines_of(const struct text_page *page, const struct report_s
 
 	if (site->special)
 		return 2;
-	first = page->full_stacks ? 0 : first_telling_frame(site);
+	first = page->full_stacks ? 0 : callers__first(site);
 	frames = site->frame_count - first;
 	if (page->full_stacks)
 		return frames + 2;
-	return 1 + (frames < folded_frames(page) ? frames : folded_frames(page));
+	return 1 + (callers__remark(site) != NULL) +
+	       (frames < folded_frames(page) ? frames : folded_frames(page));
+}
+
+/* Sites of which nothing is live have no place in an order of what is; they come last in it. */
+static size_t count_listed(const struct report *report)
+{
+	size_t count = report->sites.size;
+
+	if (report->sort == REPORT_SORT_LIVE || report->sort == REPORT_SORT_AGE)
+		while (count && !report->sites.data[count - 1].live_count)
+			count--;
+	return count;
 }
 
 /* How many sites to print: those asked for, or what the screen holds but at least one. */
@@ -178,25 +186,43 @@ static size_t count_shown(const struct text_page *page, const struct report *rep
 {
 	/* A heading, a line for what is left out, and the prompt that comes back after it. */
 	unsigned int used = page->rows_used + 4;
-	size_t shown = 0;
+	size_t listed = count_listed(report), shown = 0;
 
 	if (page->top)
-		return page->top < report->sites.size ? page->top : report->sites.size;
-	vec_for_each (site, &report->sites) {
-		used += lines_of(page, site);
+		return page->top < listed ? page->top : listed;
+	for (; shown < listed; shown++) {
+		used += lines_of(page, &report->sites.data[shown]);
 		if (used > page->rows && shown)
 			break;
-		shown++;
 	}
 	return shown;
+}
+
+static void print_rest(struct text_page *page, const struct report *report, size_t shown)
+{
+	struct human rest = human__exact(report->site_total - shown);
+
+	if (shown == report->site_total)
+		return;
+	if (shown == count_listed(report) && report->sites.size == report->site_total)
+		text__print_line(
+			page, "... %s more, of which nothing is live: --sort alloc", rest.text);
+	else
+		text__print_line(
+			page, "... %s more: --top N, --full-stacks, or --json for all", rest.text);
 }
 
 void text__print_sites(struct text_page *page, const struct report *report)
 {
 	size_t shown = count_shown(page, report);
 
-	if (!shown) {
+	if (!report->sites.size) {
 		text__print_line(page, "no allocations were seen");
+		return;
+	}
+	if (!shown) {
+		text__print_line(page, "nothing is live; --sort alloc or peak lists %s call site%s",
+			human__exact(report->site_total).text, report->site_total == 1 ? "" : "s");
 		return;
 	}
 	text__print_line(page, "%s", "");
@@ -208,9 +234,7 @@ void text__print_sites(struct text_page *page, const struct report *report)
 		print_site_figures(page, i + 1, site);
 		text__print_stack(page, site);
 	}
-	if (shown < report->site_total)
-		text__print_line(page, "... %s more: --top N, --full-stacks, or --json for all",
-			human__exact(report->site_total - shown).text);
+	print_rest(page, report, shown);
 }
 
 enum text_mapped text__place_mapped_sites(const struct report *report)

@@ -66,8 +66,8 @@ DISTINCT static void map_over(void)
 {
 	char *pages = map_pages(20);
 
-	kept = must(mmap(pages + 3 * PAGE, 5 * PAGE, PROT_READ | PROT_WRITE, FLAGS | MAP_FIXED, -1,
-		0));
+	kept = must(
+		mmap(pages + 3 * PAGE, 5 * PAGE, PROT_READ | PROT_WRITE, FLAGS | MAP_FIXED, -1, 0));
 	kept[0] = 1;
 }
 

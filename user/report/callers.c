@@ -1,0 +1,54 @@
+#include "report/callers.h"
+
+#include "report/names.h"
+
+#include <string.h>
+
+/* Initializers of a library are called by the loader this many frames up, at the most. */
+#define INITIALIZER_REACH 4
+
+/* libfoo.so, libfoo.so.1, ld-linux-x86-64.so.2: not the program itself. */
+static bool is_library(const char *path)
+{
+	const char *suffix = strstr(names__base(path), ".so");
+
+	return suffix && (!suffix[3] || suffix[3] == '.');
+}
+
+static bool is_telling(const struct report_frame *frame)
+{
+	if (frame->function)
+		return !names__is_plumbing(frame->function);
+	return !frame->module || !is_library(frame->module);
+}
+
+size_t callers__first(const struct report_site *site)
+{
+	for (size_t i = 0; i < site->frame_count; i++)
+		if (is_telling(&site->frames[i]))
+			return i;
+	return 0;
+}
+
+/*
+ * libstdc++ sets memory aside for exceptions that are thrown when there is none (eh_alloc.cc): one
+ * block by an initializer of its own, which distributions strip of its name.
+ */
+static bool is_emergency_pool(const struct report_site *site)
+{
+	const struct report_frame *frame = site->frames;
+
+	if (!site->frame_count || !frame->module || site->alloc_count != 1 ||
+		strncmp(names__base(frame->module), "libstdc++.so", 12) != 0)
+		return false;
+	for (size_t i = 1; i < site->frame_count && i < INITIALIZER_REACH; i++)
+		if (site->frames[i].function && !strcmp(site->frames[i].function, "call_init"))
+			return true;
+	return false;
+}
+
+const char *callers__remark(const struct report_site *site)
+{
+	return is_emergency_pool(site) ? "libstdc++'s emergency pool for exceptions: no leak"
+				       : NULL;
+}
