@@ -77,12 +77,14 @@ of_pid()
 @test "the text has the time of day and the build IDs" {
 	hang three "$LOCK_TARGETS/knots" three "$HUNG/three"
 	wait_hung three
-	local pid
+	local pid status=0
 	pid=$(hung_pid three)
 	start_memtrace watch -p "$pid"
-	wait_until 10 grep -q 'queue' out || fail "$(cat out)"
+	wait_until $WAIT_SECONDS grep -q '^watching' err || fail "the watch does not start"
+	wait_until 10 grep -q '^  build ID' out || fail "$(cat out)"
 	kill -INT "$TRACER"
-	finish "$TRACER" || [ $? = 3 ] || fail "status"
+	finish "$TRACER" || status=$?
+	[ "$status" = 3 ] || fail "status $status: $(cat err)"
 	grep -qE '^[0-9-]{10}T[0-9:]{8}[+-][0-9]{4} DEADLOCK: ' out || fail "$(cat out)"
 	grep -q "^  build ID of knots: $(readelf -n "$LOCK_TARGETS/knots" | sed -n 's/.*Build ID: //p')$" \
 		out || fail "$(cat out)"
