@@ -95,7 +95,7 @@ check_page()
 @test "names that look like markup stay text" {
 	local program='<img src=x onerror="window.hacked=1">'
 	cp "$TARGETS/phases" "$program"
-	make_page -- "./$program" '</script><script>window.hacked=1</script>'
+	make_page -- "./$program" '</script><script>window.hacked=1</script>' $'gpj\u202eexe' '\u202e'
 	PAGE=page.html check_page hostile
 }
 

@@ -190,18 +190,23 @@ const checks = {
 	},
 
 	async phone(page) {
-		await page.setViewportSize({ width: 375, height: 740 });
+		await page.setViewportSize({ width: 390, height: 844 });
 		await page.reload();
 		await page.waitForFunction(() => window.memtracePage);
 		const [page_width, graph] = await page.evaluate(() => [document.documentElement.scrollWidth,
 			document.querySelector("#flame svg").getBoundingClientRect().right]);
-		assert.equal(page_width, 375, "nothing makes the page wider than the phone");
-		assert.ok(graph <= 375);
+		assert.equal(page_width, 390, "nothing makes the page wider than the phone");
+		assert.ok(graph <= 390);
 		for (const input of await page.locator("#controls span, #controls button, #search").all()) {
 			const box = await input.boundingBox();
-			assert.ok(box.x >= 0 && box.x + box.width <= 375, "every control is on the screen");
+			assert.ok(box.x >= 0 && box.x + box.width <= 390, "every control is on the screen");
 			assert.ok(box.height >= 30, "and large enough for a finger");
 		}
+		const cells = await page.locator("#sites tbody td, #sites thead button").evaluateAll((all) => all.map((cell) => cell.getBoundingClientRect().right));
+		assert.ok(cells.length > 9 && Math.max(...cells) <= 390, "no column is cut off");
+		const tops = await page.evaluate(() => ["#flame", "#sites"].map((id) => document.querySelector(id).getBoundingClientRect().top));
+		assert.ok(tops[0] < tops[1], "the flame graph stands before the table");
+		assert.equal(await page.evaluate(() => document.querySelector("main").lastElementChild.id), "waits");
 		await frame(page, "early").click();
 		await settled(page);
 		assert.equal(await page.locator("#flame").getAttribute("data-zoom"), "early");
@@ -233,6 +238,7 @@ const checks = {
 		assert.equal(await page.evaluate(() => window.hacked), undefined);
 		assert.equal(await page.locator("img").count(), 0);
 		assert.match(await page.locator("#heading").textContent(), /<img src=x/);
+		assert.match(await page.locator("#heading").textContent(), /gpj\?exe \\u202e$/);
 		assert.ok((await frames(page).count()) > 0);
 	},
 

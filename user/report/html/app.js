@@ -201,4 +201,12 @@ class Page {
 	}
 }
 
-window.memtracePage = new Page(JSON.parse(byId("report").textContent));
+// Characters that reorder or hide text, which the report has as escapes, are shown as "?". An escaped
+// backslash is no beginning of one.
+const INVISIBLE = /\\\\|\\u(?:00ad|061c|115f|1160|180[b-f]|200[b-f]|202[89a-e]|206[0-9a-f]|3164|fe0[0-9a-f]|feff|ffa0|fff[0-9ab])|\\udb4[0-3]\\ud[c-f][0-9a-f]{2}/gi;
+
+function readReport(text) {
+	return JSON.parse(text.replace(INVISIBLE, (found) => (found === "\\\\" ? found : "?")));
+}
+
+window.memtracePage = new Page(readReport(byId("report").textContent));

@@ -3,7 +3,7 @@ import { base, bytes, count, duration } from "./format.js";
 import { byId, element } from "./dom.js";
 import { callers, mainFrame } from "./model.js";
 
-const PAGE = 50;
+const PAGE = 20;
 
 const COLUMNS = [
 	{ key: "name", label: "Allocated in", text: true, value: (site) => mainFrame(site).name },
@@ -56,7 +56,7 @@ export class Table {
 	}
 
 	showMore() {
-		this.limit += 4 * PAGE;
+		this.limit += 10 * PAGE;
 		this.draw();
 	}
 
@@ -113,7 +113,7 @@ export class Table {
 			from.length ? element("span", { class: "place callers" }, `from ${from.join(" ← ")}`) : null,
 			element("span", { class: "place", title: frame.place }, base(frame.place))));
 		for (const column of this.columns.slice(1))
-			row.append(element("td", { "data-key": column.key }, (column.format ?? this.format)(this.value(column, site))));
+			row.append(element("td", { "data-key": column.key, "data-label": column.key === "chosen" ? this.title : column.label }, (column.format ?? this.format)(this.value(column, site))));
 		return row;
 	}
 

@@ -29,6 +29,11 @@ function groupWaits(waits) {
 	return [...groups.values()];
 }
 
+// Nobody holds what it waits for: a worker without work, as most threads of a server are.
+function isIdle({ wait }) {
+	return /^(STALL|IDLE)\b/.test(wait.verdict ?? "");
+}
+
 // Nodes by TID: the waiters, and owners that wait for nothing.
 function makeNodes(groups) {
 	const nodes = new Map();
@@ -162,11 +167,22 @@ function drawList(groups, nodes) {
 			element("li", null, frame.function ?? hex(frame.address), element("span", { class: "place" }, frame.file ?? frame.module ?? ""))))));
 }
 
+function showIdle(idle, nodes) {
+	const box = byId("waits-idle");
+	const threads = idle.reduce((sum, { others }) => sum + 1 + others.length, 0);
+	box.hidden = !threads;
+	box.querySelector("summary").textContent = `${threads} idle thread${threads === 1 ? "" : "s"}: nobody holds what they wait for`;
+	box.querySelector("div").replaceChildren(...drawList(idle, nodes));
+}
+
 export function showWaits(report) {
 	const waits = report.waits ?? [];
 	if (!waits.length)
 		return;
-	const groups = groupWaits(waits), nodes = makeNodes(groups), rows = place(nodes);
+	const groups = groupWaits(waits), nodes = makeNodes(groups);
+	const wanted = new Set(groups.map(({ wait }) => ownerTid(wait)));
+	const idle = groups.filter((group) => isIdle(group) && !wanted.has(group.wait.tid));
+	const busy = groups.filter((group) => !idle.includes(group));
 	const deadlocks = (report.deadlocks ?? []).length;
 	byId("waits").hidden = false;
 	byId("waits-heading").textContent = deadlocks ? `Who waits for whom: ${deadlocks} deadlock${deadlocks > 1 ? "s" : ""}` : "Who waits for whom";
@@ -174,6 +190,8 @@ export function showWaits(report) {
 	// A deadlock is what one came for: nothing stands before it.
 	if (deadlocks)
 		byId("waits").parentElement.prepend(byId("waits"));
-	byId("waits-graph").replaceChildren(drawGraph(nodes, rows));
-	byId("waits-list").replaceChildren(...drawList(groups, nodes));
+	const drawn = makeNodes(busy);
+	byId("waits-graph").replaceChildren(...(drawn.size ? [drawGraph(drawn, place(drawn))] : []));
+	byId("waits-list").replaceChildren(...drawList(busy, drawn));
+	showIdle(idle, nodes);
 }
