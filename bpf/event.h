@@ -193,6 +193,8 @@ enum loss_cause {
 	LOSS_TARGETS_FULL,	/* a child is not traced: more than MAX_TARGETS at one time */
 	LOSS_MODEL_MEMORY,	/* memtrace had no memory to apply a record */
 	LOSS_SITES_FULL,	/* a stack found the table of call sites full */
+	LOSS_HOLD_ENDED, /* LATE_ATTACH, because the wait for the probes was longer than --hold */
+	LOSS_UNHELD,	 /* processes that ran before they had their probes */
 	LOSS_COUNT,
 };
 

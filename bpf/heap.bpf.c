@@ -559,8 +559,8 @@ int hint_entry(struct pt_regs *ctx)
 
 /*
  * The kernel's function bpf_session_is_return, whose number user space puts in before it loads
- * these programs (user/attach/session.h): libbpf takes an extern that the kernel lacks for an error
- * where it may not list the kernel's modules, without CAP_SYS_ADMIN.
+ * these programs (user/attach/kernel_function.h): libbpf takes an extern that the kernel lacks for
+ * an error where it may not list the kernel's modules, without CAP_SYS_ADMIN.
  */
 static bool (*const session_is_return)(void) = (void *)PROBE_SESSION_CALL;
 

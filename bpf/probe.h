@@ -85,5 +85,7 @@ enum probe_program {
 
 /* Stands in session programs for the kernel's bpf_session_is_return; no helper has this number. */
 #define PROBE_SESSION_CALL 0x6d740001
+/* The same for bpf_task_work_schedule_resume_impl. */
+#define PROBE_TASK_WORK_CALL 0x6d740002
 
 #endif

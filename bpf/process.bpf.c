@@ -2,9 +2,7 @@
  * Life of the traced processes: fork, exec, exit, and changes of the loader's list of libraries.
  */
 #include "state.bpf.h"
-
-/* The longest that a loader is held while user space attaches to a new library. */
-const volatile __u64 hold_limit_ns = 50000000;
+#include "hold.bpf.h"
 
 extern int share_unwind_space(__u32 parent, __u32 child);
 extern int drop_unwind_space(__u32 process);
@@ -17,13 +15,39 @@ static __always_inline void fill_process(struct event_process *event, __u8 kind,
 	event->header.time_ns = bpf_ktime_get_ns();
 }
 
-/* To the model in order with the heap records, and to user space's control loop at once. */
-static __always_inline void send_process(struct event_process *event)
+/* To the model, in order with the heap records. */
+static __always_inline void send_process(const struct event_process *event)
 {
-	if (bpf_ringbuf_output(&ring, event, sizeof(*event), BPF_RB_NO_WAKEUP))
+	if (bpf_ringbuf_output(&ring, (void *)event, sizeof(*event), BPF_RB_NO_WAKEUP))
 		count_loss(LOSS_PROCESS_RING_FULL);
-	if (bpf_ringbuf_output(&control_ring, event, sizeof(*event), BPF_RB_FORCE_WAKEUP))
-		count_loss(LOSS_CONTROL_RING_FULL);
+}
+
+/*
+ * To user space's control loop at once, with the ticket of who waits for its answer (0: nobody) in
+ * fields that are free in these kinds. False: lost, and counted.
+ */
+static __always_inline bool send_control(struct event_process *event, __u64 ticket)
+{
+	event->exit_status = (__u32)ticket;
+	event->reserved = (__u32)(ticket >> 32);
+	if (!bpf_ringbuf_output(&control_ring, event, sizeof(*event), BPF_RB_FORCE_WAKEUP))
+		return true;
+	count_loss(LOSS_CONTROL_RING_FULL);
+	return false;
+}
+
+/*
+ * Tells user space of a process that has something new, and with @holds has it wait before its
+ * first instruction. User space counts what came with no ticket; what has one and does not wait is
+ * counted here.
+ */
+static __always_inline void announce(
+	struct task_struct *task, struct event_process *event, bool holds)
+{
+	__u64 ticket = holds ? take_hold_ticket() : 0;
+
+	if (send_control(event, ticket) && ticket && hold_task(task, ticket))
+		count_loss(LOSS_UNHELD);
 }
 
 static __always_inline __u32 tgid_of(struct task_struct *task)
@@ -39,8 +63,8 @@ int find_namespace_level(void *ctx)
 	return 0;
 }
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+static __always_inline int on_fork(
+	struct task_struct *parent, struct task_struct *child, bool holds)
 {
 	struct target *target, child_target = {};
 	struct event_process event;
@@ -68,11 +92,27 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 	share_unwind_space(target->process, child_target.process);
 	if (bpf_map_update_elem(&targets, &child_tgid, &child_target, BPF_ANY))
 		count_loss(LOSS_TARGETS_FULL);
+	/* For the control loop, which knows processes by their PIDs. */
+	event.header.tid = tgid;
+	if (target->executable_mappings != target->mappings_seen)
+		event.header.flags |= CONTROL_NEW_LIBRARIES;
+	announce(child, &event, holds);
 	return 0;
 }
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+{
+	return on_fork(parent, child, false);
+}
+
+SEC("held/sched_process_fork")
+int BPF_PROG(process_fork_held, struct task_struct *parent, struct task_struct *child)
+{
+	return on_fork(parent, child, true);
+}
+
+static __always_inline int on_exec(struct task_struct *task, pid_t old_pid, bool holds)
 {
 	__u32 tgid = tgid_of(task);
 	struct target *target = bpf_map_lookup_elem(&targets, &tgid);
@@ -102,7 +142,22 @@ int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux
 	drop_unwind_space(event.parent_process);
 	__builtin_memcpy(event.comm, task->comm, sizeof(event.comm));
 	send_process(&event);
+	if (old_pid != task->pid)
+		event.header.flags |= CONTROL_THREAD_EXECED;
+	announce(task, &event, holds);
 	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+{
+	return on_exec(task, old_pid, false);
+}
+
+SEC("held/sched_process_exec")
+int BPF_PROG(process_exec_held, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+{
+	return on_exec(task, old_pid, true);
 }
 
 static __always_inline int thread_exit(struct task_struct *task)
@@ -141,59 +196,16 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	bpf_map_delete_elem(&targets, &tgid);
 	drop_unwind_space(event.header.process);
 	send_process(&event);
+	if (bpf_ringbuf_output(&control_ring, &event, sizeof(event), BPF_RB_FORCE_WAKEUP))
+		count_loss(LOSS_CONTROL_RING_FULL);
 	return 0;
-}
-
-struct hold {
-	__u64 ticket;
-	__u64 deadline;
-	__u64 sp;
-	__u32 timed_out;
-};
-
-static long hold_step(__u64 index, struct hold *hold)
-{
-	__u64 word;
-
-	if (*(volatile __u64 *)&shared.libraries_done >= hold->ticket)
-		return 1;
-	if (bpf_ktime_get_ns() > hold->deadline) {
-		hold->timed_out = 1;
-		return 1;
-	}
-	/*
-	 * Lets others run: on kernels that do not preempt themselves user space may wait for this
-	 * very CPU. What is read does not matter; the helper's way to the page has a cond_resched.
-	 */
-	bpf_copy_from_user_task(
-		&word, sizeof(word), (void *)hold->sp, bpf_get_current_task_btf(), 0);
-	return 0;
-}
-
-/*
- * Waits, bounded, until user space has attached to what the loader brought. The thread stays
- * runnable in the kernel; nothing of the target is stopped or touched.
- */
-static __always_inline void hold_loader(__u64 ticket, __u64 sp)
-{
-	__u64 start = bpf_ktime_get_ns();
-	struct hold hold = {.ticket = ticket, .deadline = start + hold_limit_ns, .sp = sp};
-
-	/* bpf_loop's own bound is 8 Mi steps; the deadline comes first. */
-	bpf_loop(1 << 23, hold_step, &hold, 0);
-	__sync_fetch_and_add(&shared.holds, 1);
-	__sync_fetch_and_add(&shared.hold_ns, bpf_ktime_get_ns() - start);
-	if (hold.timed_out)
-		__sync_fetch_and_add(&shared.hold_timeouts, 1);
 }
 
 /*
  * _dl_debug_state: the loader calls it after mapping libraries, before their constructors run.
- * Sleepable, because it waits: a program that is not holds up RCU, for which user space has to
- * wait when it adds tables, which this program would be waiting for.
+ * Tells user space if there is something new. Returns the ticket to wait with, 0: none.
  */
-SEC("uprobe.s")
-int loader_entry(struct pt_regs *ctx)
+static __always_inline __u64 tell_of_libraries(void)
 {
 	struct thread_state *state = thread_state__get();
 	struct event_process event;
@@ -208,19 +220,34 @@ int loader_entry(struct pt_regs *ctx)
 	if (!target || target->executable_mappings == target->mappings_seen)
 		return 0;
 	target->mappings_seen = target->executable_mappings;
-	ticket = __sync_fetch_and_add(&shared.libraries_ticket, 1) + 1;
+	ticket = take_hold_ticket();
 	fill_process(&event, EVENT_LIBRARIES, state->process);
 	event.header.tid = state->tid;
 	event.pid = tgid;
-	/* The ticket, in the fields that this kind does not use. */
-	event.parent_process = (__u32)ticket;
-	event.exit_status = (__u32)(ticket >> 32);
-	if (bpf_ringbuf_output(&control_ring, &event, sizeof(event), BPF_RB_FORCE_WAKEUP)) {
-		count_loss(LOSS_LATE_ATTACH);
-		return 0;
-	}
-	if (hold_limit_ns)
-		hold_loader(ticket, PT_REGS_SP(ctx));
+	return send_control(&event, ticket) ? ticket : 0;
+}
+
+/*
+ * Sleepable, because it waits: a program that is not holds up RCU, for which user space has to
+ * wait when it adds tables, which this program would be waiting for.
+ */
+SEC("uprobe.s")
+int loader_entry(struct pt_regs *ctx)
+{
+	__u64 ticket = tell_of_libraries();
+
+	if (ticket)
+		hold_here(ticket, PT_REGS_SP(ctx));
+	return 0;
+}
+
+SEC("held/loader")
+int loader_entry_held(struct pt_regs *ctx)
+{
+	__u64 ticket = tell_of_libraries();
+
+	if (ticket && hold_task(bpf_get_current_task_btf(), ticket))
+		count_loss(LOSS_UNHELD);
 	return 0;
 }
 

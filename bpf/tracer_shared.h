@@ -45,21 +45,43 @@ struct target {
 /* Places from which glibcs call free on their own behalf; three in a glibc, and one is usual. */
 #define MAX_INTERNAL_CALLS 16
 
+/*
+ * Where a hold's ticket is answered: slot ticket % HOLD_SLOTS. More threads than slots cannot be
+ * held at a time without one going on early; each takes a CPU while it waits.
+ */
+#define HOLD_SLOTS 1024
+
+struct hold_slot {
+	__u64 answered; /* the highest ticket that user space has answered */
+	__u64 failed;	/* the last one that did not wait to the end */
+};
+
+/* In header.flags of the control ring's copies only. */
+enum control_flags {
+	CONTROL_NEW_LIBRARIES = 1 << 8, /* FORK: the parent maps what user space did not see yet */
+	CONTROL_THREAD_EXECED = 1 << 9, /* EXEC: by another thread than the first, whose task the
+					    process's links are bound to */
+};
+
 /* Settings and counters in the BPF object's .bss, shared by mmap. */
 struct tracer_shared {
 	__u32 enabled;	    /* heap and mapping records are sent only while it is 1 */
 	__u32 next_process; /* number for the next process image */
 	/* How far below the first pid namespace memtrace's own lies: numbers are given as there. */
 	__u32 pid_namespace_level;
-	__u32 reserved;
-	/* Tickets of the loader's hook: it waits until `libraries_done` reaches its own. */
-	__u64 libraries_ticket;
-	__u64 libraries_done;
+	/*
+	 * A thread that was held waited in vain: none is held until user space answers again, so
+	 * that a memtrace that is stopped costs each thread one wait and not one for each dlopen.
+	 */
+	__u32 holds_suspended;
+	__u64 hold_tickets; /* given out */
+	struct hold_slot hold_slots[HOLD_SLOTS];
 	__u64 stack_epoch; /* mixed into stack hashes; raised when code is unmapped */
 	/* Return addresses of such calls, as distances from the probed site of free; 0: none. */
 	__s64 internal_calls[MAX_INTERNAL_CALLS];
 	__u64 losses[LOSS_COUNT];
-	__u64 hold_ns;	     /* time that loaders were held, in all */
+	__u64 hold_ns;	     /* time that threads were held, in all */
+	__u64 hold_max_ns;   /* the longest */
 	__u64 holds;	     /* how often */
 	__u64 hold_timeouts; /* of these, ended by the bound and not by user space */
 };

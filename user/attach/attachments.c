@@ -15,7 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 
-static int attach_program(struct tracer *tracer, enum probe_program program,
+static int attach_program(struct tracer *tracer, enum probe_program program, struct links *links,
 	const struct module *module, const probe_sites *sites, pid_t pid, struct error *err)
 {
 	struct program_pair pair = tracer__programs(tracer, program);
@@ -31,20 +31,20 @@ static int attach_program(struct tracer *tracer, enum probe_program program,
 	if (pair.session && tracer->link_kind == LINK_SESSION) {
 		request.kind = LINK_SESSION;
 		request.program_fd = bpf_program__fd(pair.session);
-		return links__attach(tracer->links, &request, err);
+		return links__attach(links, &request, err);
 	}
 	request.kind = tracer->link_kind == LINK_PERF ? LINK_PERF : LINK_MULTI;
 	/* The return first: a call that is entered between the two has no return to wait for. */
 	if (pair.back) {
 		request.program_fd = bpf_program__fd(pair.back);
 		request.at_return = true;
-		code = links__attach(tracer->links, &request, err);
+		code = links__attach(links, &request, err);
 		if (code)
 			return code;
 	}
 	request.program_fd = bpf_program__fd(pair.entry);
 	request.at_return = false;
-	return links__attach(tracer->links, &request, err);
+	return links__attach(links, &request, err);
 }
 
 /* Environments are as large as a quarter of the stack, 2 MiB, at the most. */
@@ -111,54 +111,111 @@ static void add_internal_calls(struct tracer *tracer, const struct probe_plan *p
 	}
 }
 
-static int attach_sites(struct tracer *tracer, enum probe_program program,
+/*
+ * The plan for a file, made when it is first asked for; an empty one if there is nothing to probe,
+ * NULL with @err set if it cannot be had. The tracer's.
+ */
+static const struct probe_plan *find_plan(
+	struct tracer *tracer, const struct attachment *attachment, struct error *err)
+{
+	const struct module *module = attachment->module;
+	uint64_t key = (uint64_t)module->id << 2 | attachment->is_executable << 1 |
+		       attachment->declines_returns;
+	struct probe_plan **slot = plan_map__insert(&tracer->plans, key), *plan;
+	int code;
+
+	if (slot && *slot)
+		return *slot;
+	plan = calloc(1, sizeof(*plan));
+	if (!slot || !plan) {
+		free(plan);
+		error__set(err, -ENOMEM, "out of memory");
+		return NULL;
+	}
+	*slot = plan;
+	code = make_plan(
+		tracer, module, attachment->is_executable, attachment->declines_returns, plan, err);
+	if (code == -ENOENT || code == -ENOMEM) {
+		plan_map__remove(&tracer->plans, key, NULL);
+		plan__free(plan);
+		free(plan);
+		return NULL;
+	}
+	if (code) {
+		/* A file that cannot be read as ELF has no functions to probe. */
+		log__debug("%s: not probed: %s", module->name, err->message);
+		plan__free(plan);
+		*plan = (struct probe_plan){0};
+		return plan;
+	}
+	plan__log(plan, module->name);
+	vec_for_each (text, &plan->untraced)
+		log__warn("%s: %s", module->name, *text);
+	tracer->met_stripped_static |= plan->is_static_stripped;
+	add_internal_calls(tracer, plan);
+	return plan;
+}
+
+void tracer__free_plans(struct tracer *tracer)
+{
+	hash_for_each (slot, &tracer->plans) {
+		if (!slot->value)
+			continue;
+		plan__free(slot->value);
+		free(slot->value);
+	}
+	plan_map__free(&tracer->plans);
+}
+
+static int attach_sites(struct tracer *tracer, enum probe_program program, struct traced *traced,
 	const struct module *module, const struct probe_plan *plan, pid_t pid, struct error *err)
 {
-	int code = 0;
+	int code;
 
-	if (plan->sites[program].size)
-		code = attach_program(tracer, program, module, &plan->sites[program], pid, err);
+	if (!plan->sites[program].size)
+		return 0;
+	if (!traced->links)
+		traced->links = links__new();
+	if (!traced->links)
+		return error__set(err, -ENOMEM, "out of memory");
+	code = attach_program(
+		tracer, program, traced->links, module, &plan->sites[program], pid, err);
 	if (!code)
 		tracer->site_count += plan->sites[program].size;
 	return code;
 }
 
-/* The C++ runtime was left alone until now that a function throws. */
-static int attach_throwers(struct tracer *tracer, struct error *err)
+/* The C++ runtime was left alone until now that a function of the process throws. */
+static int attach_throwers(
+	struct tracer *tracer, pid_t pid, struct traced *traced, struct error *err)
 {
 	int code = 0;
 
-	tracer->watches_throws = true;
-	vec_for_each (thrower, &tracer->throwers) {
-		struct probe_plan plan = {0};
+	traced->watches_throws = true;
+	hash_for_each (slot, &traced->attached) {
+		const struct probe_plan *plan;
 
-		if (!code)
-			code = make_plan(tracer, thrower->module, false, false, &plan, err);
-		if (!code)
-			code = attach_sites(tracer, PROBE_PROGRAM_THROW, thrower->module, &plan,
-				thrower->pid, err);
-		plan__free(&plan);
+		if (code)
+			break;
+		plan = find_plan(tracer, &slot->value, err);
+		code = plan ? attach_sites(tracer, PROBE_PROGRAM_THROW, traced, slot->value.module,
+				      plan, pid, err)
+			    : err->code;
 	}
-	vec_free(&tracer->throwers);
 	return code;
 }
 
-static int attach_plan(struct tracer *tracer, const struct module *module,
+static int attach_plan(struct tracer *tracer, struct traced *traced, const struct module *module,
 	const struct probe_plan *plan, pid_t pid, struct error *err)
 {
 	int code = 0;
 
-	add_internal_calls(tracer, plan);
-	if (plan->sites[PROBE_PROGRAM_THROWING].size && !tracer->watches_throws)
-		code = attach_throwers(tracer, err);
-	for (int i = 0; i < PROBE_PROGRAM_COUNT && !code; i++) {
-		if (i == PROBE_PROGRAM_THROW && plan->sites[i].size && !tracer->watches_throws)
-			code = vec_push(&tracer->throwers, (struct thrower){module, pid})
-				       ? error__set(err, -ENOMEM, "out of memory")
-				       : 0;
-		else
-			code = attach_sites(tracer, i, module, plan, pid, err);
-	}
+	for (int i = 0; i < PROBE_PROGRAM_COUNT && !code; i++)
+		if (i != PROBE_PROGRAM_THROW || traced->watches_throws)
+			code = attach_sites(tracer, i, traced, module, plan, pid, err);
+	/* Its own among them, if it has any. */
+	if (!code && plan->sites[PROBE_PROGRAM_THROWING].size && !traced->watches_throws)
+		code = attach_throwers(tracer, pid, traced, err);
 	return code;
 }
 
@@ -166,37 +223,51 @@ static int attach_plan(struct tracer *tracer, const struct module *module,
  * Attaches to a module unless that was done. Returns 1 if an allocator was attached now, 0 if
  * there was nothing to do, or a negative errno.
  */
-static int attach_module(struct tracer *tracer, const struct module *module, pid_t pid,
-	bool is_executable, bool declines_returns, struct error *err)
+static int attach_module(struct tracer *tracer, struct traced *traced, pid_t pid,
+	const struct attachment *attachment, struct error *err)
 {
-	pid_t filter = tracer->options.follow ? 0 : pid;
-	uint64_t key = (uint64_t)module->id << 32 | (uint32_t)filter;
-	struct probe_plan plan = {0};
+	const struct module *module = attachment->module;
+	const struct probe_plan *plan;
+	struct attachment *known;
 	int code;
 
-	if (module->is_vdso || attachment_set__find(&tracer->attached, key))
+	if (module->is_vdso || attachment_map__find(&traced->attached, module->id))
 		return 0;
-	if (!attachment_set__insert(&tracer->attached, key))
+	known = attachment_map__insert(&traced->attached, module->id);
+	if (!known)
 		return error__set(err, -ENOMEM, "out of memory");
-	code = make_plan(tracer, module, is_executable, declines_returns, &plan, err);
-	if (!code) {
-		plan__log(&plan, module->name);
-		vec_for_each (text, &plan.untraced)
-			log__warn("%s: %s", module->name, *text);
-		tracer->met_stripped_static |= plan.is_static_stripped;
-		code = attach_plan(tracer, module, &plan, filter, err);
-		if (!code && plan.sites[PROBE_PROGRAM_LOADER].size)
-			attachment_set__insert(&tracer->loaders, module->id);
-		if (!code && plan__has_allocator(&plan)) {
-			tracer->has_allocator = true;
-			code = 1;
-		}
-	} else if (code != -ENOENT) {
-		log__debug("%s: not probed: %s", module->name, err->message);
-		code = 0; /* a file that cannot be read as ELF has no functions to probe */
+	*known = *attachment;
+	plan = find_plan(tracer, attachment, err);
+	code = plan ? attach_plan(tracer, traced, module, plan, pid, err) : err->code;
+	if (!code && plan__has_allocator(plan)) {
+		traced->has_allocator = tracer->has_allocator = true;
+		code = 1;
 	}
-	plan__free(&plan);
 	return code;
+}
+
+void tracer__detach(struct tracer *tracer, struct traced *traced)
+{
+	links__close(traced->links, tracer->closer);
+	traced->links = NULL;
+	attachment_map__free(&traced->attached);
+	traced->has_allocator = traced->has_loader = traced->watches_throws = false;
+}
+
+int tracer__attach_child(struct tracer *tracer, pid_t pid, struct traced *child,
+	const struct traced *parent, struct error *err)
+{
+	int came = 0;
+
+	hash_for_each (slot, &parent->attached) {
+		int code = attach_module(tracer, child, pid, &slot->value, err);
+
+		if (code < 0)
+			return code;
+		came += code;
+	}
+	child->has_loader = parent->has_loader;
+	return came;
 }
 
 /* The program's own file: it may hold an allocator linked into it. */
@@ -223,46 +294,71 @@ static int note_code(struct tracer *tracer, struct traced *traced, const struct 
 	return unwinding__set(tracer->unwinding, traced->process, view, err);
 }
 
+/* Whether the process's loader tells of the libraries that it maps. */
+static bool tells_of_libraries(
+	struct tracer *tracer, const struct attachment *attachment, struct error *err)
+{
+	const struct probe_plan *plan = find_plan(tracer, attachment, err);
+
+	return plan && plan->sites[PROBE_PROGRAM_LOADER].size;
+}
+
+static int attach_ranges(struct tracer *tracer, pid_t pid, struct traced *traced,
+	const struct space_view *view, struct error *err)
+{
+	/* Of the process, not of each of its files: there may be hundreds. */
+	struct attachment attachment = {.declines_returns = may_decline(tracer, pid)};
+	struct stat program = {0};
+	int code = 0, came = 0;
+	char exe[64];
+
+	snprintf(exe, sizeof(exe), "/proc/%d/exe", pid);
+	if (stat(exe, &program))
+		program.st_ino = 0; /* gone: then nothing needs its probes */
+	for (size_t i = 0; i < view->count && code >= 0; i++) {
+		attachment.module = view->ranges[i].module;
+		if (!attachment.module ||
+			attachment_map__find(&traced->attached, attachment.module->id))
+			continue;
+		attachment.is_executable = is_file(attachment.module, &program);
+		code = attach_module(tracer, traced, pid, &attachment, err);
+		came += code > 0;
+	}
+	for (size_t i = 0; i < view->count && code >= 0 && !traced->has_loader; i++) {
+		struct attachment *known = view->ranges[i].module
+						   ? attachment_map__find(&traced->attached,
+							     view->ranges[i].module->id)
+						   : NULL;
+
+		traced->has_loader = known && tells_of_libraries(tracer, known, err);
+	}
+	return code < 0 ? code : came;
+}
+
 int tracer__attach_mapped(
 	struct tracer *tracer, pid_t pid, struct traced *traced, struct error *err)
 {
-	struct stat program = {0};
 	struct space_view view;
-	bool declines_returns;
-	int code, came = 0;
-	char exe[64];
+	int code, came;
 
 	code = spaces__refresh(tracer->spaces, traced->process, err);
 	if (!code)
 		code = spaces__view(tracer->spaces, traced->process, &view);
 	if (code)
 		return code;
-	snprintf(exe, sizeof(exe), "/proc/%d/exe", pid);
-	if (stat(exe, &program))
-		program.st_ino = 0; /* gone: then nothing needs its probes */
-	/* Of the process, not of each of its files: there may be hundreds. */
-	declines_returns = may_decline(tracer, pid);
-	for (size_t i = 0; i < view.count && code >= 0; i++) {
-		const struct module *module = view.ranges[i].module;
-
-		if (!module)
-			continue;
-		code = attach_module(
-			tracer, module, pid, is_file(module, &program), declines_returns, err);
-		came += code > 0;
-		if (attachment_set__find(&tracer->loaders, module->id))
-			traced->has_loader = true;
-	}
-	if (code >= 0 && note_code(tracer, traced, &view, err))
-		code = err->code;
+	came = traced->is_translated ? 0 : attach_ranges(tracer, pid, traced, &view, err);
+	if (came >= 0 && note_code(tracer, traced, &view, err))
+		came = err->code;
 	space_view__free(&view);
-	return code < 0 ? code : came;
+	return came;
 }
 
 int tracer__attach_file(
 	struct tracer *tracer, pid_t pid, const char *path, bool is_program, struct error *err)
 {
+	struct traced *traced = traced_map__find(&tracer->traced, pid);
 	int fd = open(path, O_RDONLY | O_CLOEXEC), code;
+	struct attachment attachment;
 	struct module *module;
 	struct error why;
 
@@ -274,11 +370,12 @@ int tracer__attach_file(
 	close(fd);
 	if (!module && file__is_limit(why.code))
 		return error__set(err, why.code, "%s", why.message);
-	if (!module)
+	if (!module || !traced)
 		return 0;
 	if (tracer->unwinding)
 		unwinding__prepare(tracer->unwinding, module);
-	code = attach_module(tracer, module, pid, is_program, may_decline(tracer, pid), err);
+	attachment = (struct attachment){module, is_program, may_decline(tracer, pid)};
+	code = attach_module(tracer, traced, pid, &attachment, err);
 	return code < 0 ? code : 0;
 }
 

@@ -14,8 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "attach/kernel_function.h"
 #include "attach/probe_child.h"
 #include "attach/tracefs.h"
+#include "task_work.skel.h"
 
 #define OWN_FILE "/proc/self/exe"
 
@@ -295,6 +297,36 @@ static struct feature_result probe_task_iterator(void)
 	return yes("%s", "");
 }
 
+static int print_nothing(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+static struct feature_result probe_hold(void)
+{
+	int code = kernel_function__allow_held();
+	struct task_work_bpf *skel = NULL;
+	libbpf_print_fn_t print;
+
+	if (code)
+		return from_error(code);
+	/* A kernel that refuses it says why at length. */
+	print = libbpf_set_print(print_nothing);
+	code = kernel_function__has_task_work() ? 0 : -ENOENT;
+	if (!code)
+		code = (skel = task_work_bpf__open()) ? 0 : -errno;
+	if (!code)
+		code = task_work_bpf__load(skel);
+	libbpf_set_print(print);
+	task_work_bpf__destroy(skel);
+	return code == -ENOENT || code == -EINVAL ? no("not in this kernel")
+	       : code				  ? from_error(code)
+						  : yes("%s", "");
+}
+
 static struct feature_result probe_tracefs(void)
 {
 	struct error err;
@@ -334,6 +366,8 @@ struct feature_result features__probe(enum feature feature)
 		return probe_wide_nops();
 	case FEATURE_TASK_ITERATOR:
 		return probe_task_iterator();
+	case FEATURE_HOLD:
+		return probe_hold();
 	case FEATURE_TRACEFS:
 		return probe_tracefs();
 	default:
@@ -356,6 +390,7 @@ const char *features__name(enum feature feature)
 		[FEATURE_SECCOMP_RETURNS] = "returns under seccomp",
 		[FEATURE_WIDE_NOPS] = "multi-byte nops",
 		[FEATURE_TASK_ITERATOR] = "task iterator",
+		[FEATURE_HOLD] = "hold of new processes",
 		[FEATURE_TRACEFS] = "tracefs",
 	};
 
@@ -418,6 +453,11 @@ enum link_kind features__best_link_kind(void)
 bool features__emulates_wide_nops(void)
 {
 	return features__probe(FEATURE_WIDE_NOPS).available;
+}
+
+bool features__holds_processes(void)
+{
+	return features__probe(FEATURE_HOLD).available;
 }
 
 bool features__spares_confined(void)

@@ -25,6 +25,7 @@ enum feature {
 	FEATURE_SECCOMP_RETURNS, /* the same under a seccomp filter (CVE-2025-21834) */
 	FEATURE_WIDE_NOPS,	 /* multi-byte nops are emulated under a uprobe */
 	FEATURE_TASK_ITERATOR,	 /* sleepable, 5.18: stacks of blocked threads without a stop */
+	FEATURE_HOLD,		 /* 6.18: a new process is held until it has its probes */
 	FEATURE_TRACEFS,	 /* the numbers of the tracepoints of single system calls */
 	FEATURE_COUNT,
 };
@@ -53,6 +54,9 @@ enum link_kind features__best_link_kind(void);
 
 /* See FEATURE_WIDE_NOPS. */
 bool features__emulates_wide_nops(void);
+
+/* See FEATURE_HOLD. */
+bool features__holds_processes(void);
 
 /*
  * Whether the kernel lets a seccomp-confined process live when a probed function returns. Return

@@ -7,48 +7,145 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "target/translated.h"
 
 /* Reading a process's mappings takes a millisecond or two: from 20 ms on, up to 5 s apart. */
 #define LOOK_INTERVAL_NS 20000000ull
 #define LOOK_BACKOFF_MAX 8
 
+/* --- holds */
+
+static uint64_t ticket_of(const struct event_process *event)
+{
+	return event->exit_status | (uint64_t)event->reserved << 32;
+}
+
+/*
+ * Lets the thread go on that waits with the event's ticket. False: nobody was held, or it did not
+ * wait until now.
+ */
+static bool answer_hold(struct tracer *tracer, const struct event_process *event)
+{
+	uint64_t ticket = ticket_of(event);
+	struct hold_slot *slot = &tracer->shared->hold_slots[ticket % HOLD_SLOTS];
+
+	log__debug("process %u: %s answered after %.1f ms%s", event->pid,
+		event->header.kind == EVENT_FORK   ? "fork"
+		: event->header.kind == EVENT_EXEC ? "exec"
+						   : "new libraries",
+		(clock__now_ns() - event->header.time_ns) / 1e6, ticket ? "" : ", nobody waits");
+	if (ticket && slot->answered < ticket)
+		__atomic_store_n(&slot->answered, ticket, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&tracer->shared->holds_suspended, 0, __ATOMIC_SEQ_CST);
+	return ticket && __atomic_load_n(&slot->failed, __ATOMIC_SEQ_CST) != ticket;
+}
+
+/* A process that ran without its probes: because the kernel cannot hold it, or for no longer. */
+static void count_unheld(struct tracer *tracer, uint64_t count)
+{
+	if (tracer->holds_processes)
+		tracer->late_by_hold += count;
+	else
+		tracer->unheld += count;
+}
+
+/* --- */
+
+static struct traced *find_image(struct tracer *tracer, const struct event_process *event)
+{
+	struct traced *traced = traced_map__find(&tracer->traced, event->pid);
+
+	return traced && traced->process == event->header.process ? traced : NULL;
+}
+
+static void warn(const struct event_process *event, int code, const struct error *err)
+{
+	if (code != -ESRCH)
+		log__warn("process %u: %s%s", event->pid, err->message, file__limit_hint(code));
+}
+
+/* Attaches to what is new in an image. Returns how many allocators came. */
+static uint64_t attach_new(
+	struct tracer *tracer, struct traced *traced, const struct event_process *event)
+{
+	struct error err = {0};
+	int came = tracer__attach_mapped(tracer, event->pid, traced, &err);
+
+	if (came < 0)
+		warn(event, came, &err);
+	return came > 0 ? came : 0;
+}
+
 static void handle_fork(struct tracer *tracer, const struct event_process *event)
 {
-	struct traced *child = traced_map__insert(&tracer->traced, event->pid);
+	struct traced *child = traced_map__insert(&tracer->traced, event->pid), *parent;
+	struct error err = {0};
+	int code = 0;
 
 	if (!child)
 		return;
+	tracer__detach(tracer, child); /* of a process whose end was lost */
 	*child = (struct traced){.process = event->header.process};
 	spaces__fork(tracer->spaces, event->parent_process, event->header.process, event->pid);
 	if (tracer->unwinding)
 		unwinding__share(tracer->unwinding, event->parent_process, event->header.process);
+	parent = traced_map__find(&tracer->traced, event->header.tid);
+	child->is_translated = parent && parent->is_translated;
+	if (parent && parent->process == event->parent_process)
+		code = tracer__attach_child(tracer, event->pid, child, parent, &err);
+	if (code < 0)
+		warn(event, code, &err);
+	if (!parent || parent->process != event->parent_process ||
+		event->header.flags & CONTROL_NEW_LIBRARIES)
+		attach_new(tracer, child, event);
+	if (!answer_hold(tracer, event) && child->has_allocator)
+		count_unheld(tracer, 1);
 	if (tracer->callbacks.started)
 		tracer->callbacks.started(tracer->callbacks.context, event->pid);
 }
 
 /*
- * Attaches to what an image brought. No allocator comes late where the loader waits for that, which
- * it also does before a new program's first call; static programs have none.
+ * A new image, whose first instruction waits for us, or does not: then its loader does if its hook
+ * was probed already, as links outlast exec.
  */
-static void attach_new(struct tracer *tracer, const struct event_process *event)
+static void attach_image(
+	struct tracer *tracer, struct traced *traced, const struct event_process *event)
 {
-	struct traced *traced = traced_map__find(&tracer->traced, event->pid);
-	uint64_t timeouts = tracer->shared->hold_timeouts;
-	struct error err = {0};
-	int came;
+	bool had_loader = traced->has_loader;
+	uint64_t came;
 
-	if (!traced || traced->process != event->header.process)
+	traced->has_loader = false;
+	came = attach_new(tracer, traced, event);
+	had_loader &= traced->has_loader;
+	if (answer_hold(tracer, event))
 		return;
-	came = tracer__attach_mapped(tracer, event->pid, traced, &err);
-	if (came < 0 && came != -ESRCH)
-		log__warn("process %u: %s%s", event->pid, err.message, file__limit_hint(came));
-	if (came > 0 && (!traced->has_loader || timeouts != tracer->shared->hold_timeouts))
-		tracer->late_attachments += came;
+	/* What the loader mapped before its hook was probed, it did not tell of. */
+	if (traced->has_loader && !had_loader)
+		came += attach_new(tracer, traced, event);
+	if (had_loader)
+		traced->unproven += came;
+	else
+		count_unheld(tracer, came);
+}
+
+/*
+ * A translator has taken the process over. Its links outlast exec and would put probes into what it
+ * maps next, its program's loader; so they go before it runs.
+ */
+static void leave_alone(
+	struct traced *traced, const struct event_process *event, const char *translator)
+{
+	log__warn("process %u: %s runs it, so its heap cannot be seen from outside", event->pid,
+		translator);
+	links__free(traced->links);
+	traced->links = NULL;
+	traced->is_translated = true;
 }
 
 static void handle_exec(struct tracer *tracer, const struct event_process *event)
 {
 	struct traced *traced = traced_map__insert(&tracer->traced, event->pid);
+	const char *translator = translated__by(event->pid);
 
 	if (!traced)
 		return;
@@ -57,22 +154,32 @@ static void handle_exec(struct tracer *tracer, const struct event_process *event
 		if (tracer->unwinding)
 			unwinding__drop(tracer->unwinding, event->parent_process);
 	}
-	*traced = (struct traced){.process = event->header.process};
+	tracer->late_attachments += traced->unproven;
+	traced->process = event->header.process;
+	traced->removals = traced->generation = traced->in_vain = 0;
+	traced->unproven = 0;
+	traced->is_translated = false;
+	if (translator)
+		leave_alone(traced, event, translator);
+	if (translator || event->header.flags & CONTROL_THREAD_EXECED)
+		tracer__detach(tracer, traced);
 	spaces__add(tracer->spaces, event->header.process, event->pid);
-	attach_new(tracer, event);
+	attach_image(tracer, traced, event);
 	if (tracer->callbacks.started)
 		tracer->callbacks.started(tracer->callbacks.context, event->pid);
 }
 
 static void handle_exit(struct tracer *tracer, const struct event_process *event)
 {
-	struct traced *traced = traced_map__find(&tracer->traced, event->pid);
+	struct traced *traced = find_image(tracer, event);
 
 	spaces__retire(tracer->spaces, event->header.process);
 	if (tracer->unwinding)
 		unwinding__drop(tracer->unwinding, event->header.process);
-	if (!traced || traced->process != event->header.process)
+	if (!traced)
 		return;
+	tracer->late_attachments += traced->unproven;
+	tracer__detach(tracer, traced);
 	traced_map__remove(&tracer->traced, event->pid, NULL);
 	if (tracer->callbacks.exited)
 		tracer->callbacks.exited(tracer->callbacks.context, event->pid, event->exit_status,
@@ -85,27 +192,32 @@ static void handle_exit(struct tracer *tracer, const struct event_process *event
  */
 static void handle_unknown_code(struct tracer *tracer, const struct event_process *event)
 {
-	struct traced *traced = traced_map__find(&tracer->traced, event->pid);
+	struct traced *traced = find_image(tracer, event);
 	uint64_t now = clock__now_ns();
 	uint32_t generation;
 
-	if (!traced || traced->process != event->header.process ||
-		now - traced->looked_ns < LOOK_INTERVAL_NS << traced->in_vain)
+	if (!traced || now - traced->looked_ns < LOOK_INTERVAL_NS << traced->in_vain)
 		return;
 	traced->looked_ns = now;
 	generation = traced->generation;
-	attach_new(tracer, event);
+	traced->unproven += attach_new(tracer, traced, event);
 	traced->in_vain = traced->generation != generation     ? 0
 			  : traced->in_vain < LOOK_BACKOFF_MAX ? traced->in_vain + 1
 							       : LOOK_BACKOFF_MAX;
 }
 
+/* The loader waits with what it has mapped, also with what we found before it could ask. */
 static void handle_libraries(struct tracer *tracer, const struct event_process *event)
 {
-	uint64_t ticket = event->parent_process | (uint64_t)event->exit_status << 32;
+	struct traced *traced = find_image(tracer, event);
+	uint64_t came = traced ? attach_new(tracer, traced, event) : 0;
 
-	attach_new(tracer, event);
-	__atomic_store_n(&tracer->shared->libraries_done, ticket, __ATOMIC_RELEASE);
+	if (traced) {
+		came += traced->unproven;
+		traced->unproven = 0;
+	}
+	if (!answer_hold(tracer, event))
+		tracer->late_by_hold += came;
 }
 
 int tracer__follow(void *context, void *data, size_t size)

@@ -2,8 +2,6 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <pthread.h>
-#include <stdint.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <stdint.h>
@@ -13,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "attach/closer.h"
 #include "attach/tracefs.h"
 #include "base/log.h"
 #include "base/vec.h"
@@ -52,42 +51,24 @@ struct links *links__new(void)
 	return links;
 }
 
-static void *close_link(void *fd)
-{
-	close((int)(intptr_t)fd);
-	return NULL;
-}
-
-/*
- * Closing a link waits for a grace period of the kernel, some tens of milliseconds; all at once
- * they wait together.
- */
-static void close_links(int *fds, size_t count)
-{
-	pthread_t *threads = calloc(count, sizeof(*threads));
-
-	for (size_t i = 0; i < count; i++) {
-		if (!threads ||
-			pthread_create(&threads[i], NULL, close_link, (void *)(intptr_t)fds[i])) {
-			close(fds[i]);
-			fds[i] = -1;
-		}
-	}
-	for (size_t i = 0; i < count; i++)
-		if (fds[i] >= 0)
-			pthread_join(threads[i], NULL);
-	free(threads);
-}
-
-void links__free(struct links *links)
+void links__close(struct links *links, struct closer *closer)
 {
 	if (!links)
 		return;
-	close_links(links->fds.data, links->fds.size);
+	closer__close(closer, links->fds.data, links->fds.size);
 	if (links->tracefs_fd >= 0)
 		close(links->tracefs_fd);
 	vec_free(&links->fds);
 	free(links);
+}
+
+void links__free(struct links *links)
+{
+	struct closer *closer = links ? closer__new() : NULL;
+
+	if (closer)
+		links__close(links, closer);
+	closer__free(closer);
 }
 
 void links__prepare_program(struct bpf_program *program, enum link_kind kind)

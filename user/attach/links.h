@@ -29,11 +29,14 @@ enum link_kind {
 const char *links__kind_name(enum link_kind kind);
 
 struct links;
+struct closer;
 struct bpf_program;
 
-/* A set of links, empty; NULL: no memory. links__free takes all probes out. */
+/* A set of links, empty; NULL: no memory. */
 struct links *links__new(void);
+/* Takes all probes out, and waits until the kernel has done so; or leaves that to @closer. */
 void links__free(struct links *links);
+void links__close(struct links *links, struct closer *closer);
 
 /* Before loading: sets the attach type that a uprobe program needs for the kind of link. */
 void links__prepare_program(struct bpf_program *program, enum link_kind kind);
@@ -45,7 +48,7 @@ struct link_request {
 	const char *file_name; /* for messages */
 	const struct probe_site *sites;
 	size_t site_count;
-	pid_t pid;	/* tgid whose calls count; 0: every process that maps the file */
+	pid_t pid;	/* tgid: no other process is touched; 0: every one that maps the file */
 	bool at_return; /* MULTI and PERF: at the function's return, not its entry */
 };
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "attach/features.h"
-#include "attach/session.h"
+#include "attach/kernel_function.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "target/maps.h"
@@ -72,7 +72,9 @@ struct program_pair tracer__programs(const struct tracer *tracer, enum probe_pro
 	case PROBE_PROGRAM_THROWING:
 		return (struct program_pair){.entry = skel->progs.throwing_entry};
 	default:
-		return (struct program_pair){.entry = skel->progs.loader_entry};
+		return (struct program_pair){.entry = tracer->holds_processes
+							      ? skel->progs.loader_entry_held
+							      : skel->progs.loader_entry};
 	}
 }
 
@@ -88,7 +90,7 @@ static int choose_programs(struct tracer *tracer, struct error *err)
 			bpf_program__set_autoload(pair.entry, !session);
 			bpf_program__set_autoload(pair.back, !session);
 			links__prepare_program(pair.session, LINK_SESSION);
-			if (session && session__bind(pair.session, err))
+			if (session && kernel_function__bind_session(pair.session, err))
 				return err->code;
 		}
 		links__prepare_program(
@@ -119,6 +121,20 @@ static void choose_mapping_programs(struct tracer *tracer)
 		log__debug("no tracefs: memtrace looks at the end of every system call");
 }
 
+/* Fork, exec and the loader's hook each have a program that holds by task work and another one. */
+static void choose_holding_programs(struct tracer *tracer)
+{
+	struct tracer_bpf *skel = tracer->skel;
+	bool held = tracer->holds_processes;
+
+	bpf_program__set_autoload(skel->progs.process_fork_held, held);
+	bpf_program__set_autoload(skel->progs.process_exec_held, held);
+	bpf_program__set_autoload(skel->progs.loader_entry_held, held);
+	bpf_program__set_autoload(skel->progs.process_fork, !held);
+	bpf_program__set_autoload(skel->progs.process_exec, !held);
+	bpf_program__set_autoload(skel->progs.loader_entry, !held);
+}
+
 static int open_programs(struct tracer *tracer, struct error *err)
 {
 	struct tracer_bpf *skel = tracer_bpf__open();
@@ -128,6 +144,7 @@ static int open_programs(struct tracer *tracer, struct error *err)
 	tracer->skel = skel;
 	if (choose_programs(tracer, err))
 		return err->code;
+	choose_holding_programs(tracer);
 	choose_mapping_programs(tracer);
 	skel->rodata->stack_mode = tracer->options.stacks;
 	skel->rodata->max_frames = tracer->options.max_frames;
@@ -175,7 +192,7 @@ static int attach_tracepoints(struct tracer *tracer, struct error *err)
 
 		if (!bpf_program__autoload(program))
 			continue;
-		if (strncmp(section, "tp_btf/", 7) == 0)
+		if (!strncmp(section, "tp_btf/", 7) || !strncmp(section, "held/sched", 10))
 			code = links__attach_btf_tracepoint(tracer->links, program, err);
 		else if (strncmp(section, "tp/syscalls/", 12) == 0)
 			code = links__attach_tracepoint(
@@ -202,21 +219,37 @@ static int prepare_unwinding(struct tracer *tracer, struct error *err)
 	return tracer->unwinding ? 0 : -ENOMEM;
 }
 
+/*
+ * Whether a program can decline the return of a call. It cannot where several processes have their
+ * own links to a function: the kernel gives a call its return probe if any of these programs does
+ * not decline, and takes one that is for another process, which it does not run, for such a one.
+ */
+static bool can_decline_returns(const struct tracer *tracer)
+{
+	return tracer->link_kind == LINK_SESSION && tracer->options.is_single &&
+	       !tracer->options.follow &&
+	       read_vm_setting("overcommit_memory", OVERCOMMIT_NEVER) != OVERCOMMIT_NEVER;
+}
+
 static int prepare_tracer(struct tracer *tracer, struct error *err)
 {
 	int code;
 
 	tracer->links = links__new();
-	if (!tracer->links)
+	tracer->closer = closer__new();
+	if (!tracer->links || !tracer->closer)
 		return error__set(err, -ENOMEM, "out of memory");
 	/* If none works, attaching will tell why. */
 	code = features__find_link_kind(&tracer->link_kind, err);
 	if (code == -EINVAL)
 		return code;
+	tracer->holds_processes = features__holds_processes();
 	tracer->wide_nops = features__emulates_wide_nops();
-	tracer->declines_returns =
-		tracer->link_kind == LINK_SESSION &&
-		read_vm_setting("overcommit_memory", OVERCOMMIT_NEVER) != OVERCOMMIT_NEVER;
+	tracer->declines_returns = can_decline_returns(tracer);
+	code = kernel_function__allow_held();
+	if (code)
+		return error__set(
+			err, code, "cannot prepare the BPF programs: %s", strerror(-code));
 	code = open_programs(tracer, err);
 	if (!code)
 		code = load_programs(tracer, err);
@@ -260,14 +293,15 @@ void tracer__free(struct tracer *tracer)
 {
 	if (!tracer)
 		return;
-	links__free(tracer->links);
+	hash_for_each (slot, &tracer->traced)
+		tracer__detach(tracer, &slot->value);
+	links__close(tracer->links, tracer->closer);
+	closer__free(tracer->closer);
+	tracer__free_plans(tracer);
 	ring_buffer__free(tracer->control);
 	unwinding__free(tracer->unwinding);
 	tracer_bpf__destroy(tracer->skel);
 	traced_map__free(&tracer->traced);
-	attachment_set__free(&tracer->attached);
-	attachment_set__free(&tracer->loaders);
-	vec_free(&tracer->throwers);
 	free(tracer->met_allocators);
 	free(tracer);
 }
@@ -358,11 +392,16 @@ void tracer__losses(const struct tracer *tracer, uint64_t losses[LOSS_COUNT])
 	for (int i = 0; i < LOSS_COUNT; i++)
 		losses[i] = __atomic_load_n(&tracer->shared->losses[i], __ATOMIC_RELAXED);
 	losses[LOSS_LATE_ATTACH] += tracer->late_attachments;
+	losses[LOSS_HOLD_ENDED] += tracer->late_by_hold;
+	losses[LOSS_UNHELD] += tracer->unheld;
+	hash_for_each (slot, &tracer->traced)
+		losses[LOSS_LATE_ATTACH] += slot->value.unproven;
 }
 
 void tracer__holds(const struct tracer *tracer, struct tracer_holds *holds)
 {
 	holds->count = tracer->shared->holds;
 	holds->total_ns = tracer->shared->hold_ns;
+	holds->longest_ns = tracer->shared->hold_max_ns;
 	holds->timeouts = tracer->shared->hold_timeouts;
 }

@@ -26,6 +26,7 @@ struct tracer_options {
 	uint64_t ring_size; /* bytes, a power of two */
 	uint64_t hold_limit_ns;
 	bool follow;		       /* forked children are traced too */
+	bool is_single;		       /* no more than one process is added */
 	const char *const *allocators; /* LIB-OR-EXE[:PREFIX] */
 	size_t allocator_count;
 };
@@ -113,10 +114,12 @@ size_t tracer__site_count(const struct tracer *tracer);
 /* What was lost, by enum loss_cause. */
 void tracer__losses(const struct tracer *tracer, uint64_t losses[LOSS_COUNT]);
 
-/* Loaders held while a library was probed: how often, how long in all, and ended by the bound. */
+/* Loaders and new processes that waited for their probes: how often, how long, ended by the bound.
+ */
 struct tracer_holds {
 	uint64_t count;
 	uint64_t total_ns;
+	uint64_t longest_ns;
 	uint64_t timeouts;
 };
 void tracer__holds(const struct tracer *tracer, struct tracer_holds *holds);

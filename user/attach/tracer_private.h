@@ -2,7 +2,9 @@
 #ifndef MEMTRACE_ATTACH_TRACER_PRIVATE_H
 #define MEMTRACE_ATTACH_TRACER_PRIVATE_H
 
+#include "attach/closer.h"
 #include "attach/links.h"
+#include "attach/plan.h"
 #include "attach/tracer.h"
 #include "attach/unwinding.h"
 #include "base/hash.h"
@@ -10,14 +12,43 @@
 #include "probe.h"
 #include "tracer.skel.h"
 
-/* A traced process: the image that its PID stands for now. */
+/* A file that a process has its probes in. */
+struct attachment {
+	const struct module *module;
+	bool is_executable;    /* plan.h */
+	bool declines_returns; /* the same */
+};
+
+static inline uint64_t module_id_hash(uint32_t id)
+{
+	return hash_mix(id);
+}
+
+static inline bool module_id_equal(uint32_t a, uint32_t b)
+{
+	return a == b;
+}
+
+DEFINE_HASH(attachment_map, uint32_t, struct attachment, module_id_hash, module_id_equal);
+
+/* A traced process: the image that its PID stands for now, and the links to its task. */
 struct traced {
 	uint32_t process;
-	bool has_loader;     /* it maps a loader that waits for us: no library is late */
-	uint32_t removals;   /* of its space, when last looked at */
-	uint32_t generation; /* the same */
-	uint64_t looked_ns;  /* when unknown code last made us look */
-	uint32_t in_vain;    /* how often since then nothing was new */
+	uint32_t removals;		/* of its space, when last looked at */
+	uint32_t generation;		/* the same */
+	uint64_t looked_ns;		/* when unknown code last made us look */
+	uint32_t in_vain;		/* how often since then nothing was new */
+	struct links *links;		/* NULL: none yet */
+	struct attachment_map attached; /* by module id */
+	bool has_loader;		/* it maps a loader whose hook is probed */
+	bool watches_throws;		/* it has functions that exceptions may leave */
+	bool is_translated;		/* target/translated.h: it is left alone */
+	bool has_allocator;
+	/*
+	 * Allocators that were found while the loader was not known to wait. Whether they were
+	 * late is known when it asks, or never does.
+	 */
+	uint64_t unproven;
 };
 
 static inline uint64_t pid_hash(pid_t pid)
@@ -32,24 +63,18 @@ static inline bool pid_equal(pid_t a, pid_t b)
 
 DEFINE_HASH(traced_map, pid_t, struct traced, pid_hash, pid_equal);
 
-/* Module id and PID (0: all): one attachment. */
-static inline uint64_t attachment_hash(uint64_t key)
+/* Plans of files, made once for each way to probe one (attachments.c). */
+static inline uint64_t plan_key_hash(uint64_t key)
 {
 	return hash_mix(key);
 }
 
-static inline bool attachment_equal(uint64_t a, uint64_t b)
+static inline bool plan_key_equal(uint64_t a, uint64_t b)
 {
 	return a == b;
 }
 
-DEFINE_HASH(attachment_set, uint64_t, bool, attachment_hash, attachment_equal);
-
-/* A file with the C++ runtime or the unwinder in it. */
-struct thrower {
-	const struct module *module;
-	pid_t pid; /* 0: all */
-};
+DEFINE_HASH(plan_map, uint64_t, struct probe_plan *, plan_key_hash, plan_key_equal);
 
 struct tracer {
 	struct tracer_options options;
@@ -59,22 +84,23 @@ struct tracer {
 	struct tracer_bpf *skel;
 	struct tracer_shared *shared;
 	struct ring_buffer *control;
-	struct links *links;
+	struct links *links; /* to tracepoints; those to processes are theirs */
+	struct closer *closer;
 	struct unwinding *unwinding; /* NULL: stacks are not walked by tables */
 	enum link_kind link_kind;
 	bool wide_nops;
-	bool declines_returns;	      /* plan.h */
-	bool watches_throws;	      /* something is traced that exceptions may leave */
-	VEC(struct thrower) throwers; /* not probed until then */
+	bool declines_returns; /* plan.h */
+	bool holds_processes;  /* children and new images wait for their probes */
 	struct traced_map traced;
-	struct attachment_set attached;
-	struct attachment_set loaders; /* ids of modules whose loader hook is probed */
-	size_t site_count;
+	struct plan_map plans;
+	size_t site_count;    /* over all plans in use */
 	bool *met_allocators; /* by the index in options.allocators: its file was mapped */
 	bool has_allocator;
 	bool met_stripped_static;
-	uint64_t late_attachments;
-	uint64_t reconciled; /* lost control records that were made up for */
+	uint64_t late_attachments; /* by LOSS_LATE_ATTACH */
+	uint64_t late_by_hold;	   /* by LOSS_HOLD_ENDED */
+	uint64_t unheld;	   /* by LOSS_UNHELD */
+	uint64_t reconciled;	   /* lost control records that were made up for */
 };
 
 /* --- tracer.c */
@@ -96,6 +122,16 @@ struct program_pair tracer__programs(const struct tracer *tracer, enum probe_pro
  */
 int tracer__attach_mapped(
 	struct tracer *tracer, pid_t pid, struct traced *traced, struct error *err);
+
+/* Gives a forked child probes where its parent has them. Returns as above. */
+int tracer__attach_child(struct tracer *tracer, pid_t pid, struct traced *child,
+	const struct traced *parent, struct error *err);
+
+/* Takes the probes out of the process, soon. It can be attached to anew. */
+void tracer__detach(struct tracer *tracer, struct traced *traced);
+
+/* Frees the plans. */
+void tracer__free_plans(struct tracer *tracer);
 
 /* --- follow.c */
 

@@ -49,6 +49,8 @@ static const struct advice advice[FEATURE_COUNT] = {
 	[FEATURE_WIDE_NOPS] = {false, "may probe on them at little cost", "avoids them"},
 	[FEATURE_TASK_ITERATOR] = {false, "reads blocked threads' stacks without stopping them",
 		"reads only their wait, not their stacks"},
+	[FEATURE_HOLD] = {false, "misses nothing of followed processes, and of foreign loaders",
+		"attaches to a forked child while it runs already, and counts that"},
 	[FEATURE_TRACEFS] = {false, "follows mmap, munmap, mremap and brk by their tracepoints",
 		"looks at the end of all system calls instead, which costs each about twice as "
 		"much"},

@@ -33,6 +33,7 @@
 #include "stream/stream.h"
 #include "target/launch.h"
 #include "target/process.h"
+#include "target/translated.h"
 
 /* The live line is redrawn this often; the issue of a slow terminal is the terminal's. */
 #define LIVE_LINE_INTERVAL_NS 250000000ull
@@ -117,6 +118,19 @@ static int check_allocators(const struct trace *trace, struct error *err)
 	return 0;
 }
 
+/* What keeps memtrace from putting probes into a process. */
+static int check_process(pid_t pid, struct error *err)
+{
+	const char *translator = translated__by(pid);
+
+	if (translator)
+		return error__set(err, -EOPNOTSUPP,
+			"process %d is run by %s, which would take memtrace's probes for the "
+			"program's own breakpoints: its heap cannot be seen from outside",
+			pid, translator);
+	return confined__check(pid, err);
+}
+
 static int open_processes(struct trace *trace, struct error *err)
 {
 	vec_for_each (pid, &trace->options.pids) {
@@ -128,7 +142,7 @@ static int open_processes(struct trace *trace, struct error *err)
 		code = process__open(*pid, &info, err);
 		if (code)
 			return code;
-		code = confined__check(*pid, err);
+		code = check_process(*pid, err);
 		if (code) {
 			process__close(&info);
 			return code;
@@ -150,6 +164,7 @@ static int make_tracer(struct trace *trace, struct error *err)
 		.ring_size = options->ring_size,
 		.hold_limit_ns = options->hold_limit_ns,
 		.follow = options->follow,
+		.is_single = options->command || options->pids.size == 1,
 		.allocators = options->allocators.data,
 		.allocator_count = options->allocators.size,
 	};
@@ -502,6 +517,21 @@ static int exit_code_of(const struct trace *trace)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* A launched command that outlives the run is left running, unless it is not to be. */
+static void leave_command(struct trace *trace)
+{
+	if (trace->launched && !trace->command_ended)
+		reap_command(trace);
+	if (!trace->launched || trace->command_ended)
+		return;
+	if (trace->options.kill_on_exit)
+		launch__end(&trace->launch);
+	else
+		log__warn("the command still runs, untraced, as process %d (--kill-on-exit would "
+			  "end it)",
+			trace->launch.pid);
+}
+
 static int run_trace(struct trace *trace, struct error *err)
 {
 	struct trace_report_source source = {.options = &trace->options};
@@ -559,10 +589,13 @@ static int run_trace(struct trace *trace, struct error *err)
 		return code;
 	run_loop(trace);
 	end_top(trace);
+	if (trace->launched && launch__check(&trace->launch, err))
+		return err->code;
 	look_at_locks(trace, true);
 	stop_tracing(trace);
 	code = trace_report__print_final(
 		trace->report, trace->command_ended, trace->command_status, err);
+	leave_command(trace);
 	return code ? code : live_events__write(&trace->events, &trace->options, err);
 }
 

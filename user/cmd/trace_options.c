@@ -16,6 +16,7 @@ enum {
 	OPT_RING_SIZE,
 	OPT_HOLD,
 	OPT_EXIT_STATUS,
+	OPT_KILL_ON_EXIT,
 };
 
 /* Smallest ring: one page. Largest: what the kernel takes (its positions have 32 bits). */
@@ -39,6 +40,8 @@ static const struct argp_option option_table[] = {
 	{"interval", 'i', "SECONDS", 0, "Print a report every so often", 0},
 	{"output", 'o', "FILE", 0, NULL, 0}, /* by command */
 	{"exit-status", OPT_EXIT_STATUS, 0, 0, "Exit with the launched command's status", 0},
+	{"kill-on-exit", OPT_KILL_ON_EXIT, 0, 0,
+		"End the launched command if it still runs when memtrace ends", 0},
 	{0, 0, 0, 0, "Tuning:", 4},
 	{"stacks", OPT_STACKS, "KIND", 0,
 		"cfi (default: unwind tables), fp (frame pointers) or none", 0},
@@ -46,8 +49,8 @@ static const struct argp_option option_table[] = {
 	{"ring-size", OPT_RING_SIZE, "BYTES", 0,
 		"Ring buffer, rounded up to a power of two (default 64M)", 0},
 	{"hold", OPT_HOLD, "TIME", 0,
-		"Longest that a dlopen waits for its library to be probed (default 300ms; 0: "
-		"never)",
+		"Longest that a new library, child or program waits for its probes (default 300ms; "
+		"0: never)",
 		0},
 	{"verbose", 'v', 0, 0, "Say what is probed where, and why", 0},
 	{0},
@@ -179,6 +182,8 @@ static void check_options(struct argp_state *state, struct trace_options *option
 		argp_error(state, "nothing to trace: give -p PID, or -- COMMAND [ARG]...");
 	if (options->exit_status && !options->command)
 		argp_error(state, "--exit-status needs a command to launch");
+	if (options->kill_on_exit && !options->command)
+		argp_error(state, "--kill-on-exit needs a command to launch");
 	if (options->record_only && options->view.format)
 		argp_error(state, "-F is for memtrace report, once the recording is made");
 	if (options->record_only && !options->record_path)
@@ -211,6 +216,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_EXIT_STATUS:
 		options->exit_status = true;
+		return 0;
+	case OPT_KILL_ON_EXIT:
+		options->kill_on_exit = true;
 		return 0;
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &options->view;

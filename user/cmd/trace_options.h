@@ -25,7 +25,8 @@ struct trace_options {
 	uint64_t interval_ns; /* 0: no periodic reports */
 	uint64_t hold_limit_ns;
 	bool verbose;
-	bool exit_status; /* exit as the launched command did */
+	bool exit_status;
+	bool kill_on_exit; /* exit as the launched command did */
 
 	/* what comes of it */
 	struct view_options view;

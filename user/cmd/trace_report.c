@@ -272,14 +272,19 @@ static void describe_run(struct trace_report *report, struct report_run *run)
 static int note_holds(struct trace_report *report, struct report *out)
 {
 	struct tracer_holds holds;
+	char timeouts[80] = "";
 
 	tracer__holds(report->source.tracer, &holds);
 	if (!holds.count)
 		return 0;
+	if (holds.timeouts)
+		snprintf(timeouts, sizeof(timeouts), "; %llu went on unprobed at --hold",
+			(unsigned long long)holds.timeouts);
 	return report__note(out,
-		"the loader waited %llu time%s, %.1f ms in all, for new libraries to be probed%s.",
+		"new processes and libraries waited %llu time%s for their probes, %.1f ms in all, "
+		"%.1f at the most%s.",
 		(unsigned long long)holds.count, holds.count == 1 ? "" : "s", holds.total_ns / 1e6,
-		holds.timeouts ? "; some reached --hold and went on before it was done" : "");
+		holds.longest_ns / 1e6, timeouts);
 }
 
 /* An allocator that nobody has mapped under the name that was given: a typing error, or too soon.

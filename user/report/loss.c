@@ -10,6 +10,13 @@ const struct loss_words *loss__words(enum loss_cause cause)
 		[LOSS_LATE_ATTACH] = {"late_attach",
 			"allocators in use before their probes were attached",
 			"start the program with memtrace -- COMMAND"},
+		[LOSS_HOLD_ENDED] = {"hold_ended",
+			"allocators in use before their probes were attached: the wait for them "
+			"reached --hold",
+			"give a larger --hold"},
+		[LOSS_UNHELD] = {"unheld",
+			"processes ran before they had their probes: this kernel cannot hold them",
+			"trace each by itself, memtrace -- COMMAND; Linux 6.18 holds them"},
 		[LOSS_STACK_RING_FULL] = {"stack_ring_full",
 			"stacks lost, ring buffer full: their sites are unknown",
 			"raise --ring-size"},

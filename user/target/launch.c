@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/vec.h"
@@ -19,6 +20,10 @@
 
 /* The kernel reads this much of a #! line (BINPRM_BUF_SIZE). */
 #define SCRIPT_LINE_SIZE 256
+
+/* How often and in what steps it is looked whether a command has ended that was asked to. */
+#define END_POLLS 100
+#define END_POLL_NS 20000000
 
 typedef VEC(char *) path_vec;
 
@@ -234,6 +239,7 @@ static int fork_child(struct launch *launch, char *const argv[], struct error *e
 		close(release[1]);
 		return error__set(err, -errno, "cannot make a pipe: %m");
 	}
+	fcntl(status[0], F_SETFL, O_NONBLOCK);
 	sigemptyset(&empty);
 	launch->pid = fork();
 	if (launch->pid == 0) {
@@ -271,18 +277,33 @@ int launch__prepare(char *const argv[], struct launch *out, struct error *err)
 
 int launch__release(struct launch *launch, struct error *err)
 {
-	int code = 0;
-	ssize_t got;
-
 	if (write(launch->release_fd, "g", 1) != 1)
 		return error__set(err, -EPIPE, "the child of %s is gone", launch->path);
-	do {
-		/* Ends with 0 bytes when exec closes the pipe. */
-		got = read(launch->status_fd, &code, sizeof(code));
-	} while (got < 0 && errno == EINTR);
-	if (got == sizeof(code))
-		return error__set(err, -code, "cannot run %s: %s", launch->path, strerror(code));
 	return 0;
+}
+
+int launch__check(struct launch *launch, struct error *err)
+{
+	int code = 0;
+
+	/* Nothing, or 0 bytes once exec has closed the pipe. */
+	if (read(launch->status_fd, &code, sizeof(code)) != sizeof(code))
+		return 0;
+	return error__set(err, -code, "cannot run %s: %s", launch->path, strerror(code));
+}
+
+void launch__end(struct launch *launch)
+{
+	const struct timespec pause = {.tv_nsec = END_POLL_NS};
+
+	kill(launch->pid, SIGTERM);
+	for (int i = 0; i < END_POLLS; i++) {
+		if (waitpid(launch->pid, NULL, WNOHANG))
+			return;
+		nanosleep(&pause, NULL);
+	}
+	kill(launch->pid, SIGKILL);
+	waitpid(launch->pid, NULL, 0);
 }
 
 void launch__close(struct launch *launch)

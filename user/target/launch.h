@@ -27,8 +27,17 @@ struct launch {
  */
 int launch__prepare(char *const argv[], struct launch *out, struct error *err);
 
-/* Lets the child become the command. Returns 0, or a negative errno if exec failed. */
+/*
+ * Lets the child become the command, and does not wait for that: the new program may be held until
+ * it has its probes. Returns 0, or a negative errno if the child is gone.
+ */
 int launch__release(struct launch *launch, struct error *err);
+
+/* A negative errno with @err set if exec has failed; 0 if not, or not yet. To be asked once. */
+int launch__check(struct launch *launch, struct error *err);
+
+/* Ends a command that runs: by SIGTERM, after two seconds by SIGKILL. */
+void launch__end(struct launch *launch);
 
 /*
  * Frees what launch__prepare made. A child that was not released ends; a command that runs is left

@@ -71,6 +71,14 @@ struct pid {
 	struct upid numbers[0];
 };
 
+typedef struct {
+	long unsigned int sig[1];
+} sigset_t;
+
+struct sigpending {
+	sigset_t signal;
+};
+
 struct signal_struct {
 	atomic_t live;
 	int group_exit_code;
@@ -106,6 +114,7 @@ struct task_struct {
 	u64 start_boottime;
 	char comm[16];
 	struct signal_struct *signal;
+	struct sigpending pending;
 	struct uprobe_task *utask;
 };
 

@@ -1,0 +1,98 @@
+#include "attach/kernel_function.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "probe.h"
+
+#define SESSION_FUNCTION "bpf_session_is_return"
+#define TASK_WORK_FUNCTION "bpf_task_work_schedule_resume_impl"
+
+static int find_function(const char *name)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int id;
+
+	if (!btf)
+		return -errno;
+	id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+	btf__free(btf);
+	return id;
+}
+
+/* Makes calls of the placeholder calls of the kernel's function; returns how many there were. */
+static size_t patch_calls(struct bpf_insn *code, size_t count, int placeholder, int function)
+{
+	size_t patched = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (code[i].code != (BPF_JMP | BPF_CALL) || code[i].src_reg ||
+			code[i].imm != placeholder)
+			continue;
+		code[i].src_reg = BPF_PSEUDO_KFUNC_CALL;
+		code[i].imm = function;
+		patched++;
+	}
+	return patched;
+}
+
+int kernel_function__bind_session(struct bpf_program *program, struct error *err)
+{
+	size_t count = bpf_program__insn_cnt(program);
+	struct bpf_insn *code = malloc(count * sizeof(*code));
+	int number = find_function(SESSION_FUNCTION), rc = 0;
+
+	if (!code)
+		return error__set(err, -ENOMEM, "out of memory");
+	memcpy(code, bpf_program__insns(program), count * sizeof(*code));
+	if (number < 0 || !patch_calls(code, count, PROBE_SESSION_CALL, number))
+		rc = -ENOENT;
+	if (!rc)
+		rc = bpf_program__set_insns(program, code, count);
+	free(code);
+	return rc ? error__set(err, rc, "cannot call the kernel's " SESSION_FUNCTION ": %s",
+			    strerror(-rc))
+		  : 0;
+}
+
+/* A libbpf_prog_prepare_load_fn_t: the program is linked with its functions by now. */
+static int prepare_held(
+	struct bpf_program *program, struct bpf_prog_load_opts *options, long unused)
+{
+	const char *tracepoint = bpf_program__section_name(program) + strlen("held/");
+	int number = find_function(TASK_WORK_FUNCTION);
+	struct bpf_insn *code = (struct bpf_insn *)bpf_program__insns(program);
+
+	if (number < 0 ||
+		!patch_calls(code, bpf_program__insn_cnt(program), PROBE_TASK_WORK_CALL, number))
+		return -ENOENT;
+	if (bpf_program__type(program) != BPF_PROG_TYPE_TRACING)
+		return 0;
+	number = libbpf_find_vmlinux_btf_id(tracepoint, BPF_TRACE_RAW_TP);
+	if (number < 0)
+		return number;
+	options->attach_btf_id = number;
+	return 0;
+}
+
+int kernel_function__allow_held(void)
+{
+	LIBBPF_OPTS(libbpf_prog_handler_opts, options, .prog_prepare_load_fn = prepare_held);
+	/* libbpf 1.1 cannot take the last handler back: it goes on using what it has freed. */
+	static int handle;
+
+	if (handle <= 0)
+		handle = libbpf_register_prog_handler(
+			"held/", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, &options);
+	return handle < 0 ? handle : 0;
+}
+
+bool kernel_function__has_task_work(void)
+{
+	return find_function(TASK_WORK_FUNCTION) >= 0;
+}

@@ -1,0 +1,33 @@
+/*
+ * Calls of functions of the kernel (kfuncs) that not every kernel has: by their number in the
+ * kernel's BTF. libbpf takes an extern that the kernel lacks for an error where it may not list the
+ * kernel's modules, without CAP_SYS_ADMIN; so programs call a placeholder.
+ */
+#ifndef MEMTRACE_ATTACH_KERNEL_FUNCTION_H
+#define MEMTRACE_ATTACH_KERNEL_FUNCTION_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+struct bpf_program;
+
+/*
+ * bpf_session_is_return (Linux 6.13) tells entry from return on a session link. Puts its number
+ * wherever @program, not yet loaded, calls PROBE_SESSION_CALL. Returns 0, or -ENOENT with @err set
+ * if the kernel has no such function or the program no such call.
+ */
+int kernel_function__bind_session(struct bpf_program *program, struct error *err);
+
+/*
+ * bpf_task_work_schedule_resume_impl (Linux 6.18). From now on libbpf opens and loads programs in
+ * sections "held/...", which call PROBE_TASK_WORK_CALL also in functions of their own; the rest of
+ * the section's name is a BTF tracepoint, unless the program's type is set to another one before it
+ * is loaded. Returns 0 or a negative errno.
+ */
+int kernel_function__allow_held(void);
+
+/* Whether the kernel has it: then it is worth a try to load such a program. */
+bool kernel_function__has_task_work(void);
+
+#endif
