@@ -10,6 +10,8 @@
 #include "limits.bpf.h"
 #include "probe.h"
 #include "stack.bpf.h"
+#include "own_calls.bpf.h"
+#include "calls.bpf.h"
 
 struct threads_map threads SEC(".maps");
 struct targets_map targets SEC(".maps");
@@ -88,57 +90,12 @@ static __always_inline __u64 requested_size(struct pt_regs *ctx, __u64 cookie)
 	return size;
 }
 
-#ifdef __TARGET_ARCH_x86
-/* The return address of the function that was entered with this stack pointer. */
-static __always_inline __u64 read_return_address(__u64 sp)
-{
-	__u64 address = 0;
-
-	bpf_probe_read_user(&address, sizeof(address), (void *)sp);
-	return address;
-}
-#endif
-
-/* Where the function returns to, at its entry or at its `ret`. */
-static __always_inline __u64 next_pc(struct pt_regs *ctx)
-{
-#ifdef __TARGET_ARCH_x86
-	return read_return_address(PT_REGS_SP(ctx));
-#else
-	return ctx->regs[30];
-#endif
-}
-
-static __always_inline void send_failed(struct thread_state *state, __u8 function, __u64 size);
-static __always_inline int send_realloc_end(struct thread_state *state, __u64 address, __u64 stack);
-
 /*
- * An exception or longjmp left the call: it never returns. For operator new that is how an
- * allocation fails; for others the outcome is unknown.
- */
-static __noinline int abandon_call(struct thread_state *state)
-{
-	if (!state)
-		return 0;
-	if (!(state->call.flags & PROBE_MAY_THROW) ||
-		(state->call.flags & PROBE_AT_RETURNS && !state->call.has_thrown))
-		count_loss(LOSS_RETURN_MISSED);
-	else if (state->call.operation == PROBE_REALLOC && state->call.pointer)
-		send_realloc_end(state, 0, 0);
-	else
-		send_failed(state, state->call.function, state->call.size);
-	state->call.sp = 0;
-	return 0;
-}
-
-/*
- * Whether a call that may throw is still under way. If it has a return probe, its return address
- * stays replaced by the kernel's trampoline until the frame is reused.
+ * Whether a call that may throw and has a return probe is still under way: its return address stays
+ * replaced by the kernel's trampoline until the frame is reused.
  */
 static __always_inline bool has_frame(struct thread_state *state)
 {
-	if (state->call.flags & PROBE_AT_RETURNS)
-		return !state->call.has_thrown;
 #ifdef __TARGET_ARCH_x86
 	return read_return_address(state->call.sp) != state->call.return_address;
 #else
@@ -147,62 +104,81 @@ static __always_inline bool has_frame(struct thread_state *state)
 }
 
 /*
+ * Where the function being entered is, if there are calls that end at a `ret`. What an exception
+ * needs that is on its way through such a call is not the call's, which is over.
+ */
+static __noinline int find_place(struct pt_regs *ctx, struct thread_state *state)
+{
+	enum own_place place = own_place(ctx, state);
+	struct own_call_key key = {.process = state->process};
+	__u64 last = state->own_sp;
+	struct own_call *own;
+
+	key.sp = place == OWN_OUTSIDE ? last : state->own_found;
+	own = bpf_map_lookup_elem(&own_calls, &key);
+	if (!own)
+		return OWN_OUTSIDE;
+	/* The same function at the same place: the call before has never returned. */
+	if (own->call.has_thrown || (place == OWN_CONTINUED && own->site == PT_REGS_IP(ctx))) {
+		if (take_own_call(state, key.sp))
+			abandon_call(state, &state->own.call);
+		return OWN_OUTSIDE;
+	}
+	if (last && last != key.sp)
+		mark_left(state, last, true);
+	mark_left(state, key.sp, place == OWN_OUTSIDE);
+	return place;
+}
+
+/*
  * Whether the function being entered at @sp was called by the allocation call in flight. A call in
  * flight further down the stack than @sp was abandoned.
  */
-static __always_inline bool is_nested(struct thread_state *state, __u64 sp)
+static __always_inline bool is_nested(struct thread_state *state, __u64 sp, enum own_place place)
 {
+	if (place != OWN_OUTSIDE)
+		return true;
 	if (!state->call.sp)
 		return false;
 	if (sp <= state->call.sp && (!(state->call.flags & PROBE_MAY_THROW) || has_frame(state)))
 		return true;
-	abandon_call(state);
+	abandon_call(state, &state->call);
 	return false;
+}
+
+static __always_inline enum own_place enter_function(
+	struct pt_regs *ctx, struct thread_state *state)
+{
+	return shared.own_calls ? find_place(ctx, state) : OWN_OUTSIDE;
+}
+
+static __always_inline void fill_call(struct pt_regs *ctx, struct call_in_flight *call, __u64 sp,
+	__u64 cookie, __u64 size, __u64 pointer)
+{
+	call->sp = sp;
+	call->size = size;
+	call->pointer = pointer;
+	call->operation = PROBE_COOKIE_OPERATION(cookie);
+	call->function = PROBE_COOKIE_FUNCTION(cookie);
+	call->flags = PROBE_COOKIE_FLAGS(cookie);
+	call->has_thrown = false;
+	if (call->flags & (PROBE_MAY_THROW | PROBE_AT_RETURNS))
+		call->return_address = next_pc(ctx);
 }
 
 static __always_inline void enter_call(struct pt_regs *ctx, struct thread_state *state, __u64 sp,
 	__u64 cookie, __u64 size, __u64 pointer)
 {
-	state->call.sp = sp;
-	state->call.size = size;
-	state->call.pointer = pointer;
-	state->call.operation = PROBE_COOKIE_OPERATION(cookie);
-	state->call.function = PROBE_COOKIE_FUNCTION(cookie);
-	state->call.flags = PROBE_COOKIE_FLAGS(cookie);
-	state->call.has_thrown = false;
-	if (state->call.flags & PROBE_MAY_THROW)
-		state->call.return_address = next_pc(ctx);
-}
-
-static __always_inline void send_failed(struct thread_state *state, __u8 function, __u64 size)
-{
-	struct event_alloc *event;
-
-	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
-	if (!event) {
-		count_loss(LOSS_RING_FULL);
+	if (!(PROBE_COOKIE_FLAGS(cookie) & PROBE_AT_RETURNS)) {
+		fill_call(ctx, &state->call, sp, cookie, size, pointer);
 		return;
 	}
-	fill_header(&event->header, state, EVENT_ALLOC_FAILED, function);
-	event->address = 0;
-	event->size = size;
-	event->stack = 0;
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
-}
-
-static __always_inline void send_free(
-	struct thread_state *state, __u8 kind, __u8 function, __u64 address)
-{
-	struct event_free *event;
-
-	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
-	if (!event) {
-		count_loss(LOSS_RING_FULL);
-		return;
-	}
-	fill_header(&event->header, state, kind, function);
-	event->address = address;
-	bpf_ringbuf_submit(event, wakeup_flags(&event->header));
+	/* One that was there had another caller: it is gone. */
+	if (take_own_call(state, sp))
+		abandon_call(state, &state->own.call);
+	fill_call(ctx, &state->own.call, sp, cookie, size, pointer);
+	state->own.site = PT_REGS_IP(ctx);
+	put_own_call(state, sp);
 }
 
 /* Whether the function entered at @sp was called, or jumped to, by the operator new of the hint. */
@@ -218,7 +194,27 @@ static __always_inline int enter_realloc(
 
 	enter_call(ctx, state, sp, cookie, requested_size(ctx, cookie), pointer);
 	if (pointer)
-		send_free(state, EVENT_REALLOC_BEGIN, state->call.function, pointer);
+		send_free(state, EVENT_REALLOC_BEGIN, PROBE_COOKIE_FUNCTION(cookie), pointer);
+	return WATCH_RETURN;
+}
+
+/*
+ * A function with no end of its own has jumped to this one, whose end is then its end: what it was
+ * asked for stands.
+ */
+static __always_inline int continue_call(
+	struct pt_regs *ctx, struct thread_state *state, __u64 cookie)
+{
+	__u32 flags = PROBE_COOKIE_FLAGS(cookie);
+
+	if (flags & PROBE_AT_RETURNS || !take_own_call(state, state->own_found))
+		return SKIP_RETURN;
+	if (flags & PROBE_MAY_THROW) {
+		count_loss(LOSS_RETURN_MISSED);
+		return SKIP_RETURN;
+	}
+	state->call = state->own.call;
+	state->call.flags = flags;
 	return WATCH_RETURN;
 }
 
@@ -226,10 +222,16 @@ static __always_inline int on_alloc_entry(struct pt_regs *ctx)
 {
 	struct thread_state *state = thread_state__get();
 	__u64 cookie, size, sp = PT_REGS_SP(ctx);
+	enum own_place place;
 	__u32 function;
 
-	if (!state || !shared.enabled || is_nested(state, sp))
+	if (!state || !shared.enabled)
 		return SKIP_RETURN;
+	place = enter_function(ctx, state);
+	if (is_nested(state, sp, place))
+		return place == OWN_CONTINUED
+			       ? continue_call(ctx, state, bpf_get_attach_cookie(ctx))
+			       : SKIP_RETURN;
 	cookie = bpf_get_attach_cookie(ctx);
 	if (PROBE_COOKIE_OPERATION(cookie) == PROBE_REALLOC)
 		return enter_realloc(ctx, state, cookie, sp);
@@ -238,6 +240,7 @@ static __always_inline int on_alloc_entry(struct pt_regs *ctx)
 	if (is_hinted(state, sp)) {
 		size = state->hint.size;
 		function = state->hint.function;
+		cookie = PROBE_COOKIE_AS(cookie, function);
 	}
 	/* The next allocation after operator new was entered is the one inside it, or none is. */
 	state->hint.sp = 0;
@@ -254,75 +257,7 @@ static __always_inline int on_alloc_entry(struct pt_regs *ctx)
 		}
 	}
 	enter_call(ctx, state, sp, cookie, size, argument(ctx, PROBE_COOKIE_POINTER(cookie)));
-	state->call.function = function;
 	return WATCH_RETURN;
-}
-
-/* The block that a call gave, or 0 if it failed. */
-static __always_inline __u64 returned_address(struct pt_regs *ctx, struct thread_state *state)
-{
-	__u64 address = 0, result = PT_REGS_RC(ctx);
-
-	/* Loaded once, at a fixed offset: see argument(). */
-	barrier_var(result);
-	if (state->call.flags & PROBE_RETURNS_SIZE)
-		return result >= state->call.size ? state->call.pointer : 0;
-	if (state->call.operation != PROBE_POSIX_MEMALIGN)
-		return result;
-	if ((__u32)result == 0)
-		bpf_probe_read_user(&address, sizeof(address), (void *)state->call.pointer);
-	return address;
-}
-
-static __always_inline enum realloc_outcome realloc_outcome(
-	struct thread_state *state, __u64 address)
-{
-	if (address)
-		return REALLOC_MOVED;
-	if (state->call.flags & PROBE_FREES_ON_FAILURE)
-		return REALLOC_FREED;
-	if (state->call.size == 0 && !(state->call.flags & PROBE_ZERO_SIZE_KEEPS))
-		return REALLOC_FREED;
-	return REALLOC_FAILED;
-}
-
-static __always_inline int send_realloc_end(struct thread_state *state, __u64 address, __u64 stack)
-{
-	struct event_realloc_end *event;
-
-	if (address)
-		state->sequence++;
-	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
-	if (!event) {
-		count_loss(LOSS_RING_FULL);
-		return 0;
-	}
-	fill_header(&event->header, state, EVENT_REALLOC_END, state->call.function);
-	event->header.flags = realloc_outcome(state, address);
-	event->address = address;
-	event->size = state->call.size;
-	event->stack = stack;
-	event->old_address = state->call.pointer;
-	bpf_ringbuf_submit(event, wakeup_flags(&event->header));
-	return 0;
-}
-
-static __always_inline int send_alloc(struct thread_state *state, __u64 address, __u64 stack)
-{
-	struct event_alloc *event;
-
-	state->sequence++;
-	event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
-	if (!event) {
-		count_loss(LOSS_RING_FULL);
-		return 0;
-	}
-	fill_header(&event->header, state, EVENT_ALLOC, state->call.function);
-	event->address = address;
-	event->size = state->call.size;
-	event->stack = stack;
-	bpf_ringbuf_submit(event, wakeup_flags(&event->header));
-	return 0;
 }
 
 /* The state of the thread whose outermost call returns now, or NULL: another call's return. */
@@ -337,20 +272,20 @@ static __always_inline struct thread_state *leave_call(struct pt_regs *ctx)
 	return shared.enabled ? state : NULL;
 }
 
-/* The outermost call is over, and goes on in its caller at @pc with @sp. */
-static __always_inline int finish_call(
-	struct pt_regs *ctx, struct thread_state *state, __u64 pc, __u64 sp)
+/* An outermost call is over with @result, and goes on in its caller at @pc with @sp. */
+static __always_inline int finish_call(struct pt_regs *ctx, struct thread_state *state,
+	struct call_in_flight *call, __u64 result, __u64 pc, __u64 sp)
 {
 	__u64 address, stack;
 
-	address = returned_address(ctx, state);
+	address = returned_address(call, result);
 	/* The one place that takes stacks: the walker is the costly part to verify. */
 	stack = address ? capture_stack(ctx, state, pc, sp) : 0;
-	if (state->call.operation == PROBE_REALLOC && state->call.pointer)
-		return send_realloc_end(state, address, stack);
+	if (call->operation == PROBE_REALLOC && call->pointer)
+		return send_realloc_end(state, call, address, stack);
 	if (address)
-		return send_alloc(state, address, stack);
-	send_failed(state, state->call.function, state->call.size);
+		return send_alloc(state, call, address, stack);
+	send_failed(state, call->function, call->size);
 	return 0;
 }
 
@@ -358,41 +293,39 @@ static __always_inline int on_alloc_return(struct pt_regs *ctx)
 {
 	struct thread_state *state = leave_call(ctx);
 
-	return state ? finish_call(ctx, state, PT_REGS_IP(ctx), PT_REGS_SP(ctx)) : 0;
+	/* One that gives memory back only got here by jumping. */
+	if (!state || state->call.operation == PROBE_FREE)
+		return 0;
+	return finish_call(ctx, state, &state->call, argument(ctx, PROBE_RAX), PT_REGS_IP(ctx),
+		PT_REGS_SP(ctx));
 }
 
 /*
- * Where a function that is at its `ret` returns to. Another tracer's return probe has put the
- * kernel's trampoline there; the kernel knows what was there before.
- */
-static __always_inline __u64 true_next_pc(struct pt_regs *ctx, __u64 sp)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct return_instance *instance = BPF_CORE_READ(task, utask, return_instances);
-
-	if (instance && BPF_CORE_READ(instance, stack) == sp)
-		return BPF_CORE_READ(instance, orig_ret_vaddr);
-	return next_pc(ctx);
-}
-
-/*
- * At a `ret` of a function that may throw: registers and stack are as its caller gets them, but for
- * the return address. Other callers come by, too, with other stack pointers; after an exception
- * even with the same one.
+ * At a `ret`: registers and stack are as the call's caller gets them, but for the return address.
+ * Other callers come by, too, with other stack pointers; after an exception even with the same one.
  */
 static __always_inline int on_alloc_ret(struct pt_regs *ctx)
 {
-	struct thread_state *state = thread_state__get();
-	__u64 sp = PT_REGS_SP(ctx);
+	struct own_call_key key = {.sp = PT_REGS_SP(ctx)};
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	struct thread_state *state;
+	struct own_call *own;
 
-	if (!state || state->call.sp != sp || !(state->call.flags & PROBE_AT_RETURNS))
+	if (!shared.own_calls)
 		return 0;
-	if (state->call.has_thrown && next_pc(ctx) != state->call.return_address)
+	state = thread_state__get();
+	if (!state)
 		return 0;
-	state->call.sp = 0;
-	if (!shared.enabled)
+	key.process = state->process;
+	own = bpf_map_lookup_elem(&own_calls, &key);
+	if (!own || (own->call.has_thrown && next_pc(ctx) != own->call.return_address))
 		return 0;
-	return finish_call(ctx, state, true_next_pc(ctx, sp), RETURN_SP(sp));
+	if (!take_own_call(state, key.sp) || !shared.enabled ||
+		state->own.call.operation == PROBE_FREE)
+		return 0;
+	return finish_call(ctx, state, &state->own.call,
+		argument(ctx, PROBE_COOKIE_FLAGS(cookie) & PROBE_RETURNS_ARGUMENT ? 0 : PROBE_RAX),
+		true_next_pc(ctx, key.sp), RETURN_SP(key.sp));
 }
 
 /* Whether the return address is one of those in tracer_shared.internal_calls. */
@@ -428,17 +361,30 @@ static __always_inline bool is_internal_call(struct pt_regs *ctx, struct thread_
 	return sp + THREAD_END_REACH >= state->free_top && returns_to_internal_call(ctx);
 }
 
+/* A call that ended by a jump to free, which for realloc is an outcome. */
+static __noinline int end_by_free(struct thread_state *state)
+{
+	if (take_own_call(state, state->own_found) && state->own.call.operation == PROBE_REALLOC &&
+		state->own.call.pointer)
+		send_realloc_end(state, &state->own.call, 0, 0);
+	return SKIP_RETURN;
+}
+
 static __always_inline int on_free_entry(struct pt_regs *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx);
 	__u64 address = argument(ctx, PROBE_COOKIE_POINTER(cookie));
 	struct thread_state *state;
+	enum own_place place;
 
 	if (!address)
 		return SKIP_RETURN;
 	state = thread_state__get();
-	if (!state || !shared.enabled || is_nested(state, PT_REGS_SP(ctx)))
+	if (!state || !shared.enabled)
 		return SKIP_RETURN;
+	place = enter_function(ctx, state);
+	if (is_nested(state, PT_REGS_SP(ctx), place))
+		return place == OWN_CONTINUED ? end_by_free(state) : SKIP_RETURN;
 	if (PROBE_COOKIE_FLAGS(cookie) & PROBE_INTERNAL_CALLS && is_internal_call(ctx, state))
 		return SKIP_RETURN;
 	send_free(state, EVENT_FREE, PROBE_COOKIE_FUNCTION(cookie), address);
@@ -451,12 +397,16 @@ static __always_inline int on_delete_entry(struct pt_regs *ctx)
 	__u64 cookie = bpf_get_attach_cookie(ctx);
 	__u64 address = argument(ctx, PROBE_COOKIE_POINTER(cookie)), sp = PT_REGS_SP(ctx);
 	struct thread_state *state;
+	enum own_place place;
 
 	if (!address)
 		return SKIP_RETURN;
 	state = thread_state__get();
-	if (!state || !shared.enabled || is_nested(state, sp))
+	if (!state || !shared.enabled)
 		return SKIP_RETURN;
+	place = enter_function(ctx, state);
+	if (is_nested(state, sp, place))
+		return place == OWN_CONTINUED ? continue_call(ctx, state, cookie) : SKIP_RETURN;
 	send_free(state, EVENT_FREE, PROBE_COOKIE_FUNCTION(cookie), address);
 	enter_call(ctx, state, sp, cookie, 0, address);
 	return WATCH_RETURN;
@@ -506,10 +456,14 @@ int alloc_ret(struct pt_regs *ctx)
 	return on_alloc_ret(ctx);
 }
 
+/* A function whose ends are `ret`s: it gives memory out, or takes it back and may call others. */
 SEC("uprobe")
 int throwing_entry(struct pt_regs *ctx)
 {
-	on_alloc_entry(ctx);
+	if (PROBE_COOKIE_OPERATION(bpf_get_attach_cookie(ctx)) == PROBE_FREE)
+		on_delete_entry(ctx);
+	else
+		on_alloc_entry(ctx);
 	return 0;
 }
 
@@ -517,10 +471,20 @@ int throwing_entry(struct pt_regs *ctx)
 SEC("uprobe")
 int throw_entry(struct pt_regs *ctx)
 {
-	struct thread_state *state = thread_state__get();
+	struct own_call_key key = {};
+	struct thread_state *state;
+	struct own_call *own;
 
-	if (state && PT_REGS_SP(ctx) < state->call.sp)
-		state->call.has_thrown = true;
+	if (!shared.own_calls)
+		return 0;
+	state = thread_state__get();
+	if (!state || own_place(ctx, state) == OWN_OUTSIDE)
+		return 0;
+	key.process = state->process;
+	key.sp = state->own_found;
+	own = bpf_map_lookup_elem(&own_calls, &key);
+	if (own)
+		own->call.has_thrown = true;
 	return 0;
 }
 
@@ -544,8 +508,18 @@ int hint_entry(struct pt_regs *ctx)
 {
 	struct thread_state *state = thread_state__get();
 	__u64 cookie, sp = PT_REGS_SP(ctx);
+	enum own_place place;
 
-	if (!state || !shared.enabled || is_nested(state, sp))
+	if (!state || !shared.enabled)
+		return 0;
+	place = enter_function(ctx, state);
+	if (place == OWN_CONTINUED && take_own_call(state, state->own_found)) {
+		state->hint.size = state->own.call.size;
+		state->hint.function = state->own.call.function;
+		state->hint.sp = sp;
+		return 0;
+	}
+	if (is_nested(state, sp, place))
 		return 0;
 	/* operator new[] calls operator new: what the outer one was asked for stands. */
 	if (is_hinted(state, sp))

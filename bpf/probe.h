@@ -41,7 +41,7 @@ enum probe_program {
 	PROBE_PROGRAM_LOADER,	 /* PROBE_LOADER */
 	PROBE_PROGRAM_RET,	 /* `ret` instructions of what THROWING has the entries of */
 	PROBE_PROGRAM_THROW,	 /* the C++ runtime: an exception begins */
-	PROBE_PROGRAM_THROWING,	 /* as ALLOC, but its ends are RET's, or an exception */
+	PROBE_PROGRAM_THROWING,	 /* as ALLOC or DELETE, but its ends are RET's, or an exception */
 	PROBE_PROGRAM_COUNT,
 };
 
@@ -71,10 +71,17 @@ enum probe_program {
 /* realloc in place or not at all, that returns how large the block then is (xallocx). */
 #define PROBE_RETURNS_SIZE (1 << 5)
 
+/* Of a site of PROBE_PROGRAM_RET: what is returned is in the first argument's register. */
+#define PROBE_RETURNS_ARGUMENT (1 << 6)
+
 #define PROBE_COOKIE(operation, function, size, count, pointer, flags)                 \
 	((unsigned long long)(operation) | (unsigned long long)(function) << 8 |       \
 		(unsigned long long)(size) << 16 | (unsigned long long)(count) << 20 | \
 		(unsigned long long)(pointer) << 24 | (unsigned long long)(flags) << 32)
+
+/* The same under another enum event_function. */
+#define PROBE_COOKIE_AS(cookie, function) \
+	(((cookie) & ~0xff00ull) | (unsigned long long)(function) << 8)
 
 #define PROBE_COOKIE_OPERATION(cookie) ((unsigned int)((cookie)&0xf))
 #define PROBE_COOKIE_FUNCTION(cookie) ((unsigned int)((cookie) >> 8 & 0xff))

@@ -134,6 +134,7 @@ static __always_inline int on_exec(struct task_struct *task, pid_t old_pid, bool
 		state->process = target->process;
 		state->call.sp = 0;
 		state->hint.sp = 0;
+		state->own_sp = 0;
 	}
 	fill_process(&event, EVENT_EXEC, target->process);
 	event.header.tid = tgid;

@@ -9,20 +9,9 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
+#include "own_calls.h"
 #include "tracer_shared.h"
 #include "unwind.h"
-
-/* The outermost allocation call that a thread is in; nested ones do not count. */
-struct call_in_flight {
-	__u64 sp;	      /* stack pointer at its entry; 0: none */
-	__u64 return_address; /* only where the call may end by an exception */
-	__u64 size;
-	__u64 pointer; /* realloc: the old block; posix_memalign: where the result goes */
-	__u16 flags;   /* PROBE_* */
-	__u8 operation;
-	__u8 function;
-	bool has_thrown; /* an exception began in it, which may be on its way through it */
-};
 
 /* What operator new was asked for, until the malloc inside it takes it over. */
 struct new_hint {
@@ -36,9 +25,12 @@ struct thread_state {
 	__u32 process; /* 0: this thread is not traced */
 	__u32 sequence;
 	__u32 tgid;
-	__u64 free_top; /* highest stack pointer that free was called with */
-	struct call_in_flight call;
+	__u64 free_top;		    /* highest stack pointer that free was called with */
+	struct call_in_flight call; /* the outermost; nested ones do not count */
 	struct new_hint hint;
+	__u64 own_sp;	     /* the entry of the last own call that was begun here; 0: none */
+	__u64 own_found;     /* the entry of the one that was found last */
+	struct own_call own; /* one that begins or ends */
 	/*
 	 * Where stacks are walked and their records built. It is the thread's own and not the
 	 * CPU's: a program can be preempted by another thread's on the same CPU.

@@ -80,6 +80,7 @@ struct tracer_shared {
 	/* Return addresses of such calls, as distances from the probed site of free; 0: none. */
 	__s64 internal_calls[MAX_INTERNAL_CALLS];
 	__u64 losses[LOSS_COUNT];
+	__u64 own_calls;     /* entries of the map own_calls: calls in flight that end at a `ret` */
 	__u64 hold_ns;	     /* time that threads were held, in all */
 	__u64 hold_max_ns;   /* the longest */
 	__u64 holds;	     /* how often */

@@ -73,14 +73,16 @@ static void test_operator_delete_of_an_allocator_library_is_probed_once(void **s
 }
 
 /* heaptrack's has names of mimalloc, too, and calls whatever dlsym found. */
-static void test_free_of_a_preload_that_passes_it_on_is_probed_with_its_return(void **state)
+static void test_functions_of_a_preload_that_passes_calls_on_have_no_return_probe(void **state)
 {
 	struct probe_plan plan;
 	int fd = open_library("heaptrack/libheaptrack_preload.so");
 
 	plan_file(&plan, fd, false, NULL);
-	assert_program(&plan, "free", PROBE_PROGRAM_DELETE);
-	assert_program(&plan, "malloc", PROBE_PROGRAM_ALLOC);
+	assert_program(&plan, "free", PROBE_PROGRAM_THROWING);
+	assert_program(&plan, "malloc", PROBE_PROGRAM_THROWING);
+	assert_int_equal(plan.sites[PROBE_PROGRAM_ALLOC].size, 0);
+	assert_int_equal(plan.sites[PROBE_PROGRAM_DELETE].size, 0);
 	plan__free(&plan);
 	close(fd);
 }
@@ -211,7 +213,7 @@ int main(void)
 		cmocka_unit_test(test_mimalloc_is_an_allocator),
 		cmocka_unit_test(test_operator_delete_of_an_allocator_library_is_probed_once),
 		cmocka_unit_test(
-			test_free_of_a_preload_that_passes_it_on_is_probed_with_its_return),
+			test_functions_of_a_preload_that_passes_calls_on_have_no_return_probe),
 		cmocka_unit_test(
 			test_operator_new_of_jemalloc_has_a_return_probe_only_if_it_can_be_declined),
 		cmocka_unit_test(

@@ -151,6 +151,7 @@ static void handle_exec(struct tracer *tracer, const struct event_process *event
 		return;
 	if (event->parent_process) {
 		spaces__retire(tracer->spaces, event->parent_process);
+		tracer__forget_own_calls(tracer, event->parent_process);
 		if (tracer->unwinding)
 			unwinding__drop(tracer->unwinding, event->parent_process);
 	}
@@ -174,6 +175,7 @@ static void handle_exit(struct tracer *tracer, const struct event_process *event
 	struct traced *traced = find_image(tracer, event);
 
 	spaces__retire(tracer->spaces, event->header.process);
+	tracer__forget_own_calls(tracer, event->header.process);
 	if (tracer->unwinding)
 		unwinding__drop(tracer->unwinding, event->header.process);
 	if (!traced)

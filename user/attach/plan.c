@@ -8,6 +8,7 @@
 #include "attach/delegate.h"
 #include "attach/elf_view.h"
 #include "attach/internal_calls.h"
+#include "attach/known_allocators.h"
 #include "attach/returns.h"
 #include "attach/site.h"
 #include "base/log.h"
@@ -235,60 +236,86 @@ static bool is_way_in(
 	       !gives_out_blocks(planner, true);
 }
 
-static int plan_free(
-	struct planner *planner, const struct candidate *candidate, const struct delegate *delegate)
-{
-	if (is_way_in(planner, candidate, delegate))
-		return add_note(planner->plan, "%s: no probe, it only calls %s", candidate->name,
-			delegate->callee->name);
-	return add_site(planner, candidate,
-		may_nest(planner, candidate, delegate) ? PROBE_PROGRAM_DELETE : PROBE_PROGRAM_FREE,
-		PROBE_FREE);
-}
-
-/* A return of a function that throws; functions share some. */
-static int add_return(struct planner *planner, const struct candidate *candidate, uint64_t address)
+/* A return of a function that has no return probe; functions share some. */
+static int add_return(struct planner *planner, const struct candidate *candidate,
+	const struct return_place *place)
 {
 	probe_sites *sites = &planner->plan->sites[PROBE_PROGRAM_RET];
 	struct probe_site site = {
-		.offset = elf_view__offset(&planner->view, address),
-		.reason = "ret: exceptions leave this function",
+		.offset = elf_view__offset(&planner->view, place->address),
+		.emulated = place->returns_argument,
+		.reason = "ret: the program's own, or exceptions leave it",
 	};
 
 	site.entry_offset = site.offset;
-
+	if (place->returns_argument) {
+		site.cookie = PROBE_COOKIE(0, 0, 0, 0, 0, PROBE_RETURNS_ARGUMENT);
+		snprintf(site.reason, sizeof(site.reason), "jump to what returns the block");
+	}
+	site.entry_cookie = site.cookie;
 	vec_for_each (known, sites)
 		if (known->offset == site.offset)
 			return 0;
-	snprintf(site.name, sizeof(site.name), "%.50s, its ret at 0x%llx", candidate->name,
-		(unsigned long long)address);
+	snprintf(site.name, sizeof(site.name), "%.50s, its end at 0x%llx", candidate->name,
+		(unsigned long long)place->address);
 	return vec_push(sites, site);
 }
 
-static int add_throwing(struct planner *planner, const struct candidate *candidate)
+/*
+ * Probes a function at its entry and its `ret`s. Where it also ends by jumps that cannot be
+ * followed, the call goes on in what is entered next at the same place of the stack; if nothing
+ * traced is, it is counted as lost (heap.bpf.c).
+ */
+static int add_at_returns(
+	struct planner *planner, const struct candidate *candidate, enum probe_operation operation)
 {
 	const struct allocator_function *function = candidate->function;
-	return_instructions returns = {0};
-	struct returns_problem problem;
+	return_places returns = {0};
+	struct returns_problem problem = {""};
 	int code;
 
 	if (!planner->returns)
 		planner->returns = returns__open(planner->fd, &planner->view, planner->decoder);
 	if (!planner->returns)
 		return -ENOMEM;
-	code = returns__find(planner->returns, candidate->address, &returns, &problem);
-	vec_for_each (address, &returns)
+	code = returns__find(
+		planner->returns, candidate->address, candidate->size, &returns, &problem);
+	vec_for_each (place, &returns)
 		if (!code)
-			code = add_return(planner, candidate, *address);
+			code = add_return(planner, candidate, place);
 	vec_free(&returns);
 	if (code == -ENOTSUP)
 		return add_untraced(planner->plan,
-			"%s (%s) is not traced: it may throw, and where it returns cannot be "
-			"told: %s",
+			"%s (%s) is not traced: it can have no return probe, and where it returns "
+			"cannot be told: %s",
 			allocators__function_name(function->function), candidate->name,
 			problem.text);
-	return code ? code
-		    : add_site(planner, candidate, PROBE_PROGRAM_THROWING, function->operation);
+	if (!code && *problem.text)
+		code = add_note(planner->plan,
+			"%s: calls that do not end in a traced function are lost where %s",
+			candidate->name, problem.text);
+	return code ? code : add_site(planner, candidate, PROBE_PROGRAM_THROWING, operation);
+}
+
+/* Whether the function may have a return probe, as far as stack switches go. */
+static bool is_known(const struct planner *planner, const struct candidate *candidate)
+{
+	struct known_file file = {&planner->view, planner->options->is_executable};
+
+	return known_allocators__own(&file, candidate);
+}
+
+static int plan_free(
+	struct planner *planner, const struct candidate *candidate, const struct delegate *delegate)
+{
+	if (is_way_in(planner, candidate, delegate))
+		return add_note(planner->plan, "%s: no probe, it only calls %s", candidate->name,
+			delegate->callee->name);
+	if (!may_nest(planner, candidate, delegate))
+		return add_site(planner, candidate, PROBE_PROGRAM_FREE, PROBE_FREE);
+	if (!is_known(planner, candidate))
+		return add_at_returns(planner, candidate, PROBE_FREE);
+	return add_site(planner, candidate, PROBE_PROGRAM_DELETE, PROBE_FREE);
 }
 
 /* Functions that do their work themselves. */
@@ -296,11 +323,13 @@ static int plan_worker(struct planner *planner, const struct candidate *candidat
 {
 	const struct allocator_function *function = candidate->function;
 
+	if (!is_known(planner, candidate))
+		return add_at_returns(planner, candidate, function->operation);
 	/* realloc has told of the old block before it could decline. */
 	if (function->flags & PROBE_MAY_THROW &&
 		!(planner->options->declines_returns && planner->is_allocator_library &&
 			function->operation != PROBE_REALLOC))
-		return add_throwing(planner, candidate);
+		return add_at_returns(planner, candidate, function->operation);
 	return add_site(planner, candidate, PROBE_PROGRAM_ALLOC, function->operation);
 }
 

@@ -11,9 +11,11 @@
  *	another name	no probe (a lone jump to a function with the same meaning)
  * so that std::bad_alloc passes, and one call is one event. Where a free may call another one
  * through a pointer, it is probed at its return, too, and what is called in between does not count.
- * An operator new that does the work itself is probed at its entry and its `ret` instructions
- * (returns.h); a return probe it gets only where that can be declined, and the file is an
- * allocator, whose reasons to throw are known.
+ * Return probes are for functions of the C library and of allocators that are known
+ * (known_allocators.h): elsewhere a call may give way to another stack, which they do not survive.
+ * A file's own functions, and any operator new that does the work itself, are probed at their entry
+ * and their `ret` instructions (returns.h); a known allocator's operator new gets a return probe
+ * only where that can be declined, as its reasons to throw are known.
  */
 #ifndef MEMTRACE_ATTACH_PLAN_H
 #define MEMTRACE_ATTACH_PLAN_H

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "target/allocators.h"
 #include "unwind/cfi.h"
 
 /*
@@ -33,11 +34,12 @@ struct returns_finder {
 /* One search: the functions that are or will be read. */
 struct search {
 	struct returns_finder *finder;
-	const struct code_range *functions[MAX_FUNCTIONS];
+	struct code_range functions[MAX_FUNCTIONS];
 	size_t count;
 	size_t code_bytes;
-	return_instructions *out;
+	return_places *out;
 	size_t first; /* of @out, that this search found */
+	bool has_exits;
 	struct returns_problem *problem;
 };
 
@@ -115,21 +117,72 @@ static int give_up(struct search *search, const char *format, ...)
 	return -ENOTSUP;
 }
 
+/* A path that ends by a jump to where its returns cannot be looked for; the first is told. */
+static int note_exit(struct search *search, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static int note_exit(struct search *search, const char *format, ...)
+{
+	va_list args;
+
+	search->has_exits = true;
+	if (*search->problem->text)
+		return 0;
+	va_start(args, format);
+	vsnprintf(search->problem->text, sizeof(search->problem->text), format, args);
+	va_end(args);
+	return 0;
+}
+
+static int add_range(struct search *search, struct code_range range)
+{
+	for (size_t i = 0; i < search->count; i++)
+		if (search->functions[i].start == range.start)
+			return 0;
+	search->code_bytes += range.end - range.start;
+	if (search->count == MAX_FUNCTIONS || search->code_bytes > MAX_CODE_BYTES)
+		return give_up(search, "it jumps to too much other code");
+	search->functions[search->count++] = range;
+	return 0;
+}
+
 static int add_function(struct search *search, uint64_t address)
 {
 	const struct code_range *function = find_function(search->finder, address);
 
 	if (!function)
-		return give_up(search, "no unwind table tells how long the function at 0x%llx is",
+		return note_exit(search, "no unwind table tells how long the code at 0x%llx is",
 			(unsigned long long)address);
-	for (size_t i = 0; i < search->count; i++)
-		if (search->functions[i] == function)
-			return 0;
-	search->code_bytes += function->end - function->start;
-	if (search->count == MAX_FUNCTIONS || search->code_bytes > MAX_CODE_BYTES)
-		return give_up(search, "it jumps to too much other code");
-	search->functions[search->count++] = function;
-	return 0;
+	return add_range(search, *function);
+}
+
+/* The function that is asked for; hand-written code may have no unwind table. */
+static int add_first(struct search *search, uint64_t address, uint64_t size)
+{
+	if (find_function(search->finder, address))
+		return add_function(search, address);
+	if (size)
+		return add_range(search, (struct code_range){address, address + size});
+	return give_up(search, "no unwind table or symbol tells how long it is");
+}
+
+static int take_return(struct search *search, uint64_t address, bool returns_argument)
+{
+	if (search->out->size - search->first == MAX_RETURNS)
+		return give_up(search, "it has more than %d returns", MAX_RETURNS);
+	return vec_push(search->out, (struct return_place){address, returns_argument});
+}
+
+/* Functions of the C library that end calls of calloc and realloc, and return the block. */
+static bool is_returning_argument(const char *name)
+{
+	static const char *const names[] = {
+		"memset", "memcpy", "memmove", "__memset_chk", "__memcpy_chk", "__memmove_chk"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
 }
 
 /* A stub, or a jump without one, goes where the loader binds the pointer at @slot to. */
@@ -139,10 +192,15 @@ static int follow_slot(struct search *search, const struct instruction *insn, ui
 	const Elf64_Sym *symbol = name ? elf_view__find_dynamic(search->finder->view, name) : NULL;
 
 	if (!name)
-		return give_up(search, "the target of the jump at 0x%llx is not known",
+		return note_exit(search, "the jump at 0x%llx goes where a pointer says",
 			(unsigned long long)insn->address);
+	if (insn->flow == FLOW_JUMP && is_returning_argument(name))
+		return take_return(search, insn->address, true);
+	/* What is traced there ends the call. */
+	if ((!symbol || symbol->st_shndx == SHN_UNDEF) && allocators__find(name))
+		return search->has_exits = true, 0;
 	if (!symbol || symbol->st_shndx == SHN_UNDEF)
-		return give_up(search, "it jumps to %.60s in another file", name);
+		return note_exit(search, "it jumps to %.60s in another file", name);
 	return add_function(search, symbol->st_value);
 }
 
@@ -162,23 +220,16 @@ static int follow_jump(struct search *search, const struct instruction *insn)
 			return add_function(search, insn->target);
 	}
 	if (!slot)
-		return give_up(search, "the jump at 0x%llx goes where a register says",
+		return note_exit(search, "the jump at 0x%llx goes where a register says",
 			(unsigned long long)insn->address);
 	return follow_slot(search, insn, slot);
-}
-
-static int take_return(struct search *search, uint64_t address)
-{
-	if (search->out->size - search->first == MAX_RETURNS)
-		return give_up(search, "it has more than %d returns", MAX_RETURNS);
-	return vec_push(search->out, address);
 }
 
 static int read_instruction(
 	struct search *search, const struct code_range *function, const struct instruction *insn)
 {
 	if (insn->flow == FLOW_RETURN)
-		return take_return(search, insn->address);
+		return take_return(search, insn->address, false);
 	if (insn->flow != FLOW_JUMP && insn->flow != FLOW_BRANCH)
 		return 0;
 	if (insn->target >= function->start && insn->target < function->end)
@@ -207,17 +258,19 @@ static int read_function(struct search *search, const struct code_range *functio
 	return result;
 }
 
-int returns__find(struct returns_finder *finder, uint64_t address, return_instructions *out,
-	struct returns_problem *problem)
+int returns__find(struct returns_finder *finder, uint64_t address, uint64_t size,
+	return_places *out, struct returns_problem *problem)
 {
 	struct search search = {
 		.finder = finder, .out = out, .first = out->size, .problem = problem};
-	int code = add_function(&search, address);
+	int code;
 
+	*problem->text = '\0';
+	code = add_first(&search, address, size);
 	/* Reading one may add more. */
 	for (size_t i = 0; i < search.count && !code; i++)
-		code = read_function(&search, search.functions[i]);
-	if (!code && out->size == search.first)
+		code = read_function(&search, &search.functions[i]);
+	if (!code && out->size == search.first && !search.has_exits)
 		code = give_up(&search, "it has none");
 	if (code)
 		out->size = search.first;

@@ -1,17 +1,19 @@
 /*
- * The `ret` instructions through which a call of a function can end. A function that may throw is
- * probed there, not by a return probe: those replace the return address on the stack, and an
- * exception that meets such a frame ends the program.
+ * The `ret` instructions through which a call of a function can end. A function that may throw, or
+ * give way to another stack, is probed there, not by a return probe: those replace the return
+ * address on the stack; an exception that meets such a frame ends the program, and so does the
+ * kernel when two stacks return in another order than that of one stack.
  *
  * All returns are taken of the function and, as its caller's frame is theirs, of every function
  * that it jumps to instead of returning, and so on. Which of them belongs to the call in question
  * the BPF program tells by the stack pointer. What a function is, the unwind tables say (.eh_frame;
- * code that exceptions pass has an entry there): all instructions of an entry are read, so that
- * switches and landing pads count too.
+ * code that exceptions pass has an entry there), or else the symbol's size: all instructions are
+ * read, so that switches and landing pads count too.
  */
 #ifndef MEMTRACE_ATTACH_RETURNS_H
 #define MEMTRACE_ATTACH_RETURNS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "attach/elf_view.h"
@@ -28,7 +30,17 @@ struct returns_finder;
 struct returns_finder *returns__open(int fd, const struct elf_view *view, struct decoder *decoder);
 void returns__close(struct returns_finder *finder);
 
-typedef VEC(uint64_t) return_instructions;
+/* Where a call can end. */
+struct return_place {
+	uint64_t address; /* as the file counts them */
+	/*
+	 * Not a `ret` but a jump to a function that returns its first argument, as memset does at
+	 * the end of calloc: what will be returned is there.
+	 */
+	bool returns_argument;
+};
+
+typedef VEC(struct return_place) return_places;
 
 /* Why the returns of a function are not known; for people. */
 struct returns_problem {
@@ -36,11 +48,12 @@ struct returns_problem {
 };
 
 /*
- * Appends to @out the addresses (as the file counts them) of the returns of the function at
- * @address. 0; -ENOTSUP with @problem set if they may not be all: a jump leads out of the file or
- * to where only a register knows, or there are too many to probe; or -ENOMEM.
+ * Appends to @out the returns of the function at @address; @size: bytes of code by its symbol, 0:
+ * it does not say. 0, with @problem set if some jump leads out of the file or to where only a
+ * register or pointer knows (a switch perhaps), and empty otherwise; -ENOTSUP with @problem set if
+ * the code cannot be read to its end or has too many returns to probe; or -ENOMEM.
  */
-int returns__find(struct returns_finder *finder, uint64_t address, return_instructions *out,
-	struct returns_problem *problem);
+int returns__find(struct returns_finder *finder, uint64_t address, uint64_t size,
+	return_places *out, struct returns_problem *problem);
 
 #endif

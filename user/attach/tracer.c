@@ -396,6 +396,7 @@ void tracer__losses(const struct tracer *tracer, uint64_t losses[LOSS_COUNT])
 	losses[LOSS_UNHELD] += tracer->unheld;
 	hash_for_each (slot, &tracer->traced)
 		losses[LOSS_LATE_ATTACH] += slot->value.unproven;
+	losses[LOSS_RETURN_MISSED] += tracer__left_own_calls(tracer);
 }
 
 void tracer__holds(const struct tracer *tracer, struct tracer_holds *holds)

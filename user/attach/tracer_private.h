@@ -133,6 +133,17 @@ void tracer__detach(struct tracer *tracer, struct traced *traced);
 /* Frees the plans. */
 void tracer__free_plans(struct tracer *tracer);
 
+/* --- own_calls.c */
+
+/*
+ * Image @process is gone: its calls that would have ended at a `ret` are taken out of the table,
+ * and those that their threads had left are counted as lost.
+ */
+void tracer__forget_own_calls(struct tracer *tracer, uint32_t process);
+
+/* How many such calls their threads have left, and most likely for ever. */
+uint64_t tracer__left_own_calls(const struct tracer *tracer);
+
 /* --- follow.c */
 
 /* A ring_buffer_sample_fn for the control ring; @context is the tracer. */
