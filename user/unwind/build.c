@@ -192,6 +192,8 @@ static int add_unknown(struct builder *b, uint64_t start, uint64_t end)
 	for (size_t i = 0; !ret && i < found.size; i++) {
 		uint64_t first = found.data[i].start - base;
 
+		if (first < last_end)
+			continue; /* found twice, where blocks overlap */
 		ret = add_row(b, unwind_row(first - (first > last_end), found.data[i].rule));
 		last_end = found.data[i].end - base;
 		if (!ret)

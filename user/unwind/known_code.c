@@ -48,6 +48,30 @@ static int scan_signal_returns(
 	return 0;
 }
 
+/*
+ * Where a fiber's function returns to in Boost.Context and bthread (make_fcontext, label finish):
+ * xor %rdi, %rdi; call _exit; hlt. It stands on the new stack as if it had called the function.
+ */
+static int scan_fiber_starts(
+	const uint8_t *block, size_t size, uint64_t vaddr, known_range_vec *found)
+{
+	static const uint8_t clear_and_call[] = {0x48, 0x31, 0xff, 0xe8};
+	const size_t length = sizeof(clear_and_call) + 4 + 1;
+	const uint8_t *at = block, *end = block + size;
+
+	while ((at = memmem(at, end - at, clear_and_call, sizeof(clear_and_call)))) {
+		uint64_t start = vaddr + (at - block);
+
+		if ((size_t)(end - at) < length)
+			break;
+		if (at[length - 1] == 0xf4 /* hlt */ &&
+			vec_push(found, (struct known_range){start, start + length, UNWIND_END}))
+			return -ENOMEM;
+		at += length;
+	}
+	return 0;
+}
+
 /* Whether an indirect call (ff /2) ends at @at: through a register, or memory at up to 8 bits. */
 static bool ends_with_indirect_call(const uint8_t *block, const uint8_t *at)
 {
@@ -147,6 +171,8 @@ int known_code__find(const struct elf_image *image, struct known_symbols *symbol
 		symbols->scanned += size;
 		block = elf_file__bytes(image->file, offset, size);
 		ret = block ? scan_signal_returns(block, size, start, found) : -EBADMSG;
+		if (!ret)
+			ret = scan_fiber_starts(block, size, start, found);
 		if (!ret)
 			ret = scan_bases(image, symbols, block, size, start, found);
 		if (size == left || size == end - start)

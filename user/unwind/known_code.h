@@ -2,7 +2,8 @@
  * Code that files leave undescribed, or describe wrongly, and that is known by its bytes: what a
  * signal handler returns to (musl's __restore_rt, Go's), as the kernel asks for just that system
  * call, and the places where stacks begin: the entry point of the loader and of C programs, musl's
- * callers of main and of a thread's function, and what a context of makecontext(3) returns to.
+ * callers of main and of a thread's function, and what a context of makecontext(3) and a fiber of
+ * Boost.Context or bthread return to.
  */
 #ifndef MEMTRACE_UNWIND_KNOWN_CODE_H
 #define MEMTRACE_UNWIND_KNOWN_CODE_H
