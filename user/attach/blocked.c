@@ -195,6 +195,23 @@ static struct lock_thread convert(const struct look_thread *in)
 	return out;
 }
 
+/* Copies the calls that were inlined into the frame's function: all names but the last. */
+static void copy_inlined(
+	struct builder *builder, const struct symbol_frames *names, struct lock_frame *out)
+{
+	struct lock_inlined *copies = calloc(names->count - 1, sizeof(*copies));
+
+	if (!copies || vec_push(&builder->out->inlined, copies)) {
+		free(copies);
+		return; /* no memory: the frame has its function still */
+	}
+	for (size_t i = 0; i + 1 < names->count; i++)
+		copies[i] = (struct lock_inlined){
+			names->frames[i].function, names->frames[i].file, names->frames[i].line};
+	out->inlined = copies;
+	out->inlined_count = names->count - 1;
+}
+
 static void name_frame(
 	struct builder *builder, uint64_t pc, bool is_return, struct known_frame *out)
 {
@@ -212,8 +229,10 @@ static void name_frame(
 		return;
 	out->frame.function = names.frames[names.count - 1].function;
 	out->frame.function_offset = names.frames[names.count - 1].function_offset;
-	out->frame.file = names.frames[0].file;
-	out->frame.line = names.frames[0].line;
+	out->frame.file = names.frames[names.count - 1].file;
+	out->frame.line = names.frames[names.count - 1].line;
+	if (names.count > 1)
+		copy_inlined(builder, &names, &out->frame);
 }
 
 static int add_frame(struct builder *builder, uint64_t pc, uint64_t slot, bool is_return)
@@ -351,6 +370,9 @@ void blocked__free(struct blocked *blocked)
 	free(blocked->snapshot.threads);
 	free(blocked->snapshot.processes);
 	free(blocked->frames);
+	vec_for_each (inlined, &blocked->inlined)
+		free(*inlined);
+	vec_free(&blocked->inlined);
 	*blocked = (struct blocked){0};
 }
 

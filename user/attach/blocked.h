@@ -8,6 +8,7 @@
 
 #include "attach/look.h"
 #include "attach/subject.h"
+#include "base/vec.h"
 #include "locks/futex.h"
 #include "locks/snapshot.h"
 
@@ -17,6 +18,7 @@ struct blocked {
 	struct lock_memory memory;
 	struct lock_frame *frames; /* of all threads */
 	size_t frame_count;
+	VEC(struct lock_inlined *) inlined; /* arrays that frames refer to */
 	size_t unreadable; /* processes that could not be looked at (gone, no permission) */
 };
 

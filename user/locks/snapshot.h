@@ -17,6 +17,13 @@
 /* An age that is not known. */
 #define LOCK_AGE_UNKNOWN UINT64_MAX
 
+/* A call that the compiler inlined. */
+struct lock_inlined {
+	const char *function; /* NULL: unknown */
+	const char *file;     /* NULL: unknown */
+	uint32_t line;
+};
+
 /* A frame of a thread's stack, innermost first. Strings are owned by whoever made the snapshot. */
 struct lock_frame {
 	uint64_t pc;		  /* frame 0: the next instruction; others: the return address */
@@ -30,8 +37,10 @@ struct lock_frame {
 	const char *build_id;	  /* of that file, in hex; NULL: it has none */
 	uint64_t module_offset;
 	bool is_guessed;  /* found by searching the stack, not by an unwind table */
-	const char *file; /* source, NULL: unknown */
+	const char *file; /* source of that function, not of one inlined there; NULL: unknown */
 	uint32_t line;
+	const struct lock_inlined *inlined; /* calls inlined at pc, innermost first */
+	size_t inlined_count;
 };
 
 /* The heap block that a lock lies in, known where allocations are traced in the same run. */

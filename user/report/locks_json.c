@@ -7,9 +7,8 @@
 /* Every cycle, for put_waits. */
 #define ALL_CYCLES SIZE_MAX
 
-static void put_frame(struct json_writer *json, const struct lock_frame *frame)
+static void put_place(struct json_writer *json, const struct lock_frame *frame)
 {
-	json__begin_object(json);
 	if (frame->pc <= INT64_MAX)
 		json__put_integer(json, "address", frame->pc);
 	if (frame->module) {
@@ -18,14 +17,38 @@ static void put_frame(struct json_writer *json, const struct lock_frame *frame)
 			json__put_string(json, "build_id", frame->build_id);
 		json__put_integer(json, "offset", frame->module_offset);
 	}
+}
+
+static void put_source(struct json_writer *json, const char *file, uint32_t line, bool inlined)
+{
+	if (file) {
+		json__put_string(json, "file", file);
+		json__put_integer(json, "line", line);
+	}
+	if (inlined)
+		json__put_boolean(json, "inlined", true);
+}
+
+/* As in the heap's report: calls that were inlined are frames of the same address. */
+static void put_frame(struct json_writer *json, const struct lock_frame *frame)
+{
+	for (size_t i = 0; i < frame->inlined_count; i++) {
+		const struct lock_inlined *call = &frame->inlined[i];
+
+		json__begin_object(json);
+		put_place(json, frame);
+		if (call->function)
+			json__put_string(json, "function", call->function);
+		put_source(json, call->file, call->line, true);
+		json__end_object(json);
+	}
+	json__begin_object(json);
+	put_place(json, frame);
 	if (frame->function) {
 		json__put_string(json, "function", frame->function);
 		json__put_integer(json, "function_offset", frame->function_offset);
 	}
-	if (frame->file) {
-		json__put_string(json, "file", frame->file);
-		json__put_integer(json, "line", frame->line);
-	}
+	put_source(json, frame->file, frame->line, false);
 	json__end_object(json);
 }
 

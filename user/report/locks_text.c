@@ -103,43 +103,94 @@ static void print_owner(FILE *file, const struct lock_wait *wait)
 	}
 }
 
-static void print_frame(FILE *file, const struct lock_frame *frame, const char *indent, bool full)
+static void print_source(FILE *file, const char *source, uint32_t line, bool full)
 {
-	char name[NAME_SIZE], module[NAME_SIZE], source[4 * NAME_SIZE];
+	char name[4 * NAME_SIZE];
 
 	/* The name of a file is whatever its owner liked. */
-	snprintf(module, sizeof(module), "%s", frame->module ? frame->module : "");
-	text__make_printable(module);
-	snprintf(source, sizeof(source), "%s", frame->file ? frame->file : "");
-	text__make_printable(source);
-
-	fprintf(file, "%s", indent);
-	if (frame->function) {
-		names__shorten(frame->function, full ? NAME_SIZE - 1 : FUNCTION_WIDTH, name);
-		fprintf(file, "%s", name);
-	} else if (frame->module) {
-		fprintf(file, "%s+0x%llx", module, (unsigned long long)frame->module_offset);
-	} else {
-		fprintf(file, "0x%llx", (unsigned long long)frame->pc);
-	}
-	if (full && frame->function && frame->module)
-		fprintf(file, "+0x%llx (%s)", (unsigned long long)frame->function_offset, module);
-	if (frame->file)
-		fprintf(file, "  %s:%u", full ? source : names__base(source), frame->line);
+	snprintf(name, sizeof(name), "%s", source ? source : "");
+	text__make_printable(name);
+	if (source)
+		fprintf(file, "  %s:%u", full ? name : names__base(name), line);
 	fputc('\n', file);
 }
 
-/* What every thread begins with tells nothing. */
-static bool is_root(const struct lock_frame *frame)
+static void print_function(FILE *file, const char *function, bool full)
 {
-	static const char *const roots[] = {"start_thread", "clone3", "__clone3", "clone",
-		"__clone", "_start", "__libc_start_main", "__libc_start_call_main",
-		"__libc_start_main_impl"};
+	char name[NAME_SIZE];
+
+	names__shorten(function, full ? NAME_SIZE - 1 : FUNCTION_WIDTH, name);
+	fprintf(file, "%s", name);
+}
+
+/* The calls that were inlined, then the function that they are in, each with its own line. */
+static void print_frame(FILE *file, const struct lock_frame *frame, const char *indent, bool full)
+{
+	char module[NAME_SIZE];
+
+	for (size_t i = 0; i < frame->inlined_count; i++) {
+		const struct lock_inlined *call = &frame->inlined[i];
+
+		fprintf(file, "%s", indent);
+		print_function(file, call->function ? call->function : "?", full);
+		fprintf(file, "%s", full ? " (inlined)" : "");
+		print_source(file, call->file, call->line, full);
+	}
+	/* The name of a file is whatever its owner liked. */
+	snprintf(module, sizeof(module), "%s", frame->module ? frame->module : "");
+	text__make_printable(module);
+	fprintf(file, "%s", indent);
+	if (frame->function)
+		print_function(file, frame->function, full);
+	else if (frame->module)
+		fprintf(file, "%s+0x%llx", module, (unsigned long long)frame->module_offset);
+	else
+		fprintf(file, "0x%llx", (unsigned long long)frame->pc);
+	if (full && frame->function && frame->module)
+		fprintf(file, "+0x%llx (%s)", (unsigned long long)frame->function_offset, module);
+	print_source(file, frame->file, frame->line, full);
+}
+
+/* How far out a frame of those that every stack begins with lies: 1 is the outermost; 0: none. */
+static int root_rank(const struct lock_frame *frame)
+{
+	static const struct {
+		const char *function;
+		int rank;
+	} roots[] = {{"clone3", 1}, {"__clone3", 1}, {"clone", 1}, {"__clone", 1},
+		{"start_thread", 2}, {"_start", 1}, {"__libc_start_main", 2},
+		{"__libc_start_main_impl", 2}, {"__libc_start_call_main", 3}};
 
 	for (size_t i = 0; frame->function && i < sizeof(roots) / sizeof(*roots); i++)
-		if (!strncmp(frame->function, roots[i], strlen(roots[i])))
-			return true;
-	return false;
+		if (!strcmp(frame->function, roots[i].function))
+			return roots[i].rank;
+	return 0;
+}
+
+/*
+ * What every thread begins with tells nothing. A program may call its functions the same: those
+ * lie further in, each rank counts once, and they are no functions of the C library, which only a
+ * static program holds itself.
+ */
+static size_t skip_roots(const struct lock_thread *thread, size_t first)
+{
+	size_t end = thread->frame_count;
+	int rank = 0;
+
+	while (end > first + 1) {
+		const struct lock_frame *frame = &thread->frames[end - 1];
+		int own = root_rank(frame);
+
+		if (!frame->function && functions__is_libc(frame->module)) {
+			end--;
+			continue;
+		}
+		if (own <= rank || (!rank && own > 1 && !functions__is_libc(frame->module)))
+			break;
+		rank = own;
+		end--;
+	}
+	return end;
 }
 
 /* Nameless frames of the C library between named ones add nothing. */
@@ -160,11 +211,8 @@ static void print_folded(FILE *file, const struct lock_wait *wait, const char *i
 {
 	const struct lock_thread *thread = wait->thread;
 	size_t first = wait->site.frame < thread->frame_count ? wait->site.frame : 0;
-	size_t end = thread->frame_count, count = 0, number = 0, left = 0;
+	size_t end = skip_roots(thread, first), count = 0, number = 0, left = 0;
 
-	while (end > first + 1 &&
-		(is_root(&thread->frames[end - 1]) || !thread->frames[end - 1].function))
-		end--;
 	if (first && wait->site.function)
 		fprintf(file, "%s%s\n", indent, wait->site.function);
 	for (size_t i = first; i < end; i++)
