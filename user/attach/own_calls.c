@@ -1,4 +1,5 @@
-/* The table of calls in flight that end at a `ret` (bpf/own_calls.bpf.h), as user space tends it. */
+/* The table of calls in flight that end at a `ret` (bpf/own_calls.bpf.h), as user space tends it.
+ */
 #include "own_calls.h"
 #include "attach/tracer_private.h"
 
