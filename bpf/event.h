@@ -126,7 +126,10 @@ enum stack_stop {
 	STACK_STOP_COUNT,
 };
 
-/* Frames innermost first: the caller of the allocation function, then its caller... */
+/*
+ * Frames innermost first: the caller of the allocation function, then its caller... The header's
+ * thread_sequence is the epoch of the process's code (code_log.h) in which it was taken.
+ */
 struct event_stack {
 	struct event_header header; /* flags: enum stack_stop */
 	__u64 stack;
@@ -158,7 +161,7 @@ struct event_process {
 	__u32 pid;
 	__u32 parent_process; /* FORK: the parent's number; EXEC: that of the image it replaces */
 	__u32 exit_status;    /* EXIT: as wait(2) gives it */
-	__u32 reserved;
+	__u32 code_epoch;     /* FORK: of the parent at that moment, code_log.h */
 	char comm[EVENT_COMM_SIZE];
 };
 _Static_assert(sizeof(struct event_process) == 56, "");

@@ -17,6 +17,7 @@ struct threads_map threads SEC(".maps");
 struct targets_map targets SEC(".maps");
 struct ring_map ring SEC(".maps");
 struct control_ring_map control_ring SEC(".maps");
+struct code_log_map code_log SEC(".maps");
 
 struct tracer_shared shared;
 const volatile __u64 wakeup_bytes = 1 << 24;

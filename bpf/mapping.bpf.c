@@ -3,27 +3,39 @@
  * heap: allocators make these calls too. Sent at exit, if they succeeded; the arguments are still
  * in the thread's saved registers then. A call that adds memory, and that no allocation function
  * made, has its stack taken.
+ * Those of them, and of mprotect, that change where code lies are noted in code.bpf.h's log.
  *
  * Each exists in two forms over the same body: a program on the call's own tracepoint, whose number
  * only tracefs tells, and one program on the end of every system call of the machine, which needs
  * no tracefs and costs each of them about twice as much. One of the two is loaded.
  */
-#include "state.bpf.h"
+#include "code.bpf.h"
 
 #define MAP_ANONYMOUS 0x20
-#define PROT_EXEC 4
 
 /* mmap and its family return a negative errno in the last page of the address space. */
 #define IS_ERROR(result) ((unsigned long)(result) >= (unsigned long)-4095)
 
 /* asm/unistd_64.h; asm-generic/unistd.h */
 #ifdef __TARGET_ARCH_x86
-enum { NUMBER_MMAP = 9, NUMBER_MUNMAP = 11, NUMBER_BRK = 12, NUMBER_MREMAP = 25 };
+enum {
+	NUMBER_MMAP = 9,
+	NUMBER_MPROTECT = 10,
+	NUMBER_MUNMAP = 11,
+	NUMBER_BRK = 12,
+	NUMBER_MREMAP = 25
+};
 #define SYSTEM_CALL_NUMBER(regs) ((int)(regs)->orig_ax)
 /* The code segment of 64-bit programs, asm/segment.h: 32-bit ones have other numbers. */
 #define IS_NATIVE(regs) ((regs)->cs == 0x33)
 #else
-enum { NUMBER_BRK = 214, NUMBER_MUNMAP = 215, NUMBER_MREMAP = 216, NUMBER_MMAP = 222 };
+enum {
+	NUMBER_BRK = 214,
+	NUMBER_MUNMAP = 215,
+	NUMBER_MREMAP = 216,
+	NUMBER_MMAP = 222,
+	NUMBER_MPROTECT = 226
+};
 #define SYSTEM_CALL_NUMBER(regs) ((regs)->syscallno)
 #define IS_NATIVE(regs) (!((regs)->pstate & 0x10)) /* PSR_MODE32_BIT */
 #endif
@@ -100,15 +112,6 @@ static __always_inline struct event_mapping *begin_record(
 	return event;
 }
 
-static __always_inline void count_executable_mapping(struct thread_state *state)
-{
-	__u32 tgid = state->tgid;
-	struct target *target = bpf_map_lookup_elem(&targets, &tgid);
-
-	if (target)
-		__sync_fetch_and_add(&target->executable_mappings, 1);
-}
-
 static __always_inline int on_mmap(long result)
 {
 	struct thread_state *state = thread_state__get();
@@ -118,8 +121,8 @@ static __always_inline int on_mmap(long result)
 	if (!state || IS_ERROR(result))
 		return 0;
 	args = read_arguments();
-	if (args.a[2] & PROT_EXEC && !(args.a[3] & MAP_ANONYMOUS))
-		count_executable_mapping(state);
+	note_mapped_code(
+		state, result, args.a[1], args.a[2] & PROT_EXEC, !(args.a[3] & MAP_ANONYMOUS));
 	event = begin_record(state, FUNCTION_MMAP, result, find_origin(state));
 	if (!event)
 		return 0;
@@ -139,6 +142,7 @@ static __always_inline int on_munmap(long result)
 	if (!state || result)
 		return 0;
 	args = read_arguments();
+	note_mapped_code(state, args.a[0], args.a[1], false, false);
 	event = begin_record(state, FUNCTION_MUNMAP, args.a[0], (struct origin){0, 0});
 	if (!event)
 		return 0;
@@ -157,6 +161,7 @@ static __always_inline int on_mremap(long result)
 	if (!state || IS_ERROR(result))
 		return 0;
 	args = read_arguments();
+	note_moved_code(state, args.a[0], args.a[1], result, args.a[2]);
 	event = begin_record(state, FUNCTION_MREMAP, result, find_origin(state));
 	if (!event)
 		return 0;
@@ -165,6 +170,19 @@ static __always_inline int on_mremap(long result)
 	event->length = args.a[2];
 	event->map_flags = args.a[3];
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* No record: it is of interest only for code. */
+static __always_inline int on_mprotect(long result)
+{
+	struct thread_state *state = thread_state__get();
+	struct call_arguments args;
+
+	if (!state || result)
+		return 0;
+	args = read_arguments();
+	note_protected_code(state, args.a[0], args.a[1], args.a[2] & PROT_EXEC);
 	return 0;
 }
 
@@ -230,6 +248,12 @@ int exit_mremap(struct trace_event_raw_sys_exit *ctx)
 	return on_mremap(result_of(ctx));
 }
 
+SEC("tp/syscalls/sys_exit_mprotect")
+int exit_mprotect(struct trace_event_raw_sys_exit *ctx)
+{
+	return on_mprotect(result_of(ctx));
+}
+
 SEC("tp/syscalls/sys_exit_brk")
 int exit_brk(struct trace_event_raw_sys_exit *ctx)
 {
@@ -242,7 +266,7 @@ int BPF_PROG(exit_any_call, struct pt_regs *regs, long result)
 	int number = SYSTEM_CALL_NUMBER(regs);
 
 	if (number != NUMBER_MMAP && number != NUMBER_MUNMAP && number != NUMBER_MREMAP &&
-		number != NUMBER_BRK)
+		number != NUMBER_BRK && number != NUMBER_MPROTECT)
 		return 0;
 	if (!IS_NATIVE(regs))
 		return 0;
@@ -250,6 +274,8 @@ int BPF_PROG(exit_any_call, struct pt_regs *regs, long result)
 		return on_mmap(result);
 	if (number == NUMBER_MUNMAP)
 		return on_munmap(result);
+	if (number == NUMBER_MPROTECT)
+		return on_mprotect(result);
 	return number == NUMBER_MREMAP ? on_mremap(result) : on_brk();
 }
 

@@ -82,11 +82,14 @@ static __always_inline int on_fork(
 	child_target.executable_mappings = target->executable_mappings;
 	child_target.mappings_seen = target->mappings_seen;
 	child_target.program_break = target->program_break;
+	child_target.code_pages = target->code_pages;
 	fill_process(&event, EVENT_FORK, child_target.process);
 	event.header.flags = parent->mm == child->mm;
 	event.header.tid = task_number(parent, shared.pid_namespace_level);
 	event.pid = child_tgid;
 	event.parent_process = target->process;
+	event.code_epoch = code_epoch(target->process);
+	raise_code_epoch(child_target.process, event.code_epoch);
 	__builtin_memcpy(event.comm, child->comm, sizeof(event.comm));
 	send_process(&event);
 	share_unwind_space(target->process, child_target.process);
@@ -129,6 +132,7 @@ static __always_inline int on_exec(struct task_struct *task, pid_t old_pid, bool
 	target->executable_mappings = 1;
 	target->mappings_seen = 0;
 	target->program_break = 0;
+	target->code_pages = 0;
 	state = bpf_task_storage_get(&threads, task, NULL, 0);
 	if (state) {
 		state->process = target->process;

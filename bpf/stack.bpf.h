@@ -22,9 +22,11 @@ static __always_inline int send_stack(struct thread_state *state, __u64 hash)
 	struct event_stack *record = &state->walk.record;
 	__u32 size = sizeof(*record) + record->frame_count * sizeof(__u64);
 	__u16 stop = record->header.flags;
+	__u32 epoch = record->header.thread_sequence;
 
 	fill_header(&record->header, state, EVENT_STACK, 0);
 	record->header.flags = stop;
+	record->header.thread_sequence = epoch;
 	record->stack = hash;
 	/* For the verifier: the size is at most that of the buffer. */
 	if (size > sizeof(*record) + sizeof(state->walk.frames))
@@ -63,10 +65,16 @@ static __noinline __u64 publish_stack(struct thread_state *state)
 	return hash;
 }
 
-/* Differs by process image, and again when code was unmapped: addresses then mean other code. */
+/*
+ * Differs by process image, and again when its code has changed: addresses then mean other code.
+ * The epoch is kept for send_stack.
+ */
 static __always_inline __u64 stack_seed(struct thread_state *state)
 {
-	return ((shared.stack_epoch << 32) + state->process) * UNWIND_MIX;
+	__u32 epoch = code_epoch(state->process);
+
+	state->walk.record.header.thread_sequence = epoch;
+	return (((__u64)epoch << 32) + state->process) * UNWIND_MIX;
 }
 
 static __always_inline __u64 mix_frame(__u64 hash, __u64 frame)

@@ -72,7 +72,36 @@ struct control_ring_map {
 };
 extern struct control_ring_map control_ring SEC(".maps");
 
+/* Changes of code by number; see code_log.h. */
+struct code_log_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, CODE_LOG_SIZE);
+	__type(key, __u32);
+	__type(value, struct code_change);
+};
+extern struct code_log_map code_log SEC(".maps");
+
 extern struct tracer_shared shared;
+
+static __always_inline __u32 code_epoch(__u32 process)
+{
+	return *(volatile __u32 *)&shared.code_epochs[process & (CODE_EPOCHS - 1)];
+}
+
+/* Two threads may do so at once: the later number stays. */
+static __always_inline void raise_code_epoch(__u32 process, __u32 number)
+{
+	__u32 *epoch = &shared.code_epochs[process & (CODE_EPOCHS - 1)];
+
+	for (int i = 0; i < 8; i++) {
+		__u32 current = *(volatile __u32 *)epoch;
+
+		if ((__s32)(number - current) <= 0 ||
+			__sync_val_compare_and_swap(epoch, current, number) == current)
+			return;
+	}
+}
 
 static __always_inline void count_loss(enum loss_cause cause)
 {

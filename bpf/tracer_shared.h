@@ -2,6 +2,7 @@
 #ifndef MEMTRACE_TRACER_SHARED_H
 #define MEMTRACE_TRACER_SHARED_H
 
+#include "code_log.h"
 #include "event.h"
 
 enum stack_mode {
@@ -27,6 +28,7 @@ struct target {
 	__u32 mappings_seen;
 	__u64 program_break;   /* when last looked at; 0: where it starts */
 	__u64 unknown_code_ns; /* when user space was last told of EVENT_UNKNOWN_CODE */
+	__u64 code_pages;      /* mm_struct.exec_vm when last looked at */
 };
 
 /* User space is not told of unknown code more often: it reads the process's mappings each time. */
@@ -76,7 +78,9 @@ struct tracer_shared {
 	__u32 holds_suspended;
 	__u64 hold_tickets; /* given out */
 	struct hold_slot hold_slots[HOLD_SLOTS];
-	__u64 stack_epoch; /* mixed into stack hashes; raised when code is unmapped */
+	__u32 code_changes; /* number of the last one in the log, code_log.h */
+	__u32 reserved_changes;
+	__u32 code_epochs[CODE_EPOCHS]; /* number of the last one by process % CODE_EPOCHS */
 	/* Return addresses of such calls, as distances from the probed site of free; 0: none. */
 	__s64 internal_calls[MAX_INTERNAL_CALLS];
 	__u64 losses[LOSS_COUNT];

@@ -279,15 +279,12 @@ static bool is_file(const struct module *module, const struct stat *program)
 	       program->st_ino == file.st_ino && program->st_dev == file.st_dev;
 }
 
-/* What the code of an image is now: for its stacks' identity and for the unwinder. */
+/* What the code of an image is now: for the unwinder. */
 static int note_code(struct tracer *tracer, struct traced *traced, const struct space_view *view,
 	struct error *err)
 {
 	bool is_new = view->generation != traced->generation || !traced->generation;
 
-	if (view->removals != traced->removals)
-		tracer->shared->stack_epoch++;
-	traced->removals = view->removals;
 	traced->generation = view->generation;
 	if (!tracer->unwinding || !is_new)
 		return 0;

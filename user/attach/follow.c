@@ -86,7 +86,8 @@ static void handle_fork(struct tracer *tracer, const struct event_process *event
 		return;
 	tracer__detach(tracer, child); /* of a process whose end was lost */
 	*child = (struct traced){.process = event->header.process};
-	spaces__fork(tracer->spaces, event->parent_process, event->header.process, event->pid);
+	spaces__fork(tracer->spaces, event->parent_process, event->header.process, event->pid,
+		event->code_epoch);
 	if (tracer->unwinding)
 		unwinding__share(tracer->unwinding, event->parent_process, event->header.process);
 	parent = traced_map__find(&tracer->traced, event->header.tid);

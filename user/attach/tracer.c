@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -231,6 +232,32 @@ static bool can_decline_returns(const struct tracer *tracer)
 	       read_vm_setting("overcommit_memory", OVERCOMMIT_NEVER) != OVERCOMMIT_NEVER;
 }
 
+#define CODE_LOG_BYTES (CODE_LOG_SIZE * sizeof(struct code_change)) /* whole pages */
+
+static int open_code_log(struct tracer *tracer, struct error *err)
+{
+	struct code_log log = {
+		.newest = &tracer->shared->code_changes,
+		.epochs = tracer->shared->code_epochs,
+	};
+
+	log.entries = mmap(NULL, CODE_LOG_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+		bpf_map__fd(tracer->skel->maps.code_log), 0);
+	if (log.entries == MAP_FAILED)
+		return error__set(err, -errno, "cannot map the log of code changes: %m");
+	tracer->code_log = log.entries;
+	spaces__read_log(tracer->spaces, &log);
+	return 0;
+}
+
+static void close_code_log(struct tracer *tracer)
+{
+	if (!tracer->code_log)
+		return;
+	spaces__leave_log(tracer->spaces);
+	munmap(tracer->code_log, CODE_LOG_BYTES);
+}
+
 static int prepare_tracer(struct tracer *tracer, struct error *err)
 {
 	int code;
@@ -255,6 +282,8 @@ static int prepare_tracer(struct tracer *tracer, struct error *err)
 		code = load_programs(tracer, err);
 	if (!code)
 		code = prepare_unwinding(tracer, err);
+	if (!code)
+		code = open_code_log(tracer, err);
 	if (!code)
 		code = attach_tracepoints(tracer, err);
 	if (code)
@@ -293,6 +322,7 @@ void tracer__free(struct tracer *tracer)
 {
 	if (!tracer)
 		return;
+	close_code_log(tracer);
 	hash_for_each (slot, &tracer->traced)
 		tracer__detach(tracer, &slot->value);
 	links__close(tracer->links, tracer->closer);

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "attach/spaces.h"
+#include "target/spaces.h"
 #include "base/error.h"
 #include "base/vec.h"
 #include "target/module.h"

@@ -34,8 +34,7 @@ DEFINE_HASH(attachment_map, uint32_t, struct attachment, module_id_hash, module_
 /* A traced process: the image that its PID stands for now, and the links to its task. */
 struct traced {
 	uint32_t process;
-	uint32_t removals;		/* of its space, when last looked at */
-	uint32_t generation;		/* the same */
+	uint32_t generation;		/* of its space, when last looked at */
 	uint64_t looked_ns;		/* when unknown code last made us look */
 	uint32_t in_vain;		/* how often since then nothing was new */
 	struct links *links;		/* NULL: none yet */
@@ -84,6 +83,7 @@ struct tracer {
 	struct tracer_bpf *skel;
 	struct tracer_shared *shared;
 	struct ring_buffer *control;
+	struct code_change *code_log; /* mapped; NULL: not yet */
 	struct links *links; /* to tracepoints; those to processes are theirs */
 	struct closer *closer;
 	struct unwinding *unwinding; /* NULL: stacks are not walked by tables */

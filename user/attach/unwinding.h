@@ -5,7 +5,7 @@
 #ifndef MEMTRACE_ATTACH_UNWINDING_H
 #define MEMTRACE_ATTACH_UNWINDING_H
 
-#include "attach/spaces.h"
+#include "target/spaces.h"
 #include "base/error.h"
 #include "unwind/maps.h"
 

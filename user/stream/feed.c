@@ -20,11 +20,14 @@ static void record_module(struct feed *feed, const struct module *module)
 		recorder__put_module(feed->recorder, &recorded);
 }
 
-static struct site_frame resolve_frame(struct feed *feed, uint32_t process, uint64_t address)
+static struct site_frame resolve_frame(
+	struct feed *feed, const struct event_header *header, uint64_t address, bool *is_lost)
 {
 	/* A return address may be the first byte of the next function: look before it. */
-	struct resolved_address resolved = spaces__resolve(feed->spaces, process, address - 1);
+	struct resolved_address resolved = spaces__resolve(
+		feed->spaces, header->process, header->thread_sequence, address - 1);
 
+	*is_lost |= resolved.is_lost;
 	if (resolved.module && feed->recorder)
 		record_module(feed, resolved.module);
 	return (struct site_frame){
@@ -38,6 +41,7 @@ static void define_stack(struct feed *feed, const struct event_stack *event, siz
 {
 	uint32_t count = event->frame_count, process = event->header.process;
 	struct recording_stack stack;
+	bool is_lost = false;
 
 	if (size < sizeof(*event) || count > EVENT_MAX_FRAMES ||
 		size < sizeof(*event) + count * sizeof(event->frames[0]))
@@ -47,7 +51,9 @@ static void define_stack(struct feed *feed, const struct event_stack *event, siz
 	stack.guessed_frames = event->guessed_frames;
 	stack.count = count;
 	for (uint32_t i = 0; i < count; i++)
-		stack.frames[i] = resolve_frame(feed, process, event->frames[i]);
+		stack.frames[i] = resolve_frame(feed, &event->header, event->frames[i], &is_lost);
+	spaces__pass(feed->spaces, event->header.time_ns);
+	feed->lost_code += is_lost;
 	if (feed->recorder)
 		recorder__put_stack(feed->recorder, &stack);
 	if (event->header.flags < STACK_STOP_COUNT)
@@ -93,7 +99,8 @@ void feed__record(void *context, const struct event_header *event, size_t size)
 		return;
 	case EVENT_FORK:
 		/* The control loop does this too; whoever comes first. */
-		spaces__fork(feed->spaces, process->parent_process, event->process, process->pid);
+		spaces__fork(feed->spaces, process->parent_process, event->process, process->pid,
+			process->code_epoch);
 		break;
 	case EVENT_EXEC:
 		spaces__add(feed->spaces, event->process, process->pid);

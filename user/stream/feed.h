@@ -6,7 +6,7 @@
 #ifndef MEMTRACE_STREAM_FEED_H
 #define MEMTRACE_STREAM_FEED_H
 
-#include "attach/spaces.h"
+#include "target/spaces.h"
 #include "event.h"
 #include "heap/heap.h"
 #include "stream/recorder.h"
@@ -17,6 +17,7 @@ struct feed {
 	struct recorder *recorder;		/* NULL: none */
 	uint64_t stack_stops[STACK_STOP_COUNT]; /* distinct stacks, by how the walk ended */
 	uint64_t guessed_frames;
+	uint64_t lost_code; /* of these, with code that was gone before it could be looked at */
 	uint64_t failures; /* records that there was no memory for, here or in the model */
 };
 

@@ -372,6 +372,17 @@ struct module *modules__add_file(
 	return module;
 }
 
+struct module *modules__find_file(
+	struct modules *modules, uint32_t dev_major, uint32_t dev_minor, uint64_t inode)
+{
+	struct module *module;
+
+	pthread_mutex_lock(&modules->lock);
+	module = find_known(modules, (struct file_key){dev_major, dev_minor, inode});
+	pthread_mutex_unlock(&modules->lock);
+	return module;
+}
+
 struct module *modules__find(struct modules *modules, uint32_t id)
 {
 	struct module *module = NULL;

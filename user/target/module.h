@@ -72,6 +72,10 @@ struct module *modules__get(
 struct module *modules__add_file(
 	struct modules *modules, int fd, const char *path, struct error *err);
 
+/* A known module by its file, as /proc/PID/maps numbers it; NULL: none, or it was written to. */
+struct module *modules__find_file(
+	struct modules *modules, uint32_t dev_major, uint32_t dev_minor, uint64_t inode);
+
 /* The module with that id, or NULL. */
 struct module *modules__find(struct modules *modules, uint32_t id);
 size_t modules__count(struct modules *modules);

@@ -42,9 +42,31 @@ typedef struct {
 struct mm_struct {
 	long unsigned int total_vm;
 	long unsigned int data_vm;
+	long unsigned int exec_vm;
 	long unsigned int start_brk;
 	long unsigned int brk;
 	int map_count;
+};
+
+struct super_block {
+	u32 s_dev;
+};
+
+struct inode {
+	struct super_block *i_sb;
+	long unsigned int i_ino;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct vm_area_struct {
+	long unsigned int vm_start;
+	long unsigned int vm_end;
+	long unsigned int vm_flags;
+	long unsigned int vm_pgoff;
+	struct file *vm_file;
 };
 
 struct rlimit {

@@ -1,0 +1,78 @@
+#!/usr/bin/env bats
+# Code that comes and goes: a block belongs to the function that allocated it, whatever lies at that
+# address later.
+load helpers
+
+setup()
+{
+	begin_test
+	require_tracing
+	PLUGINS=("$TARGETS/plugin_a.so" "$TARGETS/plugin_b.so")
+}
+
+teardown()
+{
+	end_test
+}
+
+# expect_turns COUNT: that many blocks of each plugin, all in its own name and of its own size.
+expect_turns()
+{
+	local got
+	[ "$(sort -u places | wc -l)" -eq 1 ] || fail "the plugins were at several addresses"
+	got=$(report '[.sites[] | select(.stack[1].function == "plugin_work")
+		| {key: "\(.stack[0].function) in \(.stack[0].module | split("/")[-1])",
+		   value: {count: .alloc_count, bytes: .alloc_bytes}}]
+		| group_by(.key) | map("\(.[0].key): \(map(.value.count) | add) blocks, " +
+		"\(map(.value.bytes) | add) bytes") | join("; ")')
+	[ "$got" = "keep_of_a in plugin_a.so: $1 blocks, $(($1 * 1000)) bytes; $(
+		)keep_of_b in plugin_b.so: $1 blocks, $(($1 * 2000)) bytes" ] || fail "$got"
+	expect .events.lost 0
+	expect '[.notes[] | select(test("unmapped before"))] | length' 0
+}
+
+@test "history: plugins that take turns at one address, launched" {
+	for pause in 0 100 20000; do
+		trace_launched -- "$TARGETS/turns" "$pause" 5 "${PLUGINS[@]}"
+		expect_turns 500
+	done
+}
+
+@test "history: plugins that take turns at one address, attached" {
+	trace_attached -- "$TARGETS/turns" 0 5 "${PLUGINS[@]}"
+	expect_turns 500
+}
+
+@test "history: plugins that take turns and no loader that waits" {
+	trace_launched --hold=0 -- "$TARGETS/turns" 1000 20 "${PLUGINS[@]}"
+	# Of a file that was never met nothing can be known, which is told. Without its tables the
+	# walk may leave out callers, so only the innermost frame counts.
+	got=$(report '[.sites[] | select(.stack[0].function // "" | startswith("keep_of_"))
+		| select((.stack[0].function == "keep_of_a") != (.alloc_bytes == 1000 * .alloc_count))]
+		| length')
+	[ "$got" -eq 0 ] || fail "$got sites in a wrong name"
+	got=$(report '[.sites[] | select(.stack[0].function // "" | startswith("keep_of_"))
+		| .alloc_count] | add')
+	[ "$got" -ge 2000 ] || fail "only $got of 4000 blocks have a name"
+	[ "$got" -eq 4000 ] ||
+		expect '[.notes[] | select(test("unmapped before"))] | length' 1
+}
+
+@test "history: plugins that take turns, by frame pointers" {
+	trace_launched --stacks=fp -- "$TARGETS/turns" 0 5 "${PLUGINS[@]}"
+	got=$(report '[.sites[] | select(.stack[0].function == "keep_of_a") | .alloc_bytes] | add')
+	[ "$got" -eq 500000 ] || fail "$got bytes of the first plugin"
+}
+
+@test "history: children work in the plugin that was open when they were forked" {
+	trace_launched -f -- "$TARGETS/turns" -f 2000 5 "${PLUGINS[@]}"
+	expect_turns 500
+}
+
+@test "history: plugins that take turns in a recording" {
+	"$MEMTRACE" record -o recording -- "$TARGETS/turns" 0 5 "${PLUGINS[@]}" >out 2>err
+	"$MEMTRACE" report recording --json=report.json >out 2>err
+	expect_turns 500
+	"$MEMTRACE" report recording -F html -o page.html >out 2>err
+	grep -q keep_of_a page.html && grep -q keep_of_b page.html || fail "not in the page"
+}
