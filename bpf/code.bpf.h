@@ -112,8 +112,8 @@ static __always_inline void note_mapped_code(
 }
 
 /* mremap, which says nothing of what it moves; nor does the number of pages. */
-static __always_inline void note_moved_code(struct thread_state *state, __u64 old_start,
-	__u64 old_length, __u64 start, __u64 length)
+static __always_inline void note_moved_code(
+	struct thread_state *state, __u64 old_start, __u64 old_length, __u64 start, __u64 length)
 {
 	struct target *target = target_of(state);
 	struct code_mapping mapping, nothing = {};

@@ -29,8 +29,8 @@ struct code_change {
 	__u64 time_ns;
 	/* The file that is mapped there from now on; inode 0: none, or not known. */
 	__u64 inode;
-	__u64 page; /* in it, of the mapping that holds `start`, */
-	__u64 into; /* which lies so many bytes into that mapping */
+	__u64 page;   /* in it, of the mapping that holds `start`, */
+	__u64 into;   /* which lies so many bytes into that mapping */
 	__u32 device; /* major << 20 | minor */
 	__u32 flags;  /* CODE_CAME */
 };

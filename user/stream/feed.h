@@ -18,7 +18,7 @@ struct feed {
 	uint64_t stack_stops[STACK_STOP_COUNT]; /* distinct stacks, by how the walk ended */
 	uint64_t guessed_frames;
 	uint64_t lost_code; /* of these, with code that was gone before it could be looked at */
-	uint64_t failures; /* records that there was no memory for, here or in the model */
+	uint64_t failures;  /* records that there was no memory for, here or in the model */
 };
 
 /* Makes a process known before its first record; @comm may be NULL. 0 or -ENOMEM. */

@@ -81,8 +81,7 @@ static int close_sightings(
 
 int code_history__change(struct code_history *history, const struct code_event *event)
 {
-	int err = close_sightings(
-		history, event->start, event->end, event->number, event->time_ns);
+	int err = close_sightings(history, event->start, event->end, event->number, event->time_ns);
 
 	if (!err)
 		err = vec_push(&history->events, *event);
@@ -176,8 +175,8 @@ int code_history__missed(
 	return find_all_missed(history, ranges, true, regions);
 }
 
-static int insert(struct code_history *history, const struct code_range *range, uint64_t start,
-	uint64_t end)
+static int insert(
+	struct code_history *history, const struct code_range *range, uint64_t start, uint64_t end)
 {
 	struct code_sighting sighting = {.range = *range, .to = CODE_STILL};
 
@@ -211,8 +210,8 @@ int code_history__add(struct code_history *history, const struct code_range *ran
 }
 
 /* Memory of compilers that is not executable just now. It has no names by its mapping. */
-static int close_anonymous(struct code_history *history, const code_ranges *ranges, uint32_t epoch,
-	uint64_t time_ns)
+static int close_anonymous(
+	struct code_history *history, const code_ranges *ranges, uint32_t epoch, uint64_t time_ns)
 {
 	code_ranges regions = {0};
 	int err = find_all_missed(history, ranges, false, &regions);
@@ -224,8 +223,8 @@ static int close_anonymous(struct code_history *history, const code_ranges *rang
 	return err;
 }
 
-int code_history__look(struct code_history *history, const code_ranges *ranges, uint32_t since,
-	uint64_t time_ns)
+int code_history__look(
+	struct code_history *history, const code_ranges *ranges, uint32_t since, uint64_t time_ns)
 {
 	int err = close_anonymous(history, ranges, since, time_ns);
 

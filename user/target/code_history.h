@@ -79,8 +79,8 @@ int code_history__missed(
  * Takes up what a look found. @since: the epoch before the look began; what changed later than that
  * is left out. What was missed (see above) must have been told as events.
  */
-int code_history__look(struct code_history *history, const code_ranges *ranges, uint32_t since,
-	uint64_t time_ns);
+int code_history__look(
+	struct code_history *history, const code_ranges *ranges, uint32_t since, uint64_t time_ns);
 
 /* @range is known to hold since the last event there. */
 int code_history__add(struct code_history *history, const struct code_range *range);

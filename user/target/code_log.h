@@ -11,7 +11,7 @@
 
 struct code_log {
 	struct code_change *entries; /* [CODE_LOG_SIZE], mapped; NULL: nothing is traced yet */
-	uint32_t *newest;	     /* number of the last change, and the epochs: shared with BPF */
+	uint32_t *newest; /* number of the last change, and the epochs: shared with BPF */
 	uint32_t *epochs;
 	uint32_t read; /* number of the last change that was read */
 };
