@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "attach/spaces.h"
+#include "target/spaces.h"
 
 enum { PARENT = 1, CHILD = 2 };
 
@@ -29,7 +29,7 @@ static int tear_down(void **state)
 /* Any address of this program's own code: the space has been read if it is found. */
 static bool knows_code(struct spaces *spaces, uint32_t process)
 {
-	return spaces__resolve(spaces, process, (uint64_t)(uintptr_t)set_up).module != NULL;
+	return spaces__resolve(spaces, process, 0, (uint64_t)(uintptr_t)set_up).module != NULL;
 }
 
 static void test_a_space_outlives_its_process_until_the_last_record(void **state)
@@ -50,7 +50,7 @@ static void test_records_may_be_read_before_the_exit_is_known(void **state)
 
 	spaces__finish(spaces, PARENT);
 	assert_int_equal(spaces__count(spaces), 1);
-	assert_int_equal(spaces__fork(spaces, PARENT, CHILD, getpid()), 0);
+	assert_int_equal(spaces__fork(spaces, PARENT, CHILD, getpid(), 0), 0);
 	spaces__retire(spaces, PARENT);
 	assert_int_equal(spaces__count(spaces), 1);
 	assert_int_equal(spaces__pid(spaces, CHILD), getpid());
@@ -62,7 +62,7 @@ static void test_children_that_come_and_go_leave_nothing(void **state)
 
 	assert_true(knows_code(spaces, PARENT));
 	for (uint32_t child = CHILD; child < 10000; child++) {
-		assert_int_equal(spaces__fork(spaces, PARENT, child, getpid()), 0);
+		assert_int_equal(spaces__fork(spaces, PARENT, child, getpid(), 0), 0);
 		assert_true(knows_code(spaces, child));
 		spaces__retire(spaces, child);
 		spaces__finish(spaces, child);
