@@ -145,14 +145,14 @@ static inline void feed_check_balance(const struct feed *feed)
 	size_t sites;
 	const struct site *site = heap__sites(feed->heap, &sites);
 
-	assert_int_equal(totals.live_count,
+	assert_int_equal(totals.live_count + totals.inherited_live_count,
 		c->alloc_count + c->inherited_count - c->free_count - c->implied_free_count -
 			c->inherited_dropped_count - c->exec_discarded_count - c->at_exit_count -
-			c->forgotten_count);
-	assert_int_equal(totals.live_bytes,
+			c->at_exit_inherited_count - c->forgotten_count);
+	assert_int_equal(totals.live_bytes + totals.inherited_live_bytes,
 		c->alloc_bytes + c->inherited_bytes - c->freed_bytes - c->implied_free_bytes -
 			c->inherited_dropped_bytes - c->exec_discarded_bytes - c->at_exit_bytes -
-			c->forgotten_bytes);
+			c->at_exit_inherited_bytes - c->forgotten_bytes);
 	for (size_t i = 0; i < sites; i++) {
 		count += site[i].live_count;
 		bytes += site[i].live_bytes;

@@ -21,12 +21,14 @@ static struct heap_process find_process(const struct feed *feed, uint32_t number
 	return process;
 }
 
-static void count_visit(void *context, const struct block *block, uint64_t age_ns)
+static void count_visit(
+	void *context, const struct block *block, uint64_t age_ns, enum visited_block kind)
 {
 	++*(size_t *)context;
 }
 
-static void sum_ages(void *context, const struct block *block, uint64_t age_ns)
+static void sum_ages(
+	void *context, const struct block *block, uint64_t age_ns, enum visited_block kind)
 {
 	*(uint64_t *)context += age_ns;
 }
@@ -48,7 +50,8 @@ static void test_child_inherits_the_live_set_as_a_copy(void **state)
 	feed_alloc(&feed, 0x2000, 20, STACK_A);
 	feed_life(&feed, EVENT_FORK, 2, 1, 0);
 	totals = feed_totals(&feed);
-	assert_int_equal(totals.live_bytes, 60);
+	assert_int_equal(totals.live_bytes, 30);
+	assert_int_equal(totals.peak_bytes, 30);
 	assert_int_equal(totals.inherited_live_bytes, 30);
 	assert_int_equal(totals.counts.alloc_count, 2);
 	feed.process = 2;
@@ -60,13 +63,15 @@ static void test_child_inherits_the_live_set_as_a_copy(void **state)
 	feed_free(&feed, 0x1000);
 	totals = feed_totals(&feed);
 	assert_int_equal(totals.counts.free_count, 2);
-	assert_int_equal(totals.live_bytes, 40);
-	assert_int_equal(find_process(&feed, 2).live_bytes, 20);
+	assert_int_equal(totals.live_bytes, 20);
+	assert_int_equal(totals.inherited_live_bytes, 20);
+	assert_int_equal(find_process(&feed, 2).live_bytes, 0);
+	assert_int_equal(find_process(&feed, 2).inherited_live_bytes, 20);
 	assert_int_equal(find_process(&feed, 1).live_bytes, 20);
 	feed_stop(&feed);
 }
 
-static void test_blocks_at_exit_stay_in_the_report_copies_included(void **state)
+static void test_blocks_at_exit_stay_in_the_report_copies_apart(void **state)
 {
 	struct feed feed = feed_start();
 	struct heap_totals totals;
@@ -79,16 +84,46 @@ static void test_blocks_at_exit_stay_in_the_report_copies_included(void **state)
 	totals = feed_totals(&feed);
 	assert_int_equal(totals.live_bytes, 10);
 	assert_int_equal(totals.inherited_live_count, 0);
-	assert_int_equal(totals.counts.at_exit_count, 2);
-	assert_int_equal(totals.counts.at_exit_bytes, 15);
+	assert_int_equal(totals.peak_bytes, 15);
+	assert_int_equal(totals.counts.at_exit_count, 1);
+	assert_int_equal(totals.counts.at_exit_bytes, 5);
 	assert_int_equal(totals.counts.at_exit_inherited_count, 1);
 	assert_int_equal(totals.counts.at_exit_inherited_bytes, 10);
 	assert_int_equal(feed_site(&feed, 0xa)->live_count, 1);
-	assert_int_equal(feed_site(&feed, 0xa)->at_exit_count, 1);
+	assert_int_equal(feed_site(&feed, 0xa)->at_exit_count, 0);
 	assert_int_equal(feed_site(&feed, 0xb)->live_count, 0);
 	assert_int_equal(feed_site(&feed, 0xb)->at_exit_count, 1);
 	assert_int_equal(count_live_blocks(&feed), 2); /* the copy's age is not kept */
 	assert_int_equal(find_process(&feed, 2).end, PROCESS_EXITED);
+	feed_stop(&feed);
+}
+
+/* Twenty children, one after the other, each leaving what is twenty times their parent's. */
+static void test_peak_and_live_are_of_processes_that_are_alive(void **state)
+{
+	struct feed feed = feed_start();
+	struct heap_totals totals;
+
+	feed_alloc(&feed, 0x1000, 1000, STACK_A);
+	for (uint32_t child = 2; child < 22; child++) {
+		feed.process = 1;
+		feed_life(&feed, EVENT_FORK, child, 1, 0);
+		feed.process = child;
+		feed_alloc(&feed, 0x2000, 50, STACK_B);
+		assert_true(heap__runs(feed.heap));
+		feed_life(&feed, EVENT_EXIT, child, 0, 0);
+	}
+	totals = feed_totals(&feed);
+	assert_int_equal(totals.live_bytes, 1000);
+	assert_int_equal(totals.peak_bytes, 1050);
+	assert_int_equal(totals.inherited_live_bytes, 0);
+	assert_int_equal(totals.counts.at_exit_bytes, 1000);
+	assert_int_equal(totals.counts.at_exit_inherited_bytes, 20000);
+	feed_life(&feed, EVENT_EXIT, 1, 0, 0);
+	totals = feed_totals(&feed);
+	assert_int_equal(totals.live_bytes, 0);
+	assert_int_equal(totals.counts.at_exit_bytes, 2000);
+	assert_false(heap__runs(feed.heap));
 	feed_stop(&feed);
 }
 
@@ -268,7 +303,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_child_inherits_the_live_set_as_a_copy),
-		cmocka_unit_test(test_blocks_at_exit_stay_in_the_report_copies_included),
+		cmocka_unit_test(test_blocks_at_exit_stay_in_the_report_copies_apart),
+		cmocka_unit_test(test_peak_and_live_are_of_processes_that_are_alive),
 		cmocka_unit_test(test_exec_after_fork_drops_the_copies),
 		cmocka_unit_test(test_child_knows_the_stacks_of_its_parent_even_after_its_end),
 		cmocka_unit_test(test_child_that_shares_memory_works_on_the_parents_blocks),

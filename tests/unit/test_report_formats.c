@@ -119,7 +119,8 @@ static void test_speedscope_profiles_share_frames_and_add_up(void **state)
 	assert_non_null(root);
 	profiles = json_object_get(root, "profiles");
 	frames = json_object_get(json_object_get(root, "shared"), "frames");
-	assert_int_equal(json_array_size(profiles), WEIGHT_COUNT);
+	/* No process has ended: nothing was left. */
+	assert_int_equal(json_array_size(profiles), WEIGHT_LEFT_BYTES);
 	assert_int_equal(sum_weights(json_array_get(profiles, 0), json_array_size(frames)), 102400);
 	assert_int_equal(
 		sum_weights(json_array_get(profiles, WEIGHT_ALLOC_COUNT), json_array_size(frames)),
@@ -170,21 +171,22 @@ static void test_pprof_values_add_up_to_the_totals(void **state)
 {
 	struct sample sample = collect();
 	Perftools__Profiles__Profile *profile;
-	int64_t sums[5] = {0};
+	int64_t sums[7] = {0};
 
 	write_pprof(&sample);
 	profile = unpack(sample.text, sample.size);
 	assert_string_equal(profile->string_table[0], "");
 	assert_string_equal(profile->string_table[profile->default_sample_type], "inuse_space");
-	assert_int_equal(profile->n_sample_type, 5);
+	assert_int_equal(profile->n_sample_type, 7);
 	for (size_t i = 0; i < profile->n_sample; i++)
-		for (int type = 0; type < 5; type++)
+		for (int type = 0; type < 7; type++)
 			sums[type] += profile->sample[i]->value[type];
 	assert_int_equal(sums[0], 150);
 	assert_int_equal(sums[1], 102900);
 	assert_int_equal(sums[2], 100);
 	assert_int_equal(sums[3], 102400);
 	assert_int_equal(sums[4], SAMPLE_MAPPED_BYTES);
+	assert_int_equal(sums[5] + sums[6], 0);
 	perftools__profiles__profile__free_unpacked(profile, NULL);
 	free_sample(&sample);
 }

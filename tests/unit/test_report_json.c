@@ -58,7 +58,7 @@ static void test_relied_upon_keys_are_there_and_exact(void **state)
 {
 	json_t *root = sample_json((struct report_options){0});
 
-	assert_int_equal(json_integer_value(json_object_get(root, "version")), 1);
+	assert_int_equal(json_integer_value(json_object_get(root, "version")), 2);
 	assert_int_equal(
 		json_integer_value(json_object_get(root, "duration_ns")), SAMPLE_DURATION_NS);
 	assert_int_equal(get(root, "target", "pid"), 4321);

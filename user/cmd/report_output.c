@@ -138,7 +138,8 @@ static int as_pprof(const struct report *report, const struct report_extra *extr
 static int as_folded(const struct report *report, const struct report_extra *extra,
 	const struct view_options *view, FILE *file)
 {
-	folded__write_report(report, view->weight, file);
+	folded__write_report(
+		report, view->has_weight ? view->weight : weight__default(report), file);
 	return 0;
 }
 

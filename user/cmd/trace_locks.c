@@ -194,11 +194,14 @@ static void take_block(struct block_search *search, size_t index, const struct b
 			(unsigned long long)block->size);
 }
 
-static void match_block(void *context, const struct block *block, uint64_t age_ns)
+static void match_block(
+	void *context, const struct block *block, uint64_t age_ns, enum visited_block kind)
 {
 	struct block_search *search = context;
 	struct lock_waits *waits = &search->locks->kept->findings.waits;
 
+	if (kind == VISITED_LEFT)
+		return; /* nobody waits in memory that is gone */
 	for (size_t i = 0; i < waits->size; i++) {
 		const struct lock_wait *wait = &waits->data[i];
 

@@ -28,11 +28,15 @@ static const struct argp_option option_table[] = {
 	{"format", 'F', "FORMAT", 0, NULL, 0}, /* its help is made of the list of formats */
 	{"weight", OPT_WEIGHT, "WEIGHT", 0,
 		"What folded stacks count: live-bytes (default), live-count, peak-bytes, "
-		"peak-count, alloc-bytes, alloc-count, temporary or mapped-bytes",
+		"peak-count, alloc-bytes, alloc-count, temporary, mapped-bytes, left-bytes or "
+		"left-count",
 		0},
 	{"top", OPT_TOP, "N", 0,
 		"Show N call sites (on a terminal what it holds, in other text 10, else all)", 0},
-	{"sort", OPT_SORT, "KEY", 0, "By live (default), alloc, count, temporary, age or peak", 0},
+	{"sort", OPT_SORT, "KEY", 0,
+		"By live, growth, alloc, count, temporary, age or peak (default: up to three sites "
+		"that only grow, then live)",
+		0},
 	{"min-size", OPT_MIN_SIZE, "BYTES", 0, "Only allocations of at least this size", 0},
 	{"max-size", OPT_MAX_SIZE, "BYTES", 0, "Only allocations of at most this size", 0},
 	{"older-than", OPT_OLDER_THAN, "TIME", 0,
@@ -63,6 +67,7 @@ static int parse_sort(struct argp_state *state, struct view_options *view, const
 {
 	static const char *const names[] = {
 		[REPORT_SORT_LIVE] = "live",
+		[REPORT_SORT_GROWTH] = "growth",
 		[REPORT_SORT_ALLOC] = "alloc",
 		[REPORT_SORT_COUNT] = "count",
 		[REPORT_SORT_TEMPORARY] = "temporary",
@@ -73,7 +78,7 @@ static int parse_sort(struct argp_state *state, struct view_options *view, const
 
 	if (choice < 0)
 		return options__bad_value(
-			state, "--sort live|alloc|count|temporary|age|peak", text);
+			state, "--sort live|growth|alloc|count|temporary|age|peak", text);
 	view->sort = choice;
 	return 0;
 }
@@ -99,6 +104,7 @@ static int parse_weight(struct argp_state *state, struct view_options *view, con
 
 	if (weight < 0)
 		return options__bad_value(state, "--weight WEIGHT", text);
+	view->has_weight = true;
 	view->weight = weight;
 	return 0;
 }

@@ -35,6 +35,7 @@ struct view_options {
 	enum report_format format;
 	const char *output; /* of `format`; NULL: stdout */
 	bool format_only;   /* no text on stdout beside it */
+	bool has_weight;
 	enum report_weight weight;
 	bool full_stacks;
 	bool demangle;

@@ -10,6 +10,7 @@ struct heap *heap__new(const struct heap_options *options)
 	if (!heap)
 		return NULL;
 	heap->options = *options;
+	heap->shrunk = SITE_FILTERED;
 	if (!heap->options.page_size)
 		heap->options.page_size = sysconf(_SC_PAGESIZE);
 	heap__begin(heap, options->start_ns);

@@ -5,16 +5,19 @@
  *
  * Rules
  *  - Bytes are requested bytes. A realloc that succeeds is one free and one allocation.
+ *  - "Live" and "peak" have one meaning everywhere: blocks that calls have allocated, summed over
+ *    the processes that are alive at that instant. So the peak is the largest value of live.
  *  - The live set is keyed by (address space, address). A forked child gets the parent's blocks as
- *    copies ("inherited"): the child's own live set from then on, so its frees of them are tracked,
- *    though no call allocated them; exec drops what is left of them. A child that shares the
- *    parent's memory (vfork, posix_spawn) works on the parent's blocks.
- *  - Blocks that a process leaves behind at its end, copies included, are "at exit": they are in a
- *    report of what is live, but no longer in the peak's running sum. Of copies at exit only the
- *    sums are kept and not each block with its age: a large process may fork often. Blocks that
- *    exec discards are neither.
- *  - live = alloc + inherited - free - implied_free - inherited_dropped - exec_discarded - at_exit
- *    - forgotten, for counts and for bytes; tests hold the model to it.
+ *    copies ("inherited"): in the child's own live set from then on, so that its frees of them are
+ *    tracked, but counted apart: no call allocated them, their pages are the parent's until they
+ *    are written to, and they are no growth. exec drops what is left of them. A child that shares
+ *    the parent's memory (vfork, posix_spawn) works on the parent's blocks.
+ *  - Blocks that a process leaves behind at its end are "at exit", and live no more; copies are
+ *    counted apart there, too, without their ages: a large process may fork often. Blocks that exec
+ *    discards are neither.
+ *  - live + inherited_live = alloc + inherited - free - implied_free - inherited_dropped
+ *    - exec_discarded - at_exit - at_exit_inherited - forgotten, for counts and for bytes; tests
+ *    hold the model to it.
  *  - A temporary allocation is freed by the thread that made it with no other allocation of that
  *    thread between; the block that a realloc gives up counts like one that free gives up.
  *  - Lost records never break the model: an allocation at an address that is live shows that a
@@ -26,6 +29,7 @@
 #define MEMTRACE_HEAP_HEAP_H
 
 #include "heap/ended.h"
+#include "heap/growth.h"
 #include "heap/live_set.h"
 #include "heap/mappings.h"
 #include "heap/series.h"
@@ -70,7 +74,7 @@ struct heap_counts {
 	uint64_t exec_discarded_bytes;
 	uint64_t at_exit_count;
 	uint64_t at_exit_bytes;
-	uint64_t at_exit_inherited_count; /* of them, copies */
+	uint64_t at_exit_inherited_count; /* copies, not among at_exit */
 	uint64_t at_exit_inherited_bytes;
 	uint64_t forgotten_count; /* memtrace had no memory to track the block */
 	uint64_t forgotten_bytes;
@@ -81,13 +85,13 @@ struct heap_counts {
 /* The whole run. */
 struct heap_totals {
 	struct heap_counts counts; /* summed over the processes */
-	uint64_t live_count;	   /* now, inherited copies included */
+	uint64_t live_count;	   /* now, of the processes that run */
 	uint64_t live_bytes;
-	uint64_t inherited_live_count; /* of them, copies */
+	uint64_t inherited_live_count; /* copies, not among them */
 	uint64_t inherited_live_bytes;
 	uint64_t peak_count; /* live_count when live_bytes was largest */
 	uint64_t peak_bytes;
-	uint64_t peak_inherited_bytes; /* of peak_bytes */
+	uint64_t peak_inherited_bytes; /* copies at that time, not among peak_bytes */
 	uint64_t peak_at_ns;	       /* since start_ns */
 	uint64_t mapped_bytes;	       /* now */
 	uint64_t mapped_peak_bytes;
@@ -122,9 +126,11 @@ struct heap_process {
 	uint64_t start_ns;    /* first seen, since start_ns of the heap */
 	uint64_t end_ns;
 	struct heap_counts counts;
-	bool shares_memory; /* works on its parent's heap: the live figures are the parent's */
-	uint64_t live_count;
+	bool shares_memory;  /* works on its parent's heap: the live figures are the parent's */
+	uint64_t live_count; /* 0 once it has ended: then see counts.at_exit_count */
 	uint64_t live_bytes;
+	uint64_t inherited_live_count; /* copies, not among them */
+	uint64_t inherited_live_bytes;
 	uint64_t peak_bytes;
 	uint64_t mapped_bytes;
 };
@@ -210,10 +216,25 @@ struct heap_slices {
 int heap__slices(const struct heap *heap, struct heap_slices *out);
 
 /*
- * Calls @visit for every live block, those at exit included but for copies at exit: @age_ns is up
- * to @now_ns, or up to the end of its process. Filtered blocks are left out.
+ * Fills @out[site id], @count entries, with what only grows (growth.h), the last window ending at
+ * @now_ns: of what is live, or, once no process runs, of what was never freed. 0 or -ENOMEM.
  */
-typedef void heap_visit_fn(void *context, const struct block *block, uint64_t age_ns);
+int heap__growth(const struct heap *heap, uint64_t now_ns, struct growth *out, size_t count);
+
+/* Whether any process still runs. */
+bool heap__runs(const struct heap *heap);
+
+/*
+ * Calls @visit for every block that is live or was left at exit, copies at exit excluded: @age_ns
+ * is up to @now_ns, or up to the end of its process. Filtered blocks are left out.
+ */
+enum visited_block {
+	VISITED_LIVE = 0,
+	VISITED_COPY, /* inherited by fork, in a process that runs */
+	VISITED_LEFT, /* at exit */
+};
+typedef void heap_visit_fn(
+	void *context, const struct block *block, uint64_t age_ns, enum visited_block kind);
 void heap__visit_live(
 	const struct heap *heap, uint64_t now_ns, heap_visit_fn *visit, void *context);
 

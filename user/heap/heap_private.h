@@ -25,6 +25,8 @@ struct space {
 	unsigned int users;	 /* processes that still run */
 	uint64_t live_count;	 /* booked: without filtered blocks, with those in a realloc */
 	uint64_t live_bytes;
+	uint64_t inherited_count; /* copies, apart */
+	uint64_t inherited_bytes;
 	uint64_t peak_bytes;
 };
 
@@ -85,6 +87,7 @@ struct heap {
 	struct left_map left;		 /* and here the blocks that they left */
 	struct series series;
 	struct slices slices;
+	uint32_t shrunk; /* site that the record at hand took from; SITE_FILTERED: none */
 	struct shares shares;
 
 	uint64_t live_count;
@@ -134,8 +137,10 @@ static inline bool is_filtered(const struct block *block)
 
 /* A block became live: allocated, or (BLOCK_INHERITED) copied by fork. */
 void books__enter(struct heap *heap, struct space *space, const struct block *block);
-/* It is live no more, for whatever reason. */
+/* It is live no more: it was freed, in whatever way, or discarded. */
 void books__leave(struct heap *heap, struct space *space, const struct block *block);
+/* It is live no more, as its last process has ended without freeing it. */
+void books__leave_at_exit(struct heap *heap, struct space *space, const struct block *block);
 /* Notes a new peak, if it is one, and the series; once per record, when the books are settled. */
 void books__settle(struct heap *heap, struct space *space, uint64_t time_ns);
 

@@ -180,8 +180,8 @@ static int inherit_blocks(struct heap *heap, struct process *child, const struct
 		block->site |= BLOCK_INHERITED;
 		books__enter(heap, space, block);
 	}
-	child->counts.inherited_count = space->live_count;
-	child->counts.inherited_bytes = space->live_bytes;
+	child->counts.inherited_count = space->inherited_count;
+	child->counts.inherited_bytes = space->inherited_bytes;
 	return mappings__inherit(&space->mapped, &from->mapped);
 }
 
@@ -265,20 +265,19 @@ static void discard_block(struct heap_counts *counts, const struct block *block)
 static void leave_at_end(struct heap *heap, struct process *process, const struct block *block)
 {
 	struct heap_counts *counts = &process->counts;
-	struct site *site = &heap->sites.list.data[block_site(block)];
 
-	books__leave(heap, process->space, block);
 	if (process->end == PROCESS_REPLACED) {
+		books__leave(heap, process->space, block);
 		discard_block(counts, block);
 		return;
 	}
-	counts->at_exit_count++;
-	counts->at_exit_bytes += block->size;
-	site->at_exit_count++;
-	site->at_exit_bytes += block->size;
+	books__leave_at_exit(heap, process->space, block);
 	if (block->site & BLOCK_INHERITED) {
 		counts->at_exit_inherited_count++;
 		counts->at_exit_inherited_bytes += block->size;
+	} else {
+		counts->at_exit_count++;
+		counts->at_exit_bytes += block->size;
 	}
 }
 

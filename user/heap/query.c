@@ -119,6 +119,8 @@ void heap__process(const struct heap *heap, size_t index, struct heap_process *o
 		return;
 	out->live_count = space->live_count;
 	out->live_bytes = space->live_bytes;
+	out->inherited_live_count = space->inherited_count;
+	out->inherited_live_bytes = space->inherited_bytes;
 	out->peak_bytes = space->peak_bytes;
 	out->mapped_bytes = mapped__bytes(&space->mapped);
 }
@@ -156,9 +158,46 @@ int heap__slices(const struct heap *heap, struct heap_slices *out)
 	for (size_t id = 0; id < heap->sites.list.size; id++) {
 		struct slice_cell cell = slices__latest(&heap->sites.list.data[id], id);
 
-		if (cell.alloc_count | cell.live_count)
+		if (cell.alloc_count)
 			out->cells.data[out->cells.size++] = cell;
 	}
+	return 0;
+}
+
+bool heap__runs(const struct heap *heap)
+{
+	return heap->processes.size > heap->kept_ended;
+}
+
+int heap__growth(const struct heap *heap, uint64_t now_ns, struct growth *out, size_t count)
+{
+	struct growth_options options = {
+		.slice_shift = heap->slices.shift,
+		.with_left = !heap__runs(heap),
+		.site_count = count < heap->sites.list.size ? count : heap->sites.list.size,
+	};
+	struct growths growths;
+	int err;
+
+	/* What comes after the last process's end is no time in which something could have grown.
+	 */
+	if (!heap__runs(heap))
+		now_ns = heap->last_ns;
+	options.now_slice = since_start(heap, now_ns) >> heap->slices.shift;
+	if (options.now_slice < heap->slices.current)
+		options.now_slice = heap->slices.current;
+	err = growth__start(&growths, &options);
+	if (err)
+		return err;
+	vec_for_each (cell, &heap->slices.cells)
+		growth__add(&growths, cell);
+	for (size_t id = 0; id < options.site_count; id++) {
+		struct slice_cell cell = slices__latest(&heap->sites.list.data[id], id);
+
+		if (cell.alloc_count)
+			growth__add(&growths, &cell);
+	}
+	growth__finish(&growths, out, count);
 	return 0;
 }
 
@@ -171,10 +210,15 @@ struct visit {
 
 static void visit_block(const struct visit *visit, const struct block *block)
 {
-	if (is_filtered(block) || (visit->ended && block->site & BLOCK_INHERITED))
+	bool copy = block->site & BLOCK_INHERITED;
+
+	if (is_filtered(block) || (visit->ended && copy))
 		return;
 	visit->call(visit->context, block,
-		visit->until_ns > block->time_ns ? visit->until_ns - block->time_ns : 0);
+		visit->until_ns > block->time_ns ? visit->until_ns - block->time_ns : 0,
+		visit->ended ? VISITED_LEFT
+		: copy	     ? VISITED_COPY
+			     : VISITED_LIVE);
 }
 
 static void visit_process(struct visit *visit, const struct process *process)

@@ -48,7 +48,7 @@ struct site_mapped {
 };
 
 struct site {
-	uint64_t live_count; /* in processes that still run, inherited copies included */
+	uint64_t live_count; /* in processes that still run, inherited copies left out */
 	uint64_t live_bytes;
 	uint64_t alloc_count;
 	uint64_t alloc_bytes;
@@ -62,6 +62,7 @@ struct site {
 	struct site_mapped *mapped; /* NULL while nothing was */
 	uint64_t at_exit_count;	    /* live when their process ended */
 	uint64_t at_exit_bytes;
+	uint64_t low_bytes; /* least live and at exit in the slice in which it changed last */
 	uint64_t failed_count;
 	uint32_t functions;   /* bit set by enum event_function: through which it allocated */
 	uint32_t first_frame; /* in sites.frames */

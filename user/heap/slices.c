@@ -28,31 +28,44 @@ struct slice_cell slices__latest(const struct site *site, uint32_t id)
 	return (struct slice_cell){
 		.site = id,
 		.slice = site->slice,
-		.live_count = site->live_count + site->at_exit_count,
-		.live_bytes = site->live_bytes + site->at_exit_bytes,
+		.live_count = site->live_count,
+		.live_bytes = site->live_bytes,
+		.left_count = site->at_exit_count,
+		.left_bytes = site->at_exit_bytes,
+		.low_bytes = site->low_bytes,
 		.alloc_count = site->alloc_count,
 		.alloc_bytes = site->alloc_bytes,
 		.temporary_count = site->temporary_count,
 	};
 }
 
+/* The cell of a site that was kept last: its slice, and where its low_bytes is. */
+struct kept {
+	uint32_t slice;
+	uint64_t *low_bytes;
+};
+
 /*
- * Of two cells that now fall into one slice the later one stays. Backwards, as what comes later
- * decides; `kept` is the slice of the cell after, at first that of the site as it is now.
+ * Of two cells that now fall into one slice the later one stays, with the lower low of both.
+ * Backwards, as what comes later decides; `kept` is the cell after, at first the site as it is now.
  */
-static void drop_merged(struct slices *slices, uint32_t *kept)
+static void drop_merged(struct slices *slices, struct kept *kept)
 {
 	struct slice_cell *cells = slices->cells.data;
 	size_t from = slices->cells.size, to = from;
 
 	while (from-- > 0) {
 		struct slice_cell *cell = &cells[from];
+		struct kept *after = &kept[cell->site];
 
 		cell->slice >>= 1;
-		if (cell->slice == kept[cell->site])
+		if (cell->slice == after->slice) {
+			if (cell->low_bytes < *after->low_bytes)
+				*after->low_bytes = cell->low_bytes;
 			continue;
-		kept[cell->site] = cell->slice;
+		}
 		cells[--to] = *cell;
+		*after = (struct kept){cell->slice, &cells[to].low_bytes};
 	}
 	slices->cells.size -= to;
 	for (size_t i = 0; to && i < slices->cells.size; i++)
@@ -61,12 +74,14 @@ static void drop_merged(struct slices *slices, uint32_t *kept)
 
 static void widen(struct slices *slices, struct sites *sites)
 {
-	uint32_t *kept = calloc(sites->list.size, sizeof(*kept));
+	struct kept *kept = calloc(sites->list.size, sizeof(*kept));
 
 	for (size_t id = 0; id < sites->list.size; id++) {
-		sites->list.data[id].slice >>= 1;
+		struct site *site = &sites->list.data[id];
+
+		site->slice >>= 1;
 		if (kept)
-			kept[id] = sites->list.data[id].slice;
+			kept[id] = (struct kept){site->slice, &site->low_bytes};
 	}
 	if (kept) {
 		drop_merged(slices, kept);
@@ -109,5 +124,8 @@ void slices__store(struct slices *slices, struct sites *sites, uint32_t id)
 			vec_push(&slices->cells, slices__latest(site, id)))
 			slices->lost++;
 	}
+	/* make_room may have made this slice and the site's latest one the same. */
+	if (site->slice != slices->current)
+		site->low_bytes = site->live_bytes + site->at_exit_bytes;
 	site->slice = slices->current;
 }

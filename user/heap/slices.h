@@ -13,7 +13,7 @@
 
 /* Finer than a hand can select on a screen. */
 #define SLICE_LIMIT 256
-/* About 15 MB. With so many sites that SLICE_MINIMUM slices need more, there are more. */
+/* About 19 MB. With so many sites that SLICE_MINIMUM slices need more, there are more. */
 #define SLICE_CELL_LIMIT (1u << 18)
 /* Fewer slices would say nothing. */
 #define SLICE_MINIMUM 16
@@ -24,8 +24,11 @@
 struct slice_cell {
 	uint32_t site;
 	uint32_t slice;
-	uint64_t live_count; /* left behind by processes that ended included, as in a report */
+	uint64_t live_count; /* in processes that ran then */
 	uint64_t live_bytes;
+	uint64_t left_count; /* by processes that had ended */
+	uint64_t left_bytes;
+	uint64_t low_bytes; /* the least sum of live and left within the slice */
 	uint64_t alloc_count;
 	uint64_t alloc_bytes;
 	uint64_t temporary_count;
@@ -53,6 +56,13 @@ void slices__store(struct slices *slices, struct sites *sites, uint32_t id);
 
 /* The site as of now, which is its latest slice's cell. */
 struct slice_cell slices__latest(const struct site *site, uint32_t id);
+
+/* After what the site holds shrank: its least sum of live and left in this slice. */
+static inline void slices__note_low(struct site *site)
+{
+	if (site->live_bytes + site->at_exit_bytes < site->low_bytes)
+		site->low_bytes = site->live_bytes + site->at_exit_bytes;
+}
 
 /* Before site @id changes. */
 static inline void slices__touch(struct slices *slices, struct sites *sites, uint32_t id)

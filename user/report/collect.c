@@ -2,6 +2,7 @@
 #include "report/model.h"
 
 #include "report/loss.h"
+#include "report/processes.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +14,8 @@ struct ages {
 	uint32_t share;	 /* and its place in report.site_threads, plus 1 */
 	uint64_t count;
 	uint64_t bytes;
+	uint64_t left_count; /* of blocks at exit; the ages are of both */
+	uint64_t left_bytes;
 	uint64_t oldest_ns;
 	double sum_ns; /* 10^7 blocks of days of age would overflow 64 bits */
 };
@@ -79,8 +82,8 @@ static void add_left(void *context, const struct left_blocks *left)
 	/* Of a class whose ages lie on both sides all counts, rather than nothing. */
 	if (left->oldest_ns < pass->older_than_ns)
 		return;
-	ages->count += left->count;
-	ages->bytes += left->bytes;
+	ages->left_count += left->count;
+	ages->left_bytes += left->bytes;
 	ages->sum_ns += left->age_sum_ns;
 	if (left->oldest_ns > ages->oldest_ns)
 		ages->oldest_ns = left->oldest_ns;
@@ -90,12 +93,13 @@ static void add_left(void *context, const struct left_blocks *left)
 		return;
 	}
 	share = &pass->report->site_threads.data[*place - 1];
-	share->live_count += left->count;
-	share->live_bytes += left->bytes;
+	share->at_exit_count += left->count;
+	share->at_exit_bytes += left->bytes;
 }
 
 /* Whose the block is. Blocks of a site mostly come from one thread, or many of one in a row. */
-static void count_share(struct age_pass *pass, struct ages *ages, const struct block *block)
+static void count_share(
+	struct age_pass *pass, struct ages *ages, const struct block *block, bool left)
 {
 	struct report_site_thread *share;
 	uint32_t *place;
@@ -112,23 +116,30 @@ static void count_share(struct age_pass *pass, struct ages *ages, const struct b
 		ages->share = *place;
 	}
 	share = &pass->report->site_threads.data[ages->share - 1];
-	share->live_count++;
-	share->live_bytes += block->size;
+	share->live_count += !left;
+	share->live_bytes += left ? 0 : block->size;
+	share->at_exit_count += left;
+	share->at_exit_bytes += left ? block->size : 0;
 }
 
-static void add_age(void *context, const struct block *block, uint64_t age_ns)
+static void add_age(
+	void *context, const struct block *block, uint64_t age_ns, enum visited_block kind)
 {
 	struct age_pass *pass = context;
 	struct ages *ages = &pass->sites[block_site(block)];
 
-	if (age_ns < pass->older_than_ns)
+	bool left = kind == VISITED_LEFT;
+
+	if (age_ns < pass->older_than_ns || kind == VISITED_COPY)
 		return;
-	ages->count++;
-	ages->bytes += block->size;
+	ages->count += !left;
+	ages->bytes += left ? 0 : block->size;
+	ages->left_count += left;
+	ages->left_bytes += left ? block->size : 0;
 	ages->sum_ns += age_ns;
 	if (age_ns > ages->oldest_ns)
 		ages->oldest_ns = age_ns;
-	count_share(pass, ages, block);
+	count_share(pass, ages, block, left);
 }
 
 static const char *special_words(uint32_t id)
@@ -165,6 +176,7 @@ static uint64_t *copy_lifetimes(struct report *report, const struct site *site)
 static struct report_site describe_site(
 	const struct heap *heap, const struct site *site, uint32_t id, const struct ages *ages)
 {
+	uint64_t aged = ages->count + ages->left_count;
 	struct report_site out = {
 		.id = id,
 		.special = special_words(id),
@@ -172,14 +184,14 @@ static struct report_site describe_site(
 		.alloc_bytes = site->alloc_bytes,
 		.free_count = site->free_count,
 		.freed_bytes = site->freed_bytes,
-		.live_count = site->live_count + site->at_exit_count,
-		.live_bytes = site->live_bytes + site->at_exit_bytes,
+		.live_count = site->live_count,
+		.live_bytes = site->live_bytes,
 		.at_exit_count = site->at_exit_count,
 		.at_exit_bytes = site->at_exit_bytes,
 		.temporary_count = site->temporary_count,
 		.failed_count = site->failed_count,
 		.oldest_age_ns = ages->oldest_ns,
-		.mean_age_ns = ages->count ? (uint64_t)(ages->sum_ns / ages->count) : 0,
+		.mean_age_ns = aged ? (uint64_t)(ages->sum_ns / aged) : 0,
 		.functions = site->functions,
 		.stop = site->stop,
 		.address_count = site->frame_count,
@@ -194,9 +206,11 @@ static int compare(uint64_t a, uint64_t b)
 	return a > b ? -1 : a < b;
 }
 
-static uint64_t sort_value(const struct report_site *site, enum report_sort sort)
+static uint64_t sort_value(const struct report *report, const struct report_site *site)
 {
-	switch (sort) {
+	switch (report->sort) {
+	case REPORT_SORT_GROWTH:
+		return growth__rate(&site->growth);
 	case REPORT_SORT_ALLOC:
 		return site->alloc_bytes;
 	case REPORT_SORT_COUNT:
@@ -208,29 +222,107 @@ static uint64_t sort_value(const struct report_site *site, enum report_sort sort
 	case REPORT_SORT_PEAK:
 		return site->peak_bytes;
 	default:
-		return site->live_bytes;
+		return report__held_bytes(report, site);
 	}
 }
 
 /* The largest first; equal ones by what else is large, at last by first appearance. */
-static int compare_sites(const void *left, const void *right, void *sort)
+static int compare_sites(const void *left, const void *right, void *context)
 {
 	const struct report_site *a = left, *b = right;
-	enum report_sort key = *(enum report_sort *)sort;
-	int order = compare(sort_value(a, key), sort_value(b, key));
+	const struct report *report = context;
+	int order = compare(sort_value(report, a), sort_value(report, b));
 
 	if (!order)
-		order = compare(a->live_bytes, b->live_bytes);
+		order = compare(report__held_bytes(report, a), report__held_bytes(report, b));
+	if (!order)
+		order = compare(a->at_exit_bytes, b->at_exit_bytes);
 	if (!order)
 		order = compare(a->alloc_bytes, b->alloc_bytes);
 	return order ? order : (a->id > b->id) - (a->id < b->id);
 }
 
-/* --older-than: the live figures are of old blocks only, copies at exit not among them. */
+/* Moves the fastest sites that only grow to the front, of those still behind. */
+static void promote_growers(struct report *report)
+{
+	struct report_site *sites = report->sites.data;
+
+	while (report->growers < REPORT_GROWERS) {
+		size_t best = report->growers;
+		struct report_site moved;
+
+		for (size_t i = report->growers; i < report->sites.size; i++)
+			if (growth__rate(&sites[i].growth) > growth__rate(&sites[best].growth))
+				best = i;
+		if (best >= report->sites.size || !sites[best].growth.rises)
+			return;
+		moved = sites[best];
+		memmove(&sites[report->growers + 1], &sites[report->growers],
+			(best - report->growers) * sizeof(*sites));
+		sites[report->growers++] = moved;
+	}
+}
+
+static void sort_sites(struct report *report)
+{
+	uint64_t held = report->live_bytes + report->at_exit_bytes;
+	bool by_default = report->sort == REPORT_SORT_DEFAULT;
+
+	if (by_default && report->all_ended && !held && !report->older_than_ns)
+		report->sort = REPORT_SORT_PEAK;
+	if (report->sites.size)
+		qsort_r(report->sites.data, report->sites.size, sizeof(*report->sites.data),
+			compare_sites, report);
+	if (report->sort == REPORT_SORT_DEFAULT)
+		promote_growers(report);
+}
+
+/* --older-than: the figures of what is held are of old blocks only. */
 static void keep_old_blocks(struct report_site *site, const struct ages *ages)
 {
 	site->live_count = ages->count;
 	site->live_bytes = ages->bytes;
+	site->at_exit_count = ages->left_count;
+	site->at_exit_bytes = ages->left_bytes;
+}
+
+static int collect_growth(struct report *report, const struct heap *heap, uint64_t now_ns)
+{
+	size_t count;
+	struct growth *growths;
+	int err;
+
+	heap__sites(heap, &count);
+	growths = calloc(count, sizeof(*growths));
+	err = growths ? heap__growth(heap, now_ns, growths, count) : -ENOMEM;
+	if (!err)
+		vec_for_each (site, &report->sites)
+			site->growth = growths[site->id];
+	free(growths);
+	return err;
+}
+
+/* Where one process was traced and has ended, what it left is what was live at its end. */
+static void take_left_for_live(struct report *report)
+{
+	report->live_count = report->at_exit_count;
+	report->live_bytes = report->at_exit_bytes;
+	vec_for_each (site, &report->sites) {
+		site->live_count = site->at_exit_count;
+		site->live_bytes = site->at_exit_bytes;
+	}
+	vec_for_each (share, &report->site_threads) {
+		share->live_count = share->at_exit_count;
+		share->live_bytes = share->at_exit_bytes;
+	}
+	vec_for_each (process, &report->processes) {
+		process->live_count = process->counts.at_exit_count;
+		process->live_bytes = process->counts.at_exit_bytes;
+	}
+	vec_for_each (cell, &report->slices.cells) {
+		cell->live_count += cell->left_count;
+		cell->live_bytes += cell->left_bytes;
+	}
 }
 
 static int collect_sites(struct report *report, const struct heap *heap, struct ages *ages)
@@ -249,6 +341,8 @@ static int collect_sites(struct report *report, const struct heap *heap, struct 
 			return -ENOMEM;
 		report->live_count += site.live_count;
 		report->live_bytes += site.live_bytes;
+		report->at_exit_count += site.at_exit_count;
+		report->at_exit_bytes += site.at_exit_bytes;
 		for (int i = 0; sites[id].lifetimes && i < LIFETIME_BUCKETS; i++)
 			report->lifetimes[i] += sites[id].lifetimes[i];
 	}
@@ -342,12 +436,34 @@ static int collect_processes(struct report *report, const struct heap *heap)
 	for (; report->processes.size < count; report->processes.size++)
 		heap__process(heap, report->processes.size,
 			&report->processes.data[report->processes.size]);
+	report->all_ended = count && !heap__runs(heap);
+	report->process_total = heap__unlisted_count(heap);
+	vec_for_each (process, &report->processes)
+		report->process_total += process->end != PROCESS_REPLACED;
+	report->live_at_exit = report->all_ended && report->process_total <= 1;
 	threads = heap__threads(heap, &count);
 	for (size_t i = 0; i < count; i++)
 		if ((threads[i].alloc_count || threads[i].free_count) &&
 			vec_push(&report->threads, threads[i]))
 			return -ENOMEM;
 	return 0;
+}
+
+/* All figures are there: their order, what is shown of them, and what belongs to the sites. */
+static int arrange(struct report *report, const struct heap *heap, size_t top)
+{
+	int err;
+
+	if (report->live_at_exit)
+		take_left_for_live(report);
+	sort_sites(report);
+	err = report__rank_processes(report);
+	if (err)
+		return err;
+	if (top && top < report->sites.size)
+		report->sites.size = top;
+	err = collect_mapped_sites(report, heap, top);
+	return err ? err : copy_details(report, heap);
 }
 
 int report__collect(
@@ -378,19 +494,13 @@ int report__collect(
 	share_index__free(&pass.shares);
 	if (!err)
 		err = heap__slices(heap, &report->slices);
-	if (err)
-		return err;
-	if (report->sites.size)
-		qsort_r(report->sites.data, report->sites.size, sizeof(*report->sites.data),
-			compare_sites, &report->sort);
-	if (options->top && options->top < report->sites.size)
-		report->sites.size = options->top;
-	err = collect_mapped_sites(report, heap, options->top);
 	if (!err)
-		err = copy_details(report, heap);
+		err = collect_growth(report, heap, options->now_ns);
 	if (!err)
 		err = collect_processes(report, heap);
-	return err ? err : note_unlisted(report, heap);
+	if (!err)
+		err = note_unlisted(report, heap);
+	return err ? err : arrange(report, heap, options->top);
 }
 
 int report__note(struct report *report, const char *format, ...)
@@ -412,6 +522,8 @@ void report__free(struct report *report)
 	vec_free(&report->slices.cells);
 	vec_free(&report->site_threads);
 	vec_free(&report->processes);
+	vec_free(&report->ranking);
+	vec_free(&report->site_processes);
 	vec_free(&report->threads);
 	vec_free(&report->notes);
 	arena__free(&report->arena);

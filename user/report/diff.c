@@ -86,10 +86,11 @@ static struct diff_key key_of(const struct report_site *site, struct build_ids *
 	return key;
 }
 
-static void add_side(struct diff_side *side, const struct report_site *site)
+static void add_side(
+	struct diff_side *side, const struct report *report, const struct report_site *site)
 {
-	side->live_count += site->live_count;
-	side->live_bytes += site->live_bytes;
+	side->live_count += report__held_count(report, site);
+	side->live_bytes += report__held_bytes(report, site);
 	side->alloc_count += site->alloc_count;
 	side->alloc_bytes += site->alloc_bytes;
 	side->temporary_count += site->temporary_count;
@@ -116,7 +117,7 @@ static int add_report(struct diff *diff, struct diff_index *index, const struct 
 		entry = &diff->sites.data[*number];
 		if (is_after)
 			entry->site = site;
-		add_side(is_after ? &entry->after : &entry->before, site);
+		add_side(is_after ? &entry->after : &entry->before, report, site);
 	}
 	return 0;
 }

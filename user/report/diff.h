@@ -18,7 +18,10 @@ enum diff_change {
 	DIFF_VANISHED,
 };
 
-/* The figures of one side: sums where several of its sites have the same key. */
+/*
+ * The figures of one side: live, or left at exit where several processes were traced that all have
+ * ended; sums where several of its sites have the same key.
+ */
 struct diff_side {
 	uint64_t live_count;
 	uint64_t live_bytes;

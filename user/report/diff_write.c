@@ -33,10 +33,13 @@ static struct signed_human signed_count(uint64_t before, uint64_t after)
 
 static void print_total(struct text_page *page, const char *name, const struct report *report)
 {
+	bool left = report__shows_left(report);
 	char line[256];
 
-	snprintf(line, sizeof(line), "%-8s %11s live in %s blocks, %s allocations in %s; %s lost",
-		name, human__bytes(report->live_bytes).text, human__count(report->live_count).text,
+	snprintf(line, sizeof(line), "%-8s %11s %s in %s blocks, %s allocations in %s; %s lost",
+		name, human__bytes(left ? report->at_exit_bytes : report->live_bytes).text,
+		left ? "left at exit" : "live",
+		human__count(left ? report->at_exit_count : report->live_count).text,
 		human__count(report->heap.counts.alloc_count).text,
 		human__duration(report->run.duration_ns).text, human__count(report->lost).text);
 	text__print_wrapped(page, 9, line);
@@ -90,6 +93,9 @@ static void write_total(struct json_writer *json, const char *key, const struct 
 	json__put_integer(json, "lost", report->lost);
 	json__put_integer(json, "live_count", report->live_count);
 	json__put_integer(json, "live_bytes", report->live_bytes);
+	json__put_integer(json, "at_exit_count", report->at_exit_count);
+	json__put_integer(json, "at_exit_bytes", report->at_exit_bytes);
+	json__put_boolean(json, "sites_show_left", report__shows_left(report));
 	json__put_integer(json, "alloc_count", report->heap.counts.alloc_count);
 	json__put_integer(json, "alloc_bytes", report->heap.counts.alloc_bytes);
 	json__end_object(json);

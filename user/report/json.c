@@ -7,6 +7,8 @@
 
 /* Sites, processes and points of the series take one line each. */
 #define COMPACT_BELOW 2
+/* Of a site's processes; what the others hold is the rest of the site's figures. */
+#define JSON_SITE_PROCESSES 32
 
 static void write_target(struct json_writer *json, const struct report_target *target)
 {
@@ -121,6 +123,7 @@ static void write_heap(struct json_writer *json, const struct report *report)
 	json__put_integer(json, "peak_inherited_bytes", heap->peak_inherited_bytes);
 	json__put_integer(json, "inherited_live_count", heap->inherited_live_count);
 	json__put_integer(json, "inherited_live_bytes", heap->inherited_live_bytes);
+	json__put_boolean(json, "live_at_exit", report->live_at_exit);
 	if (report->older_than_ns)
 		json__put_integer(json, "live_older_than_ns", report->older_than_ns);
 	if (report->min_size)
@@ -226,7 +229,52 @@ void json__write_stack(struct json_writer *json, const struct report_site *site)
 	json__end_array(json);
 }
 
-static void write_site(struct json_writer *json, const struct report_site *site)
+static void write_growth(struct json_writer *json, const struct growth *growth)
+{
+	json__key(json, "growth");
+	json__begin_object(json);
+	json__put_integer(json, "bytes", growth->bytes);
+	json__put_integer(json, "bytes_per_s", growth__rate(growth));
+	json__put_integer(json, "since_ns", growth->since_ns);
+	json__put_integer(json, "windows", growth->windows);
+	json__put_integer(json, "rises", growth->rises);
+	json__end_object(json);
+}
+
+static void write_share(struct json_writer *json, const struct report *report,
+	const struct report_site_process *share)
+{
+	json__begin_object(json);
+	if (share->index != REPORT_NO_PROCESS) {
+		json__put_integer(json, "number", share->process);
+		json__put_integer(json, "pid", report->processes.data[share->index].pid);
+	}
+	json__put_integer(json, "live_count", share->live_count);
+	json__put_integer(json, "live_bytes", share->live_bytes);
+	json__put_integer(json, "at_exit_count", share->at_exit_count);
+	json__put_integer(json, "at_exit_bytes", share->at_exit_bytes);
+	json__put_integer(json, "alloc_count", share->alloc_count);
+	json__put_integer(json, "alloc_bytes", share->alloc_bytes);
+	json__end_object(json);
+}
+
+/* Those that hold most. */
+static void write_shares(
+	struct json_writer *json, const struct report *report, const struct report_site *site)
+{
+	const struct report_site_process *shares =
+		report->site_processes.data + site->first_process;
+
+	json__put_integer(json, "process_count", site->process_count);
+	json__key(json, "processes");
+	json__begin_array(json);
+	for (size_t i = 0; i < site->process_count && i < JSON_SITE_PROCESSES; i++)
+		write_share(json, report, &shares[i]);
+	json__end_array(json);
+}
+
+static void write_site(
+	struct json_writer *json, const struct report *report, const struct report_site *site)
 {
 	json__begin_object(json);
 	json__put_integer(json, "alloc_count", site->alloc_count);
@@ -243,6 +291,10 @@ static void write_site(struct json_writer *json, const struct report_site *site)
 	json__put_integer(json, "failed_count", site->failed_count);
 	json__put_integer(json, "oldest_age_ns", site->oldest_age_ns);
 	json__put_integer(json, "mean_age_ns", site->mean_age_ns);
+	if (site->growth.rises)
+		write_growth(json, &site->growth);
+	if (report->process_total > 1)
+		write_shares(json, report, site);
 	if (site->special)
 		json__put_string(json, "unknown", site->special);
 	else
@@ -259,7 +311,7 @@ static void write_sites(struct json_writer *json, const struct report *report)
 	json__key(json, "sites");
 	json__begin_array(json);
 	vec_for_each (site, &report->sites)
-		write_site(json, site);
+		write_site(json, report, site);
 	json__end_array(json);
 }
 
@@ -307,8 +359,10 @@ static void write_process(struct json_writer *json, const struct heap_process *p
 	json__put_boolean(json, "shares_memory", process->shares_memory);
 	json__key(json, "heap");
 	json__begin_object(json);
-	json__put_integer(json, "live_count", process->live_count + process->counts.at_exit_count);
-	json__put_integer(json, "live_bytes", process->live_bytes + process->counts.at_exit_bytes);
+	json__put_integer(json, "live_count", process->live_count);
+	json__put_integer(json, "live_bytes", process->live_bytes);
+	json__put_integer(json, "inherited_live_count", process->inherited_live_count);
+	json__put_integer(json, "inherited_live_bytes", process->inherited_live_bytes);
 	json__put_integer(json, "peak_bytes", process->peak_bytes);
 	write_calls(json, &process->counts);
 	json__end_object(json);

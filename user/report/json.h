@@ -9,10 +9,13 @@
  *	duration_ns, started_unix_ns, settings{}
  *	command_status	{exited|signal} of a launched command that has ended
  *	events		{seen, lost, lost_by_cause{}}: heap records; the rest in other_losses{}
- *	heap		totals; live_* are blocks live now or at the end of their process
+ *	heap		totals; live_* of the processes that are alive, at_exit_* left by those that
+ *			ended, inherited_* copies by fork, in neither; with live_at_exit only one
+ *			process was traced and has ended, and live_* is what it held then
  *	mappings	the account of mmap, munmap, mremap, brk; apart from the heap
  *	stacks		distinct stacks by how their walk ended
- *	sites[]		sorted; lifetimes[] by log2 of ns
+ *	sites[]		sorted; lifetimes[] by log2 of ns; growth{} of those that only grow; with
+ *			several processes, process_count and processes[] with what each holds
  *	processes[], threads[], series{}, lifetimes[], notes[]
  */
 #ifndef MEMTRACE_REPORT_JSON_H
@@ -21,7 +24,7 @@
 #include "report/json_writer.h"
 #include "report/model.h"
 
-#define JSON_REPORT_VERSION 1
+#define JSON_REPORT_VERSION 2
 
 /*
  * Writes the document. What others add to it (waits, deadlocks) is written by @more (may be NULL),

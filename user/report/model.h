@@ -38,10 +38,9 @@ struct report_site {
 	uint64_t alloc_bytes;
 	uint64_t free_count;
 	uint64_t freed_bytes;
-	uint64_t live_count; /* now or at the end of their process; see report_options.older_than_ns
-			      */
+	uint64_t live_count; /* see report.live_at_exit and report_options.older_than_ns */
 	uint64_t live_bytes;
-	uint64_t at_exit_count; /* of live_count, left behind by processes that ended */
+	uint64_t at_exit_count; /* left behind by processes that ended */
 	uint64_t at_exit_bytes;
 	uint64_t peak_count; /* when the whole heap was largest */
 	uint64_t peak_bytes;
@@ -50,6 +49,9 @@ struct report_site {
 	uint64_t oldest_age_ns; /* of live blocks; 0 when there are none */
 	uint64_t mean_age_ns;
 	const uint64_t *lifetimes; /* [LIFETIME_BUCKETS] or NULL */
+	struct growth growth;	   /* rises 0: it does not only grow */
+	size_t first_process;	   /* in report.site_processes: those that allocated there, */
+	size_t process_count;	   /* the one that holds most first */
 	uint32_t functions;	   /* bit set by enum event_function */
 	enum stack_stop stop;
 	const struct site_frame *addresses; /* frames before they got names */
@@ -87,6 +89,21 @@ struct report_run {
 	bool has_symbols;			/* frames could be named at all */
 };
 
+#define REPORT_NO_PROCESS SIZE_MAX
+
+/* What one process allocated at one site, all its threads together. */
+struct report_site_process {
+	uint32_t site;	  /* report_site.id */
+	uint32_t process; /* number; 0: threads beyond HEAP_MAX_THREADS */
+	size_t index;	  /* in report.processes, or REPORT_NO_PROCESS */
+	uint64_t live_count;
+	uint64_t live_bytes;
+	uint64_t at_exit_count;
+	uint64_t at_exit_bytes;
+	uint64_t alloc_count;
+	uint64_t alloc_bytes;
+};
+
 /* What one thread allocated at one site. */
 struct report_site_thread {
 	uint32_t site;	  /* report_site.id */
@@ -94,9 +111,17 @@ struct report_site_thread {
 	uint32_t tid;
 	uint64_t live_count;
 	uint64_t live_bytes;
+	uint64_t at_exit_count;
+	uint64_t at_exit_bytes;
 	uint64_t alloc_count;
 	uint64_t alloc_bytes;
 	uint64_t temporary_count;
+};
+
+/* A process, in the order in which a reader looks for the one that is to blame. */
+struct report_process {
+	size_t index;	  /* in report.processes */
+	uint64_t growing; /* bytes it holds at sites that only grow */
 };
 
 struct report {
@@ -104,8 +129,18 @@ struct report {
 	uint64_t seen;
 	uint64_t lost;
 	struct heap_totals heap;
-	uint64_t live_count; /* now, or at the end of their process */
+	/*
+	 * Live is what the processes that are alive hold. Where only one was traced (images that
+	 * exec replaced are none) and it has ended, `live_at_exit`: it is what that held at its
+	 * end.
+	 */
+	uint64_t live_count;
 	uint64_t live_bytes;
+	uint64_t at_exit_count; /* left behind by processes that ended */
+	uint64_t at_exit_bytes;
+	bool live_at_exit;
+	bool all_ended;	      /* no process runs any more */
+	size_t process_total; /* processes, images that exec replaced left out */
 	uint64_t lifetimes[LIFETIME_BUCKETS];
 	VEC(struct report_site) sites; /* sorted */
 	size_t site_total;	       /* those that --top cut off included */
@@ -118,6 +153,8 @@ struct report {
 	size_t mapped_total;	    /* those that --top cut off included */
 	uint64_t mapped_live_bytes; /* of all of them */
 	VEC(struct heap_process) processes;
+	VEC(struct report_process) ranking; /* of those, without images that exec replaced */
+	VEC(struct report_site_process) site_processes; /* sorted by site */
 	VEC(struct heap_thread)
 	threads; /* those that allocated or freed; [0] may be "all others" */
 	struct series series;
@@ -128,15 +165,43 @@ struct report {
 	uint64_t min_size; /* only blocks of these sizes were counted, 0: no limit */
 	uint64_t max_size;
 	enum report_sort {
-		REPORT_SORT_LIVE = 0, /* live bytes */
-		REPORT_SORT_ALLOC,    /* bytes allocated */
-		REPORT_SORT_COUNT,    /* allocations */
+		/*
+		 * Up to REPORT_GROWERS sites that only grow, the fastest first, then live bytes. At
+		 * peak bytes if all processes have ended and freed all.
+		 */
+		REPORT_SORT_DEFAULT = 0,
+		REPORT_SORT_LIVE,   /* live bytes; left at exit when all have ended */
+		REPORT_SORT_GROWTH, /* bytes a second, of those that only grow */
+		REPORT_SORT_ALLOC,  /* bytes allocated */
+		REPORT_SORT_COUNT,  /* allocations */
 		REPORT_SORT_TEMPORARY,
 		REPORT_SORT_AGE,  /* of the oldest live block */
 		REPORT_SORT_PEAK, /* bytes at the heap's peak */
 	} sort;
+	size_t growers; /* sites at the head of the default order because they only grow */
 	struct arena arena;
 };
+
+#define REPORT_GROWERS 3
+
+/* Whether what was left at exit stands in for what is live: several processes, and all ended. */
+static inline bool report__shows_left(const struct report *report)
+{
+	return report->all_ended && !report->live_at_exit;
+}
+
+/* The bytes or blocks of the site that matter: live, or left at exit when nothing can be live. */
+static inline uint64_t report__held_bytes(
+	const struct report *report, const struct report_site *site)
+{
+	return report__shows_left(report) ? site->at_exit_bytes : site->live_bytes;
+}
+
+static inline uint64_t report__held_count(
+	const struct report *report, const struct report_site *site)
+{
+	return report__shows_left(report) ? site->at_exit_count : site->live_count;
+}
 
 struct report_options {
 	enum report_sort sort;

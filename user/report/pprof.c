@@ -20,7 +20,7 @@ typedef Perftools__Profiles__Location Location;
 typedef Perftools__Profiles__Line Line;
 typedef Perftools__Profiles__Function Function;
 
-#define SAMPLE_TYPES 5
+#define SAMPLE_TYPES 7
 
 struct pair {
 	uint64_t a;
@@ -247,6 +247,8 @@ static void add_sample(struct pprof *pprof, const struct report_site *site, bool
 		sample->value[1] = site->alloc_bytes;
 		sample->value[2] = site->live_count;
 		sample->value[3] = site->live_bytes;
+		sample->value[5] = site->at_exit_count;
+		sample->value[6] = site->at_exit_bytes;
 	}
 	for (size_t i = 0; i < site->frame_count; i++) {
 		if (site->frames[i].inlined && i + 1 < site->frame_count)
@@ -329,6 +331,8 @@ static int write_profile(struct pprof *pprof, const struct report *report, FILE 
 	set_type(pprof, &types[2], "inuse_objects", "count");
 	set_type(pprof, &types[3], "inuse_space", "bytes");
 	set_type(pprof, &types[4], "mapped_space", "bytes");
+	set_type(pprof, &types[5], "left_objects", "count");
+	set_type(pprof, &types[6], "left_space", "bytes");
 	set_type(pprof, &period, "space", "bytes");
 	for (int i = 0; i < SAMPLE_TYPES; i++)
 		type_list[i] = &types[i];
@@ -337,7 +341,7 @@ static int write_profile(struct pprof *pprof, const struct report *report, FILE 
 	make_texts_valid(pprof);
 	profile.n_sample_type = SAMPLE_TYPES;
 	profile.sample_type = type_list;
-	profile.default_sample_type = types[3].type;
+	profile.default_sample_type = types[report__shows_left(report) ? 6 : 3].type;
 	profile.period_type = &period;
 	profile.period = 1; /* every allocation, not samples */
 	profile.time_nanos = report->run.start_unix_ns;

@@ -201,6 +201,10 @@ static void write_document(
 	for (enum report_weight weight = 0; weight < WEIGHT_COUNT; weight++) {
 		uint64_t sum = sum_of(report, weight);
 
+		/* What was left is then what was live. */
+		if (report->live_at_exit &&
+			(weight == WEIGHT_LEFT_BYTES || weight == WEIGHT_LEFT_COUNT))
+			continue;
 		if (sum)
 			write_profile(&json, report, speedscope, weight, sum);
 	}

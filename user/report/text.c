@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "report/human.h"
 #include "report/loss.h"
+#include "report/text_processes.h"
 #include "report/text_sites.h"
 
 #include <stdarg.h>
@@ -203,14 +204,6 @@ static void print_total(struct text_page *page, const char *name, uint64_t count
 		remark);
 }
 
-static bool all_ended(const struct report *report)
-{
-	vec_for_each (process, &report->processes)
-		if (process->end == PROCESS_RUNS)
-			return false;
-	return report->processes.size > 0;
-}
-
 static void print_live(struct text_page *page, const struct report *report)
 {
 	const struct heap_totals *heap = &report->heap;
@@ -221,8 +214,11 @@ static void print_live(struct text_page *page, const struct report *report)
 	if (report->older_than_ns)
 		snprintf(remark, sizeof(remark), "older than %s",
 			human__duration(report->older_than_ns).text);
-	print_total(page, all_ended(report) ? "live at exit" : "live", report->live_count,
+	print_total(page, report->live_at_exit ? "live at exit" : "live", report->live_count,
 		report->live_bytes, remark);
+	if (report->at_exit_count && !report->live_at_exit)
+		print_total(page, "left at exit", report->at_exit_count, report->at_exit_bytes,
+			"by processes that have ended");
 }
 
 static void print_allocated(struct text_page *page, const struct report *report)
@@ -256,8 +252,8 @@ static void print_unusual(struct text_page *page, const struct heap_totals *heap
 	const struct heap_counts *counts = &heap->counts;
 	char remark[128];
 
-	snprintf(remark, sizeof(remark), "copies by fork, %s of it live",
-		human__bytes(heap->inherited_live_bytes + counts->at_exit_inherited_bytes).text);
+	snprintf(remark, sizeof(remark), "copies by fork, apart; %s exist now",
+		human__bytes(heap->inherited_live_bytes).text);
 	if (counts->failed_count)
 		print_total(page, "failed", counts->failed_count, counts->failed_bytes,
 			"requested, not given");
@@ -379,7 +375,8 @@ void text__write_report(const struct report *report, const struct text_options *
 	page.top = options->top;
 	page.full_stacks = options->full_stacks;
 	page.color = options->color;
-	page.live_bytes = report->live_bytes;
+	page.live_bytes =
+		report__shows_left(report) ? report->at_exit_bytes : report->live_bytes;
 	print_head(&page, report);
 	print_live(&page, report);
 	print_allocated(&page, report);
@@ -389,6 +386,7 @@ void text__write_report(const struct report *report, const struct text_options *
 	print_filter(&page, report);
 	print_stacks(&page, &report->run);
 	print_notes(&page, report);
+	text__print_processes(&page, report);
 	if (text__place_mapped_sites(report) == TEXT_MAPPED_FIRST)
 		text__print_mapped_sites(&page, report);
 	text__print_sites(&page, report);

@@ -6,6 +6,7 @@
 #include "report/loss.h"
 #include "report/names.h"
 #include "report/pool.h"
+#include "report/text_processes.h"
 
 #include <string.h>
 
@@ -110,24 +111,59 @@ void text__print_stack(struct text_page *page, const struct report_site *site)
 			page, "%*s... (%s)", FRAME_INDENT, "", loss__stop_words(site->stop));
 }
 
-static void describe_live(
-	const struct text_page *page, const struct report_site *site, char *out, size_t size)
+/* What the site holds, as the order is by it; at the peak if that is the order. */
+static void describe_held(
+	const struct text_page *page, const struct report *report, const struct report_site *site,
+	char *out, size_t size)
 {
-	if (site->live_count)
-		snprintf(out, size, "%s live (%s) in %s block%s, oldest %s",
-			human__bytes(site->live_bytes).text,
-			human__percent(site->live_bytes, page->live_bytes).text,
-			human__count(site->live_count).text, site->live_count == 1 ? "" : "s",
-			human__duration(site->oldest_age_ns).text);
+	uint64_t count = report__held_count(report, site);
+	uint64_t bytes = report__held_bytes(report, site);
+
+	if (report->sort == REPORT_SORT_PEAK)
+		snprintf(out, size, "%s at the peak in %s block%s",
+			human__bytes(site->peak_bytes).text, human__count(site->peak_count).text,
+			site->peak_count == 1 ? "" : "s");
+	else if (count)
+		snprintf(out, size, "%s %s (%s) in %s block%s, oldest %s",
+			human__bytes(bytes).text, report__shows_left(report) ? "left" : "live",
+			human__percent(bytes, page->live_bytes).text, human__count(count).text,
+			count == 1 ? "" : "s", human__duration(site->oldest_age_ns).text);
 	else
-		snprintf(out, size, "nothing live");
+		snprintf(out, size, "nothing %s", report__shows_left(report) ? "left" : "live");
 }
 
-static void print_site_figures(struct text_page *page, size_t rank, const struct report_site *site)
+/* What makes the site worth a look: that it grows, whose it is, what ended processes left there. */
+static void describe_story(
+	const struct report *report, const struct report_site *site, char *out, size_t size)
 {
-	char live[5 * HUMAN_SIZE], more[2 * HUMAN_SIZE] = "";
+	const struct growth *growth = &site->growth;
+	uint64_t until = report->all_ended ? report->heap.last_ns : report->run.duration_ns;
+	char place[80];
+	size_t length = 0;
 
-	describe_live(page, site, live, sizeof(live));
+	*out = 0;
+	text__describe_processes(report, site, place, sizeof(place));
+	if (growth->rises)
+		length = snprintf(out, size, "grows %s/s %s %s%s",
+			human__bytes(growth__rate(growth)).text,
+			report->all_ended ? "for" : "since",
+			human__duration(until > growth->since_ns ? until - growth->since_ns : 0)
+				.text,
+			*place ? ", " : "");
+	if (length < size)
+		length += snprintf(out + length, size - length, "%s", place);
+	if (site->at_exit_count && !report->all_ended && length < size)
+		snprintf(out + length, size - length, "%s%s left by ended processes",
+			length ? "; " : "", human__bytes(site->at_exit_bytes).text);
+}
+
+static void print_site_figures(struct text_page *page, const struct report *report, size_t rank,
+	const struct report_site *site)
+{
+	char live[5 * HUMAN_SIZE], more[2 * HUMAN_SIZE] = "", story[256];
+
+	describe_held(page, report, site, live, sizeof(live));
+	describe_story(report, site, story, sizeof(story));
 	if (site->temporary_count)
 		snprintf(more, sizeof(more), ", %s temporary",
 			human__percent(site->temporary_count, site->alloc_count).text);
@@ -136,11 +172,15 @@ static void print_site_figures(struct text_page *page, size_t rank, const struct
 	text__print_styled(page, TEXT_HEAD, "%4zu  %s; %s in %s alloc%s%s", rank, live,
 		human__bytes(site->alloc_bytes).text, human__count(site->alloc_count).text,
 		site->alloc_count == 1 ? "" : "s", more);
+	if (*story)
+		text__print_line(page, "%*s%s", FRAME_INDENT, "", story);
 }
 
-static const char *sort_words(enum report_sort sort)
+static const char *sort_words(const struct report *report)
 {
-	switch (sort) {
+	switch (report->sort) {
+	case REPORT_SORT_GROWTH:
+		return "how fast they grow";
 	case REPORT_SORT_ALLOC:
 		return "bytes allocated";
 	case REPORT_SORT_COUNT:
@@ -152,21 +192,23 @@ static const char *sort_words(enum report_sort sort)
 	case REPORT_SORT_PEAK:
 		return "bytes at the peak of the heap";
 	default:
-		return "live bytes";
+		return report__shows_left(report) ? "bytes left at exit" : "live bytes";
 	}
 }
 
-static unsigned int lines_of(const struct text_page *page, const struct report_site *site)
+static unsigned int lines_of(
+	const struct text_page *page, const struct report *report, const struct report_site *site)
 {
+	unsigned int figures = 1 + (site->growth.rises || report->process_total > 1);
 	size_t first, frames;
 
 	if (site->special)
-		return 2;
+		return figures + 1;
 	first = page->full_stacks ? 0 : callers__first(site);
 	frames = site->frame_count - first;
 	if (page->full_stacks)
-		return frames + 2;
-	return 1 + (callers__remark(site) != NULL) +
+		return frames + figures + 1;
+	return figures + (callers__remark(site) != NULL) +
 	       (frames < folded_frames(page) ? frames : folded_frames(page));
 }
 
@@ -175,8 +217,9 @@ static size_t count_listed(const struct report *report)
 {
 	size_t count = report->sites.size;
 
-	if (report->sort == REPORT_SORT_LIVE || report->sort == REPORT_SORT_AGE)
-		while (count && !report->sites.data[count - 1].live_count)
+	if (report->sort == REPORT_SORT_DEFAULT || report->sort == REPORT_SORT_LIVE ||
+		 report->sort == REPORT_SORT_AGE)
+		while (count && !report__held_count(report, &report->sites.data[count - 1]))
 			count--;
 	return count;
 }
@@ -185,13 +228,13 @@ static size_t count_listed(const struct report *report)
 static size_t count_shown(const struct text_page *page, const struct report *report)
 {
 	/* A heading, a line for what is left out, and the prompt that comes back after it. */
-	unsigned int used = page->rows_used + 4;
+	unsigned int used = page->rows_used + 5;
 	size_t listed = count_listed(report), shown = 0;
 
 	if (page->top)
 		return page->top < listed ? page->top : listed;
 	for (; shown < listed; shown++) {
-		used += lines_of(page, &report->sites.data[shown]);
+		used += lines_of(page, report, &report->sites.data[shown]);
 		if (used > page->rows && shown)
 			break;
 	}
@@ -212,6 +255,31 @@ static void print_rest(struct text_page *page, const struct report *report, size
 			page, "... %s more: --top N, --full-stacks, or --json for all", rest.text);
 }
 
+static void print_order(struct text_page *page, const struct report *report, size_t shown)
+{
+	char growers[64] = "", why[64] = "";
+
+	if (report->growers)
+		snprintf(growers, sizeof(growers), ": %zu that only grow%s, then", report->growers,
+			report->growers == 1 ? "s" : "");
+	if (report->sort == REPORT_SORT_PEAK && report->all_ended &&
+		!(report->live_bytes + report->at_exit_bytes))
+		snprintf(why, sizeof(why), " (all was freed at exit)");
+	text__print_line(page, "%zu of %s call sites%s by %s%s", shown,
+		human__exact(report->site_total).text, growers, sort_words(report), why);
+}
+
+/* After an end that left little, what the heap was made of is another question. */
+static void offer_peak(struct text_page *page, const struct report *report)
+{
+	uint64_t held = report->live_bytes + report->at_exit_bytes;
+
+	if (report->all_ended && report->sort == REPORT_SORT_DEFAULT &&
+		held < report->heap.peak_bytes / 10)
+		text__print_line(page, "most was freed: --sort peak shows the heap at its peak, %s",
+			human__bytes(report->heap.peak_bytes).text);
+}
+
 void text__print_sites(struct text_page *page, const struct report *report)
 {
 	size_t shown = count_shown(page, report);
@@ -226,15 +294,15 @@ void text__print_sites(struct text_page *page, const struct report *report)
 		return;
 	}
 	text__print_line(page, "%s", "");
-	text__print_line(page, "%zu of %s call sites by %s", shown,
-		human__exact(report->site_total).text, sort_words(report->sort));
+	print_order(page, report, shown);
 	for (size_t i = 0; i < shown; i++) {
 		const struct report_site *site = &report->sites.data[i];
 
-		print_site_figures(page, i + 1, site);
+		print_site_figures(page, report, i + 1, site);
 		text__print_stack(page, site);
 	}
 	print_rest(page, report, shown);
+	offer_peak(page, report);
 }
 
 enum text_mapped text__place_mapped_sites(const struct report *report)

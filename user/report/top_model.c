@@ -45,7 +45,7 @@ static struct top_row describe_site(const struct top_model *model, const struct 
 	const struct site *site, uint32_t id, uint64_t interval_ns)
 {
 	struct top_row row = {.id = id};
-	uint64_t live = site->live_bytes + site->at_exit_bytes, count, bytes, before = 0, base = 0;
+	uint64_t live = site->live_bytes, count, bytes, before = 0, base = 0;
 
 	if (id < model->before.size)
 		before = model->before.data[id].alloc_count;
@@ -54,7 +54,7 @@ static struct top_row describe_site(const struct top_model *model, const struct 
 	heap__site_at_peak(heap, site, &count, &bytes);
 	row.values[TOP_LIVE] = live;
 	row.values[TOP_GROWTH] = live - base;
-	row.values[TOP_BLOCKS] = site->live_count + site->at_exit_count;
+	row.values[TOP_BLOCKS] = site->live_count;
 	row.values[TOP_RATE] = per_second(site->alloc_count - before, interval_ns);
 	row.values[TOP_ALLOCATED] = site->alloc_bytes;
 	row.values[TOP_CALLS] = site->alloc_count;

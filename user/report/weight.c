@@ -13,6 +13,8 @@ const struct weight_words *weight__words(enum report_weight weight)
 		[WEIGHT_ALLOC_COUNT] = {"alloc-count", "allocations", false},
 		[WEIGHT_TEMPORARY_COUNT] = {"temporary", "temporary allocations", false},
 		[WEIGHT_MAPPED_BYTES] = {"mapped-bytes", "bytes mapped by the program", true},
+		[WEIGHT_LEFT_BYTES] = {"left-bytes", "bytes left at exit", true},
+		[WEIGHT_LEFT_COUNT] = {"left-count", "blocks left at exit", false},
 	};
 
 	return &words[weight];
@@ -37,6 +39,11 @@ const struct report_site *weight__sites(
 	return report->sites.data;
 }
 
+enum report_weight weight__default(const struct report *report)
+{
+	return report__shows_left(report) ? WEIGHT_LEFT_BYTES : WEIGHT_LIVE_BYTES;
+}
+
 uint64_t weight__of(enum report_weight weight, const struct report_site *site)
 {
 	switch (weight) {
@@ -55,6 +62,10 @@ uint64_t weight__of(enum report_weight weight, const struct report_site *site)
 		return site->alloc_count;
 	case WEIGHT_TEMPORARY_COUNT:
 		return site->temporary_count;
+	case WEIGHT_LEFT_BYTES:
+		return site->at_exit_bytes;
+	case WEIGHT_LEFT_COUNT:
+		return site->at_exit_count;
 	default:
 		return 0;
 	}

@@ -13,6 +13,8 @@ enum report_weight {
 	WEIGHT_ALLOC_COUNT,
 	WEIGHT_TEMPORARY_COUNT,
 	WEIGHT_MAPPED_BYTES, /* of the report's mapped_sites; all others are of its sites */
+	WEIGHT_LEFT_BYTES,
+	WEIGHT_LEFT_COUNT,
 	WEIGHT_COUNT,
 };
 
@@ -26,6 +28,9 @@ const struct weight_words *weight__words(enum report_weight weight);
 
 /* The weight with that name, or -EINVAL. */
 int weight__parse(const char *name);
+
+/* What is counted when nothing was asked for: what is live, or left when nothing can be live. */
+enum report_weight weight__default(const struct report *report);
 
 /* The sites that are weighed so, and how many there are. */
 const struct report_site *weight__sites(
