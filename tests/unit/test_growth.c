@@ -209,8 +209,7 @@ static struct growth ask(const struct feed *feed, uint64_t offset)
 {
 	struct growth growths[8];
 
-	assert_int_equal(
-		heap__growth(feed->heap, START_NS + feed->now_ns, growths, 8), 0);
+	assert_int_equal(heap__growth(feed->heap, START_NS + feed->now_ns, growths, 8), 0);
 	return growths[id_of(feed, offset)];
 }
 

@@ -7,25 +7,25 @@
 /* The windows of one site as far as they have been closed. */
 struct growth_site {
 	bool seen;
-	uint8_t window;	     /* the one that is open */
-	uint8_t first_rise;  /* window whose least was the first to exceed the one before */
+	uint8_t window;	    /* the one that is open */
+	uint8_t first_rise; /* window whose least was the first to exceed the one before */
 	uint8_t last_rise;
-	uint8_t rises;	     /* since the minima last fell */
+	uint8_t rises; /* since the minima last fell */
 	uint64_t first_slice;
-	uint64_t held;	     /* at the end of the last cell */
-	uint64_t left;	     /* of it, left behind */
-	uint64_t least;	     /* in the open window */
-	uint64_t before;     /* the least of the window before it */
-	uint64_t start;	     /* the least of the window before the first rise */
-	uint64_t most;	     /* ever held */
-	uint64_t barrier;    /* ever held before the minima last fell */
+	uint64_t held;	  /* at the end of the last cell */
+	uint64_t left;	  /* of it, left behind */
+	uint64_t least;	  /* in the open window */
+	uint64_t before;  /* the least of the window before it */
+	uint64_t start;	  /* the least of the window before the first rise */
+	uint64_t most;	  /* ever held */
+	uint64_t barrier; /* ever held before the minima last fell */
 };
 
 int growth__start(struct growths *growths, const struct growth_options *options)
 {
 	growths->options = *options;
-	growths->sites = calloc(options->site_count ? options->site_count : 1,
-		sizeof(*growths->sites));
+	growths->sites =
+		calloc(options->site_count ? options->site_count : 1, sizeof(*growths->sites));
 	return growths->sites ? 0 : -ENOMEM;
 }
 
@@ -71,7 +71,8 @@ static void close_windows(struct growth_site *site, unsigned int until)
 
 /*
  * The least that was held within the cell's slice. Its low is of live and left together; where a
- * process ended in the slice, what that left is taken off, which is too much rather than too little.
+ * process ended in the slice, what that left is taken off, which is too much rather than too
+ * little.
  */
 static uint64_t low_of(const struct growths *growths, const struct slice_cell *cell)
 {
@@ -94,8 +95,8 @@ void growth__add(struct growths *growths, const struct slice_cell *cell)
 		site->seen = true;
 		site->first_slice = cell->slice;
 	}
-	close_windows(site, (cell->slice - site->first_slice) * GROWTH_WINDOWS /
-				    count_slices(growths, site));
+	close_windows(site,
+		(cell->slice - site->first_slice) * GROWTH_WINDOWS / count_slices(growths, site));
 	if (low_of(growths, cell) < site->least)
 		site->least = low_of(growths, cell);
 	site->held = cell->live_bytes + (growths->options.with_left ? cell->left_bytes : 0);
@@ -139,9 +140,8 @@ static struct growth judge(const struct growths *growths, struct growth_site *si
 void growth__finish(struct growths *growths, struct growth *out, size_t count)
 {
 	for (size_t id = 0; id < count; id++)
-		out[id] = id < growths->options.site_count
-				  ? judge(growths, &growths->sites[id])
-				  : (struct growth){0};
+		out[id] = id < growths->options.site_count ? judge(growths, &growths->sites[id])
+							   : (struct growth){0};
 	free(growths->sites);
 	growths->sites = NULL;
 }

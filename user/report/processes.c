@@ -21,8 +21,7 @@ static int add_thread(
 	struct report *report, struct place_map *places, const struct report_site_thread *thread)
 {
 	size_t known = places->size;
-	uint32_t *place =
-		place_map__insert(places, (uint64_t)thread->site << 32 | thread->process);
+	uint32_t *place = place_map__insert(places, (uint64_t)thread->site << 32 | thread->process);
 	struct report_site_process *sum;
 
 	if (!place)

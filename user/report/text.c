@@ -375,8 +375,7 @@ void text__write_report(const struct report *report, const struct text_options *
 	page.top = options->top;
 	page.full_stacks = options->full_stacks;
 	page.color = options->color;
-	page.live_bytes =
-		report__shows_left(report) ? report->at_exit_bytes : report->live_bytes;
+	page.live_bytes = report__shows_left(report) ? report->at_exit_bytes : report->live_bytes;
 	print_head(&page, report);
 	print_live(&page, report);
 	print_allocated(&page, report);

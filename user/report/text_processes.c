@@ -66,7 +66,8 @@ void text__print_processes(struct text_page *page, const struct report *report)
 		return;
 	vec_for_each (rank, &report->ranking)
 		running += report->processes.data[rank->index].end == PROCESS_RUNS;
-	text__print_line(page, "processes   %s, %s of them %s; those that grow, or hold most, first",
+	text__print_line(page,
+		"processes   %s, %s of them %s; those that grow, or hold most, first",
 		human__exact(report->ranking.size).text, human__exact(running).text,
 		running == 1 ? "runs" : "run");
 	for (size_t i = 0; i < shown; i++)

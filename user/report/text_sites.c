@@ -112,9 +112,8 @@ void text__print_stack(struct text_page *page, const struct report_site *site)
 }
 
 /* What the site holds, as the order is by it; at the peak if that is the order. */
-static void describe_held(
-	const struct text_page *page, const struct report *report, const struct report_site *site,
-	char *out, size_t size)
+static void describe_held(const struct text_page *page, const struct report *report,
+	const struct report_site *site, char *out, size_t size)
 {
 	uint64_t count = report__held_count(report, site);
 	uint64_t bytes = report__held_bytes(report, site);
@@ -124,8 +123,8 @@ static void describe_held(
 			human__bytes(site->peak_bytes).text, human__count(site->peak_count).text,
 			site->peak_count == 1 ? "" : "s");
 	else if (count)
-		snprintf(out, size, "%s %s (%s) in %s block%s, oldest %s",
-			human__bytes(bytes).text, report__shows_left(report) ? "left" : "live",
+		snprintf(out, size, "%s %s (%s) in %s block%s, oldest %s", human__bytes(bytes).text,
+			report__shows_left(report) ? "left" : "live",
 			human__percent(bytes, page->live_bytes).text, human__count(count).text,
 			count == 1 ? "" : "s", human__duration(site->oldest_age_ns).text);
 	else
