@@ -103,22 +103,22 @@ static void test_blocks_that_they_left_are_in_the_report(void **state)
 {
 	struct feed feed = run_children(CHILDREN);
 	struct report report = {0}, older = {0};
-	uint64_t live = 0, bytes = 0;
+	uint64_t left = 0, bytes = 0;
 
 	collect(&report, &feed, 0);
 	assert_int_equal(find_site(&report, 0xb)->at_exit_count, CHILDREN);
 	assert_int_equal(find_site(&report, 0xb)->at_exit_bytes, 10ull * CHILDREN);
 	vec_for_each (share, &report.site_threads) {
-		live += share->site == find_site(&report, 0xb)->id ? share->live_count : 0;
-		bytes += share->site == find_site(&report, 0xb)->id ? share->live_bytes : 0;
+		left += share->site == find_site(&report, 0xb)->id ? share->at_exit_count : 0;
+		bytes += share->site == find_site(&report, 0xb)->id ? share->at_exit_bytes : 0;
 	}
-	assert_int_equal(live, CHILDREN);
+	assert_int_equal(left, CHILDREN);
 	assert_int_equal(bytes, 10ull * CHILDREN);
 	assert_int_equal(report.notes.size, 1);
 	assert_non_null(strstr(report.notes.data[0], "not listed one by one"));
 	/* A child lives for 60 ns, and what it leaves for less. */
 	collect(&older, &feed, 100);
-	assert_int_equal(find_site(&older, 0xb)->live_count, 0);
+	assert_int_equal(find_site(&older, 0xb)->at_exit_count, 0);
 	report__free(&report);
 	report__free(&older);
 	feed_stop(&feed);
