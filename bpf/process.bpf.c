@@ -29,7 +29,7 @@ static __always_inline void send_process(const struct event_process *event)
 static __always_inline bool send_control(struct event_process *event, __u64 ticket)
 {
 	event->exit_status = (__u32)ticket;
-	event->reserved = (__u32)(ticket >> 32);
+	event->header.thread_sequence = (__u32)(ticket >> 32);
 	if (!bpf_ringbuf_output(&control_ring, event, sizeof(*event), BPF_RB_FORCE_WAKEUP))
 		return true;
 	count_loss(LOSS_CONTROL_RING_FULL);

@@ -17,7 +17,7 @@
 
 static uint64_t ticket_of(const struct event_process *event)
 {
-	return event->exit_status | (uint64_t)event->reserved << 32;
+	return event->exit_status | (uint64_t)event->header.thread_sequence << 32;
 }
 
 /*
@@ -158,7 +158,7 @@ static void handle_exec(struct tracer *tracer, const struct event_process *event
 	}
 	tracer->late_attachments += traced->unproven;
 	traced->process = event->header.process;
-	traced->removals = traced->generation = traced->in_vain = 0;
+	traced->generation = traced->in_vain = 0;
 	traced->unproven = 0;
 	traced->is_translated = false;
 	if (translator)
