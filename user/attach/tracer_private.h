@@ -84,7 +84,7 @@ struct tracer {
 	struct tracer_shared *shared;
 	struct ring_buffer *control;
 	struct code_change *code_log; /* mapped; NULL: not yet */
-	struct links *links; /* to tracepoints; those to processes are theirs */
+	struct links *links;	      /* to tracepoints; those to processes are theirs */
 	struct closer *closer;
 	struct unwinding *unwinding; /* NULL: stacks are not walked by tables */
 	enum link_kind link_kind;

@@ -217,7 +217,7 @@ static size_t count_listed(const struct report *report)
 	size_t count = report->sites.size;
 
 	if (report->sort == REPORT_SORT_DEFAULT || report->sort == REPORT_SORT_LIVE ||
-		 report->sort == REPORT_SORT_AGE)
+		report->sort == REPORT_SORT_AGE)
 		while (count && !report__held_count(report, &report->sites.data[count - 1]))
 			count--;
 	return count;
