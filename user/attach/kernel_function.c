@@ -13,16 +13,48 @@
 #define SESSION_FUNCTION "bpf_session_is_return"
 #define TASK_WORK_FUNCTION "bpf_task_work_schedule_resume_impl"
 
-static int find_function(const char *name)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-	int id;
+/* What is looked up in the kernel's BTF; a tracepoint by the type that the kernel makes for it. */
+enum wanted { SESSION, TASK_WORK, FORK, EXEC, WANTED_COUNT };
 
+static const struct {
+	const char *name;
+	__u32 kind;
+} wanted[WANTED_COUNT] = {
+	[SESSION] = {SESSION_FUNCTION, BTF_KIND_FUNC},
+	[TASK_WORK] = {TASK_WORK_FUNCTION, BTF_KIND_FUNC},
+	[FORK] = {"btf_trace_sched_process_fork", BTF_KIND_TYPEDEF},
+	[EXEC] = {"btf_trace_sched_process_exec", BTF_KIND_TYPEDEF},
+};
+
+/*
+ * The number of what is wanted, or a negative errno. Reading the kernel's BTF takes some 20 ms, so
+ * all is looked up at the first call; while the kernel runs it stays as it is.
+ */
+static int find_number(enum wanted what)
+{
+	static int numbers[WANTED_COUNT];
+	static bool is_read;
+	struct btf *btf;
+
+	if (is_read)
+		return numbers[what];
+	btf = btf__load_vmlinux_btf();
 	if (!btf)
 		return -errno;
-	id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+	for (int i = 0; i < WANTED_COUNT; i++)
+		numbers[i] = btf__find_by_name_kind(btf, wanted[i].name, wanted[i].kind);
 	btf__free(btf);
-	return id;
+	is_read = true;
+	return numbers[what];
+}
+
+/* The BTF tracepoint of a section "held/NAME"; -ENOENT if no such program is expected. */
+static int find_tracepoint(const char *name)
+{
+	for (int i = FORK; i <= EXEC; i++)
+		if (!strcmp(wanted[i].name + strlen("btf_trace_"), name))
+			return find_number(i);
+	return -ENOENT;
 }
 
 /* Makes calls of the placeholder calls of the kernel's function; returns how many there were. */
@@ -45,7 +77,7 @@ int kernel_function__bind_session(struct bpf_program *program, struct error *err
 {
 	size_t count = bpf_program__insn_cnt(program);
 	struct bpf_insn *code = malloc(count * sizeof(*code));
-	int number = find_function(SESSION_FUNCTION), rc = 0;
+	int number = find_number(SESSION), rc = 0;
 
 	if (!code)
 		return error__set(err, -ENOMEM, "out of memory");
@@ -65,7 +97,7 @@ static int prepare_held(
 	struct bpf_program *program, struct bpf_prog_load_opts *options, long unused)
 {
 	const char *tracepoint = bpf_program__section_name(program) + strlen("held/");
-	int number = find_function(TASK_WORK_FUNCTION);
+	int number = find_number(TASK_WORK);
 	struct bpf_insn *code = (struct bpf_insn *)bpf_program__insns(program);
 
 	if (number < 0 ||
@@ -73,7 +105,7 @@ static int prepare_held(
 		return -ENOENT;
 	if (bpf_program__type(program) != BPF_PROG_TYPE_TRACING)
 		return 0;
-	number = libbpf_find_vmlinux_btf_id(tracepoint, BPF_TRACE_RAW_TP);
+	number = find_tracepoint(tracepoint);
 	if (number < 0)
 		return number;
 	options->attach_btf_id = number;
@@ -94,5 +126,5 @@ int kernel_function__allow_held(void)
 
 bool kernel_function__has_task_work(void)
 {
-	return find_function(TASK_WORK_FUNCTION) >= 0;
+	return find_number(TASK_WORK) >= 0;
 }
