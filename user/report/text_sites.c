@@ -306,14 +306,15 @@ void text__print_sites(struct text_page *page, const struct report *report)
 
 enum text_mapped text__place_mapped_sites(const struct report *report)
 {
-	if (!report->mapped_live_bytes)
+	uint64_t mapped = report->mapped_live_bytes, heap = report->live_bytes;
+
+	if (report__shows_left(report))
+		heap += report->at_exit_bytes;
+	if (!mapped || (mapped < MAPPED_WORTH_SHOWING && report->sites.size))
 		return TEXT_MAPPED_NOWHERE;
-	if (report->mapped_live_bytes > report->live_bytes)
+	if (mapped > heap)
 		return TEXT_MAPPED_FIRST;
-	if (report->mapped_live_bytes < MAPPED_WORTH_SHOWING ||
-		report->mapped_live_bytes < report->live_bytes / 16)
-		return TEXT_MAPPED_NOWHERE;
-	return TEXT_MAPPED_LAST;
+	return mapped < heap / 16 ? TEXT_MAPPED_NOWHERE : TEXT_MAPPED_LAST;
 }
 
 static size_t count_mapped_shown(const struct text_page *page, const struct report *report)
