@@ -270,7 +270,8 @@ static int prepare_tracer(struct tracer *tracer, struct error *err)
 	code = features__find_link_kind(&tracer->link_kind, err);
 	if (code == -EINVAL)
 		return code;
-	tracer->holds_processes = features__holds_processes();
+	/* The verifier gives up on programs that hold and whose limit is a constant 0. */
+	tracer->holds_processes = tracer->options.hold_limit_ns && features__holds_processes();
 	tracer->wide_nops = features__emulates_wide_nops();
 	tracer->declines_returns = can_decline_returns(tracer);
 	code = kernel_function__allow_held();

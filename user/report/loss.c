@@ -15,8 +15,9 @@ const struct loss_words *loss__words(enum loss_cause cause)
 			"reached --hold",
 			"give a larger --hold"},
 		[LOSS_UNHELD] = {"unheld",
-			"processes ran before they had their probes: this kernel cannot hold them",
-			"trace each by itself, memtrace -- COMMAND; Linux 6.18 holds them"},
+			"processes ran before they had their probes: nothing held them",
+			"Linux 6.18 and newer hold them, unless --hold is 0; or trace each by "
+			"itself, memtrace -- COMMAND"},
 		[LOSS_STACK_RING_FULL] = {"stack_ring_full",
 			"stacks lost, ring buffer full: their sites are unknown",
 			"raise --ring-size"},
