@@ -192,3 +192,18 @@ last_pair_ns()
 	[ "$redraws" -le 24 ] || fail "$redraws redraws in 2 s"
 	grep -qi 'lost' screen
 }
+
+@test "-f -p: children that run already are traced, and theirs" {
+	bash -c '"$0" 20 >one & bash -c "\"$0\" 20 >two & wait; true" "$0" & wait; true' \
+		"$TARGETS/spin" 3>&- &
+	STARTED+=($!)
+	wait_until $WAIT_SECONDS test -s one && wait_until $WAIT_SECONDS test -s two
+	mapfile -t spinning < <(pgrep -f "^$TARGETS/spin 20$")
+	STARTED+=("${spinning[@]}")
+	start_memtrace -f -p "${STARTED[0]}" -d 1 --json=report.json
+	finish "$TRACER" || fail "memtrace ended with status $?"
+	for pid in "${spinning[@]}"; do
+		expect "[.processes[] | select(.pid == $pid and .heap.alloc_count > 100)] | length" 1
+	done
+	[ ${#spinning[@]} -eq 2 ] || fail "not two but ${#spinning[@]} children"
+}

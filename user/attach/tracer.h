@@ -62,6 +62,12 @@ void tracer__free(struct tracer *tracer);
 uint32_t tracer__add(struct tracer *tracer, pid_t pid, bool awaits_exec, struct error *err);
 
 /*
+ * Whether @pid is a target: added, or a child that is followed, which the kernel's side knows from
+ * the fork on.
+ */
+bool tracer__knows(const struct tracer *tracer, pid_t pid);
+
+/*
  * Attaches to a file that @pid will map, as its program or as a library. Files without anything to
  * probe are no error.
  */

@@ -29,6 +29,7 @@
 #include "cmd/trace_options.h"
 #include "cmd/trace_reconcile.h"
 #include "cmd/trace_report.h"
+#include "cmd/trace_targets.h"
 #include "stream/feed.h"
 #include "stream/stream.h"
 #include "target/launch.h"
@@ -197,38 +198,27 @@ static int make_model(struct trace *trace, struct error *err)
 	return trace->stream ? 0 : err->code;
 }
 
-static int add_target(
-	struct trace *trace, pid_t pid, const char *comm, bool awaits_exec, struct error *err)
+static struct trace_targets targets_of(struct trace *trace)
 {
-	uint32_t process = tracer__add(trace->tracer, pid, awaits_exec, err);
-
-	if (!process)
-		return err->code;
-	stream__lock(trace->stream);
-	feed__add_process(&trace->feed, process, pid, comm);
-	stream__unlock(trace->stream);
-	return 0;
+	return (struct trace_targets){trace->tracer, trace->stream, &trace->feed};
 }
 
 static int attach_processes(struct trace *trace, struct error *err)
 {
-	int code;
+	struct trace_targets targets = targets_of(trace);
+	int code = trace_targets__attach(
+		&targets, trace->processes.data, trace->processes.size, trace->options.follow, err);
 
-	vec_for_each (process, &trace->processes) {
-		code = add_target(trace, process->pid, process->comm, false, err);
-		if (!code && !process__is_alive(process))
-			code = error__set(err, -ESRCH,
-				"process %d ended while memtrace attached to it", process->pid);
-		if (code)
-			return code;
-	}
+	if (code)
+		return code;
 	return tracer__check(trace->tracer, err);
 }
 
 static int attach_command(struct trace *trace, struct error *err)
 {
+	struct trace_targets targets = targets_of(trace);
 	struct launch *launch = &trace->launch;
-	int code = add_target(trace, launch->pid, NULL, true, err);
+	int code = trace_targets__add(&targets, launch->pid, NULL, true, err);
 
 	for (size_t i = 0; i < launch->file_count && !code; i++)
 		code = tracer__attach_file(

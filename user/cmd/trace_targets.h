@@ -1,0 +1,35 @@
+/* memtrace -p: makes the processes that were named, and with -f their descendants, targets. */
+#ifndef MEMTRACE_CMD_TRACE_TARGETS_H
+#define MEMTRACE_CMD_TRACE_TARGETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "attach/tracer.h"
+#include "stream/feed.h"
+#include "stream/stream.h"
+#include "target/process.h"
+
+/* Where a target becomes known. All stay the caller's. */
+struct trace_targets {
+	struct tracer *tracer;
+	struct stream *stream;
+	struct feed *feed;
+};
+
+/*
+ * Makes @pid, named @comm, a target; with @awaits_exec as tracer__add has it. Returns 0, or a
+ * negative errno with @err set.
+ */
+int trace_targets__add(const struct trace_targets *targets, pid_t pid, const char *comm,
+	bool awaits_exec, struct error *err);
+
+/*
+ * Attaches to the processes, and with @follow to the children that they have, and to theirs. One
+ * of @processes that cannot be traced is an error; a child that cannot is left out with a warning.
+ * Returns 0, or a negative errno with @err set.
+ */
+int trace_targets__attach(const struct trace_targets *targets, const struct process_info *processes,
+	size_t count, bool follow, struct error *err);
+
+#endif
