@@ -195,10 +195,11 @@ write_to()
 	[ "$(ls run.rec*)" = run.rec ] || fail "left behind: $(ls)"
 }
 
-# until_pipe_closes ARG...: memtrace writes into a pipe whose reader takes one line.
+# until_pipe_closes ARG...: memtrace writes into a pipe whose reader takes a byte (a line may be long in
+# coming out of a recording).
 until_pipe_closes()
 {
-	timeout 30 "$MEMTRACE" "$@" 2>err 3>&- | head -n 1 >out
+	timeout 30 "$MEMTRACE" "$@" 2>err 3>&- | head -c 1 >out
 	[ "${PIPESTATUS[0]}" = "${WANTED:-0}" ] || fail "status ${PIPESTATUS[0]}: $(cat err)"
 }
 
