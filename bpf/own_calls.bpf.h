@@ -130,7 +130,9 @@ static __always_inline enum own_place guess_place(struct thread_state *state, __
 {
 	struct own_call_key key = {.sp = state->own_sp, .process = state->process};
 	struct own_call *own = bpf_map_lookup_elem(&own_calls, &key);
+#ifdef __TARGET_ARCH_x86
 	__u64 address = 0;
+#endif
 
 	if (!own || sp > key.sp || key.sp - sp > OWN_CALL_REACH)
 		return OWN_OUTSIDE;

@@ -12,10 +12,11 @@
 
 enum { PARENT = 1, CHILD = 2 };
 
+static struct modules *modules;
+
 static int set_up(void **state)
 {
-	struct modules *modules = modules__new();
-
+	modules = modules__new();
 	*state = spaces__new(modules);
 	return *state ? spaces__add(*state, PARENT, getpid()) : -1;
 }
@@ -23,6 +24,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	spaces__free(*state);
+	modules__free(modules);
 	return 0;
 }
 
