@@ -145,15 +145,19 @@ static void test_aliases_of_glibc_are_one_probe_under_the_standard_name(void **s
 {
 	struct probe_plan plan;
 	int fd = open_library("libc.so.6");
+	/* Of the library itself: a sanitizer has functions of these names in front of it. */
+	void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
 
+	assert_non_null(libc);
 	plan_file(&plan, fd, false, NULL);
 	assert_not_probed(&plan, "__libc_malloc");
 	assert_program(&plan, "aligned_alloc", PROBE_PROGRAM_ALLOC);
 	/* Two names of one function until glibc 2.37. */
-	if (dlsym(RTLD_DEFAULT, "memalign") == dlsym(RTLD_DEFAULT, "aligned_alloc"))
+	if (dlsym(libc, "memalign") == dlsym(libc, "aligned_alloc"))
 		assert_not_probed(&plan, "memalign");
 	else
 		assert_program(&plan, "memalign", PROBE_PROGRAM_ALLOC);
+	dlclose(libc);
 	plan__free(&plan);
 	close(fd);
 }
