@@ -53,6 +53,11 @@ teardown()
 
 @test "processes whose ends were lost with a full ring do not count as running" {
 	start_memtrace -f --ring-size 4096 --json=report.json -- "$TARGETS/children" 3000 "$PWD/all-ended"
+	# A memtrace that keeps up loses nothing.
+	wait_attached
+	kill -STOP "$TRACER"
+	wait_until $RUN_SECONDS test -e all-ended || fail "the children do not end"
+	kill -CONT "$TRACER"
 	finish "$TRACER" || fail "memtrace ended with status $?"
 	expect '.events.other_losses.process_ring_full > 0' true
 	expect '[.processes[] | select(has("end_ns") | not)] | length' 0
