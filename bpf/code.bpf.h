@@ -91,18 +91,25 @@ static __always_inline bool has_code_changed(struct target *target)
 	return true;
 }
 
+/* The thread's target, where a call on memory that is to be @is_code changed its code, or NULL. */
+static __always_inline struct target *changed_target(struct thread_state *state, bool is_code)
+{
+	struct target *target = target_of(state);
+
+	if (!target)
+		return NULL;
+	/* Looked at in any case: it remembers the number of pages. */
+	return has_code_changed(target) || is_code ? target : NULL;
+}
+
 /* mmap, munmap. Mapping anything over code is a change as unmapping it is. */
 static __always_inline void note_mapped_code(
 	struct thread_state *state, __u64 start, __u64 length, bool is_code, bool is_file)
 {
-	struct target *target = target_of(state);
+	struct target *target = changed_target(state, is_code);
 	struct code_mapping mapping = {};
-	bool has_changed;
 
 	if (!target)
-		return;
-	has_changed = has_code_changed(target);
-	if (!is_code && !has_changed)
 		return;
 	if (is_code && is_file)
 		find_mapping(start, &mapping);
@@ -135,14 +142,9 @@ static __always_inline void note_moved_code(
 static __always_inline void note_protected_code(
 	struct thread_state *state, __u64 start, __u64 length, bool is_code)
 {
-	struct target *target = target_of(state);
 	struct code_mapping mapping, nothing = {};
-	bool has_changed;
 
-	if (!target)
-		return;
-	has_changed = has_code_changed(target);
-	if (!is_code && !has_changed)
+	if (!changed_target(state, is_code))
 		return;
 	if (find_mapping(start, &mapping) && !mapping.is_file)
 		return;

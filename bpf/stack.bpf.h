@@ -128,7 +128,7 @@ static __noinline int report_unknown_code(struct thread_state *state)
 	return 0;
 }
 
-/* At a function's return the registers are those of its caller: the walk starts there. */
+/* The walk starts at @pc, behind a call, with @sp; the other registers are those in @ctx. */
 static __always_inline void walk_tables(
 	struct pt_regs *ctx, struct thread_state *state, __u64 pc, __u64 sp)
 {
@@ -169,20 +169,8 @@ static __always_inline void walk_frame_pointers_from_call(struct thread_state *s
 static __always_inline void walk_tables_from_call(struct thread_state *state)
 {
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	struct unwind_walk *walk = &state->walk;
 
-	walk->pc = PT_REGS_IP(regs);
-	walk->sp = PT_REGS_SP(regs);
-	walk->bp = PT_REGS_FP(regs);
-#ifdef __TARGET_ARCH_x86
-	walk->bx = regs->bx;
-#else
-	walk->bx = regs->regs[30];
-#endif
-	walk->hash = stack_seed(state);
-	unwind__walk(walk, state->process, max_frames, UNWIND_FROM_RETURN);
-	if (walk->met_unknown)
-		report_unknown_code(state);
+	walk_tables(regs, state, PT_REGS_IP(regs), PT_REGS_SP(regs));
 }
 
 /* The hash of the stack of the system call that the current thread is leaving; 0: none is wanted.

@@ -30,13 +30,14 @@ int tracer__targets(const struct tracer *tracer, traced_images *images)
 	return code;
 }
 
-bool tracer__is_target(const struct tracer *tracer, pid_t pid, uint32_t process)
+uint32_t tracer__image_of(const struct tracer *tracer, pid_t pid)
 {
 	struct target target;
 	__u32 key = pid;
 
-	return !bpf_map_lookup_elem(bpf_map__fd(tracer->skel->maps.targets), &key, &target) &&
-	       target.process == process;
+	if (bpf_map_lookup_elem(bpf_map__fd(tracer->skel->maps.targets), &key, &target))
+		return 0;
+	return target.process;
 }
 
 static void follow(struct tracer *tracer, enum event_kind kind, struct traced_image image,
@@ -60,7 +61,7 @@ static void take_up(struct tracer *tracer, const traced_images *images)
 
 		if (known && known->process == image->process)
 			continue;
-		if (tracer__is_target(tracer, image->pid, image->process))
+		if (tracer__image_of(tracer, image->pid) == image->process)
 			follow(tracer, EVENT_EXEC, *image, known ? known->process : 0, 0);
 	}
 }
@@ -69,7 +70,7 @@ static void take_up(struct tracer *tracer, const traced_images *images)
 static void let_go(struct tracer *tracer, const traced_images *traced)
 {
 	vec_for_each (image, traced)
-		if (!tracer__is_target(tracer, image->pid, image->process))
+		if (tracer__image_of(tracer, image->pid) != image->process)
 			follow(tracer, EVENT_EXIT, *image, 0, TRACER_STATUS_UNKNOWN);
 }
 
@@ -81,7 +82,7 @@ static int list_missing(const struct tracer *tracer, traced_images *missing)
 	hash_for_each (slot, &tracer->traced) {
 		struct traced_image image = {slot->key, slot->value.process};
 
-		if (!code && !tracer__is_target(tracer, image.pid, image.process))
+		if (!code && tracer__image_of(tracer, image.pid) != image.process)
 			code = vec_push(missing, image);
 	}
 	return code;

@@ -385,14 +385,6 @@ uint32_t tracer__add(struct tracer *tracer, pid_t pid, bool awaits_exec, struct 
 	return code < 0 ? 0 : target.process;
 }
 
-bool tracer__knows(const struct tracer *tracer, pid_t pid)
-{
-	struct target target;
-	__u32 key = pid;
-
-	return !bpf_map_lookup_elem(bpf_map__fd(tracer->skel->maps.targets), &key, &target);
-}
-
 /* --- the rest */
 
 void tracer__enable(struct tracer *tracer, bool enabled)

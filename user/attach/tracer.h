@@ -62,12 +62,6 @@ void tracer__free(struct tracer *tracer);
 uint32_t tracer__add(struct tracer *tracer, pid_t pid, bool awaits_exec, struct error *err);
 
 /*
- * Whether @pid is a target: added, or a child that is followed, which the kernel's side knows from
- * the fork on.
- */
-bool tracer__knows(const struct tracer *tracer, pid_t pid);
-
-/*
  * Attaches to a file that @pid will map, as its program or as a library. Files without anything to
  * probe are no error.
  */
@@ -111,8 +105,11 @@ typedef VEC(struct traced_image) traced_images;
  * come twice. The caller frees @images. 0 or -ENOMEM.
  */
 int tracer__targets(const struct tracer *tracer, traced_images *images);
-/* Whether image @process of @pid is a target now, that is, has not ended. */
-bool tracer__is_target(const struct tracer *tracer, pid_t pid, uint32_t process);
+/*
+ * The image that @pid is a target with now: one that was added, or a child that is followed, which
+ * the kernel's side knows from the fork on. 0: it is none, or has ended.
+ */
+uint32_t tracer__image_of(const struct tracer *tracer, pid_t pid);
 
 /* How many probe sites are attached, over all files. */
 size_t tracer__site_count(const struct tracer *tracer);

@@ -28,7 +28,7 @@ static void note_suspects(struct trace_reconcile *reconcile, const struct tracer
 		image = (struct traced_image){process.pid, process.number};
 		/* No PID: its fork or exec was lost, too. Who has this number is not known then. */
 		if (process.end == PROCESS_RUNS &&
-			!(process.pid && tracer__is_target(tracer, process.pid, process.number)))
+			!(process.pid && tracer__image_of(tracer, process.pid) == process.number))
 			vec_push(&reconcile->suspects, image);
 	}
 	stream__unlock(stream);

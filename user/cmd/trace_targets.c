@@ -54,7 +54,7 @@ static int attach_descendants(const struct trace_targets *targets, pid_list *pid
 		if (code)
 			return code == -ENOTSUP ? 0 : code;
 		for (size_t k = known; k < pids->size; k++)
-			if (!tracer__knows(targets->tracer, pids->data[k]))
+			if (!tracer__image_of(targets->tracer, pids->data[k]))
 				attach_child(targets, pids->data[k]);
 	}
 	return 0;
