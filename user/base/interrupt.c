@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,6 +23,14 @@
 
 #define MAX_CLEANERS 4
 
+/*
+ * The C library keeps two signals for its threads and refuses them to sigaction(2). It takes the
+ * second one when the first thread is made, so a program that was started with it ignored (by
+ * posix_spawn, which leaves both so) would pass on another disposition.
+ */
+#define FIRST_LIBRARY_SIGNAL 32
+#define LIBRARY_SIGNALS 2
+
 /* A process has one set of signals, so this is the process's. */
 static struct {
 	bool started;
@@ -32,6 +41,7 @@ static struct {
 	sigset_t mask_before;
 	struct sigaction pipe_before;
 	struct sigaction size_before;
+	bool library_ignored[LIBRARY_SIGNALS];
 	void (*cleaners[MAX_CLEANERS])(void);
 	atomic_size_t cleaner_count;
 } interrupts = {.told_fd = -1};
@@ -85,8 +95,30 @@ static void *take_signals(void *unused)
 	return unused;
 }
 
+/*
+ * The kernel's struct sigaction of all architectures begins with the handler; the rest, of which
+ * none has more than 7 words, may be 0 for a signal that is ignored.
+ */
+static bool library_signal_ignored(int signal_number)
+{
+	unsigned long action[8] = {0};
+
+	return !syscall(SYS_rt_sigaction, signal_number, NULL, action, 8ul) &&
+	       action[0] == (unsigned long)SIG_IGN;
+}
+
+static void ignore_library_signal(int signal_number)
+{
+	unsigned long action[8] = {(unsigned long)SIG_IGN};
+
+	syscall(SYS_rt_sigaction, signal_number, action, NULL, 8ul);
+}
+
 static void restore_in_child(void)
 {
+	for (int i = 0; i < LIBRARY_SIGNALS; i++)
+		if (interrupts.library_ignored[i])
+			ignore_library_signal(FIRST_LIBRARY_SIGNAL + i);
 	sigaction(SIGPIPE, &interrupts.pipe_before, NULL);
 	sigaction(SIGXFSZ, &interrupts.size_before, NULL);
 	sigprocmask(SIG_SETMASK, &interrupts.mask_before, NULL);
@@ -117,6 +149,8 @@ int interrupt__start(struct error *err)
 		return error__set(err, -errno, "cannot take signals: %m");
 	sigaction(SIGPIPE, &ignore, &interrupts.pipe_before);
 	sigaction(SIGXFSZ, &ignore, &interrupts.size_before);
+	for (int i = 0; i < LIBRARY_SIGNALS; i++)
+		interrupts.library_ignored[i] = library_signal_ignored(FIRST_LIBRARY_SIGNAL + i);
 	/* The thread takes no other signal away from those that are meant for it. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &interrupts.mask_before);

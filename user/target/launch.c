@@ -215,7 +215,6 @@ static _Noreturn void wait_and_exec(
 	int code;
 
 	sigprocmask(SIG_SETMASK, mask, NULL);
-	signal(SIGPIPE, SIG_DFL);
 	while (read(release_fd, &byte, 1) < 0 && errno == EINTR)
 		;
 	if (byte != 'g')
