@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
 # memtrace: builds with `make`; everything that is built lands in build/.
 #
 #   make            build/memtrace (no network, no root)
@@ -7,7 +9,7 @@
 #   make static     build/static/memtrace, one file without dynamic dependencies
 #   make fuzz       fuzz the parsers for longer (SECONDS_PER_TARGET=600)
 #   make install    DESTDIR= PREFIX=/usr/local
-#   make vmlinux    regenerate vmlinux/$(ARCH)/vmlinux.h from this kernel's BTF
+#   make vmlinux    regenerate vmlinux/vmlinux.h from this kernel's BTF
 #   make format     clang-format over the tree
 # ARCH=arm64 cross-compiles; V=1 shows the commands; SANITIZE=1 builds with ASan and UBSan.
 
@@ -31,7 +33,7 @@ WARNINGS := -Wall -Wextra -Werror -Wno-unused-parameter
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := $(CFLAGS) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -DMEMTRACE_VERSION='"$(VERSION)"' \
 	-DMEMTRACE_ARCH_$(BPF_TARGET_ARCH) -Iuser -Ibpf -I$(BUILD)/bpf -I$(BUILD)/report -fno-omit-frame-pointer
-BPF_CFLAGS := -O2 -g -Wall -Werror -mcpu=v3 -D__TARGET_ARCH_$(BPF_TARGET_ARCH) -Ivmlinux/$(ARCH) -Ibpf
+BPF_CFLAGS := -O2 -g -Wall -Werror -mcpu=v3 -D__TARGET_ARCH_$(BPF_TARGET_ARCH) -Ivmlinux -Ivmlinux/$(ARCH) -Ibpf
 LIBRARIES := -lbpf -ldw -lelf -lcapstone -ljansson -lprotobuf-c -lzstd -lxxhash -liberty \
 	-lncursesw -ltinfo -llzma -lz -lpthread
 STATIC_LIBRARIES := -lbpf -ldw -lelf -lcapstone -ljansson -lprotobuf-c -lzstd -lxxhash \
@@ -55,7 +57,7 @@ TRACER_PARTS := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.bpf.o,$(wildcard $(addpref
 OTHER_BPF := $(filter-out $(TRACER_PARTS),$(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.bpf.o,$(wildcard bpf/*.bpf.c)))
 SKELETONS := $(if $(TRACER_PARTS),$(BUILD)/bpf/tracer.skel.h) $(OTHER_BPF:.bpf.o=.skel.h)
 
-$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/$(ARCH)/vmlinux.h
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/vmlinux.h
 	@mkdir -p $(@D)
 	$(call say,BPF,$@)$(CLANG) $(BPF_CFLAGS) -target bpf -MMD -MP -MT $@ -c $< -o $@
 $(BUILD)/bpf/tracer.linked.o: $(TRACER_PARTS)
@@ -116,7 +118,7 @@ targets:
 BENCH_SKELETONS := $(patsubst tests/bench/%.bpf.c,$(BUILD)/bench/%.skel.h,$(wildcard tests/bench/*.bpf.c))
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(filter-out %.bpf.c,$(wildcard tests/bench/bench_*.c)))
 benches: $(BENCHES)
-$(BUILD)/bench/%.bpf.o: tests/bench/%.bpf.c vmlinux/$(ARCH)/vmlinux.h
+$(BUILD)/bench/%.bpf.o: tests/bench/%.bpf.c vmlinux/vmlinux.h
 	@mkdir -p $(@D)
 	$(call say,BPF,$@)$(CLANG) $(BPF_CFLAGS) -target bpf -MMD -MP -MT $@ -c $< -o $@
 $(BUILD)/bench/%.skel.h: $(BUILD)/bench/%.bpf.o
@@ -145,7 +147,7 @@ print-libraries:
 fuzz: setup
 	$(Q)scripts/fuzz $(or $(SECONDS_PER_TARGET),600)
 vmlinux:
-	$(Q)scripts/vmlinux $(ARCH)
+	$(Q)scripts/vmlinux
 FORMATTED = $(shell git ls-files 'bpf/*.[ch]' 'user/*.[ch]' 'tests/*.[ch]' 'tests/*.cc')
 format:
 	$(Q)clang-format -i $(FORMATTED)

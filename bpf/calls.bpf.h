@@ -1,9 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* What becomes of an allocation call: where it returns to, its outcome, and its records. */
 #ifndef MEMTRACE_CALLS_BPF_H
 #define MEMTRACE_CALLS_BPF_H
 
-#include "state.bpf.h"
+#include "own_calls.bpf.h"
 #include "probe.h"
+#include "state.bpf.h"
 
 #ifdef __TARGET_ARCH_x86
 /* The return address of the function that was entered with this stack pointer. */

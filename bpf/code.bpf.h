@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Which memory system calls change where code lies, and their entries in the log of code_log.h.
  * Called at the end of the call, before its thread goes on: no code of a new mapping has run yet.

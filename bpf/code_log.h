@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The log of changes of code: what tells a stack's time from another. Whenever code comes to or
  * goes from an address of a traced process, BPF gives the change the next number, writes it into a

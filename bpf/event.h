@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The records that BPF programs send through the ring buffer: the one header shared with user/.
  * Fixed width, little padding, sizes asserted: recordings give back these very bytes.
@@ -41,7 +43,7 @@ enum event_kind {
 	EVENT_WAIT_END = 17, /* struct event_wait: a futex wait that was longer than asked for */
 };
 
-/* Which function an allocation came through; the names are in target/allocators.c. */
+/* Which function an allocation came through; the names are in process/allocators.c. */
 enum event_function {
 	FUNCTION_NONE = 0,
 	FUNCTION_MALLOC,

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Programs on allocation functions. An entry program notes what was asked for; the return program
  * sends the record, because only then the address is known; free sends at entry (event.h says why).
@@ -6,12 +8,12 @@
  * program on a session link, which the kernel calls for both ends and whose entry may decline the
  * return.
  */
-#include "state.bpf.h"
+#include "calls.bpf.h"
 #include "limits.bpf.h"
+#include "own_calls.bpf.h"
 #include "probe.h"
 #include "stack.bpf.h"
-#include "own_calls.bpf.h"
-#include "calls.bpf.h"
+#include "state.bpf.h"
 
 struct threads_map threads SEC(".maps");
 struct targets_map targets SEC(".maps");

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Holds: a thread of a traced process waits in the kernel, bounded, until user space has attached
  * to what is new in its process. It stays runnable there; nothing of the target is stopped or

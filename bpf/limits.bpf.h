@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Whether an allocation may fail for the limits of the process: operator new of an allocator of its
  * own then throws, and a return probe in the exception's way would end the program. Overcommitting
@@ -7,6 +9,7 @@
 #define MEMTRACE_LIMITS_BPF_H
 
 #include "vmlinux.h"
+
 #include <bpf/bpf_helpers.h>
 
 /* Numbers of setrlimit(2), the same on x86-64 and arm64. */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The watch: notes whenever a thread goes to sleep in a futex call since when, and says when a long
  * sleep ends. What the waits mean, user space finds out from a look (look.bpf.c), and only when one

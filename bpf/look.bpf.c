@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * A look at every thread of the machine, from an iterator over tasks: no thread is stopped, sent a
  * signal or even woken. Registers of a thread that is blocked in a system call are those with

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* What a look at the threads of a machine gives: bpf/look.bpf.c writes it, user/attach reads it. */
 #ifndef MEMTRACE_LOOK_THREAD_H
 #define MEMTRACE_LOOK_THREAD_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The memory system calls of traced processes: mmap, munmap, mremap, brk. Kept apart from the
  * heap: allocators make these calls too. Sent at exit, if they succeeded; the arguments are still

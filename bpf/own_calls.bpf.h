@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Calls of allocation functions that have no return probe: they end at a `ret` (PROBE_AT_RETURNS).
  * Such a call may give way to another stack in its midst, and go on later, or in another thread, or
@@ -8,6 +10,7 @@
 #ifndef MEMTRACE_OWN_CALLS_BPF_H
 #define MEMTRACE_OWN_CALLS_BPF_H
 
+#include "stack.bpf.h"
 #include "state.bpf.h"
 #include "unwind.bpf.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Calls in flight that end at a `ret`, not at a return probe: entries of the map own_calls, which
  * the tracer's BPF programs fill (own_calls.bpf.h) and user space clears of processes that end.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What a probe site does, packed into the 64 bits that travel with it as its BPF attach cookie:
  * one BPF program serves every function of its kind and reads from the cookie which argument is

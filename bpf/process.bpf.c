@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Life of the traced processes: fork, exec, exit, and changes of the loader's list of libraries.
  */
-#include "state.bpf.h"
 #include "hold.bpf.h"
+#include "state.bpf.h"
 
 extern int share_unwind_space(__u32 parent, __u32 child);
 extern int drop_unwind_space(__u32 process);

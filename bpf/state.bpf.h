@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * State that the tracer's programs share: the rings, the traced processes, and what is known of
  * each thread. Every program starts with thread_state__get().
@@ -6,9 +8,11 @@
 #define MEMTRACE_STATE_BPF_H
 
 #include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
-#include <bpf/bpf_core_read.h>
+
 #include "own_calls.h"
 #include "tracer_shared.h"
 #include "unwind.h"

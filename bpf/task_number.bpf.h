@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* What a task is called in one of the pid namespaces that it lives in. */
 #ifndef MEMTRACE_TASK_NUMBER_BPF_H
 #define MEMTRACE_TASK_NUMBER_BPF_H

@@ -1,5 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Loaded to find out whether the kernel has BPF task work that may ask for more of it. */
 #include "task_work.bpf.h"
+
 #include <bpf/bpf_tracing.h>
 
 struct tried {

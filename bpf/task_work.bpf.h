@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * BPF task work (Linux 6.18): a program has a function of its own run in a thread's context, when
  * that thread next returns to user space. The kernel's function that does it is called by its
@@ -8,7 +10,9 @@
 #define MEMTRACE_TASK_WORK_BPF_H
 
 #include "vmlinux.h"
+
 #include <bpf/bpf_helpers.h>
+
 #include "probe.h"
 
 /* The kernel finds it in a map's values by its name. */

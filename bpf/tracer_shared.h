@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* What the tracer's BPF programs and user/attach/tracer.c agree on, beside the records. */
 #ifndef MEMTRACE_TRACER_SHARED_H
 #define MEMTRACE_TRACER_SHARED_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The walker for BPF programs: maps, rule cache, table search. Include it in one .bpf.c of an
  * object; the object's userland fills the maps through user/unwind/maps.h, to which it gives the
@@ -13,7 +15,9 @@
 #define MEMTRACE_UNWIND_BPF_H
 
 #include "vmlinux.h"
+
 #include <bpf/bpf_helpers.h>
+
 #include "unwind.h"
 
 struct {

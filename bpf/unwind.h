@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Unwind tables: what user/unwind builds from .eh_frame and what the walker (unwind_step.h) reads,
  * in BPF and natively.

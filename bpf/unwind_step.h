@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The walker: written once, compiled as BPF (unwind.bpf.h) and natively (user/unwind/walk.c).
  * Whoever includes this defines before

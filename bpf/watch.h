@@ -1,4 +1,6 @@
-/* What bpf/locks.bpf.c counts for user/attach/watcher.c. */
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+/* What bpf/locks.bpf.c counts for user/blocked/watcher.c. */
 #ifndef MEMTRACE_WATCH_H
 #define MEMTRACE_WATCH_H
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* memtrace: picks the command; what each does is in cmd/. */
 #include "base/log.h"
 #include "cmd/cmd.h"

@@ -1,20 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * bench_empty LIBRARY PID [entry]: attaches programs that do nothing where memtrace would attach
  * its own to malloc (entry and return) and free (entry) in LIBRARY as PID uses it; with `entry`, to
  * the functions' first instructions, as tools do that choose no site. Says "attached", and detaches
  * at the end of its standard input.
  */
+#include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <bpf/libbpf.h>
-
 #include "attach/links.h"
-#include "attach/plan.h"
 #include "empty.skel.h"
+#include "probe/plan.h"
 
 static const struct probe_site *find_site(const struct probe_plan *plan, const char *function)
 {

@@ -1,13 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * How many records the heap model takes in a second on one core, as in a replay: from a buffer in
  * memory, with the hint for what comes next. Prints ns per event and events/s.
  */
-#include "heap/heap.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "heap/heap.h"
 
 #define SITES 2000
 #define THREADS 4

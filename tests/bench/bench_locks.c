@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What the watch costs: the same loops with its programs attached and without, in turns; the least
  * time of each counts, as noise only adds.
@@ -17,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "attach/watcher.h"
+#include "blocked/watcher.h"
 
 #define ROUNDS 10
 /* Short runs, many of them: the least is then one that nothing disturbed. */

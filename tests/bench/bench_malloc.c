@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * bench_malloc [DEPTH]: for each line on standard input, measures malloc and free of 64 bytes at
  * the bottom of DEPTH calls and prints the nanoseconds of a pair: the thread's own CPU time, the

@@ -1,15 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What recording costs and how fast a replay is: ns and bytes per event of the recorder, its
  * writer's thread included, beside what the heap model takes for the same events; events/s of the
  * replay on one core. With FILE: the replay of that recording.
  */
-#include "stream/recorder.h"
-#include "stream/replay.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "stream/recorder.h"
+#include "stream/replay.h"
 
 #define SITES 2000
 #define FRAMES 20

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What the choice of the site is worth, for each function of each allocator that is installed: the
  * time that an empty probe adds to a call at the chosen site and at the entry, and whether it was
@@ -18,9 +20,9 @@
 
 #include "attach/features.h"
 #include "attach/links.h"
-#include "attach/plan.h"
+#include "probe/plan.h"
+#include "process/allocators.h"
 #include "sites.skel.h"
-#include "target/allocators.h"
 
 #ifdef __x86_64__
 #define MULTIARCH "x86_64-linux-gnu"

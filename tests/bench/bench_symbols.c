@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * How long the names of many stacks take: bench_symbols FILE [STACKS [DEPTH]]
  *
@@ -5,15 +7,15 @@
  * stacks that differ at the top share frames below; the addresses lie inside of functions, taken
  * at random from the symbol table.
  */
-#include "base/hash.h"
-#include "symbols/symbolizer.h"
-#include "target/elf_file.h"
-
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/hash.h"
+#include "process/elf_file.h"
+#include "symbols/symbolizer.h"
 
 typedef VEC(struct elf_symbol) functions;
 

@@ -1,24 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What a stack costs in a return probe, side by side in one process: no stack, the kernel's
  * frame-pointer walk (bpf_get_stack) and the walk by unwind tables, at several depths. The probed
  * process is this one; its functions are built without frame pointers, and once more with, for the
  * kernel's walk to have a fair chance. Exits with 1 if a walk did not give the true stack.
  */
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <bpf/libbpf.h>
-#include <sys/auxv.h>
-
 #include "base/error.h"
+#include "bench_unwind.skel.h"
 #include "unwind.h"
 #include "unwind/maps.h"
-#include "bench_unwind.skel.h"
 
 #define CALLS 2000
 #define ROUNDS 60

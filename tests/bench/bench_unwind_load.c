@@ -1,9 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What unwind tables cost before the first stack: building them, reading them back from disk,
  * loading them to BPF; for 200 libraries of this machine and for clang-14.
  *
  *	bench_unwind_load [FILE]...	for these files instead
  */
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -14,11 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <bpf/libbpf.h>
-
+#include "bench_unwind.skel.h"
 #include "unwind/maps.h"
 #include "unwind/store.h"
-#include "bench_unwind.skel.h"
 
 #define LIBRARIES 200
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Our walker against libdw's, over real programs: the kernel samples a command's registers and
  * stack bytes (perf_event_open) and both walk the same sample. What differs is listed by cause.

@@ -1,5 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Programs that do nothing: what probes cost before anybody does anything in them. */
 #include "vmlinux.h"
+
 #include <bpf/bpf_helpers.h>
 
 /* At entry and return. */

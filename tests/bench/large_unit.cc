@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 // A unit as large C++ programs have them: templates, most of them inlined. scripts/large-program
 // makes a program of many copies of it.
 #include <algorithm>

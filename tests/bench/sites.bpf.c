@@ -1,5 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Counts the hits of a probe and does nothing else. */
 #include "vmlinux.h"
+
 #include <bpf/bpf_helpers.h>
 
 __u64 hits;

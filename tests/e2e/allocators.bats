@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
 # Each allocator, preloaded, linked in, static, under a prefix, and opened at run time.
 load helpers
 

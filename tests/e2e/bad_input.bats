@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
 # Bad input and bad days: one clear line that names the thing and the remedy, exit 1 or 2.
 bats_require_minimum_version 1.5.0
 load helpers

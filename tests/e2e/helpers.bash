@@ -1,4 +1,6 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
 # Helpers of the end-to-end tests. Every wait is bounded, and whatever a test starts is ended by its
 # PID in teardown. A test's files are in $BATS_TEST_TMPDIR:
 #   truth        what the target says it did, a line of JSON per process

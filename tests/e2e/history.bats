@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
 # Code that comes and goes: a block belongs to the function that allocated it, whatever lies at that
 # address later.
 load helpers

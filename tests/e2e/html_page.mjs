@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-FileCopyrightText: 2026 the memtrace authors
 // Checks of the HTML report in headless Chromium.
 //	node html_page.mjs PAGE CHECK [SCREENSHOT-FOLDER]
 import assert from "node:assert/strict";

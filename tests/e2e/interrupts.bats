@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
 # Ctrl-C, SIGTERM and SIGHUP: the first ends the run with a report, or at once where there is none
 # yet; the second always ends memtrace, wherever it waits. What it launched is not affected.
 bats_require_minimum_version 1.5.0

@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
 # How runs begin and end: signals, durations, targets that go, and memtrace that goes.
 bats_require_minimum_version 1.5.0
 load helpers

@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
 # memtrace locks on bad days: processes that are not there, go meanwhile, may not be read, are huge.
 # shellcheck disable=SC2154 # stderr is bats'
 bats_require_minimum_version 1.5.0

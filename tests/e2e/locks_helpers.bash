@@ -1,4 +1,6 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
 # Helpers of the tests of deadlocks: targets that hang, and the comparison of what memtrace says of
 # them with what they say of themselves (tests/targets/locks/truth.h).
 

@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
 # Targets that live elsewhere: pid namespaces, containers' private files, deleted and replaced files.
 load helpers
 

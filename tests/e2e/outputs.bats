@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
 # Where reports and recordings go: never through what another user has planted, never half written,
 # readable by their owner only, and into pipes and descriptors as they are.
 bats_require_minimum_version 1.5.0

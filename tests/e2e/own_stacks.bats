@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
 # Allocation functions in the midst of which a program goes elsewhere: fibers, longjmp, signals. The
 # traced program ends as the untraced one does, and what returned is counted to the unit, with every
 # kind of links. MEMTRACE_LINKS makes this kernel's newer kinds unused.

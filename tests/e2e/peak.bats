@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
 # What the heap was made of at its peak, how long blocks lived, which were temporary, and the series
 # over time, against a program that knows them (tests/targets/heap/peak.c); and a real server's
 # recording in every format.

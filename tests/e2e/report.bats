@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
 # What the reports hold: the JSON document that other tools rely on, and the text for people.
 load helpers
 

@@ -1,4 +1,6 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
 # Runs once before all end-to-end tests: where things are, and whether this machine can trace.
 
 setup_suite()

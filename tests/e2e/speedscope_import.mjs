@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-FileCopyrightText: 2026 the memtrace authors
 // Opens a profile in speedscope in headless Chromium and prints what it imported, as JSON: the
 // page's title, the text of its table's rows, and errors.
 //	node speedscope_import.mjs SPEEDSCOPE-PACKAGE PROFILE

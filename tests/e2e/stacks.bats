@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
 # Call stacks are exactly what the programs know them to be: every function of theirs that was
 # running, in order, and whole to the outermost frame.
 load helpers

@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
 # An operator new that throws reaches its catch under the tracer, whatever kind of links the kernel
 # has, and every call is counted. MEMTRACE_LINKS makes this kernel's newer kinds unused.
 load helpers

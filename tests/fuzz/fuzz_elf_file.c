@@ -1,14 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Any bytes as an ELF file, whole and cut short while it is read. The last two bytes say where.
  * What the reader gives must be readable, and lie in the file.
  */
-#include "target/elf_file.h"
-#include "target/elf_plt.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "process/elf_file.h"
+#include "process/elf_plt.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,15 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Any bytes as blocked threads, their stacks and their memory: the judgement ends, and a cycle that
  * it finds is one, of live threads that each wait for the next.
  */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "locks/findings.h"
 #include "report/locks_dot.h"
 #include "report/locks_json.h"
 #include "report/locks_text.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

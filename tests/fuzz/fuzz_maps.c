@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Any bytes as /proc/PID/maps: what comes out is sorted, terminated, and found again. */
-#include "target/maps.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "process/maps.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,12 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Any bytes as a file that may have an allocator: headers, tables of names, code. Every site of the
  * plan must be a byte of the file.
  */
-#include "attach/plan.h"
-
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "probe/plan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,13 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Any bytes as a recording. The fuzzer cannot guess checksums, so the input is given twice: as a
  * file, and as the payloads of frames (a byte of type, two of length, the bytes) that are sealed
  * here. Whatever it holds, the replay ends, and its heap adds up.
  */
-#include "stream/recording_frame.h"
-#include "stream/replay.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "stream/recording_frame.h"
+#include "stream/replay.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Any bytes as the code of a function, of both machines. The first byte says what is asked. */
-#include "attach/site.h"
-
 #include <elf.h>
 #include <stdlib.h>
+
+#include "probe/site.h"
 
 #define ADDRESS 0x400000
 

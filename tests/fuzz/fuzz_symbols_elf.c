@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Any bytes as a module that is mapped: tables, PLT, DWARF and MiniDebugInfo of a hostile file. */
-#include "symbols/symbolizer.h"
-#include "target/elf_file.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "process/elf_file.h"
+#include "symbols/symbolizer.h"
 
 /* Addresses that are looked up in each file, spread over its code. */
 #define LOOKUPS 16

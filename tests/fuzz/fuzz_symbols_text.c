@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Any bytes as a perf-PID.map, and any string as a mangled name. */
-#include "symbols/demangle.h"
-#include "symbols/jit_map.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "symbols/demangle.h"
+#include "symbols/jit_map.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,9 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Any bytes as a file of the table cache. Its check sum is put right first, or nothing behind it
  * would ever be reached: whoever can write the file can do that too.
  */
-#include "unwind/cache.h"
-
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
+
+#include "unwind/cache.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

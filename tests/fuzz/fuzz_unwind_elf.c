@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Any bytes as an ELF image: the table that comes out is sorted and lies within the text. */
-#include "unwind/table.h"
-
 #include <stdlib.h>
+
+#include "unwind/table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,13 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Any bytes as .eh_frame and as .debug_frame of both machines: rows ascend, stay inside of their
  * function, and the work stays within its budget.
  */
-#include "unwind/cfi_program.h"
-#include "unwind/rule.h"
-
 #include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
+
+#include "unwind/cfi_program.h"
+#include "unwind/rule.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

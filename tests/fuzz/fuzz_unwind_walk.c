@@ -1,13 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Any rows over any stack: a walk ends, within its limit. The input is the registers, 64 rows, and
  * then the stack's memory.
  */
-#include "unwind/walk.h"
-
 #include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "unwind/walk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

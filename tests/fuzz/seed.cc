@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 // Compiled to small shared objects, from which the fuzzing of ELF parsers starts.
 struct Shape {
 	virtual ~Shape()

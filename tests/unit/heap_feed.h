@@ -1,13 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Feeds a heap model with records as the tracer would send them, one short line for each. */
 #ifndef TESTS_UNIT_HEAP_FEED_H
 #define TESTS_UNIT_HEAP_FEED_H
 
-#include "heap/heap.h"
-
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <string.h>
+
 #include <cmocka.h>
+
+#include "heap/heap.h"
 
 #define START_NS 1000000000ull
 #define STACK_A 0xaaaaull

@@ -1,20 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Synthetic snapshots: threads, stacks and memory made by hand, for the tests of locks/. */
 #ifndef TESTS_LOCKS_FIXTURE_H
 #define TESTS_LOCKS_FIXTURE_H
 
+#include <errno.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
-
-#include "locks/findings.h"
-
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+
+#include <cmocka.h>
+
+#include "locks/findings.h"
 
 #define MAX_REGIONS 64
 #define LOCK_A 0x601000

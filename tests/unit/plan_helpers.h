@@ -1,7 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* What the tests of plans share: a plan for a file, and where it puts which function. */
 #ifndef TESTS_UNIT_PLAN_HELPERS_H
 #define TESTS_UNIT_PLAN_HELPERS_H
 
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,12 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
-#include "attach/plan.h"
+#include <cmocka.h>
+
+#include "probe/plan.h"
 
 static inline void plan_file(
 	struct probe_plan *plan, int fd, bool is_executable, const char *prefix)

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Makes recordings of made-up runs, in files of this test's own, and reads them back. */
 #ifndef TESTS_UNIT_RECORDING_SAMPLE_H
 #define TESTS_UNIT_RECORDING_SAMPLE_H
@@ -8,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
 #include <cmocka.h>
 
 #include "stream/recorder.h"

@@ -1,12 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The table of allocation functions: names, signatures, cookies. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
 #include <cmocka.h>
 
-#include "target/allocators.h"
+#include "process/allocators.h"
 
 static void test_no_name_is_listed_twice(void **state)
 {

@@ -1,13 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* What a call in front of a return address says of who was called. */
+#include <elf.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
-#include "attach/call_site.h"
-
-#include <elf.h>
+#include "probe/call_site.h"
 
 static void test_direct_call_gives_its_target(void **state)
 {

@@ -1,15 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* What code lay where in which epoch, and the log that tells of changes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
 #include <cmocka.h>
 
-#include "target/code_history.h"
-#include "target/code_log.h"
-#include "target/module.h"
-
-#include <string.h>
+#include "process/code_history.h"
+#include "process/code_log.h"
+#include "process/module.h"
 
 static const struct module first = {.id = 1}, second = {.id = 2}, program = {.id = 3};
 

@@ -1,4 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Strings inside of .debug_info: of a hostile file, the last one may not end. */
+#include <dwarf.h>
 #include <elf.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +11,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <dwarf.h>
 
 #include "symbols/dwarf_sections.h"
 

@@ -1,21 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Names in ELF files: symbols, dynamic section, PLT; the loader and binutils are the oracles. */
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <link.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-
-#include "target/elf_file.h"
-#include "target/elf_plt.h"
-
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cmocka.h>
+
+#include "process/elf_file.h"
+#include "process/elf_plt.h"
 
 static int libc_fd;
 static struct elf_file *libc;

@@ -1,24 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Files that are cut short, and written again, while they are read: never a SIGBUS. */
+#include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-
-#include "attach/plan.h"
-#include "base/clock.h"
-#include "symbols/symbolizer.h"
-#include "target/elf_file.h"
-#include "unwind/table.h"
-
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "probe/plan.h"
+#include "process/elf_file.h"
+#include "symbols/symbolizer.h"
+#include "unwind/table.h"
 
 #define READING_NS 400000000ull
 

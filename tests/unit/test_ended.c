@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The heap model over very many processes that come and go: nothing is lost, nothing piles up. */
-#include "heap_feed.h"
-
 #include "heap/ended.h"
+#include "heap_feed.h"
 #include "report/model.h"
 
 #define CHILDREN 20000u

@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Which sites only grow: the rule on synthetic feeds, and through the model's slices. */
-#include "heap_feed.h"
-
 #include "heap/growth.h"
+#include "heap_feed.h"
 
 #define SHIFT 26 /* slices of 67 ms: 120 of them are 8 s */
 #define SLICES 120

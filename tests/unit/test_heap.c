@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The heap model: what each record does to totals, sites and the live set. */
 #include "heap_feed.h"
 

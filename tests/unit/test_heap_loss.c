@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The heap model when records get lost: any of them, at any moment. */
 #include "heap_feed.h"
 

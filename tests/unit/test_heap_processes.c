@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The heap model over the life of processes: fork, shared memory, exec, exit. */
-#include "heap_feed.h"
-
 #include <time.h>
+
+#include "heap_feed.h"
 
 /* A process that leaves many blocks, and CPU seconds in which its end must be dealt with: linear
  * work takes a hundredth of it, sanitizers included, and quadratic work several times as much. */

@@ -1,11 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The table of live blocks, held against a table that cannot be wrong. */
-#include "heap/live_set.h"
-
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <setjmp.h>
 #include <string.h>
+
 #include <cmocka.h>
+
+#include "heap/live_set.h"
 
 #define ADDRESSES 5000
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Waits whose word is not in the lock, and locks made of others: what stacks and names tell. */
 #include "locks_fixture.h"
 

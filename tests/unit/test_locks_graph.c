@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* From waits to verdicts: cycles, victims, convoys, and what a second look confirms. */
 #include "locks_fixture.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Owners that no lock stores, inferred from stacks and by elimination. */
 #include "locks_fixture.h"
 

@@ -1,11 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* What is written of waits: the keys of the JSON that stay, the picture, the graph. */
-#include "locks_fixture.h"
+#include <jansson.h>
 
+#include "locks_fixture.h"
 #include "report/locks_dot.h"
 #include "report/locks_json.h"
 #include "report/locks_text.h"
-
-#include <jansson.h>
 
 /* A confirmed AB-BA with a third thread queued behind it. */
 struct story {

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* From blocked threads to kinds of waits and owners. */
 #include "locks_fixture.h"
 

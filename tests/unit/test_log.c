@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Warnings: what repeats is counted, what does not is shown. */
 #include <setjmp.h>
 #include <stdarg.h>

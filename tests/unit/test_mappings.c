@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The account of mappings: exact under overlapping and partial calls. */
-#include "heap_feed.h"
-
 #include <sys/mman.h>
+
+#include "heap_feed.h"
 
 #define PAGE 4096ull
 #define PAGES 200

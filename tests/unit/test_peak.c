@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The heap at its peak, by site, held against a model that copies everything at every peak. */
 #include "heap_feed.h"
 

@@ -1,13 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Plans for this program's own functions, written below in assembly so that their code is known,
  * and for damaged files.
  */
-#include "plan_helpers.h"
-
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "attach/delegate.h"
+#include "plan_helpers.h"
+#include "probe/delegate.h"
 
 #ifdef __x86_64__
 /*

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Plans for the libraries that the system has: allocators, the C++ runtime, the loader. */
 #include <dlfcn.h>
 

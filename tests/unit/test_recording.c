@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Recordings: what was put comes back, into the same heap model; windows of it; limits. */
-#include "recording_sample.h"
-
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "recording_sample.h"
 #include "stream/recording_codec.h"
 #include "stream/recording_frame.h"
 

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Recordings that were cut, damaged, or written by others: read as far as they are good. */
-#include "recording_sample.h"
-
 #include <xxhash.h>
 
+#include "recording_sample.h"
 #include "stream/recording_format.h"
 
 static uint64_t state = 88172645463325252ull;

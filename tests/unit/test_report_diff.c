@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The difference of two reports. */
-#include "report_sample.h"
-#include "report/diff.h"
-
 #include <jansson.h>
+
+#include "report/diff.h"
+#include "report_sample.h"
 
 /* A report of one-frame sites, made by hand. */
 struct side {

@@ -1,14 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Folded stacks, speedscope and pprof: each read back by another reader than its writer. */
-#include "report_sample.h"
-#include "report/folded.h"
-#include "report/pprof.h"
-#include "report/speedscope.h"
-
-#include "profile.pb-c.h"
-
 #include <jansson.h>
 #include <unistd.h>
 #include <zlib.h>
+
+#include "profile.pb-c.h"
+#include "report/folded.h"
+#include "report/pprof.h"
+#include "report/speedscope.h"
+#include "report_sample.h"
 
 struct sample {
 	struct report report;

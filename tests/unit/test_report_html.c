@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The page: its data are the report's, and no name gets out of them. */
-#include "report_sample.h"
-
-#include "report/html.h"
-
 #include <jansson.h>
 #include <stdlib.h>
+
+#include "report/html.h"
+#include "report_sample.h"
 
 #define DATA_BEGIN "<script type=\"application/json\" id=\"report\">"
 #define HOSTILE "</script><img src=x onerror=alert(1)><!--<script>"

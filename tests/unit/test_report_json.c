@@ -1,12 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The JSON report, read back by an independent reader (jansson). */
-#include "report_sample.h"
-#include "report/json.h"
-#include "report/output.h"
-
 #include <dirent.h>
 #include <jansson.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "report/json.h"
+#include "report/output.h"
+#include "report_sample.h"
 
 static json_t *parse(const char *text, size_t size)
 {

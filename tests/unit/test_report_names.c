@@ -1,12 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Numbers and names as the text report writes them. */
-#include "report/human.h"
-#include "report/names.h"
-
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <setjmp.h>
 #include <string.h>
+
 #include <cmocka.h>
+
+#include "report/human.h"
+#include "report/names.h"
 
 static void test_bytes_have_three_digits_and_a_unit(void **state)
 {

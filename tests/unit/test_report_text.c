@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The text report: what it says, and that it fits. */
-#include "report_sample.h"
 #include "report/callers.h"
 #include "report/live_line.h"
 #include "report/loss.h"
 #include "report/text.h"
+#include "report_sample.h"
 
 struct page {
 	struct report report;

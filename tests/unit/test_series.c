@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The time series: bounded memory, no event lost, whatever the length of the run. */
 #include "heap_feed.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* What each thread did at each site: exact, and adding up to the sites. */
 #include "heap_feed.h"
 

@@ -1,15 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The choice of a probe site, over the code of functions as compilers write them. */
+#include <elf.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <cmocka.h>
-#include <elf.h>
 
-#include "attach/insn.h"
-#include "attach/site.h"
+#include <cmocka.h>
+
 #include "probe.h"
+#include "probe/insn.h"
+#include "probe/site.h"
 
 #define ADDRESS 0x401000
 #define FIRST_ARGUMENT 1

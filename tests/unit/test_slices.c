@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The sites over time: exact where slices are, bounded whatever the length of the run. */
-#include "heap_feed.h"
-
 #include "heap/slices.h"
+#include "heap_feed.h"
 
 #define SLICE_NS (1ull << SLICE_FIRST_SHIFT)
 

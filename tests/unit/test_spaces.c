@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Address spaces of images: how long they are kept. */
 #include <errno.h>
 #include <setjmp.h>
@@ -8,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "target/spaces.h"
+#include "process/spaces.h"
 
 enum { PARENT = 1, CHILD = 2 };
 

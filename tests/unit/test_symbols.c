@@ -1,19 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Names, lines and inlined frames; binutils' addr2line is the oracle. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-
-#include "base/hash.h"
-#include "symbols/symbolizer.h"
-#include "target/elf_file.h"
-
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/hash.h"
+#include "process/elf_file.h"
+#include "symbols/symbolizer.h"
 
 static struct modules *registry;
 

@@ -1,20 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Symbol tables of hostile size: reading names has a bound in time and in memory. */
+#include <elf.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-
-#include "attach/plan.h"
-#include "symbols/symbolizer.h"
-
-#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
+
+#include "probe/plan.h"
+#include "symbols/symbolizer.h"
 
 #define TEXT_SIZE (1u << 20)
 #define NAME_SIZE 100000

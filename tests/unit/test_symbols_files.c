@@ -1,23 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Where names come from when a file is stripped: copies of this very program, made with binutils,
  * that have lost them in all the usual ways. Also the vDSO and PLT stubs.
  */
+#include <fcntl.h>
+#include <lzma.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-
-#include "symbols/symbolizer.h"
-#include "target/elf_plt.h"
-
-#include <fcntl.h>
-#include <lzma.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cmocka.h>
+
+#include "process/elf_plt.h"
+#include "symbols/symbolizer.h"
 
 static struct modules *registry;
 static char directory[] = "/tmp/memtrace-files-XXXXXX";

@@ -1,21 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Names of JIT code out of perf-PID.map files. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-
-#include "symbols/jit_map.h"
-#include "symbols/symbolizer.h"
-#include "target/root.h"
-
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
+
+#include "process/root.h"
+#include "symbols/jit_map.h"
+#include "symbols/symbolizer.h"
 
 static char map_path[64];
 static int root;

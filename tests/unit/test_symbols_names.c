@@ -1,18 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Demangling, interning, search in ranges, and which frames are trimmed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include <cmocka.h>
 
 #include "symbols/demangle.h"
 #include "symbols/names.h"
 #include "symbols/range_index.h"
 #include "symbols/trim.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 static void assert_demangles(const char *mangled, const char *expected)
 {

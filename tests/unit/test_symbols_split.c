@@ -1,19 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Debug information outside of the program (-gsplit-dwarf), or compressed beyond belief. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-
-#include "symbols/symbolizer.h"
-#include "target/elf_file.h"
-
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cmocka.h>
+
+#include "process/elf_file.h"
+#include "symbols/symbolizer.h"
 
 static struct modules *registry;
 static char directory[] = "/tmp/memtrace-split-XXXXXX";

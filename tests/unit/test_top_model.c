@@ -1,7 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* What top shows: order, growth against the baseline, rates, the filter. */
-#include "report_sample.h"
-
 #include "report/top_model.h"
+#include "report_sample.h"
 
 static void no_lock(void *unused)
 {

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Unwind tables on disk: what is kept, what is believed, what is thrown away. */
 #include <dirent.h>
 #include <errno.h>
@@ -7,13 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "target/elf_file.h"
+#include "process/elf_file.h"
 #include "unwind/cache.h"
 #include "unwind/store.h"
 

@@ -1,5 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Every row of the machine's real libraries, against libdw. */
+#include <elf.h>
 #include <fcntl.h>
+#include <gelf.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,8 +12,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <elf.h>
-#include <gelf.h>
 
 #include "unwind/known_code.h"
 #include "unwind/walk.h"

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* From bytes of .eh_frame to rows: small images made by hand, and damaged ones. */
 #include <elf.h>
 #include <errno.h>

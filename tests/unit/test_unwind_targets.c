@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The programs of tests/targets/unwind, walked natively while they run: each tells where it is and
  * which of its functions are on its stack, and waits. Skipped if they are not built.

@@ -1,4 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The walker over stacks made by hand: what ends a walk, what is guessed, what is put right. */
+#include <elf.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,7 +10,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <elf.h>
 
 #include "unwind/walk.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * libdw as judge: evaluates what it says about a frame over made-up registers and memory, so that
  * a rule of ours can be compared by what it does and not by how it is written.

@@ -1,7 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The tracer's probes: which file gets which, in which process. */
-#include "attach/named_allocators.h"
-#include "attach/tracer_private.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,9 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "attach/plan.h"
+#include "attach/named_allocators.h"
+#include "attach/tracer_private.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "probe/plan.h"
 
 static int attach_program(struct tracer *tracer, enum probe_program program, struct links *links,
 	const struct module *module, const probe_sites *sites, pid_t pid, struct error *err)

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Capabilities of this process and kernel lockdown, by name. */
 #ifndef MEMTRACE_ATTACH_CAPABILITIES_H
 #define MEMTRACE_ATTACH_CAPABILITIES_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Closes links in the background. Closing one waits for grace periods of the kernel, 40 to 100 ms;
  * those of a process that has ended must not hold up the processes that run, and many that wait

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "attach/confined.h"
 
 #include <dirent.h>
@@ -7,7 +9,7 @@
 
 #include "attach/features.h"
 #include "base/file.h"
-#include "target/status.h"
+#include "process/status.h"
 
 static bool thread_has_filter(pid_t pid, const char *tid)
 {

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Processes under a seccomp filter. Since Linux 6.11 a probed function returns through a system
  * call of the kernel's own; before the fix of CVE-2025-21834 the filter of a confined process took

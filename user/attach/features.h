@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What this kernel and these privileges allow, found out by trying: each probe is one small
  * function that makes the real system call, never a look at the version. None leaves anything

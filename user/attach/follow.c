@@ -1,13 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The tracer follows its processes: fork, exec, exit, new libraries. */
-#include "attach/tracer_private.h"
-
 #include <bpf/libbpf.h>
 #include <errno.h>
 
+#include "attach/tracer_private.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "target/translated.h"
+#include "process/translated.h"
 
 /* Reading a process's mappings takes a millisecond or two: from 20 ms on, up to 5 s apart. */
 #define LOOK_INTERVAL_NS 20000000ull

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Calls of functions of the kernel (kfuncs) that not every kernel has: by their number in the
  * kernel's BTF. libbpf takes an extern that the kernel lacks for an error where it may not list the

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Links between probe sites and BPF programs, made by raw bpf(2): the newer kinds are unknown to
  * the libbpf of today's long-term distributions, while kernels have them. A link is an fd; when the
@@ -11,7 +13,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "attach/probe_site.h"
+#include "probe/probe_site.h"
 
 /* Values of enum bpf_attach_type (linux/bpf.h); programs must be loaded with the one they need. */
 #define ATTACH_TYPE_PERF_EVENT 41

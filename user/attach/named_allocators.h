@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The files that --allocator FILE[:PREFIX] names. FILE is a path, which leads to the file as it
  * does for any program, links and all; or the end of a path: libfoo.so names each libfoo.so.
@@ -8,9 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "attach/plan.h"
 #include "base/error.h"
-#include "target/module.h"
+#include "probe/plan.h"
+#include "process/module.h"
 
 /* Bytes for a prefix and its zero. */
 #define ALLOCATOR_PREFIX_SIZE 64

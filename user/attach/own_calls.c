@@ -1,9 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The table of calls in flight that end at a `ret` (bpf/own_calls.bpf.h), as user space tends it.
  */
 #include "own_calls.h"
-#include "attach/tracer_private.h"
 
 #include <bpf/bpf.h>
+
+#include "attach/tracer_private.h"
 
 static int table_of(const struct tracer *tracer)
 {

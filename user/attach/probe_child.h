@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * A sacrificial child that calls a probed function of memtrace's own code: how the kernel's probes
  * behave is seen on it, whatever that does to it.

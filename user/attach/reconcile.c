@@ -1,12 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What lost control records left wrong is put right by what the kernel's map of targets has: the
  * BPF programs keep it themselves, and it needs no record.
  */
-#include "attach/tracer_private.h"
-
 #include <bpf/bpf.h>
 #include <errno.h>
 
+#include "attach/tracer_private.h"
 #include "base/clock.h"
 #include "base/log.h"
 

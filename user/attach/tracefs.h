@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * tracefs, where the kernel lists its tracepoints. Where it is not mounted (containers, minimal
  * systems) memtrace mounts one for itself that no path leads to: nothing changes on the host, and

@@ -1,5 +1,5 @@
-#include "attach/tracer_private.h"
-
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -11,9 +11,10 @@
 
 #include "attach/features.h"
 #include "attach/kernel_function.h"
+#include "attach/tracer_private.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "target/maps.h"
+#include "process/maps.h"
 
 /* Numbers of process images start at 1: 0 is none. */
 #define FIRST_PROCESS 1

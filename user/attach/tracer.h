@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The tracer: loads the BPF programs, attaches them to the allocation functions of the traced
  * processes, and follows those processes through fork, exec, dlopen and exit.
@@ -12,10 +14,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "target/spaces.h"
 #include "base/error.h"
 #include "base/vec.h"
-#include "target/module.h"
+#include "process/module.h"
+#include "process/spaces.h"
 #include "tracer_shared.h"
 
 struct tracer;
@@ -56,7 +58,7 @@ void tracer__free(struct tracer *tracer);
 
 /*
  * Makes @pid a target and attaches to what it maps now. With @awaits_exec it is a child that will
- * become a command (target/launch.h): nothing is attached yet. Returns the number of the process
+ * become a command (process/launch.h): nothing is attached yet. Returns the number of the process
  * image (event.h), or 0 with @err set.
  */
 uint32_t tracer__add(struct tracer *tracer, pid_t pid, bool awaits_exec, struct error *err);

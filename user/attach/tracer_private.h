@@ -1,15 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* What the files of the tracer share: its state, and what each does for the others. */
 #ifndef MEMTRACE_ATTACH_TRACER_PRIVATE_H
 #define MEMTRACE_ATTACH_TRACER_PRIVATE_H
 
 #include "attach/closer.h"
 #include "attach/links.h"
-#include "attach/plan.h"
 #include "attach/tracer.h"
 #include "attach/unwinding.h"
 #include "base/hash.h"
 #include "base/vec.h"
 #include "probe.h"
+#include "probe/plan.h"
 #include "tracer.skel.h"
 
 /* A file that a process has its probes in. */
@@ -41,7 +43,7 @@ struct traced {
 	struct attachment_map attached; /* by module id */
 	bool has_loader;		/* it maps a loader whose hook is probed */
 	bool watches_throws;		/* it has functions that exceptions may leave */
-	bool is_translated;		/* target/translated.h: it is left alone */
+	bool is_translated;		/* process/translated.h: it is left alone */
 	bool has_allocator;
 	/*
 	 * Allocators that were found while the loader was not known to wait. Whether they were

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Gives the BPF walker the unwind tables of the traced images: a table for each module, built once,
  * and for each image where in its address space which table holds.
@@ -5,8 +7,8 @@
 #ifndef MEMTRACE_ATTACH_UNWINDING_H
 #define MEMTRACE_ATTACH_UNWINDING_H
 
-#include "target/spaces.h"
 #include "base/error.h"
+#include "process/spaces.h"
 #include "unwind/maps.h"
 
 struct unwinding;

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * A cursor over untrusted bytes: little-endian numbers, LEB128 (DWARF 5, 7.6), strings. A read past
  * the end gives 0 and marks the cursor bad for good, so that a caller may read a whole structure

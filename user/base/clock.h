@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The one clock that records, reports and waits are measured by. */
 #ifndef MEMTRACE_BASE_CLOCK_H
 #define MEMTRACE_BASE_CLOCK_H

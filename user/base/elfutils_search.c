@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The search tree that elfutils from 0.192 on keeps in an internal library, libeu.a, whose objects
  * Debian 13's static libelf.a and libdw.a refer to and do not contain. A static link takes these

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Errors travel up as a message built where the cause is known. A function that can fail takes a
  * `struct error *` and returns a negative errno; whoever gives up prints the message, once.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Whole small files: those of /proc above all, whose size is known only once they are read. */
 #ifndef MEMTRACE_BASE_FILE_H
 #define MEMTRACE_BASE_FILE_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Hash tables: open addressing with linear probing, at most 3/4 full, deletion by shifting back
  * (no tombstones, so a table that lives through millions of insertions and removals stays fast).

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Ctrl-C, SIGTERM and SIGHUP end memtrace wherever it waits: they are taken by a thread of their
  * own, so that no blocked open(2), write(2) or lock of another thread can keep them off.

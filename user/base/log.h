@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Messages for the person at the terminal; all go to stderr, each one line with "memtrace: ". */
 #ifndef MEMTRACE_BASE_LOG_H
 #define MEMTRACE_BASE_LOG_H

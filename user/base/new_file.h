@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Every file that memtrace writes: a new one beside its place, which only its owner may read
  * (reports and recordings tell much about the target), and which takes the place when it is whole.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Where a file is to be written: the folder as a descriptor and the name in it, found without
  * following what another user may have planted on the way. Links are followed where root or we own

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Binary search: the first index in [0, @count) for which @is_before, an expression of @index, is
  * false, or @count where it is true for all. What is searched must be sorted by it.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Text from outside (a target's names, paths, arguments) made fit for a terminal. */
 #ifndef MEMTRACE_BASE_TEXT_H
 #define MEMTRACE_BASE_TEXT_H

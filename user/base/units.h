@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Sizes and times as people write them on a command line. */
 #ifndef MEMTRACE_BASE_UNITS_H
 #define MEMTRACE_BASE_UNITS_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Growable arrays. `VEC(type)` is the type of one; it starts as {0} and is freed with vec_free.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The commands. Each has its file here, the only place that reads its arguments. */
 #ifndef MEMTRACE_CMD_CMD_H
 #define MEMTRACE_CMD_CMD_H

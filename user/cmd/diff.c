@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * memtrace diff A B: what changed between two recordings, or two instants of one.
  */
-#include "cmd/cmd.h"
+#include "report/diff.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -11,9 +13,9 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "cmd/cmd.h"
 #include "cmd/replayed.h"
 #include "cmd/report_output.h"
-#include "report/diff.h"
 #include "report/human.h"
 #include "report/output.h"
 

@@ -1,6 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* memtrace doctor: what this kernel and these privileges allow, and what memtrace does about it. */
-#include "cmd/cmd.h"
-
 #include <argp.h>
 #include <errno.h>
 #include <jansson.h>
@@ -12,6 +12,7 @@
 #include "attach/capabilities.h"
 #include "attach/features.h"
 #include "base/log.h"
+#include "cmd/cmd.h"
 
 #define MAX_CAPABILITIES 16
 /* Where the explanations start, and the width they are folded to. */

@@ -1,11 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* memtrace help and memtrace completion: what the tables of commands, options and formats say. */
-#include "cmd/cmd.h"
-
 #include <argp.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/cmd.h"
 #include "cmd/report_output.h"
 
 /* The one argument of both commands. */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * -F ndjson of a live run: the events are kept as a recording of our own, which is listed once the
  * run is over and then deleted.

@@ -1,21 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* memtrace locks: who waits for whom, now, in processes that may have hung long ago. */
-#include "cmd/cmd.h"
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "attach/locks_look.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/vec.h"
+#include "blocked/locks_look.h"
+#include "cmd/cmd.h"
+#include "process/process.h"
 #include "report/human.h"
 #include "report/locks_dot.h"
 #include "report/locks_json.h"
 #include "report/locks_text.h"
 #include "report/output.h"
-#include "target/process.h"
-
-#include <argp.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { KEY_ALL = 0x100, KEY_JSON, KEY_DOT, KEY_FULL, KEY_PROC };
 

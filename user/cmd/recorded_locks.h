@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* What the looks at locks found, into a recording and out of it. */
 #ifndef MEMTRACE_CMD_RECORDED_LOCKS_H
 #define MEMTRACE_CMD_RECORDED_LOCKS_H

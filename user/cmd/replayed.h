@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* A recording as a report: replayed, collected and named. */
 #ifndef MEMTRACE_CMD_REPLAYED_H
 #define MEMTRACE_CMD_REPLAYED_H

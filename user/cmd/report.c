@@ -1,14 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * memtrace report FILE: a recording, as the live run would have been reported.
  */
-#include "cmd/cmd.h"
-
 #include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
+#include "cmd/cmd.h"
 #include "cmd/recorded_locks.h"
 #include "cmd/replayed.h"
 #include "cmd/report_events.h"

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "cmd/report_events.h"
 
 #include <errno.h>
@@ -6,11 +8,11 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "process/allocators.h"
 #include "report/json_writer.h"
 #include "report/loss.h"
 #include "report/output.h"
 #include "stream/recording_reader.h"
-#include "target/allocators.h"
 
 struct lister {
 	struct json_writer json;

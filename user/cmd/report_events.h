@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * -F ndjson: a recording's events, a JSON object a line, in the order of the recording. Times are
  *ns since the run's start.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Writes a finished report in the format and to the place that the arguments ask for. */
 #ifndef MEMTRACE_CMD_REPORT_OUTPUT_H
 #define MEMTRACE_CMD_REPORT_OUTPUT_H

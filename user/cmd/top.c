@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "cmd/top.h"
 
 #include <ctype.h>
@@ -9,15 +11,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "attach/locks_look.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "blocked/locks_look.h"
 #include "cmd/trace_locks.h"
+#include "process/threads.h"
 #include "report/locks_text.h"
 #include "report/loss.h"
 #include "report/top_draw.h"
 #include "report/top_screen.h"
-#include "target/threads.h"
 
 #define KEY_ESCAPE 27
 #define KEY_BACKSPACE_ASCII 127

@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* memtrace top: the live view of a trace, between the keyboard and the model. */
 #ifndef MEMTRACE_CMD_TOP_H
 #define MEMTRACE_CMD_TOP_H
 
-#include "cmd/trace_report.h"
-
 #include <stdbool.h>
+
+#include "cmd/trace_report.h"
 
 /* How often the figures are refreshed. */
 #define TOP_INTERVAL_NS 1000000000ull

@@ -1,8 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * memtrace -p PID, memtrace -- COMMAND: attaches, follows until the end, reports.
  */
-#include "cmd/cmd.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,18 +23,19 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "cmd/cmd.h"
+#include "cmd/live_events.h"
 #include "cmd/top.h"
 #include "cmd/trace_locks.h"
-#include "cmd/live_events.h"
 #include "cmd/trace_options.h"
 #include "cmd/trace_reconcile.h"
 #include "cmd/trace_report.h"
 #include "cmd/trace_targets.h"
+#include "process/launch.h"
+#include "process/process.h"
+#include "process/translated.h"
 #include "stream/feed.h"
 #include "stream/stream.h"
-#include "target/launch.h"
-#include "target/process.h"
-#include "target/translated.h"
 
 /* The live line is redrawn this often; the issue of a slow terminal is the terminal's. */
 #define LIVE_LINE_INTERVAL_NS 250000000ull

@@ -1,16 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "cmd/trace_locks.h"
 
-#include "attach/locks_look.h"
+#include <errno.h>
+#include <stdlib.h>
+
 #include "base/log.h"
-#include "cmd/watch_changed.h"
-#include "cmd/watch_known.h"
+#include "blocked/locks_look.h"
+#include "blocked/watch_changed.h"
+#include "blocked/watch_known.h"
 #include "report/locks_dot.h"
 #include "report/locks_json.h"
 #include "report/locks_text.h"
 #include "report/names.h"
-
-#include <errno.h>
-#include <stdlib.h>
 
 struct trace_locks {
 	struct looker *looker;

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Deadlocks of the processes that are traced: a look when tracing begins, one now and then while
  * it goes on, and a last one for the report.
@@ -5,15 +7,15 @@
 #ifndef MEMTRACE_CMD_TRACE_LOCKS_H
 #define MEMTRACE_CMD_TRACE_LOCKS_H
 
-#include "base/error.h"
-#include "heap/heap.h"
-#include "report/json_writer.h"
-#include "report/model.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/types.h>
+
+#include "base/error.h"
+#include "heap/heap.h"
+#include "report/json_writer.h"
+#include "report/model.h"
 
 /* How often the processes are looked at while they are traced. */
 #define TRACE_LOCKS_INTERVAL_NS 1000000000ull

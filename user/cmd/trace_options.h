@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The arguments of `memtrace -p PID`, `memtrace -- COMMAND` and `memtrace record`. */
 #ifndef MEMTRACE_CMD_TRACE_OPTIONS_H
 #define MEMTRACE_CMD_TRACE_OPTIONS_H

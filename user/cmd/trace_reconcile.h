@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The model and the kernel, reconciled: a process whose end was lost with a full ring would count
  * as running for ever, and its blocks as live. The kernel's map of targets has the truth.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* What a recording gets besides the records: who was traced, how it stands, names, the end. */
 #ifndef MEMTRACE_CMD_TRACE_RECORD_H
 #define MEMTRACE_CMD_TRACE_RECORD_H

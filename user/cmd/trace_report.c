@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "cmd/trace_report.h"
 
 #include <errno.h>
@@ -12,8 +14,8 @@
 #include "cmd/recorded_locks.h"
 #include "cmd/report_output.h"
 #include "cmd/trace_record.h"
-#include "report/human.h"
 #include "report/html.h"
+#include "report/human.h"
 #include "report/live_line.h"
 #include "report/loss.h"
 #include "report/model.h"

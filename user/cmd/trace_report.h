@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The reports of a trace: interim, final, and the live line. */
 #ifndef MEMTRACE_CMD_TRACE_REPORT_H
 #define MEMTRACE_CMD_TRACE_REPORT_H
@@ -9,10 +11,10 @@
 #include "base/error.h"
 #include "cmd/trace_locks.h"
 #include "cmd/trace_options.h"
+#include "process/launch.h"
+#include "process/process.h"
 #include "stream/feed.h"
 #include "stream/stream.h"
-#include "target/launch.h"
-#include "target/process.h"
 
 /* What a report is made from; all of it stays the caller's and outlives the trace_report. */
 struct trace_report_source {

@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "cmd/trace_targets.h"
 
 #include <errno.h>
 
 #include "attach/confined.h"
 #include "base/log.h"
-#include "target/children.h"
+#include "process/children.h"
 
 int trace_targets__add(const struct trace_targets *targets, pid_t pid, const char *comm,
 	bool awaits_exec, struct error *err)

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* memtrace -p: makes the processes that were named, and with -f their descendants, targets. */
 #ifndef MEMTRACE_CMD_TRACE_TARGETS_H
 #define MEMTRACE_CMD_TRACE_TARGETS_H
@@ -6,9 +8,9 @@
 #include <stddef.h>
 
 #include "attach/tracer.h"
+#include "process/process.h"
 #include "stream/feed.h"
 #include "stream/stream.h"
-#include "target/process.h"
 
 /* Where a target becomes known. All stay the caller's. */
 struct trace_targets {

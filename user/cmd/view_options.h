@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The arguments that say what a report shows and where it goes: of a live run or a recording. */
 #ifndef MEMTRACE_CMD_VIEW_OPTIONS_H
 #define MEMTRACE_CMD_VIEW_OPTIONS_H

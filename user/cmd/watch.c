@@ -1,22 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* memtrace watch: finds a deadlock anywhere on the machine soon after it has formed. */
-#include "cmd/cmd.h"
-
-#include "attach/capabilities.h"
-#include "attach/locks_look.h"
-#include "attach/watcher.h"
-#include "base/clock.h"
-#include "base/interrupt.h"
-#include "base/log.h"
-#include "base/units.h"
-#include "base/vec.h"
-#include "cmd/watch_changed.h"
-#include "cmd/watch_filter.h"
-#include "cmd/watch_hook.h"
-#include "cmd/watch_known.h"
-#include "report/human.h"
-#include "report/locks_json.h"
-#include "report/locks_text.h"
-
 #include <argp.h>
 #include <errno.h>
 #include <poll.h>
@@ -26,6 +10,23 @@
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "attach/capabilities.h"
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "base/vec.h"
+#include "blocked/locks_look.h"
+#include "blocked/watch_changed.h"
+#include "blocked/watch_filter.h"
+#include "blocked/watch_known.h"
+#include "blocked/watcher.h"
+#include "cmd/cmd.h"
+#include "cmd/watch_hook.h"
+#include "report/human.h"
+#include "report/locks_json.h"
+#include "report/locks_text.h"
 
 /* How often the counters are read: a tenth of the bound of 2 s within which a deadlock is found. */
 #define POLL_MS 100

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The command of --on-deadlock: run without a shell, with a document on its stdin, one at a time
  * and for a bounded time. The watch goes on meanwhile.
@@ -5,11 +7,11 @@
 #ifndef MEMTRACE_CMD_WATCH_HOOK_H
 #define MEMTRACE_CMD_WATCH_HOOK_H
 
-#include "base/error.h"
-#include "base/vec.h"
-
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "base/error.h"
+#include "base/vec.h"
 
 /* Longer than that a command is not let run; it is killed then. */
 #define HOOK_SECONDS 30

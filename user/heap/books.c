@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "heap/heap_private.h"
 
 /* A copy is in the books of its space and of the heap; the site's are of what calls did. */

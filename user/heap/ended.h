@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Ended processes in bounded memory. Of many that came and went the latest are kept one by one; the
  * books of the others are added up: their counts, what their threads did at each site (under "all

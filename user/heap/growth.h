@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Which call sites only grow, from the slices of time (slices.h): the sign of a leak, however
  * small it is beside what is large and flat. Pure: fed cells, it answers for each site.
@@ -15,9 +17,9 @@
 #ifndef MEMTRACE_HEAP_GROWTH_H
 #define MEMTRACE_HEAP_GROWTH_H
 
-#include "heap/slices.h"
-
 #include <stdbool.h>
+
+#include "heap/slices.h"
 
 #define GROWTH_WINDOWS 12
 #define GROWTH_LEAST_RISES 4

@@ -1,7 +1,9 @@
-#include "heap/heap_private.h"
-
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include <string.h>
 #include <unistd.h>
+
+#include "heap/heap_private.h"
 
 struct heap *heap__new(const struct heap_options *options)
 {

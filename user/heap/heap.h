@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The heap model: fed records in ring order it rebuilds every live allocation of every traced
  * process, with its call site, and answers what a report asks. Pure: it knows records and no BPF,
@@ -28,20 +30,19 @@
 #ifndef MEMTRACE_HEAP_HEAP_H
 #define MEMTRACE_HEAP_HEAP_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event.h"
 #include "heap/ended.h"
 #include "heap/growth.h"
 #include "heap/live_set.h"
 #include "heap/mappings.h"
 #include "heap/series.h"
-#include "heap/sites.h"
 #include "heap/shares.h"
+#include "heap/sites.h"
 #include "heap/slices.h"
-
-#include "event.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 struct heap;
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* What the files of the heap model share: its state, and how blocks enter and leave the books. */
 #ifndef MEMTRACE_HEAP_HEAP_PRIVATE_H
 #define MEMTRACE_HEAP_HEAP_PRIVATE_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The mapped ranges of an address space, [start, end), each with who mapped it: sorted, disjoint,
  * neighbours of one owner merged; exact under partial and overlapping additions and removals. An
@@ -6,10 +8,10 @@
 #ifndef MEMTRACE_HEAP_MAPPED_RANGES_H
 #define MEMTRACE_HEAP_MAPPED_RANGES_H
 
-#include "base/vec.h"
-
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "base/vec.h"
 
 /* What memory is mapped for, as far as its call tells. */
 enum mapped_kind {

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The account of mmap, munmap, mremap and brk: what the traced calls asked the kernel for. It is
  * apart from the heap: an allocator takes its blocks out of such mappings, so the two must never
@@ -10,12 +12,11 @@
 #ifndef MEMTRACE_HEAP_MAPPINGS_H
 #define MEMTRACE_HEAP_MAPPINGS_H
 
-#include "heap/mapped_ranges.h"
-#include "heap/sites.h"
+#include <stdint.h>
 
 #include "event.h"
-
-#include <stdint.h>
+#include "heap/mapped_ranges.h"
+#include "heap/sites.h"
 
 /* All counts are of calls that succeeded, all bytes in whole pages. */
 struct mapping_counts {

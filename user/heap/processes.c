@@ -1,6 +1,8 @@
-#include "heap/heap_private.h"
-
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include <string.h>
+
+#include "heap/heap_private.h"
 
 static void free_space(struct space *space)
 {

@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Questions to the heap model; none changes it. */
-#include "heap/heap_private.h"
-
 #include <string.h>
+
+#include "heap/heap_private.h"
 
 uint64_t heap__start_ns(const struct heap *heap)
 {

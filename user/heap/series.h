@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * A time series of bounded memory for a run of any length: a fixed number of buckets; when the
  * run outgrows them, neighbours are merged and every bucket becomes twice as wide. So there are

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What each thread did at each call site, in bounded memory: pairs beyond SHARE_LIMIT are added up
  * under thread 0, "all others". A site remembers its latest pair, as calls of a site mostly come

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "heap/sites.h"
 
-#include "event.h"
-
 #include <string.h>
+
+#include "event.h"
 
 int sites__init(struct sites *sites, size_t limit)
 {

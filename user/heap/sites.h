@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Call sites: distinct stacks after their frames were resolved to (module, offset), with what was
  * allocated there. The same code path in two processes, or at two load addresses, is one site.
@@ -5,11 +7,11 @@
 #ifndef MEMTRACE_HEAP_SITES_H
 #define MEMTRACE_HEAP_SITES_H
 
-#include "base/hash.h"
-#include "base/vec.h"
-
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/hash.h"
+#include "base/vec.h"
 
 /*
  * The composition of the heap at its peak costs O(1) per event: the heap numbers its peaks

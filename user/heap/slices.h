@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What each call site held and had done over time, in bounded memory: the run is cut into at most
  * SLICE_LIMIT slices of equal width, and a site stores a cell when it changes for the first time in
@@ -7,9 +9,9 @@
 #ifndef MEMTRACE_HEAP_SLICES_H
 #define MEMTRACE_HEAP_SLICES_H
 
-#include "heap/sites.h"
-
 #include <stdbool.h>
+
+#include "heap/sites.h"
 
 /* Finer than a hand can select on a screen. */
 #define SLICE_LIMIT 256

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Waits whose futex word is not in the lock: glibc parks a thread whose PI lock the kernel refused
  * on a word of its own stack, and libc++ and GLib let threads wait for a once or a guard on a

@@ -1,6 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "locks/findings.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 int findings__judge(const struct snapshot *snapshot, const struct lock_memory *memory,
@@ -136,4 +139,20 @@ size_t findings__missing_owners(const struct lock_findings *findings, pid_t *pid
 			pids[count++] = owner->pid;
 	}
 	return count;
+}
+
+void findings__headline(const struct lock_findings *findings, size_t cycle, char *out, size_t size)
+{
+	const struct wait_cycle *of = &findings->graph.cycles[cycle];
+	const struct lock_wait *wait = &findings->waits.data[findings->graph.members[of->first]];
+	const struct lock_thread *thread = wait->thread;
+
+	if (of->count == 1)
+		snprintf(out, size, "%s: %s (PID %d, TID %d) waits for itself, on %s",
+			verdict__name(of->verdict), thread->comm, thread->pid, thread->tid,
+			wait->name[0] ? wait->name : wait_kind__name(wait->kind));
+	else
+		snprintf(out, size, "%s: %zu threads wait for each other, %s (PID %d, TID %d)...",
+			verdict__name(of->verdict), of->count, thread->comm, thread->pid,
+			thread->tid);
 }

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What a look says in the end: waits, their graph, and which of it held up on a second look. The
  * reports read this.
@@ -44,5 +46,8 @@ bool findings__leads_to(
  * shared memory ties processes together. Writes at most @limit PIDs, returns how many.
  */
 size_t findings__missing_owners(const struct lock_findings *findings, pid_t *pids, size_t limit);
+
+/* One line: "DEADLOCK in python3 (PID 12): worker (TID 14) <-> main (TID 12)". At most @size. */
+void findings__headline(const struct lock_findings *findings, size_t cycle, char *out, size_t size);
 
 #endif

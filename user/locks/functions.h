@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What the name of a function on a blocked stack says about the wait: the table from names to kinds
  * of waits. Names are as symbols have them, demangled; versions, leading underscores and suffixes

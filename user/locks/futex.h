@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The futex system calls, decoded: futex(2), futex_waitv(2) (Linux 5.16) and futex_wait,
  * futex_requeue (6.7). Numbers: asm-generic and x86-64 agree on all but the first.

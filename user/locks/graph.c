@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "locks/graph.h"
-
-#include "base/hash.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+#include "base/hash.h"
 
 #define NO_EDGE SIZE_MAX
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The wait-for graph: each wait has an edge to the thread that holds what is waited for. A
  * deadlock is a cycle of untimed waits; who waits behind one is a victim, not part of it.

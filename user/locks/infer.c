@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "locks/infer.h"
-
-#include "base/hash.h"
 
 #include <errno.h>
 #include <string.h>
+
+#include "base/hash.h"
 
 /* The most of a once frame's stack that is searched for the once word's address. */
 #define ONCE_FRAME_BYTES 4096

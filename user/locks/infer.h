@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Owners of locks that store none, where the stacks of other threads or plain elimination prove
  * who has them. Each is labelled as inferred, with the reason in words.

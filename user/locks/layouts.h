@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Where the C libraries keep a lock's state: which structure a futex word belongs to, and who the
  * structure says holds it. The one table of such offsets; every reading is checked against what

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "locks/owner.h"
 
 static bool is_number_of(const struct lock_thread *thread, const struct lock_wait *wait)

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* From the number in a lock's owner field to a thread of the snapshot that can hold it. */
 #ifndef MEMTRACE_LOCKS_OWNER_H
 #define MEMTRACE_LOCKS_OWNER_H

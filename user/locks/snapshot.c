@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "locks/snapshot.h"
 
-#include "base/search.h"
-
 #include <stdlib.h>
+
+#include "base/search.h"
 
 static int compare_threads(const void *a, const void *b)
 {

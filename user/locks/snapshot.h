@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What one look at blocked threads saw, as plain data: the input of everything in locks/. It is
- * filled from the kernel (attach/look.h) or by hand in tests; nothing here touches a process.
+ * filled from the kernel (blocked/look.h) or by hand in tests; nothing here touches a process.
  */
 #ifndef MEMTRACE_LOCKS_SNAPSHOT_H
 #define MEMTRACE_LOCKS_SNAPSHOT_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Where on its stack a blocked thread waits: which frames are the wait's own, what kind of wait
  * they make, and whether other threads are inside a function of such a kind.

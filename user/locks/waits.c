@@ -1,14 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "locks/waits.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/search.h"
 #include "base/vec.h"
 #include "locks/elsewhere.h"
 #include "locks/infer.h"
 #include "locks/owner.h"
-
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
 const char *certainty__name(enum certainty certainty)
 {

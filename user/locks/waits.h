@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Waits: for each blocked thread of a snapshot, what it waits for, and who has it. The kind comes
  * from the functions on the blocked stack, checked against the layout of the lock; never from the

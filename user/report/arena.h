@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Memory of a report: many small pieces that are freed all at once. */
 #ifndef MEMTRACE_REPORT_ARENA_H
 #define MEMTRACE_REPORT_ARENA_H

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/callers.h"
 
-#include "report/names.h"
-
 #include <string.h>
+
+#include "report/names.h"
 
 /* Initializers of a library are called by the loader this many frames up, at the most. */
 #define INITIALIZER_REACH 4

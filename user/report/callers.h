@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Which frame of a call site names it. Above the allocation function there may be frames that say
  * nothing about who allocated: a library's functions that have no names, wrappers of malloc, pools'

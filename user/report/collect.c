@@ -1,12 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* From the heap model to a report: figures first, names later. */
-#include "report/model.h"
-
-#include "report/loss.h"
-#include "report/processes.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "report/loss.h"
+#include "report/model.h"
+#include "report/processes.h"
 
 /* What the pass over the live blocks adds up for each site. */
 struct ages {

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What changed between two reports, call site by call site. A site is the same in both when its
  * frames are at the same offsets of the same files (build IDs); frames of a file that was rebuilt
@@ -6,9 +8,9 @@
 #ifndef MEMTRACE_REPORT_DIFF_H
 #define MEMTRACE_REPORT_DIFF_H
 
-#include "report/model.h"
-
 #include <stdio.h>
+
+#include "report/model.h"
 
 enum diff_change {
 	DIFF_SAME = 0, /* live bytes and blocks are equal */

@@ -1,6 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* A diff as text and as JSON. */
 #include "report/diff.h"
-
 #include "report/human.h"
 #include "report/json.h"
 #include "report/text_sites.h"

@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/folded.h"
+
+#include <inttypes.h>
 
 #include "base/text.h"
 #include "report/names.h"
-
-#include <inttypes.h>
 
 /* ";" and line ends would break the format; what cannot be shown is no use in a graph. */
 static void write_name(FILE *file, const char *name)

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* A gzip stream into a FILE, written piece by piece. */
 #ifndef MEMTRACE_REPORT_GZIP_H
 #define MEMTRACE_REPORT_GZIP_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/html.h"
 
 #include "html_page.h"
@@ -19,11 +21,11 @@ int html__write_report_with(const struct report *report, json_more_fn *more, con
 
 #else
 
+#include <stdlib.h>
+
 #include "base/hash.h"
 #include "report/loss.h"
 #include "report/string_table.h"
-
-#include <stdlib.h>
 
 struct frame_key {
 	int64_t function; /* number of a string; -1: unknown */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The report as one page that a browser opens from disk, without a network: flame graph, plot over
  * time, table of call sites, wait-for graph. The page is user/report/html/, bundled when memtrace
@@ -12,10 +14,10 @@
 #ifndef MEMTRACE_REPORT_HTML_H
 #define MEMTRACE_REPORT_HTML_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "report/json.h"
-
-#include <stdbool.h>
 
 /* Whether this build has the page; without npm it was built without. */
 bool html__is_available(void);

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Numbers as people read them; always with a unit, never wider than HUMAN_SIZE - 1 columns. */
 #ifndef MEMTRACE_REPORT_HUMAN_H
 #define MEMTRACE_REPORT_HUMAN_H

@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/json.h"
+
+#include <sys/wait.h>
 
 #include "report/loss.h"
 #include "report/pool.h"
-
-#include <sys/wait.h>
 
 /* Sites, processes and points of the series take one line each. */
 #define COMPACT_BELOW 2

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The report as one JSON document. Its keys are relied upon by other tools: new ones may come,
  * none goes or changes its meaning without a new JSON_REPORT_VERSION. Counts and bytes are exact

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Writes JSON as a stream: a report of a hundred thousand sites needs no tree of it in memory.
  * Nesting, commas and escaping are its business; errors of the stream are the caller's (ferror).

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/live_line.h"
 
-#include "report/human.h"
-
 #include <stdio.h>
+
+#include "report/human.h"
 
 void live_line__format(const struct live_line *line, char *out)
 {

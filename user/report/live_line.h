@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The one line that shows on a terminal while memtrace runs. */
 #ifndef MEMTRACE_REPORT_LIVE_LINE_H
 #define MEMTRACE_REPORT_LIVE_LINE_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Waits and deadlocks as JSON. Keys that stay: `waits[]` with pid, tid, ns_tid, comm, kind, uaddr,
  * lock{address,name,shared}, timed, age_ns, owner{tid,certainty}, stack[]; `deadlocks[]` with

@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/locks_text.h"
+
+#include <string.h>
 
 #include "base/text.h"
 #include "report/human.h"
 #include "report/names.h"
-
-#include <string.h>
 
 /* Frames of a folded stack, and waits of a list, that fit one screen. */
 #define FOLDED_FRAMES 9
@@ -349,23 +351,6 @@ static void print_victims(FILE *file, const struct lock_findings *findings, size
 		fprintf(file, "      ... and %zu more\n", count - told);
 }
 
-void locks_text__headline(
-	const struct lock_findings *findings, size_t cycle, char *out, size_t size)
-{
-	const struct wait_cycle *of = &findings->graph.cycles[cycle];
-	const struct lock_wait *wait = &findings->waits.data[findings->graph.members[of->first]];
-	const struct lock_thread *thread = wait->thread;
-
-	if (of->count == 1)
-		snprintf(out, size, "%s: %s (PID %d, TID %d) waits for itself, on %s",
-			verdict__name(of->verdict), thread->comm, thread->pid, thread->tid,
-			wait->name[0] ? wait->name : wait_kind__name(wait->kind));
-	else
-		snprintf(out, size, "%s: %zu threads wait for each other, %s (PID %d, TID %d)...",
-			verdict__name(of->verdict), of->count, thread->comm, thread->pid,
-			thread->tid);
-}
-
 /* Files whose build IDs a log can do with; a cycle seldom has more. */
 #define LISTED_BUILDS 16
 
@@ -405,7 +390,7 @@ void locks_text__write_cycle(FILE *file, const struct lock_findings *findings, s
 	const struct wait_cycle *of = &findings->graph.cycles[cycle];
 	char headline[256];
 
-	locks_text__headline(findings, cycle, headline, sizeof(headline));
+	findings__headline(findings, cycle, headline, sizeof(headline));
 	fprintf(file, "%s\n", headline);
 	for (size_t i = 0; i < of->count; i++)
 		print_member(file, &findings->waits.data[findings->graph.members[of->first + i]],

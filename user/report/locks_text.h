@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Who waits for whom, for a person at a terminal of 80 columns: the cycles first. */
 #ifndef MEMTRACE_REPORT_LOCKS_TEXT_H
 #define MEMTRACE_REPORT_LOCKS_TEXT_H
 
-#include "locks/findings.h"
-
 #include <stdio.h>
+
+#include "locks/findings.h"
 
 struct locks_text_options {
 	bool builds;	  /* with each cycle: the build IDs of the files in its stacks */
@@ -18,9 +20,5 @@ void locks_text__write(
 /* One cycle with its stacks and victims. */
 void locks_text__write_cycle(FILE *file, const struct lock_findings *findings, size_t cycle,
 	const struct locks_text_options *options);
-
-/* One line: "DEADLOCK in python3 (PID 12): worker (TID 14) <-> main (TID 12)". At most @size. */
-void locks_text__headline(
-	const struct lock_findings *findings, size_t cycle, char *out, size_t size);
 
 #endif

@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* What was lost, in words: a number without its loss is a lie. */
 #ifndef MEMTRACE_REPORT_LOSS_H
 #define MEMTRACE_REPORT_LOSS_H
 
-#include "event.h"
-
 #include <stddef.h>
 #include <stdint.h>
+
+#include "event.h"
 
 struct loss_words {
 	const char *key;    /* in JSON: stays as it is */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The report: the one struct that all formats read. It is made in two steps, so that records wait
  * only for the first:
@@ -9,13 +11,13 @@
 #ifndef MEMTRACE_REPORT_MODEL_H
 #define MEMTRACE_REPORT_MODEL_H
 
-#include "base/vec.h"
-#include "heap/heap.h"
-#include "report/arena.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/vec.h"
+#include "heap/heap.h"
+#include "report/arena.h"
 
 /* A call, or one that was inlined into it (`inlined`; the frame after is what it was inlined to).
  */

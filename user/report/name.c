@@ -1,11 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Names for the frames of a report: the callback is asked once for each distinct address. */
-#include "report/model.h"
-
-#include "symbols/trim.h"
+#include <string.h>
 
 #include "base/hash.h"
-
-#include <string.h>
+#include "report/model.h"
+#include "symbols/trim.h"
 
 struct place {
 	uint32_t module;

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Function and file names cut down to a column's width, in ways that keep what tells them apart. */
 #ifndef MEMTRACE_REPORT_NAMES_H
 #define MEMTRACE_REPORT_NAMES_H

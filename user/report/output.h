@@ -1,13 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Where a report goes: stdout, or a file that appears whole or not at all (base/new_file.h).
  */
 #ifndef MEMTRACE_REPORT_OUTPUT_H
 #define MEMTRACE_REPORT_OUTPUT_H
 
+#include <stdio.h>
+
 #include "base/error.h"
 #include "base/new_file.h"
-
-#include <stdio.h>
 
 struct output {
 	FILE *file;

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/pool.h"
 
-#include "report/names.h"
-
 #include <string.h>
+
+#include "report/names.h"
 
 /* Pools' own functions are the innermost frames; a few wrappers may be in front. */
 #define FRAMES_LOOKED_AT 6

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Pools of languages' run-time systems: they map memory in large pieces and hand it out by
  * themselves, so that a call site of the mapping says nothing about who uses it. Each has a switch

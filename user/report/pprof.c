@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/pprof.h"
 
 #include <inttypes.h>
@@ -5,12 +7,11 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "profile.pb-c.h"
 #include "report/gzip.h"
 #include "report/names.h"
 #include "report/string_table.h"
 #include "report/text.h"
-
-#include "profile.pb-c.h"
 
 typedef Perftools__Profiles__Profile Profile;
 typedef Perftools__Profiles__ValueType ValueType;

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * pprof's profile.proto, gzipped: sample types alloc_objects, alloc_space, inuse_objects and
  * inuse_space (the default), as Go's heap profiles have them. A location is an address with the
@@ -6,9 +8,9 @@
 #ifndef MEMTRACE_REPORT_PPROF_H
 #define MEMTRACE_REPORT_PPROF_H
 
-#include "report/model.h"
-
 #include <stdio.h>
+
+#include "report/model.h"
 
 /* 0, -ENOMEM, or -EIO when compressing failed; errors of the stream are the caller's (ferror). */
 int pprof__write_report(const struct report *report, FILE *file);

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/processes.h"
 
-#include "base/hash.h"
-
 #include <stdlib.h>
+
+#include "base/hash.h"
 
 static inline uint64_t number_hash(uint64_t key)
 {

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Which process: what each holds at each call site, and in which order a reader wants them. */
 #ifndef MEMTRACE_REPORT_PROCESSES_H
 #define MEMTRACE_REPORT_PROCESSES_H

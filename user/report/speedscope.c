@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/speedscope.h"
+
+#include <inttypes.h>
 
 #include "report/json_writer.h"
 #include "report/names.h"
 #include "report/string_table.h"
 #include "report/weight.h"
-
-#include <inttypes.h>
 
 /* What makes a frame one of its own: function, file and line; unnamed ones have a label made up. */
 struct frame_key {

@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Numbers for strings: the same text gets the same number. The texts are borrowed. */
 #ifndef MEMTRACE_REPORT_STRING_TABLE_H
 #define MEMTRACE_REPORT_STRING_TABLE_H
 
+#include <string.h>
+
 #include "base/hash.h"
 #include "base/vec.h"
-
-#include <string.h>
 
 /* FNV-1a, mixed: names are short. */
 static inline uint64_t string_table_hash(const char *text)

@@ -1,15 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/text.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
 
 #include "base/text.h"
 #include "report/human.h"
 #include "report/loss.h"
 #include "report/text_processes.h"
 #include "report/text_sites.h"
-
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 
 #define DEFAULT_WIDTH 80
 #define DEFAULT_ROWS 24

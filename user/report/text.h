@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The report for people: at most @width columns on a terminal, and by default one screen. Only
  * ASCII of its own, so that it survives any terminal, pipe and mailer.
@@ -5,9 +7,9 @@
 #ifndef MEMTRACE_REPORT_TEXT_H
 #define MEMTRACE_REPORT_TEXT_H
 
-#include "report/model.h"
-
 #include <stdio.h>
+
+#include "report/model.h"
 
 struct text_options {
 	unsigned int width; /* columns of a terminal; 0: none, whose lines are whole */

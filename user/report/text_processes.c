@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/text_processes.h"
-
-#include "report/human.h"
-#include "report/processes.h"
 
 #include <string.h>
 #include <sys/wait.h>
+
+#include "report/human.h"
+#include "report/processes.h"
 
 /* Of a screen's rows one in so many is for processes, but at least LEAST_SHOWN are. */
 #define ROWS_FOR_ONE 8

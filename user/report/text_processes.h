@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Processes in the text report: a line for each, and which of them a site belongs to. */
 #ifndef MEMTRACE_REPORT_TEXT_PROCESSES_H
 #define MEMTRACE_REPORT_TEXT_PROCESSES_H

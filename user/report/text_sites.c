@@ -1,4 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/text_sites.h"
+
+#include <string.h>
 
 #include "base/text.h"
 #include "report/callers.h"
@@ -7,8 +11,6 @@
 #include "report/names.h"
 #include "report/pool.h"
 #include "report/text_processes.h"
-
-#include <string.h>
 
 /* Columns before a frame, and those kept for where it is and for how many are folded. */
 #define FRAME_INDENT 6

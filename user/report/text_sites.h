@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Call sites in the text report, and the page they share with the rest of it. */
 #ifndef MEMTRACE_REPORT_TEXT_SITES_H
 #define MEMTRACE_REPORT_TEXT_SITES_H
 
-#include "report/model.h"
-
 #include <stdio.h>
+
+#include "report/model.h"
 
 /* Below this nothing sensible fits. */
 #define TEXT_MIN_WIDTH 60

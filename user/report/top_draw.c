@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/top_draw.h"
-
-#include "report/human.h"
-#include "report/top_screen.h"
 
 #include <ncurses.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "report/human.h"
+#include "report/top_screen.h"
 
 #define HEAD_ROWS 5 /* title, totals, sparkline, panes, columns */
 #define COLUMN_WIDTH 10

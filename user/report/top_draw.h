@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Draws `memtrace top`: what the model has, in the window that the terminal is. */
 #ifndef MEMTRACE_REPORT_TOP_DRAW_H
 #define MEMTRACE_REPORT_TOP_DRAW_H
 
-#include "report/top_model.h"
-
 #include <stdbool.h>
+
+#include "report/top_model.h"
 
 enum top_pane { TOP_SITES = 0, TOP_THREADS, TOP_LOCKS, TOP_PANE_COUNT };
 

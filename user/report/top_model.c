@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/top_model.h"
-
-#include "report/names.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#include "report/names.h"
 
 /* Columns of a function's name in the list: its file and line are to be seen beside it. */
 #define TITLE_WIDTH 40

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What `memtrace top` shows: a copy of the heap's figures, refreshed once a second, in the order
  * and with the filter that the person chose. Copying is cheap (counters of each site; no pass over
@@ -6,12 +8,12 @@
 #ifndef MEMTRACE_REPORT_TOP_MODEL_H
 #define MEMTRACE_REPORT_TOP_MODEL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/vec.h"
 #include "heap/heap.h"
 #include "report/model.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 /* Points of the sparkline; wider terminals show as many. */
 #define TOP_HISTORY 256

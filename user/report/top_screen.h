@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The terminal of `memtrace top`: taken and, whatever happens, given back as it was. What would be
  * written to standard error meanwhile is kept, and written when the terminal is given back.
@@ -5,10 +7,10 @@
 #ifndef MEMTRACE_REPORT_TOP_SCREEN_H
 #define MEMTRACE_REPORT_TOP_SCREEN_H
 
-#include "base/error.h"
-
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "base/error.h"
 
 enum top_color {
 	TOP_COLOR_PLAIN = 0,

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* What a flame graph can be drawn by: one figure of every site. */
 #ifndef MEMTRACE_REPORT_WEIGHT_H
 #define MEMTRACE_REPORT_WEIGHT_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * From live records to the model: resolves the frames of stacks to modules, which needs the maps
  * of the processes as they are now, and hands everything on to the heap, and to the recorder if the
@@ -6,9 +8,9 @@
 #ifndef MEMTRACE_STREAM_FEED_H
 #define MEMTRACE_STREAM_FEED_H
 
-#include "target/spaces.h"
 #include "event.h"
 #include "heap/heap.h"
+#include "process/spaces.h"
 #include "stream/recorder.h"
 
 struct feed {

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Writes a recording while its run is traced. Records are coded on the thread that reads the ring;
  * compressing and writing are another thread's, behind a bounded queue. Nothing here ever makes

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The payload of an EVENTS frame. Heap records are delta-coded to about a quarter of their size,
  * for less than the cost of copying them to a compressor: every field is told by its difference
@@ -9,11 +11,11 @@
 #ifndef MEMTRACE_STREAM_RECORDING_CODEC_H
 #define MEMTRACE_STREAM_RECORDING_CODEC_H
 
-#include "event.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "event.h"
 
 /* Powers of two: direct-mapped tables of what was seen in the frame. */
 #define CODEC_THREADS 256

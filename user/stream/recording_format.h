@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The bytes of a recording file; RECORDING.md tells what they mean. Numbers are little-endian, as
  * on every machine that memtrace runs on.

@@ -1,12 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "stream/recording_frame.h"
-
-#include "base/vec.h"
-#include "stream/recording_codec.h"
 
 #include <errno.h>
 #include <string.h>
 #include <xxhash.h>
 #include <zstd.h>
+
+#include "base/vec.h"
+#include "stream/recording_codec.h"
 
 /*
  * Coded records are small already. Level 1 takes a quarter off them, but for more time than all

@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Frames of a recording: made of a payload, and checked and opened again. */
 #ifndef MEMTRACE_STREAM_RECORDING_FRAME_H
 #define MEMTRACE_STREAM_RECORDING_FRAME_H
 
-#include "stream/recording_format.h"
-
 #include <stddef.h>
 #include <stdint.h>
+
+#include "stream/recording_format.h"
 
 /* The head of a file of this version. */
 struct recording_head frame__make_head(void);

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What a recording holds beside heap records, as structs, and their way into bytes and back. Texts
  * that were read are the reader's and live until its next call; those to be written are borrowed.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Reads a recording, of which nothing is believed: every length is checked, every frame has its
  * checksum. A file that ends in the middle of a frame is read up to there; a damaged frame is left

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Numbers and texts in the frames that are not hot: put one after the other, little-endian, a text
  * as its length (32 bits; RECORDING_NO_TEXT: NULL) and bytes. Readers are bounded: past the end
@@ -6,11 +8,11 @@
 #ifndef MEMTRACE_STREAM_RECORDING_WIRE_H
 #define MEMTRACE_STREAM_RECORDING_WIRE_H
 
-#include "base/vec.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "base/vec.h"
 
 #define RECORDING_NO_TEXT UINT32_MAX
 

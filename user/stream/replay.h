@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * A recording brought back to life: its records go through the same heap model as those of a live
  * run, and what a report needs besides (who was traced, names, losses) is kept at hand.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The reader of the ring buffer: a thread that hands every record, in order, to a sink. Records do
  * not wake it (that would cost the target more than all the rest): it looks every few

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What reading names may cost, over all modules and processes: the files are the targets', and a
  * hostile one must neither keep memtrace from its clock nor fill the memory. Processor time and
@@ -7,10 +9,10 @@
 #ifndef MEMTRACE_SYMBOLS_BUDGET_H
 #define MEMTRACE_SYMBOLS_BUDGET_H
 
+#include <stdbool.h>
+
 #include "base/clock.h"
 #include "base/log.h"
-
-#include <stdbool.h>
 
 /* The symbols of the largest browsers and compilers take some 0.5 s and 100 MB. */
 #define SYMBOL_BUDGET_NS 2000000000ull

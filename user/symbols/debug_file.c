@@ -1,8 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "symbols/debug_file.h"
-
-#include "base/file.h"
-#include "base/interrupt.h"
-#include "target/root.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -12,6 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
+
+#include "base/file.h"
+#include "base/interrupt.h"
+#include "process/root.h"
 
 static bool has_build_id(int fd, const char *hex)
 {

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Separate files with the debug information that was stripped from a module: where they may be,
  * and whether they are the right ones.
@@ -6,8 +8,8 @@
 #define MEMTRACE_SYMBOLS_DEBUG_FILE_H
 
 #include "base/vec.h"
-#include "target/elf_file.h"
-#include "target/module.h"
+#include "process/elf_file.h"
+#include "process/module.h"
 
 /* Directories in the order of search. */
 typedef VEC(const char *) debug_dirs;

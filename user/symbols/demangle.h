@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* C++ (Itanium ABI) and Rust (legacy and v0) names made readable; on libiberty. */
 #ifndef MEMTRACE_SYMBOLS_DEMANGLE_H
 #define MEMTRACE_SYMBOLS_DEMANGLE_H

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Headers of line tables: DWARF 5, 6.2.4; DWARF 4, 6.2.4 for versions 2 to 4. */
-#include "symbols/dwarf_line_program.h"
-
 #include <dwarf.h>
 #include <errno.h>
+
+#include "symbols/dwarf_line_program.h"
 
 /* Entries have a path, a directory, and at most a checksum, a size and a time. */
 #define MAX_FORMATS 16

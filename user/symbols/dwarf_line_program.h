@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The header of a line table and the program that makes its rows. Used by dwarf_lines.c alone. */
 #ifndef MEMTRACE_SYMBOLS_DWARF_LINE_PROGRAM_H
 #define MEMTRACE_SYMBOLS_DWARF_LINE_PROGRAM_H

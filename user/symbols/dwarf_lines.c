@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "symbols/dwarf_lines.h"
-
-#include "base/search.h"
-#include "symbols/dwarf_line_program.h"
 
 #include <dwarf.h>
 #include <stdio.h>
+
+#include "base/search.h"
+#include "symbols/dwarf_line_program.h"
 
 static const char *join(const char *directory, const char *name, char **out)
 {

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The line table of one compilation unit: from an address to file, line and column. Read directly,
  * not by libdw, which takes several times as long, and with some hostile tables reads past the end

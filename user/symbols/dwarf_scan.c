@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "symbols/dwarf_scan.h"
 
-#include "base/vec.h"
-
 #include <dwarf.h>
+
+#include "base/vec.h"
 
 /* Compilers number abbreviations from 1 without gaps; a large unit has a few thousand. */
 #define MAX_ABBREVIATIONS 65536

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * One pass over the bytes of a compilation unit that finds its functions. libdw offers a walk from
  * DIE to DIE; where the compiler leaves out DW_AT_sibling (clang, rustc) that takes some 20 ms for

@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The debug sections whose bytes are read directly; libdw has them in memory, decompressed. */
 #ifndef MEMTRACE_SYMBOLS_DWARF_SECTIONS_H
 #define MEMTRACE_SYMBOLS_DWARF_SECTIONS_H
 
-#include "base/bytes.h"
-#include "target/elf_file.h"
-
 #include <elfutils/libdw.h>
+
+#include "base/bytes.h"
+#include "process/elf_file.h"
 
 /* Of a section that is not there both pointers are NULL. */
 struct dwarf_sections {

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "symbols/dwarf_source.h"
 
-#include "symbols/dwarf_unit.h"
-
 #include <dwarf.h>
+
+#include "symbols/dwarf_unit.h"
 
 /* A chain of inlined functions is rarely longer than 20; recursion of hostile DIEs ends here. */
 #define MAX_INLINE_DEPTH 256

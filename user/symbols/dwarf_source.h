@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What DWARF says of code: functions, those inlined into them, source lines. On libdw but for the
  * search for functions (dwarf_scan.h), and one compilation unit at a time: reading all of a large
@@ -10,11 +12,11 @@
 #ifndef MEMTRACE_SYMBOLS_DWARF_SOURCE_H
 #define MEMTRACE_SYMBOLS_DWARF_SOURCE_H
 
-#include "base/vec.h"
-
 #include <elfutils/libdw.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "base/vec.h"
 
 struct dwarf_source;
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The functions of one DWARF compilation unit and what is inlined into each, as ranges of
  * addresses. Used by dwarf_source.c alone.
@@ -5,12 +7,12 @@
 #ifndef MEMTRACE_SYMBOLS_DWARF_UNIT_H
 #define MEMTRACE_SYMBOLS_DWARF_UNIT_H
 
+#include <elfutils/libdw.h>
+
 #include "symbols/dwarf_lines.h"
 #include "symbols/dwarf_scan.h"
 #include "symbols/range_index.h"
 #include "symbols/split_unit.h"
-
-#include <elfutils/libdw.h>
 
 /* A DW_TAG_inlined_subroutine inside a function. */
 struct dwarf_inline {

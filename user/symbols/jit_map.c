@@ -1,7 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "symbols/jit_map.h"
-
-#include "base/log.h"
-#include "target/root.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,6 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/log.h"
+#include "process/root.h"
 
 /* A long-lived node writes some 10 MB, and the names take several times as much in memory. */
 #define MAX_FILE (32u << 20)

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Names of code made at run time, from the file /tmp/perf-PID.map that JIT compilers (node, Java
  * agents, .NET, PyPy, LuaJIT...) write for profilers: "START SIZE name" a line, both hexadecimal.
@@ -9,11 +11,11 @@
 #ifndef MEMTRACE_SYMBOLS_JIT_MAP_H
 #define MEMTRACE_SYMBOLS_JIT_MAP_H
 
-#include "symbols/range_index.h"
-
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "symbols/range_index.h"
 
 struct jit_map {
 	int root; /* not ours */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * MiniDebugInfo: the section .gnu_debugdata, an ELF file with a .symtab of the functions that
  * .dynsym lacks, compressed with xz (Fedora and its kin have it in every binary).
@@ -5,7 +7,7 @@
 #ifndef MEMTRACE_SYMBOLS_MINIDEBUG_H
 #define MEMTRACE_SYMBOLS_MINIDEBUG_H
 
-#include "target/elf_file.h"
+#include "process/elf_file.h"
 
 /*
  * Unpacks it into a buffer that the caller frees. Returns 0, -ENOENT where @file has none, -EINVAL

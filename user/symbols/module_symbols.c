@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "symbols/module_symbols.h"
+
+#include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "symbols/dwarf_sections.h"
 #include "symbols/minidebug.h"
-
-#include <string.h>
-#include <unistd.h>
 
 /* An ELF file that names are taken from. */
 struct names_file {

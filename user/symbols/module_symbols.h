@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * All that is known of one module's names: its files open, its tables built, each when first
  * needed. Used by symbolizer.c alone.

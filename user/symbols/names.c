@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "symbols/names.h"
+
+#include <string.h>
+#include <xxhash.h>
 
 #include "base/hash.h"
 #include "base/text.h"
 #include "symbols/demangle.h"
-
-#include <string.h>
-#include <xxhash.h>
 
 static uint64_t hash_text(const char *text)
 {

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Strings kept once: the names that the symbolizer hands out. Equal strings are one pointer, valid
  * until names__free.

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "symbols/range_index.h"
 
-#include "base/search.h"
-
 #include <stdlib.h>
+
+#include "base/search.h"
 
 /* How many ranges are looked at for one address. Nesting of real code is below 10 deep. */
 #define MAX_STEPS 1024

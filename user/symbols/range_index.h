@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Address ranges that may overlap, and which of them an address is in: symbols, compilation units,
  * functions, JIT code. Filled, sorted once, then searched.
@@ -5,10 +7,10 @@
 #ifndef MEMTRACE_SYMBOLS_RANGE_INDEX_H
 #define MEMTRACE_SYMBOLS_RANGE_INDEX_H
 
-#include "base/vec.h"
-
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "base/vec.h"
 
 struct range {
 	uint64_t start;

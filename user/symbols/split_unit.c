@@ -1,6 +1,6 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "symbols/split_unit.h"
-
-#include "target/memory.h"
 
 #include <dwarf.h>
 #include <fcntl.h>
@@ -11,6 +11,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "process/memory.h"
 
 /* False for a file that somebody else could change under a reader, or that is none. */
 static bool is_trusted(const char *path)

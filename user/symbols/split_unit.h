@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The part of a compilation unit that -gsplit-dwarf leaves in a file of its own, beside the object
  * files (.dwo): functions, what is inlined into them, names. The program itself has a skeleton with

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "symbols/symbol_table.h"
 
-#include "target/elf_plt.h"
-
 #include <string.h>
+
+#include "process/elf_plt.h"
 
 /* How far a symbol without a size (hand-written assembly) reaches, unless another one follows. */
 #define UNSIZED_REACH 4096

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The functions that an ELF file's symbol tables and PLT name, searched by address. Several tables
  * (.symtab of the debug file, .dynsym, MiniDebugInfo) go into one.
@@ -5,9 +7,9 @@
 #ifndef MEMTRACE_SYMBOLS_SYMBOL_TABLE_H
 #define MEMTRACE_SYMBOLS_SYMBOL_TABLE_H
 
+#include "process/elf_file.h"
 #include "symbols/budget.h"
 #include "symbols/range_index.h"
-#include "target/elf_file.h"
 
 struct symbol_entry {
 	const char *name; /* mangled; the elf_file's */

@@ -1,18 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "symbols/symbolizer.h"
-
-#include "base/clock.h"
-#include "base/hash.h"
-#include "base/vec.h"
-#include "symbols/jit_map.h"
-#include "symbols/module_symbols.h"
-#include "symbols/names.h"
-#include "target/root.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/vec.h"
+#include "process/root.h"
+#include "symbols/jit_map.h"
+#include "symbols/module_symbols.h"
+#include "symbols/names.h"
 
 /* Containers that are traced at one time; JIT code of more goes without names. */
 #define MAX_ROOTS 64

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The symbolizer: from an address in a module to the functions that are running there, inlined
  * ones included, with source lines. Only for reports: far too slow for the path of events.
@@ -11,12 +13,12 @@
 #ifndef MEMTRACE_SYMBOLS_SYMBOLIZER_H
 #define MEMTRACE_SYMBOLS_SYMBOLIZER_H
 
-#include "target/module.h"
-#include "target/process.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "process/module.h"
+#include "process/process.h"
 
 struct symbolizer;
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Which frames at the top of an allocation's stack say nothing about who allocated: the
  * allocation functions themselves, and the wrappers through which a language calls them. What is
@@ -6,10 +8,10 @@
 #ifndef MEMTRACE_SYMBOLS_TRIM_H
 #define MEMTRACE_SYMBOLS_TRIM_H
 
-#include "symbols/symbolizer.h"
-
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "symbols/symbolizer.h"
 
 /*
  * Whether a function called @function, demangled or not, is such: malloc and its kin, operator

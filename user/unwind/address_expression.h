@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * DWARF expressions that compute an address from one register, as frame information has them:
  * register + a, or *(register + a) + b, or **(register + a) + b and so on. They are not evaluated

@@ -1,14 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Frame information -> table: rows of all FDEs, sorted, without overlaps, merged. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
+#include "base/search.h"
 #include "unwind/cfi_program.h"
 #include "unwind/known_code.h"
 #include "unwind/table.h"
-#include "base/clock.h"
-#include "base/search.h"
 
 /*
  * How many bytes of instructions may be run for each byte of the section: a real one runs each of

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Unwind tables on disk, by the hash of what they come from (content.h): one file per table under
  * $XDG_CACHE_HOME/memtrace (default ~/.cache/memtrace). It may be deleted at any time. It is a

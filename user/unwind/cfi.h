@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Call frame information: the entries of .eh_frame (LSB Core 10.6) and .debug_frame (DWARF 5,
  * 6.4). A CIE holds what many functions share, an FDE describes one piece of code. What their
@@ -6,8 +8,8 @@
 #ifndef MEMTRACE_UNWIND_CFI_H
 #define MEMTRACE_UNWIND_CFI_H
 
-#include "unwind/elf_image.h"
 #include "base/bytes.h"
+#include "unwind/elf_image.h"
 
 struct cfi_section {
 	const struct elf_bytes *bytes;

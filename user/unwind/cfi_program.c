@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "unwind/cfi_program.h"
 
-#include <errno.h>
 #include <elf.h>
+#include <errno.h>
 
 enum {
 	DW_CFA_nop = 0x00,

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Runs the instructions of an FDE (DWARF 5, 6.4.2) and hands out one row per change of location.
  * Only the registers that unwinding needs are followed.

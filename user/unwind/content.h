@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What an unwind table is known by: a hash of everything that its rows come from. A build ID would
  * not do, as a file claims it for itself: whoever gives a program the build ID of the C library

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The parts of an ELF file that unwinding needs: executable segments and the call frame
  * information, read from a file or from a copy in memory (the vDSO) by the one reader of ELF files.
@@ -12,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "target/elf_file.h"
+#include "process/elf_file.h"
 
 /* A section's bytes. */
 struct elf_bytes {

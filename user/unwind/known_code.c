@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "unwind/known_code.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "target/elf_file.h"
+#include "process/elf_file.h"
 #include "unwind.h"
 
 /* mov $15, %rax (sign extended) or %eax: __NR_rt_sigreturn; then syscall. */

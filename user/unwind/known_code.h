@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Code that files leave undescribed, or describe wrongly, and that is known by its bytes: what a
  * signal handler returns to (musl's __restore_rt, Go's), as the kernel asks for just that system

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Fills the maps of bpf/unwind.bpf.h: rows of tables, and where in an address space which table
  * holds. One owner thread. All changes are seen by BPF programs at once and whole: a walk that is

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Hands out runs of consecutive slots in the array of ranges. A run that is given back rests for a
  * second before it is used again: BPF walks that still read it end within microseconds.

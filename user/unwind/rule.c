@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "unwind/rule.h"
 
-#include "unwind/address_expression.h"
-
 #include <elf.h>
+
+#include "unwind/address_expression.h"
 
 #define SIGNAL_PC_OFFSET 168 /* x86-64: rip in the signal frame, see unwind_step.h */
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Packs a row's state into the 32 bits of a rule (bpf/unwind.h), and the rare one that does not fit
  * into a list of larger rules. The expressions that compilers, linkers and libraries really use are

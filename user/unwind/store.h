@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The unwind tables of all modules that were seen: each is read from the disk cache or built once,
  * and kept. Any thread may ask.
@@ -6,8 +8,8 @@
 #define MEMTRACE_UNWIND_STORE_H
 
 #include "base/vec.h"
-#include "target/maps.h"
-#include "target/module.h"
+#include "process/maps.h"
+#include "process/module.h"
 #include "unwind/cache.h"
 #include "unwind/walk.h"
 

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "unwind/table.h"
 
-#include "base/search.h"
-
 #include <stdlib.h>
+
+#include "base/search.h"
 
 uint32_t unwind_table__find(const struct unwind_table *table, uint64_t vaddr)
 {

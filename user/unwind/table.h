@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * An unwind table: the rows of one ELF file, built from its .eh_frame (or .debug_frame), ready for
  * the walker. Formats: bpf/unwind.h.

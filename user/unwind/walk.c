@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "unwind/walk.h"
 
 #include "base/search.h"
-#include "target/memory.h"
+#include "process/memory.h"
 
 static const struct unwind_target *target_of(const struct unwind_walk *w)
 {

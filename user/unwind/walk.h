@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The walker of bpf/unwind_step.h, native: for threads that are looked at from outside (blocked
  * ones), and for tests that walk saved stacks.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The registers at a probe: the same on every kernel (ptrace shows them), so not CO-RE, which
  * would compute addresses into the context that the verifier refuses.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * children N FILE [STATUS]: starts N children, one after the other, that end at once and allocate
  * nothing, creates FILE, and exits with STATUS.

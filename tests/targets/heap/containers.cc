@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* containers: maps of vectors of strings, through an allocator that counts what it passes on. */
-#include "truth.h"
-
 #include <map>
 #include <string>
 #include <unistd.h>
 #include <vector>
+
+#include "truth.h"
 
 namespace
 {

@@ -1,16 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * A preloaded library that counts every call into the C library's allocator, for programs that do
  * not count their own: the outermost definition of malloc and its kin, which pass on to the next.
  * Writes its truth to $TRUTH when the process ends. Sizes of live blocks are not kept: counts and
  * allocated bytes are what it knows; valloc and pvalloc it leaves alone.
  */
-#include "truth.h"
-
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);

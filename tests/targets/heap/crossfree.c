@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * crossfree OPERATIONS: two producers allocate, two consumers free what they get, through queues of
  * plain memory; each block thus is freed by another thread than the one that allocated it.
  */
-#include "truth.h"
-
 #include <pthread.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 #define PAIRS 2
 #define QUEUE 256

@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * every_c [no-pvalloc]: each C function of the heap, each success once per round, freed in a mixed
  * order. jemalloc leaves pvalloc to the C library, and then cannot free what that gave.
  */
-#include "truth.h"
-
 #include <malloc.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 #define BLOCKS 12
 #define ROUNDS 25

@@ -1,11 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * every_new: each variant of operator new and delete, called by name and through expressions.
  * operator new that fails by exception must reach its catch under the tracer, too.
  */
-#include "truth.h"
-
 #include <new>
 #include <unistd.h>
+
+#include "truth.h"
 
 namespace
 {

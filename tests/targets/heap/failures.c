@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* failures: calls that must fail, by size, by overflow, by bad arguments and by RLIMIT_AS. */
-#include "truth.h"
-
 #include <errno.h>
 #include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 static struct truth truth;
 /* Kept from the compiler, which would warn about such sizes. */

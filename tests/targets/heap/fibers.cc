@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Fibers of Boost.Context that allocate, and an operator new of the program's own that gives way to
  * the program's main stack in the midst of a call.

@@ -1,14 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * forktree DEPTH BREADTH [exec]: a tree of processes. Each works, forks its children, frees what it
  * inherited but one block, and writes its own truth: the inherited blocks count as freed there,
  * never as allocated. With `exec`, the leaves run this program anew, which starts from an empty
  * heap.
  */
-#include "truth.h"
-
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 #define BLOCKS 50
 /* Of them, freed by each process before it forks. */

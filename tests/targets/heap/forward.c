@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * A preloaded library that passes malloc and its kin on through pointers from dlsym, as libraries
  * that count or check allocations do. It is the outermost call; the real one inside is nested.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * A malloc of the program's own whose calls do not simply return: in the midst of one, before and
  * after the C library gives it the block, the thread goes elsewhere. How, the argument says:

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The malloc of gives_way.c as a preloaded library, which passes calls on by pointers from dlsym:
  * before the block is there it goes wherever the program says.

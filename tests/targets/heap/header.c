@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * A preloaded library that keeps each block's size in front of it, as libraries that sum up bytes
  * do: the pointers of the outer calls are not those of the C library's.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * hold_site FILE OFFSET READY: holds a uprobe at an offset of FILE as SDT tracers do, with a
  * reference counter: the kernel lets nobody have one there without. Makes READY when it stands, and

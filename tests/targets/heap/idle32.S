@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* A 32-bit program that sleeps for a minute: what memtrace must refuse. Needs no 32-bit library. */
 	.code32
 	.globl _start

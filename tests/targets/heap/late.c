@@ -1,12 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * late LIBRARY PREFIX [ROUNDS]: opens a library with an allocator while it runs, and uses it at
  * once, again in each round. The loader allocates too: the truth is about the calls of this file.
  */
-#include "truth.h"
-
 #include <dlfcn.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 int main(int argc, char **argv)
 {

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * leak: a small server's life, for `make demo`. A dozen places allocate and give back what they
  * took; one, remember_session(), forgets a block per request in ten.

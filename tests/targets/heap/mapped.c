@@ -1,11 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * mapped [fork]: memory that the program maps by calls of its own, each way in a function of its
  * own, beside mappings that are no growth: an allocator's, a thread's stack, a file's, address
  * space without access. Writes to $TRUTH how many bytes of each function stay mapped. With "fork"
  * a child does the same once more.
  */
-#include "truth.h"
-
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 #define PAGE 4096UL
 #define FLAGS (MAP_PRIVATE | MAP_ANONYMOUS)

@@ -1,13 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * mappings: mmap, munmap, mremap and brk by known amounts; prints the account as JSON to $TRUTH.
  * The heap is not touched, so heap totals must be 0.
  */
-#include "truth.h"
-
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 #define PAGE 4096UL
 #define ROUNDS 20

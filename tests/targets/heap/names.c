@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * names: allocates in functions whose names are hard to show: one is longer than a terminal is
  * wide, one ends with a character that turns the direction of writing, one has a zero-width space.

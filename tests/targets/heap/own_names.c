@@ -1,12 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * own_names: the functions that only jemalloc, tcmalloc or mimalloc have, of whichever of them is
  * preloaded.
  */
-#include "truth.h"
-
 #include <dlfcn.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 #define ROUNDS 40
 

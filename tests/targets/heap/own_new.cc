@@ -1,14 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * own_new: a program with operators new and delete of its own, which keep each block's size in
  * front of it and count. What its callers have are other pointers than malloc gave, and the first
  * small block is not even malloc's.
  */
-#include "truth.h"
-
 #include <cstddef>
 #include <map>
 #include <new>
 #include <string>
+
+#include "truth.h"
 
 namespace
 {

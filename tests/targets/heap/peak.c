@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * peak: a program that knows what its heap is made of when it is largest, how long blocks live, and
  * which are temporary; the checks are in tests/e2e/peak.bats.
@@ -8,10 +10,10 @@
  *	temporary()	300 blocks of 64 bytes, each freed before the next
  *	slow()		10 blocks of 32 bytes, each freed after 20 ms
  */
-#include "truth.h"
-
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 #define SPIKE_BLOCKS 50
 

@@ -1,12 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * phases: what a picture over time must show. early() allocates in the first half of the run,
  * late() in the second; fleeting() frees at once, exactly 1,000 times; another thread keeps a few.
  */
-#include "truth.h"
-
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 #define STEPS 100
 #define STEP_US 8000

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * A plugin of `turns`: all of them have one layout, and differ by the name of the function that
  * keeps the blocks (KEEP) and their SIZE.

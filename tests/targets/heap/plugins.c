@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * plugins ROUNDS LIBRARY...: opens and closes the libraries in turn, ROUNDS times, with memory that
  * is used in between. Prints how many were opened.

@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* prefixed: uses an allocator under the prefix je_ (linked in, or from a library) beside malloc. */
-#include "truth.h"
-
 #include <unistd.h>
+
+#include "truth.h"
 
 extern void *je_malloc(size_t size);
 extern void je_free(void *address);

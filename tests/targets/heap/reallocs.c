@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* reallocs ROUNDS: realloc in every way that it can go: grow, shrink, NULL, 0, failure. */
-#include "truth.h"
-
 #include <unistd.h>
+
+#include "truth.h"
 
 /* More than any allocator gives: the call fails and the block stays. */
 #define IMPOSSIBLE ((size_t)PTRDIFF_MAX)

@@ -1,12 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * shortlived THREADS: threads that live for a moment, a few at a time; some of their blocks are
  * freed by the main thread, some never. Creating a thread allocates too, inside the C library: the
  * truth is about the calls of this file, whose call sites are in this executable.
  */
-#include "truth.h"
-
 #include <pthread.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 #define AT_ONCE 5
 #define BLOCKS 20

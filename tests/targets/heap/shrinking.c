@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * shrinking FILE: maps the code of a library of its own, and makes that file shorter and whole
  * again all the time, as whoever copies a new version over an old one does. Until it is ended.

@@ -1,13 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * spin SECONDS [SEED-FILE]: malloc and free in a loop; every 100 ms appends to FILE the nanoseconds
  * that a pair took, so that a tester sees when it was slow and when it is fast again.
  */
-#include "truth.h"
-
 #include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 static uint64_t now_ns(void)
 {

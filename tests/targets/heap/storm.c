@@ -1,9 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* storm THREADS OPERATIONS SEED: threads that allocate, resize and free at random. */
-#include "truth.h"
-
 #include <malloc.h>
 #include <pthread.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 #define SLOTS 512
 #define MAX_THREADS 64

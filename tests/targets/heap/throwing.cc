@@ -1,14 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * throwing SIZE: operator new fails again and again for SIZE bytes (0: more than there can be), at
  * every depth of the stack; the exception is caught further up, and the work goes on further down,
  * over what the failed call has left there. With OWN_POOL the operators are the program's own, and
  * a request that is larger than a block fails by an exception of their own.
  */
-#include "truth.h"
-
 #include <cstdlib>
 #include <new>
 #include <unistd.h>
+
+#include "truth.h"
 
 #ifdef OWN_POOL
 namespace

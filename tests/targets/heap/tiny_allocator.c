@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * A small allocator under the prefix je_: a bump allocator with a header before each block and free
  * lists by power of two. Stands for allocators that programs carry under names of their own.

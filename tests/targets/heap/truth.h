@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * A program's own account of its heap: every call that it makes is counted here, and written out
  * as one line of JSON whose keys are those of memtrace's report. Nothing here allocates.

@@ -1,16 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * turns [-f] PAUSE_US ROUNDS PLUGIN...: opens each plugin in turn, lets it keep its blocks, pauses
  * and closes it; the next one gets its address. Every block belongs to the plugin that was open.
  * With -f a forked child does the work, while the parent goes on to the next plugin. The file
  * "places" gets the address of each plugin's function.
  */
-#include "truth.h"
-
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 static int take_turn(const char *path, bool forks, unsigned int pause_us, FILE *places)
 {

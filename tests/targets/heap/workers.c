@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * workers N REQUESTS: a server of N workers in turn, four at a time, each a fork of the master that
  * serves REQUESTS requests with memory of its own and of the master's, and ends. Prints the sum of

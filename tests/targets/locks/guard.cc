@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 // Static initializers of C++ that wait for themselves or for each other: guard SCENARIO TRUTH-FILE.
 extern "C" {
 #include "truth.h"

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Incident (a): a profiler inside the process. It hooks malloc, free and munmap, keeps one global
  * lock, and under that lock touches a thread-local variable of a library that came by dlopen. To

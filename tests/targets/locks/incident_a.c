@@ -1,10 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Incident (a), the program: incident_a TRUTH-FILE FOLDER, with libhooks.so preloaded. Main loads
  * and unloads libraries; "purge" threads unmap a page, as those of an allocator;
  * "snapshot" allocates now and then; "watcher" sees the hang and writes what it knows.
  */
-#include "truth.h"
-
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 /* Of libhooks.so: weak, as nothing but the preload brings them. */
 extern pthread_mutex_t hook_lock __attribute__((weak));

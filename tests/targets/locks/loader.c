@@ -1,15 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The loader's lock against the application's: loader SCENARIO TRUTH-FILE, run in the folder of
  * plugin.so. The plugin's constructor calls plugin_constructor, which is defined here.
  */
-#include "truth.h"
-
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 pthread_mutex_t app_lock = PTHREAD_MUTEX_INITIALIZER;
 

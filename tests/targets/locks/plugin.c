@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* A library whose constructor does what the program that opens it wants. */
 void plugin_constructor(void);
 

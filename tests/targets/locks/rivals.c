@@ -1,12 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Hangs in which the word that a thread sleeps on does not say what it waits for: rivals SCENARIO
  * TRUTH-FILE. Also linked with musl's shared library.
  */
-#include "truth.h"
-
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#include "truth.h"
 
 struct account {
 	long balance;

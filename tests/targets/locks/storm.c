@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Locks taken hard but in a right order, so that waits are many and no deadlock is possible:
  * storm THREADS SECONDS. Prints the number of locks taken.

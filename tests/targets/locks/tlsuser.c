@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * A library with thread-local variables in the loader's reserve of static TLS, as one of the two
  * is of the initial-exec model. A thread that was there before the library asks the loader at its

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What a target knows about its own hang, written as JSON lines to the file of argv: one line for
  * the process, one for each thread that waits, and last the verdict. A reader that sees the last

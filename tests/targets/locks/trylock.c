@@ -1,14 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Incident (b): an RPC library's contention profiler. It overrides pthread_mutex_trylock and
  * resolves the real one under pthread_once, with a resolver that allocates, as dlsym does before
  * glibc 2.34. To be preloaded over jemalloc, whose initialization calls pthread_mutex_trylock.
  * Writes the truth to the file of $TRUTH_FILE, as no main is reached.
  */
-#include "truth.h"
-
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdlib.h>
+
+#include "truth.h"
 
 static pthread_once_t resolve_once = PTHREAD_ONCE_INIT;
 static int (*real_trylock)(pthread_mutex_t *mutex);

@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Calls the functions of asm_frames.S, each on the way to an allocation that uses rbp's value. */
+#include <alloca.h>
+
 #include "known_stack.h"
 #include "shapes.h"
-
-#include <alloca.h>
 
 #define NO_TAIL_CALL() __asm__ volatile("" ::: "memory")
 

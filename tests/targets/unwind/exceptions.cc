@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 // Allocations on the way of C++ exceptions: in destructors while frames are left, in handlers, and
 // after them.
 #include <dlfcn.h>

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* All cases that need nothing but C and assembly; built in many ways (Makefile). */
 #include "known_stack.h"
 #include "shapes.h"

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Code made at run time, as compilers for scripts make it: in room that was reserved before, made
  * executable by mprotect, without frame information but with frame pointers, and named in

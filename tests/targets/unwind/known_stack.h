@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Programs that know their own call stack: each function that has KNOWN() in it is on a list while
  * it runs, and known_alloc() allocates with that list as the truth. Environment:

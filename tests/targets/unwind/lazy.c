@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* An allocation inside of the loader's lazy binding: _dl_runtime_resolve keeps its CFA in rbx. */
 #include "known_stack.h"
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * A function that the loader resolves when it is first called, by asking a resolver in here: which
  * then runs inside of the loader's lazy binding, called from nothing but a PLT entry.

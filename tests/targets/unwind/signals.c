@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Allocations inside of signal handlers: on the thread's stack, on another, at any instruction. */
 #include <pthread.h>
 #include <signal.h>

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Stacks that no ordinary call has begun or continued: contexts of makecontext(3), a bad call. */
 #include <setjmp.h>
 #include <signal.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-FileCopyrightText: 2026 the memtrace authors
 // The page: reads the report that stands in it, and keeps plot, flame graph and table in step.
 import { bytes, count, duration, percent } from "./format.js";
 import { byId, element } from "./dom.js";

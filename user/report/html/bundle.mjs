@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-FileCopyrightText: 2026 the memtrace authors
 // Makes the page: bundles the scripts and the style, puts them into the template, and writes it as
 // a C header with two byte arrays, what comes before and what comes after the report's JSON.
 //	node bundle.mjs OUTPUT

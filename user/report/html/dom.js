@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-FileCopyrightText: 2026 the memtrace authors
 // Elements. Names come from the traced program and may hold anything: they become text, never markup.
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-FileCopyrightText: 2026 the memtrace authors
 // The flame graph: d3-flame-graph with our colours, our words, and the keyboard.
 import flamegraph from "d3-flame-graph";
 import { select } from "d3-selection";

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-FileCopyrightText: 2026 the memtrace authors
 // Figures and names as people read them.
 
 const STEPS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];

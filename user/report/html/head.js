@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-FileCopyrightText: 2026 the memtrace authors
 // The top of the page: what was traced, what was lost, the totals.
 import { bytes, count, dateTime, duration, percent } from "./format.js";
 import { byId, element } from "./dom.js";

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-FileCopyrightText: 2026 the memtrace authors
 // The report as the page uses it: sites with their figures, for the whole run, a range of time or a
 // thread.
 import { base, hex } from "./format.js";

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-FileCopyrightText: 2026 the memtrace authors
 // The plot over time: live bytes, allocations a second, mapped bytes; a range can be selected.
 import { bytes, count, moment } from "./format.js";
 import { shape } from "./dom.js";

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-FileCopyrightText: 2026 the memtrace authors
 // The table of call sites: sortable, searchable, a row opens its stack.
 import { base, bytes, count, duration } from "./format.js";
 import { byId, element } from "./dom.js";

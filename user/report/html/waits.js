@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-FileCopyrightText: 2026 the memtrace authors
 // The wait-for graph: threads as boxes, an arrow from who waits to who holds, cycles in red.
 import { byId, element, shape } from "./dom.js";
 import { duration, hex } from "./format.js";

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+#include "blocked/blocked.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "base/vec.h"
+#include "locks/layouts.h"
+
+/* --- what the judgement asks */
+
+static int read_memory(void *context, pid_t pid, uint64_t address, void *data, size_t size)
+{
+	return subject__read(pid, address, data, size);
+}
+
+/* A lock in memory of a file or shared memory, which has no symbols: "name+offset". */
+static bool name_shared_memory(
+	const struct subject *subject, uint64_t address, char *name, size_t size)
+{
+	const struct mapping *mapping = maps__find(subject__maps(subject), address);
+	const char *path = "shared memory";
+	uint64_t offset;
+
+	if (!mapping || !mapping->shared)
+		return false;
+	if (mapping->path[0] && strcmp(mapping->path, "/dev/zero"))
+		path = strrchr(mapping->path, '/') ? strrchr(mapping->path, '/') + 1
+						   : mapping->path;
+	offset = mapping__file_offset(mapping, address);
+	if (!offset)
+		snprintf(name, size, "%s", path);
+	else
+		snprintf(name, size, "%.*s+%llu", (int)size - 24, path, (unsigned long long)offset);
+	text__make_printable(name);
+	return true;
+}
+
+static bool name_variable(
+	void *context, pid_t pid, uint64_t address, char *name, char *module, size_t size)
+{
+	struct subject *subject = subjects__find(context, pid);
+
+	return subject && (subject__variable(subject, address, name, module, size) ||
+				  name_shared_memory(subject, address, name, size));
+}
+
+static bool find_shared_key(void *context, pid_t pid, uint64_t address, struct lock_key *key)
+{
+	struct subject *subject = subjects__find(context, pid);
+	const struct mapping *mapping =
+		subject ? maps__find(subject__maps(subject), address) : NULL;
+
+	if (!mapping || !mapping->shared)
+		return false;
+	*key = (struct lock_key){
+		.space = (uint64_t)mapping->dev_major << 32 | mapping->dev_minor,
+		.inode = mapping->inode,
+		.offset = mapping__file_offset(mapping, address),
+	};
+	return true;
+}
+
+/* Whether the glibc FILE at @file has its lock at @lock. */
+static bool has_lock(pid_t pid, uint64_t file, uint64_t lock)
+{
+	uint64_t pointer;
+
+	return file && !subject__read(pid, file + FILE_LOCK_OFFSET, &pointer, sizeof(pointer)) &&
+	       pointer == lock;
+}
+
+/* Whether @stream ("stdout") of the C library at hand is the FILE whose lock is at @lock. */
+static bool is_standard(
+	struct subject *subject, pid_t pid, const char *stream, bool musl, uint64_t lock)
+{
+	char variable[32];
+	uint64_t address, file;
+
+	snprintf(variable, sizeof(variable), musl ? "%s" : "_IO_2_1_%s_", stream);
+	address = subject__libc_variable(subject, variable);
+	if (!musl)
+		return has_lock(pid, address, lock);
+	return address && !subject__read(pid, address, &file, sizeof(file)) &&
+	       file == lock - MUSL_FILE_LOCK_OFFSET;
+}
+
+/* fopen puts the lock right behind the FILE and its table of functions (iofopen.c, locked_FILE). */
+#define LOCK_BEHIND_FILE 0xe0
+
+/* Where the descriptor of the FILE with that lock is; 0: not known. */
+static uint64_t find_descriptor(pid_t pid, bool musl, uint64_t lock)
+{
+	if (musl)
+		return lock - MUSL_FILE_LOCK_OFFSET + MUSL_FILE_FD_OFFSET;
+	if (!has_lock(pid, lock - LOCK_BEHIND_FILE, lock))
+		return 0;
+	return lock - LOCK_BEHIND_FILE + FILE_FILENO_OFFSET;
+}
+
+static bool name_stream(void *context, pid_t pid, uint64_t lock, char *name, size_t size)
+{
+	static const char *const standard[] = {"stdin", "stdout", "stderr"};
+	struct subject *subject = subjects__find(context, pid);
+	char path[64], target[128];
+	uint64_t descriptor;
+	ssize_t length;
+	int32_t fd;
+	bool musl;
+	int minor;
+
+	if (!subject)
+		return false;
+	musl = subject__libc(subject, &minor) == LIBC_MUSL;
+	for (size_t i = 0; i < 3; i++) {
+		if (!is_standard(subject, pid, standard[i], musl, lock))
+			continue;
+		snprintf(name, size, "%s", standard[i]);
+		return true;
+	}
+	descriptor = find_descriptor(pid, musl, lock);
+	if (!descriptor || subject__read(pid, descriptor, &fd, sizeof(fd)))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, (int)fd);
+	length = readlink(path, target, sizeof(target) - 1);
+	target[length > 0 ? length : 0] = '\0';
+	text__make_printable(target);
+	snprintf(name, size, "stream of fd %d%s%s", (int)fd, length > 0 ? " " : "", target);
+	return true;
+}
+
+/* --- the snapshot */
+
+/* A frame at one pc is the same in every thread of a process but for its place on the stack. */
+struct known_frame {
+	bool known;
+	struct lock_frame frame;
+};
+
+static inline uint64_t number_hash(uint64_t key)
+{
+	return hash_mix(key);
+}
+
+static inline bool number_equal(uint64_t a, uint64_t b)
+{
+	return a == b;
+}
+
+DEFINE_HASH(frame_map, uint64_t, struct known_frame, number_hash, number_equal);
+
+struct builder {
+	struct blocked *out;
+	struct subject *subject;
+	struct frame_map known; /* of this subject; the lowest bit of the key: a return address */
+	VEC(struct lock_frame) frames;
+	size_t *first; /* of each thread, index of its first frame: the array still moves */
+};
+
+static void copy_registers(const struct look_thread *in, struct lock_thread *out)
+{
+	memcpy(out->args, in->args, sizeof(out->args));
+	for (size_t i = 0; i < LOOK_SAVED_REGISTERS && i < LOCK_SAVED_REGISTERS; i++)
+		if (in->saved[i])
+			out->saved[out->saved_count++] = in->saved[i];
+}
+
+static struct lock_thread convert(const struct look_thread *in)
+{
+	struct lock_thread out = {
+		.pid = in->pid,
+		.tid = in->tid,
+		.ns_pid = in->ns_pid,
+		.ns_tid = in->ns_tid,
+		.pid_namespace = in->pid_namespace,
+		.state = look_thread__state(in),
+		.start_ns = in->start_ns,
+		.switches = in->switches,
+		.asleep_ns = LOCK_AGE_UNKNOWN,
+		.is_32bit = in->flags & LOOK_32BIT,
+		.syscall = in->syscall,
+		.restarted = in->flags & LOOK_RESTARTED,
+	};
+
+	if (in->asleep_since && in->now >= in->asleep_since)
+		out.asleep_ns = in->now - in->asleep_since;
+	memcpy(out.comm, in->comm, sizeof(out.comm));
+	out.comm[sizeof(out.comm) - 1] = '\0';
+	text__make_printable(out.comm);
+	copy_registers(in, &out);
+	return out;
+}
+
+/* Copies the calls that were inlined into the frame's function: all names but the last. */
+static void copy_inlined(
+	struct builder *builder, const struct symbol_frames *names, struct lock_frame *out)
+{
+	struct lock_inlined *copies = calloc(names->count - 1, sizeof(*copies));
+
+	if (!copies || vec_push(&builder->out->inlined, copies)) {
+		free(copies);
+		return; /* no memory: the frame has its function still */
+	}
+	for (size_t i = 0; i + 1 < names->count; i++)
+		copies[i] = (struct lock_inlined){
+			names->frames[i].function, names->frames[i].file, names->frames[i].line};
+	out->inlined = copies;
+	out->inlined_count = names->count - 1;
+}
+
+static void name_frame(
+	struct builder *builder, uint64_t pc, bool is_return, struct known_frame *out)
+{
+	struct symbol_frames names = subject__names(builder->subject, pc, is_return);
+	const struct module *module =
+		subject__module_at(builder->subject, pc, &out->frame.module_offset);
+
+	out->known = true;
+	out->frame.pc = pc;
+	out->frame.module = module ? module->name : NULL;
+	out->frame.build_id = module && module->build_id.size ? module->build_id.hex : NULL;
+	if (is_return)
+		out->frame.called = subject__called(builder->subject, pc);
+	if (!names.count)
+		return;
+	out->frame.function = names.frames[names.count - 1].function;
+	out->frame.function_offset = names.frames[names.count - 1].function_offset;
+	out->frame.file = names.frames[names.count - 1].file;
+	out->frame.line = names.frames[names.count - 1].line;
+	if (names.count > 1)
+		copy_inlined(builder, &names, &out->frame);
+}
+
+static int add_frame(struct builder *builder, uint64_t pc, uint64_t slot, bool is_return)
+{
+	struct known_frame *known = frame_map__insert(&builder->known, pc << 1 | is_return);
+
+	if (!known)
+		return -ENOMEM;
+	if (!known->known)
+		name_frame(builder, pc, is_return, known);
+	known->frame.is_guessed = slot & SLOT_IS_GUESSED;
+	slot &= ~SLOT_IS_GUESSED;
+	/* The return address lies right below where the caller's stack pointer was. */
+	known->frame.slot = is_return ? slot - 8 : slot;
+	return vec_push(&builder->frames, known->frame);
+}
+
+/* Registers as the walk wants them; see LOOK_SAVED_REGISTERS for their places. */
+static void begin_walk(const struct look_thread *thread, struct unwind_walk *walk)
+{
+	memset(walk, 0, sizeof(*walk));
+	walk->pc = thread->ip;
+	walk->sp = thread->sp;
+	memcpy(walk->saved, thread->returns, sizeof(walk->saved));
+#if defined(__aarch64__)
+	walk->bp = thread->saved[10];
+	walk->bx = thread->saved[11];
+#else
+	walk->bx = thread->saved[0];
+	walk->bp = thread->saved[1];
+#endif
+}
+
+static int add_stack(struct builder *builder, const struct look_thread *in, struct lock_thread *out)
+{
+	uint64_t pointers[EVENT_MAX_FRAMES + 1] = {0};
+	struct unwind_walk walk;
+	int rc = 0;
+
+	/* Registers of a thread that runs are those of its last visit to the kernel. */
+	if (in->flags & (LOOK_ON_CPU | LOOK_32BIT) || !(in->flags & LOOK_USER) || !in->ip)
+		return 0;
+	begin_walk(in, &walk);
+	subject__walk(builder->subject, &walk, pointers);
+	for (uint32_t i = 0; i < walk.record.frame_count && !rc; i++) {
+		rc = add_frame(builder, walk.frames[i], pointers[i], i > 0);
+		out->frame_count++;
+	}
+	return rc;
+}
+
+static int add_process(
+	struct builder *builder, const struct look *look, struct snapshot *snapshot, pid_t pid)
+{
+	size_t count, first;
+	const struct lock_thread *threads = snapshot__threads_of(snapshot, pid, &count);
+	struct lock_process process = {.pid = pid};
+	int rc = 0;
+
+	if (!threads)
+		return -ESRCH;
+	first = threads - snapshot->threads;
+	/* Waits that may not be seen are not the same as none. */
+	if (look->threads[first].flags & LOOK_DENIED)
+		return -ESRCH;
+	builder->subject = subjects__take(builder->out->subjects, pid, threads[0].start_ns, NULL);
+	if (!builder->subject)
+		return -ESRCH;
+	process.libc = subject__libc(builder->subject, &process.libc_minor);
+	snapshot->processes[snapshot->process_count++] = process;
+	/* Look and snapshot have the same order. */
+	for (size_t i = first; i < first + count && !rc; i++) {
+		builder->first[i] = builder->frames.size;
+		rc = add_stack(builder, &look->threads[i], &snapshot->threads[i]);
+	}
+	frame_map__free(&builder->known);
+	return rc;
+}
+
+static int add_threads(const struct look *look, size_t pid_count, struct snapshot *snapshot)
+{
+	snapshot->taken_ns = look->taken_ns;
+	snapshot->complete = look->complete;
+	snapshot->threads = calloc(look->count + 1, sizeof(*snapshot->threads));
+	snapshot->processes = calloc(pid_count + 1, sizeof(*snapshot->processes));
+	if (!snapshot->threads || !snapshot->processes)
+		return -ENOMEM;
+	for (size_t i = 0; i < look->count; i++)
+		snapshot->threads[i] = convert(&look->threads[i]);
+	snapshot->thread_count = look->count;
+	return 0;
+}
+
+/* Now that the arrays no longer move. */
+static void place_frames(struct builder *builder, struct blocked *out)
+{
+	out->frames = builder->frames.data;
+	out->frame_count = builder->frames.size;
+	for (size_t i = 0; i < out->snapshot.thread_count; i++)
+		if (out->snapshot.threads[i].frame_count)
+			out->snapshot.threads[i].frames = out->frames + builder->first[i];
+}
+
+int blocked__build(const struct look *look, struct subjects *subjects, const pid_t *pids,
+	size_t pid_count, struct blocked *out, struct error *err)
+{
+	struct builder builder = {.out = out};
+	int rc;
+
+	*out = (struct blocked){
+		.subjects = subjects,
+		.memory = {subjects, read_memory, name_variable, name_stream, find_shared_key},
+	};
+	builder.first = calloc(look->count + 1, sizeof(*builder.first));
+	rc = builder.first ? add_threads(look, pid_count, &out->snapshot) : -ENOMEM;
+	for (size_t i = 0; i < pid_count && !rc; i++) {
+		rc = add_process(&builder, look, &out->snapshot, pids[i]);
+		if (rc == -ESRCH) {
+			out->unreadable++;
+			rc = 0;
+		}
+	}
+	place_frames(&builder, out);
+	snapshot__sort(&out->snapshot);
+	free(builder.first);
+	frame_map__free(&builder.known);
+	if (!rc)
+		return 0;
+	blocked__free(out);
+	return error__set(err, rc, "out of memory");
+}
+
+void blocked__free(struct blocked *blocked)
+{
+	free(blocked->snapshot.threads);
+	free(blocked->snapshot.processes);
+	free(blocked->frames);
+	vec_for_each (inlined, &blocked->inlined)
+		free(*inlined);
+	vec_free(&blocked->inlined);
+	*blocked = (struct blocked){0};
+}
+
+bool blocked__futex(const struct look_thread *thread, struct futex_wait *out)
+{
+	struct lock_thread converted;
+
+	if (!(thread->flags & LOOK_USER) || thread->syscall < 0)
+		return false;
+	converted = convert(thread);
+	return futex__decode(&converted, out);
+}

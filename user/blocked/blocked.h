@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+/*
+ * Blocked threads with their stacks: turns a look (look.h) into the snapshot that locks/ judges,
+ * and answers its questions about memory. Nothing is stopped; a thread that runs on meanwhile has
+ * a stack that makes no sense, which is why verdicts need two looks.
+ */
+#ifndef MEMTRACE_BLOCKED_BLOCKED_H
+#define MEMTRACE_BLOCKED_BLOCKED_H
+
+#include "base/vec.h"
+#include "blocked/look.h"
+#include "blocked/subject.h"
+#include "locks/futex.h"
+#include "locks/snapshot.h"
+
+struct blocked {
+	struct snapshot snapshot;
+	struct subjects *subjects;
+	struct lock_memory memory;
+	struct lock_frame *frames; /* of all threads */
+	size_t frame_count;
+	VEC(struct lock_inlined *) inlined; /* arrays that frames refer to */
+	size_t unreadable; /* processes that could not be looked at (gone, no permission) */
+};
+
+/*
+ * Builds the snapshot of @look: all of its threads, those of the processes @pids with stacks and to
+ * be judged. Processes that are gone or may not be looked at are counted. Returns 0 or a negative
+ * errno. @look may be freed, @subjects must outlive @out. The caller calls blocked__free.
+ */
+int blocked__build(const struct look *look, struct subjects *subjects, const pid_t *pids,
+	size_t pid_count, struct blocked *out, struct error *err);
+void blocked__free(struct blocked *blocked);
+
+/* Whether @thread sleeps on a futex, told from the look alone; then fills @out. */
+bool blocked__futex(const struct look_thread *thread, struct futex_wait *out);
+
+#endif

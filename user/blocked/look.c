@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+#include "blocked/look.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "blocked/look_proc.h"
+#include "look.skel.h"
+
+/* include/linux/sched.h; the same since 4.14. */
+#define STATE_INTERRUPTIBLE 1
+#define STATE_UNINTERRUPTIBLE 2
+#define STATE_STOPPED 4
+#define STATE_TRACED 8
+#define STATE_EXIT_DEAD 0x10
+#define STATE_EXIT_ZOMBIE 0x20
+#define STATE_NOLOAD 0x400
+
+struct looker {
+	struct look_bpf *object; /* NULL: through /proc */
+	struct bpf_link *link;
+};
+
+char look_thread__state(const struct look_thread *thread)
+{
+	if (thread->exit_state & STATE_EXIT_DEAD)
+		return 'X';
+	if (thread->exit_state & STATE_EXIT_ZOMBIE)
+		return 'Z';
+	if (thread->state & STATE_INTERRUPTIBLE)
+		return 'S';
+	if (thread->state & STATE_UNINTERRUPTIBLE)
+		return thread->state & STATE_NOLOAD ? 'I' : 'D';
+	if (thread->state & STATE_STOPPED)
+		return 'T';
+	return thread->state & STATE_TRACED ? 't' : 'R';
+}
+
+unsigned int looker__namespace_level(const struct looker *looker)
+{
+	return looker->object ? looker->object->bss->reader_level : 0;
+}
+
+static int load(struct looker *looker)
+{
+	int rc = -ENOMEM;
+
+	looker->object = look_bpf__open();
+	if (!looker->object)
+		goto out;
+	rc = look_bpf__load(looker->object);
+	if (rc)
+		goto out;
+	looker->link = bpf_program__attach_iter(looker->object->progs.look_at_threads, NULL);
+	rc = looker->link ? 0 : -errno;
+out:
+	if (rc) {
+		bpf_link__destroy(looker->link);
+		look_bpf__destroy(looker->object);
+		looker->link = NULL;
+		looker->object = NULL;
+	}
+	return rc;
+}
+
+int looker__new(bool proc_only, struct looker **out, struct error *err)
+{
+	struct looker *looker = calloc(1, sizeof(*looker));
+	int rc = 0;
+
+	if (!looker)
+		return error__set(err, -ENOMEM, "out of memory");
+	if (!proc_only)
+		rc = load(looker);
+	if (rc)
+		log__debug("no iterator over threads (%s): looking through /proc", strerror(-rc));
+	*out = looker;
+	return 0;
+}
+
+void looker__free(struct looker *looker)
+{
+	if (!looker)
+		return;
+	bpf_link__destroy(looker->link);
+	look_bpf__destroy(looker->object);
+	free(looker);
+}
+
+bool looker__uses_proc(const struct looker *looker)
+{
+	return !looker->object;
+}
+
+/* The iterator hands out whole records, but a read may end inside one. */
+static int read_records(int fd, look_threads *out)
+{
+	char buffer[64 * sizeof(struct look_thread)];
+	size_t held = 0;
+
+	for (;;) {
+		ssize_t got = read(fd, buffer + held, sizeof(buffer) - held);
+		size_t used = 0;
+
+		if (got < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		if (got <= 0)
+			return got < 0 ? -errno : 0;
+		held += got;
+		for (; held - used >= sizeof(struct look_thread);
+			used += sizeof(struct look_thread)) {
+			struct look_thread thread;
+
+			memcpy(&thread, buffer + used, sizeof(thread));
+			if (vec_push(out, thread))
+				return -ENOMEM;
+		}
+		held -= used;
+		memmove(buffer, buffer + used, held);
+	}
+}
+
+static int look_by_bpf(struct looker *looker, look_threads *out)
+{
+	int fd = bpf_iter_create(bpf_link__fd(looker->link));
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = read_records(fd, out);
+	close(fd);
+	return rc;
+}
+
+static int look_by_proc(const pid_t *pids, size_t pid_count, look_threads *out)
+{
+	int rc = 0;
+
+	if (!pid_count)
+		return look_proc__add_all(out);
+	for (size_t i = 0; i < pid_count && !rc; i++)
+		rc = look_proc__add_process(pids[i], out);
+	return rc;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct look_thread *x = a, *y = b;
+
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+int looker__look(struct looker *looker, const pid_t *pids, size_t pid_count, struct look *out,
+	struct error *err)
+{
+	look_threads threads = {0};
+	struct timespec now;
+	int rc;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	rc = looker->object ? look_by_bpf(looker, &threads)
+			    : look_by_proc(pids, pid_count, &threads);
+	if (rc) {
+		vec_free(&threads);
+		return error__set(err, rc, "cannot look at the threads: %s", strerror(-rc));
+	}
+	if (threads.size)
+		qsort(threads.data, threads.size, sizeof(*threads.data), compare);
+	*out = (struct look){
+		.threads = threads.data,
+		.count = threads.size,
+		.taken_ns = now.tv_sec * 1000000000ull + now.tv_nsec,
+		.complete = looker->object && !looker__namespace_level(looker),
+	};
+	return 0;
+}
+
+void look__free(struct look *look)
+{
+	free(look->threads);
+	*look = (struct look){0};
+}

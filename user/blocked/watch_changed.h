@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+/*
+ * Which processes have old futex waits that are others than when they were last judged: idle
+ * threads that wait for work all day are judged once, not every second.
+ */
+#ifndef MEMTRACE_BLOCKED_WATCH_CHANGED_H
+#define MEMTRACE_BLOCKED_WATCH_CHANGED_H
+
+#include "base/hash.h"
+#include "blocked/look.h"
+#include "blocked/watch_filter.h"
+
+/* Waits younger than this are not judged: most of them end by themselves. */
+#define CHANGED_MIN_AGE_NS 100000000ull
+
+static inline uint64_t changed__hash(uint64_t pid)
+{
+	return hash_mix(pid);
+}
+
+static inline bool changed__equal(uint64_t a, uint64_t b)
+{
+	return a == b;
+}
+
+/* pid -> signature of its waits */
+DEFINE_HASH(signature_map, uint64_t, uint64_t, changed__hash, changed__equal);
+
+struct changed {
+	struct signature_map judged;
+};
+
+typedef VEC(pid_t) changed_pids;
+
+/*
+ * Appends to @pids the processes of @look that @filter wants and that have changed, and notes them
+ * as judged. Returns 0 or -ENOMEM.
+ */
+int changed__list(struct changed *changed, const struct look *look,
+	const struct watch_filter *filter, changed_pids *pids);
+
+void changed__free(struct changed *changed);
+
+#endif
