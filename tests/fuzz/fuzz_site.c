@@ -23,8 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	asked = data[0];
 	for (int i = 0; i < 2; i++) {
-		struct site site = site__choose(decoders[i], data + 1, size - 1, size - 1, ADDRESS,
-			(struct site_needs){asked & 63, asked & 64});
+		struct chosen_site site = site__choose(decoders[i], data + 1, size - 1, size - 1,
+			ADDRESS, (struct site_needs){asked & 63, asked & 64});
 
 		if (site.offset >= size - 1)
 			abort();

@@ -62,7 +62,7 @@ static void test_push_at_the_entry_is_taken(void **state)
 {
 	/* push %r12; ret */
 	static const uint8_t code[] = {0x41, 0x54, 0xc3};
-	struct site site = CHOOSE(x86(state), code, FIRST_ARGUMENT);
+	struct chosen_site site = CHOOSE(x86(state), code, FIRST_ARGUMENT);
 
 	assert_int_equal(site.offset, 0);
 	assert_true(site.emulated);
@@ -72,7 +72,7 @@ static void test_free_of_glibc_is_probed_on_its_je(void **state)
 {
 	/* test %rdi,%rdi; je +2; push %rbp; push %rbx; ret */
 	static const uint8_t code[] = {0x48, 0x85, 0xff, 0x0f, 0x84, 2, 0, 0, 0, 0x55, 0x53, 0xc3};
-	struct site site = CHOOSE(x86(state), code, FIRST_ARGUMENT);
+	struct chosen_site site = CHOOSE(x86(state), code, FIRST_ARGUMENT);
 
 	assert_int_equal(site.offset, 3);
 	assert_true(site.emulated);
@@ -83,7 +83,7 @@ static void test_endbr64_is_stepped_over(void **state)
 {
 	/* endbr64; jmp */
 	static const uint8_t code[] = {0xf3, 0x0f, 0x1e, 0xfa, 0xe9, 0, 1, 0, 0};
-	struct site site = CHOOSE(x86(state), code, FIRST_ARGUMENT);
+	struct chosen_site site = CHOOSE(x86(state), code, FIRST_ARGUMENT);
 
 	assert_int_equal(site.offset, 4);
 	assert_true(site.emulated);
@@ -94,7 +94,7 @@ static void test_stack_pointer_is_never_moved(void **state)
 	/* sub $8,%rsp; call; add $8,%rsp; ret */
 	static const uint8_t code[] = {
 		0x48, 0x83, 0xec, 8, 0xe8, 0, 1, 0, 0, 0x48, 0x83, 0xc4, 8, 0xc3};
-	struct site site = CHOOSE(x86(state), code, FIRST_ARGUMENT);
+	struct chosen_site site = CHOOSE(x86(state), code, FIRST_ARGUMENT);
 
 	assert_int_equal(site.offset, 0);
 	assert_false(site.emulated);
@@ -141,7 +141,7 @@ static void test_value_is_followed_to_the_register_it_is_copied_to(void **state)
 	/* mov %rdi,%rsi; mov %fs:(%rax),%rdi; cmp $0x400,%rsi; ja +0; ret */
 	static const uint8_t code[] = {0x48, 0x89, 0xfe, 0x64, 0x48, 0x8b, 0x38, 0x48, 0x81, 0xfe,
 		0, 4, 0, 0, 0x77, 0, 0xc3};
-	struct site site = CHOOSE(x86(state), code, FIRST_ARGUMENT);
+	struct chosen_site site = CHOOSE(x86(state), code, FIRST_ARGUMENT);
 
 	assert_int_equal(site.offset, 14);
 	assert_int_equal(site.argument_in[0], 1);
@@ -154,7 +154,7 @@ static void test_value_is_followed_into_rax(void **state)
 	/* mov %rdi,%rax; mov %fs:(%rdx),%rdi; cmp $1,%rax; je +0; ret: calloc of mimalloc */
 	static const uint8_t code[] = {
 		0x48, 0x89, 0xf8, 0x64, 0x48, 0x8b, 0x3a, 0x48, 0x83, 0xf8, 1, 0x74, 0, 0xc3};
-	struct site site = CHOOSE(x86(state), code, TWO_ARGUMENTS);
+	struct chosen_site site = CHOOSE(x86(state), code, TWO_ARGUMENTS);
 
 	assert_int_equal(site.offset, 11);
 	assert_int_equal(site.argument_in[0], PROBE_RAX);
@@ -166,7 +166,7 @@ static void test_exchanged_arguments_are_told_apart(void **state)
 	/* mov %rdi,%rcx; mov %rsi,%rdi; mov %rcx,%rsi; jmp */
 	static const uint8_t code[] = {
 		0x48, 0x89, 0xf9, 0x48, 0x89, 0xf7, 0x48, 0x89, 0xce, 0xe9, 0, 1, 0, 0};
-	struct site site = CHOOSE(x86(state), code, TWO_ARGUMENTS);
+	struct chosen_site site = CHOOSE(x86(state), code, TWO_ARGUMENTS);
 
 	assert_int_equal(site.offset, 9);
 	/* The first is in %rcx and %rsi: the lowest is named. */
@@ -187,7 +187,7 @@ static void test_loop_back_into_the_prologue_keeps_the_probe_at_the_entry(void *
 	/* test %rdi,%rdi; L: cmp $1,%rdi; je out; inc %rax; jmp L; out: ret */
 	static const uint8_t code[] = {
 		0x48, 0x85, 0xff, 0x48, 0x83, 0xff, 1, 0x74, 5, 0x48, 0xff, 0xc0, 0xeb, 0xf5, 0xc3};
-	struct site site = CHOOSE(x86(state), code, FIRST_ARGUMENT);
+	struct chosen_site site = CHOOSE(x86(state), code, FIRST_ARGUMENT);
 
 	assert_int_equal(site.offset, 0);
 	assert_string_equal(site.reason, "entry: a jump leads to +3");
@@ -214,7 +214,7 @@ static void test_loop_behind_the_site_does_no_harm(void **state)
 static void test_function_of_unknown_size_is_probed_at_its_entry(void **state)
 {
 	static const uint8_t code[] = {0x48, 0x85, 0xff, 0x74, 0, 0xc3};
-	struct site site = site__choose(x86(state), code, sizeof(code), 0, ADDRESS,
+	struct chosen_site site = site__choose(x86(state), code, sizeof(code), 0, ADDRESS,
 		(struct site_needs){FIRST_ARGUMENT, false});
 
 	assert_int_equal(site.offset, 0);
@@ -224,7 +224,7 @@ static void test_walk_ends_with_the_function(void **state)
 {
 	/* test %rdi,%rdi; then the next function: push %rbp */
 	static const uint8_t code[] = {0x48, 0x85, 0xff, 0x55};
-	struct site site = site__choose(x86(state), code, sizeof(code), 3, ADDRESS,
+	struct chosen_site site = site__choose(x86(state), code, sizeof(code), 3, ADDRESS,
 		(struct site_needs){FIRST_ARGUMENT, false});
 
 	assert_int_equal(site.offset, 0);
@@ -264,7 +264,7 @@ static void test_arm64_takes_a_branch_behind_bti(void **state)
 	/* bti c; mov x2, x0; cbz x0, +8; ret */
 	static const uint8_t code[] = {0x5f, 0x24, 0x03, 0xd5, 0xe2, 0x03, 0x00, 0xaa, 0x40, 0x00,
 		0x00, 0xb4, 0xc0, 0x03, 0x5f, 0xd6};
-	struct site site = CHOOSE(arm64(state), code, FIRST_ARGUMENT);
+	struct chosen_site site = CHOOSE(arm64(state), code, FIRST_ARGUMENT);
 
 	assert_int_equal(site.offset, 8);
 	assert_true(site.emulated);
@@ -284,7 +284,7 @@ static void test_arm64_does_not_pass_a_push(void **state)
 	/* stp x29, x30, [sp, #-16]!; bl; ret */
 	static const uint8_t code[] = {
 		0xfd, 0x7b, 0xbf, 0xa9, 0x02, 0x00, 0x00, 0x94, 0xc0, 0x03, 0x5f, 0xd6};
-	struct site site = CHOOSE(arm64(state), code, FIRST_ARGUMENT);
+	struct chosen_site site = CHOOSE(arm64(state), code, FIRST_ARGUMENT);
 
 	assert_int_equal(site.offset, 0);
 	assert_false(site.emulated);
@@ -298,7 +298,7 @@ static void test_site_lies_inside_whatever_the_bytes_are(void **state)
 	srand(1);
 	for (int round = 0; round < 20000; round++) {
 		size_t size = rand() % sizeof(code) + 1;
-		struct site site;
+		struct chosen_site site;
 
 		for (size_t i = 0; i < sizeof(code); i++)
 			code[i] = rand();

@@ -21,17 +21,7 @@ struct attachment {
 	bool declines_returns; /* the same */
 };
 
-static inline uint64_t module_id_hash(uint32_t id)
-{
-	return hash_mix(id);
-}
-
-static inline bool module_id_equal(uint32_t a, uint32_t b)
-{
-	return a == b;
-}
-
-DEFINE_HASH(attachment_map, uint32_t, struct attachment, module_id_hash, module_id_equal);
+DEFINE_HASH_NUMBER(attachment_map, uint32_t, struct attachment);
 
 /* A traced process: the image that its PID stands for now, and the links to its task. */
 struct traced {
@@ -52,30 +42,10 @@ struct traced {
 	uint64_t unproven;
 };
 
-static inline uint64_t pid_hash(pid_t pid)
-{
-	return hash_mix(pid);
-}
-
-static inline bool pid_equal(pid_t a, pid_t b)
-{
-	return a == b;
-}
-
-DEFINE_HASH(traced_map, pid_t, struct traced, pid_hash, pid_equal);
+DEFINE_HASH_NUMBER(traced_map, pid_t, struct traced);
 
 /* Plans of files, made once for each way to probe one (attachments.c). */
-static inline uint64_t plan_key_hash(uint64_t key)
-{
-	return hash_mix(key);
-}
-
-static inline bool plan_key_equal(uint64_t a, uint64_t b)
-{
-	return a == b;
-}
-
-DEFINE_HASH(plan_map, uint64_t, struct probe_plan *, plan_key_hash, plan_key_equal);
+DEFINE_HASH_NUMBER(plan_map, uint64_t, struct probe_plan *);
 
 struct tracer {
 	struct tracer_options options;

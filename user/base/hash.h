@@ -1,20 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
+// clang-format off
 /*
  * Hash tables: open addressing with linear probing, at most 3/4 full, deletion by shifting back
  * (no tombstones, so a table that lives through millions of insertions and removals stays fast).
  *
- *	static inline uint64_t address_hash(uint64_t key) { return hash_mix(key); }
- *	static inline bool address_equal(uint64_t a, uint64_t b) { return a == b; }
- *	DEFINE_HASH(address_map, uint64_t, struct block, address_hash, address_equal)
+ *	DEFINE_HASH_NUMBER(address_map, uint64_t, struct block);
  *
- * defines `struct address_map` (starts as {0}) and
- *	struct block *address_map__find(map, key)      the value, or NULL
- *	struct block *address_map__insert(map, key)    the value, zeroed if it is new; NULL: no
- *memory bool address_map__remove(map, key, &old)       whether it was there; @old may be NULL void
- *address_map__free(map) hash_for_each(slot, &map) uses slot->key, slot->value Pointers to values
- *are valid until the next insertion or removal.
+ * for keys that are numbers; for others, with functions that hash and compare them:
+ *
+ *	static inline uint64_t key_hash(struct key key) { return hash_combine(key.a, key.b); }
+ *	static inline bool key_equal(struct key x, struct key y) { return x.a == y.a && x.b == y.b; }
+ *	DEFINE_HASH(key_map, struct key, struct block, key_hash, key_equal);
+ *
+ * Each defines `struct NAME` (starts as {0}) and
+ *
+ *	struct block *NAME__find(map, key)       the value, or NULL
+ *	struct block *NAME__insert(map, key)     the value, zeroed if it is new; NULL: out of memory
+ *	bool NAME__remove(map, key, &old)        whether it was there; the third may be NULL
+ *	void NAME__free(map)
+ *	hash_for_each (slot, &map)               a loop over slot->key and slot->value
+ *
+ * Pointers to values are valid until the next insertion or removal.
  */
+// clang-format on
 #ifndef MEMTRACE_BASE_HASH_H
 #define MEMTRACE_BASE_HASH_H
 
@@ -129,5 +138,19 @@ static inline uint64_t hash_combine(uint64_t seed, uint64_t value)
 		*map = (struct name){0};                                                   \
 	}                                                                                  \
 	_Static_assert(true, "")
+
+static inline uint64_t hash_number(uint64_t key)
+{
+	return hash_mix(key);
+}
+
+static inline bool hash_same_number(uint64_t a, uint64_t b)
+{
+	return a == b;
+}
+
+/* Keyed by an integer of at most 64 bits. */
+#define DEFINE_HASH_NUMBER(name, key_type, value_type) \
+	DEFINE_HASH(name, key_type, value_type, hash_number, hash_same_number)
 
 #endif

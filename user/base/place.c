@@ -14,7 +14,7 @@
 /* As many links as the kernel follows in a path (MAXSYMLINKS). */
 #define MAX_LINKS 40
 
-struct walk {
+struct place_walk {
 	const char *path; /* as given, for messages */
 	struct place_to_write *place;
 	char rest[2 * PATH_MAX]; /* what is still to be walked */
@@ -22,7 +22,7 @@ struct walk {
 	struct error *err;
 };
 
-static int fail(const struct walk *walk, int code)
+static int fail(const struct place_walk *walk, int code)
 {
 	return error__set(walk->err, code, "cannot write %s: %s", walk->path, strerror(-code));
 }
@@ -40,7 +40,7 @@ bool place__is_private(const struct place_to_write *place)
 	       !(st.st_mode & (S_IWGRP | S_IWOTH));
 }
 
-static int go_to(struct walk *walk, const char *name, int flags)
+static int go_to(struct place_walk *walk, const char *name, int flags)
 {
 	int fd = openat(walk->place->folder, name, O_PATH | O_DIRECTORY | O_CLOEXEC | flags);
 
@@ -51,7 +51,7 @@ static int go_to(struct walk *walk, const char *name, int flags)
 	return 0;
 }
 
-static bool is_in_proc(const struct walk *walk)
+static bool is_in_proc(const struct place_walk *walk)
 {
 	struct statfs fs;
 
@@ -59,7 +59,7 @@ static bool is_in_proc(const struct walk *walk)
 }
 
 /* Puts the link's target in front of the rest of the path. */
-static int follow(struct walk *walk, const char *name)
+static int follow(struct place_walk *walk, const char *name)
 {
 	char target[PATH_MAX], rest[PATH_MAX];
 	ssize_t size = readlinkat(walk->place->folder, name, target, sizeof(target) - 1);
@@ -76,7 +76,7 @@ static int follow(struct walk *walk, const char *name)
 	return *target == '/' ? go_to(walk, "/", 0) : 0;
 }
 
-static int refuse_link(const struct walk *walk, const char *name, uid_t owner)
+static int refuse_link(const struct place_walk *walk, const char *name, uid_t owner)
 {
 	return error__set(walk->err, -EPERM,
 		"cannot write %s: %s is a link of another user (uid %u), which is not followed; "
@@ -84,7 +84,7 @@ static int refuse_link(const struct walk *walk, const char *name, uid_t owner)
 		walk->path, name, owner);
 }
 
-static int enter_folder(struct walk *walk, const char *name)
+static int enter_folder(struct place_walk *walk, const char *name)
 {
 	struct stat st;
 
@@ -101,7 +101,7 @@ static int enter_folder(struct walk *walk, const char *name)
 }
 
 /* *@again: it was a link, and the walk goes on. */
-static int look_at_last(struct walk *walk, const char *name, bool *again)
+static int look_at_last(struct place_walk *walk, const char *name, bool *again)
 {
 	struct place_to_write *place = walk->place;
 
@@ -121,7 +121,7 @@ static int look_at_last(struct walk *walk, const char *name, bool *again)
 }
 
 /* Takes the first name off the rest. *@is_last: nothing follows it. */
-static int next_name(struct walk *walk, char *name, bool *is_last)
+static int next_name(struct place_walk *walk, char *name, bool *is_last)
 {
 	char *start = walk->rest + strspn(walk->rest, "/");
 	size_t size = strcspn(start, "/");
@@ -137,7 +137,7 @@ static int next_name(struct walk *walk, char *name, bool *is_last)
 	return 0;
 }
 
-static int step(struct walk *walk, bool *done)
+static int step(struct place_walk *walk, bool *done)
 {
 	char name[NAME_MAX + 1];
 	bool is_last = false, again = false;
@@ -156,7 +156,7 @@ static int step(struct walk *walk, bool *done)
 
 int place__find(const char *path, struct place_to_write *place, struct error *err)
 {
-	struct walk walk = {.path = path, .place = place, .err = err};
+	struct place_walk walk = {.path = path, .place = place, .err = err};
 	bool done = false;
 	int code = 0;
 

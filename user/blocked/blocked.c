@@ -143,17 +143,7 @@ struct known_frame {
 	struct lock_frame frame;
 };
 
-static inline uint64_t number_hash(uint64_t key)
-{
-	return hash_mix(key);
-}
-
-static inline bool number_equal(uint64_t a, uint64_t b)
-{
-	return a == b;
-}
-
-DEFINE_HASH(frame_map, uint64_t, struct known_frame, number_hash, number_equal);
+DEFINE_HASH_NUMBER(frame_map, uint64_t, struct known_frame);
 
 struct builder {
 	struct blocked *out;

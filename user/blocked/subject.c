@@ -43,18 +43,8 @@ struct subject {
 	int libc_minor;
 };
 
-static inline uint64_t number_hash(uint64_t key)
-{
-	return hash_mix(key);
-}
-
-static inline bool number_equal(uint64_t a, uint64_t b)
-{
-	return a == b;
-}
-
-DEFINE_HASH(subject_map, uint64_t, struct subject *, number_hash, number_equal);
-DEFINE_HASH(facts_map, uint64_t, struct module_facts *, number_hash, number_equal);
+DEFINE_HASH_NUMBER(subject_map, uint64_t, struct subject *);
+DEFINE_HASH_NUMBER(facts_map, uint64_t, struct module_facts *);
 
 struct subjects {
 	struct modules *modules;

@@ -14,18 +14,8 @@
 /* Waits younger than this are not judged: most of them end by themselves. */
 #define CHANGED_MIN_AGE_NS 100000000ull
 
-static inline uint64_t changed__hash(uint64_t pid)
-{
-	return hash_mix(pid);
-}
-
-static inline bool changed__equal(uint64_t a, uint64_t b)
-{
-	return a == b;
-}
-
 /* pid -> signature of its waits */
-DEFINE_HASH(signature_map, uint64_t, uint64_t, changed__hash, changed__equal);
+DEFINE_HASH_NUMBER(signature_map, uint64_t, uint64_t);
 
 struct changed {
 	struct signature_map judged;

@@ -30,7 +30,7 @@ struct instant {
 	uint64_t at_ns; /* 0: the end */
 };
 
-struct options {
+struct diff_options {
 	struct instant sides[2];
 	int side_count;
 	bool json;
@@ -60,7 +60,7 @@ static int parse_instant(struct argp_state *state, struct instant *instant, cons
 	return 0;
 }
 
-static int parse_top(struct argp_state *state, struct options *options, const char *text)
+static int parse_top(struct argp_state *state, struct diff_options *options, const char *text)
 {
 	char *end;
 
@@ -73,7 +73,7 @@ static int parse_top(struct argp_state *state, struct options *options, const ch
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-	struct options *options = state->input;
+	struct diff_options *options = state->input;
 
 	switch (key) {
 	case OPT_JSON:
@@ -108,7 +108,8 @@ const struct argp *diff_argp(void)
 	return &argp;
 }
 
-static int write_diff(const struct diff *diff, const struct options *options, struct error *err)
+static int write_diff(
+	const struct diff *diff, const struct diff_options *options, struct error *err)
 {
 	struct output output;
 	int code = output__open(&output, options->json ? options->json_path : NULL, err);
@@ -135,7 +136,7 @@ static void warn_of_notes(const struct replayed *replayed, const struct instant 
 			human__duration(replayed->replay.run_ns).text);
 }
 
-static int run_diff(const struct options *options, struct error *err)
+static int run_diff(const struct diff_options *options, struct error *err)
 {
 	struct replayed sides[2] = {0};
 	struct view_options view;
@@ -161,7 +162,7 @@ static int run_diff(const struct options *options, struct error *err)
 
 int cmd_diff(int argc, char **argv)
 {
-	struct options options = {0};
+	struct diff_options options = {0};
 	struct error err = {0};
 	int code;
 

@@ -20,7 +20,7 @@
 
 enum { KEY_ALL = 0x100, KEY_JSON, KEY_DOT, KEY_FULL, KEY_PROC };
 
-struct options {
+struct locks_options {
 	VEC(pid_t) pids;
 	bool all;
 	bool json;
@@ -44,7 +44,7 @@ static const struct argp_option argp_options[] = {
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
-	struct options *options = state->input;
+	struct locks_options *options = state->input;
 	char *end;
 	long pid;
 
@@ -100,7 +100,7 @@ const struct argp *locks_argp(void)
 }
 
 /* Says what is wrong with a PID better than "no such process" can; gone ones are left out. */
-static int check_pids(const struct options *options, struct error *err)
+static int check_pids(const struct locks_options *options, struct error *err)
 {
 	vec_for_each (pid, &options->pids) {
 		struct process_info process;
@@ -114,7 +114,7 @@ static int check_pids(const struct options *options, struct error *err)
 }
 
 static int write_json(
-	const struct options *options, const struct locks_look *look, struct error *err)
+	const struct locks_options *options, const struct locks_look *look, struct error *err)
 {
 	struct locks_json_head head = {look->looks, look->took_ns, look->used_proc, 0, NULL};
 	struct output output;
@@ -129,7 +129,7 @@ static int write_json(
 }
 
 static int write_dot(
-	const struct options *options, const struct locks_look *look, struct error *err)
+	const struct locks_options *options, const struct locks_look *look, struct error *err)
 {
 	struct output output;
 	int rc = output__open(&output, options->dot_path, err);
@@ -142,7 +142,7 @@ static int write_dot(
 	return rc;
 }
 
-static void write_text(const struct options *options, const struct locks_look *look)
+static void write_text(const struct locks_options *options, const struct locks_look *look)
 {
 	struct locks_text_options text = {.full_stacks = options->full_stacks};
 
@@ -159,7 +159,7 @@ static void write_text(const struct options *options, const struct locks_look *l
 
 /* Text goes to stdout unless something else does. */
 static int write_reports(
-	const struct options *options, const struct locks_look *look, struct error *err)
+	const struct locks_options *options, const struct locks_look *look, struct error *err)
 {
 	bool stdout_taken =
 		(options->json && !options->json_path) || (options->dot && !options->dot_path);
@@ -176,7 +176,7 @@ static int write_reports(
 
 int cmd_locks(int argc, char **argv)
 {
-	struct options options = {0};
+	struct locks_options options = {0};
 	struct locks_look look;
 	struct error err = {0};
 	int rc, status = EXIT_COULD_NOT;

@@ -20,7 +20,7 @@ enum {
 	OPT_TO,
 };
 
-struct options {
+struct show_options {
 	struct view_options view;
 	const char *path;
 	uint64_t from_ns;
@@ -37,7 +37,7 @@ static const struct argp_option option_table[] = {
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-	struct options *options = state->input;
+	struct show_options *options = state->input;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
@@ -89,7 +89,7 @@ const struct argp *report_argp(void)
 }
 
 /* *@deadlock: the recorded run found one. */
-static int run_report(const struct options *options, bool *deadlock, struct error *err)
+static int run_report(const struct show_options *options, bool *deadlock, struct error *err)
 {
 	struct report_extra extra;
 	struct replayed replayed;
@@ -113,7 +113,7 @@ static int run_report(const struct options *options, bool *deadlock, struct erro
 
 int cmd_report(int argc, char **argv)
 {
-	struct options options = {0};
+	struct show_options options = {0};
 	struct error err = {0};
 	bool deadlock = false;
 	int code;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/code_address.h"
 #include "base/hash.h"
 
 static struct recording_text text_of(const char *text)
@@ -66,22 +67,7 @@ void trace_record__put_status(struct recorder *recorder, const struct report_run
 
 /* --- names */
 
-struct place {
-	uint32_t module;
-	uint64_t offset;
-};
-
-static inline uint64_t place_hash(struct place place)
-{
-	return hash_combine(place.module, place.offset);
-}
-
-static inline bool place_equal(struct place a, struct place b)
-{
-	return a.module == b.module && a.offset == b.offset;
-}
-
-DEFINE_HASH(place_set, struct place, bool, place_hash, place_equal);
+DEFINE_HASH(place_set, struct code_address, bool, code_address__hash, code_address__equal);
 
 struct naming {
 	struct recorder *recorder;
@@ -124,7 +110,7 @@ static int put_site_names(struct naming *naming, const struct heap *heap, const 
 	int err = 0;
 
 	for (size_t i = 0; i < site->frame_count && !err; i++) {
-		struct place place = {frames[i].module, frames[i].offset};
+		struct code_address place = {frames[i].module, frames[i].offset};
 		bool *done = place_set__insert(&naming->done, place);
 
 		if (!done)

@@ -3,7 +3,7 @@
 #include "heap/heap_private.h"
 
 /* A copy is in the books of its space and of the heap; the site's are of what calls did. */
-static void count_copy(struct heap *heap, struct space *space, int64_t count, uint64_t bytes)
+static void count_copy(struct heap *heap, struct heap_space *space, int64_t count, uint64_t bytes)
 {
 	heap->inherited_live_count += count;
 	heap->inherited_live_bytes += bytes;
@@ -32,7 +32,7 @@ static void note_shrunk(struct heap *heap, uint32_t id)
 	heap->shrunk = id;
 }
 
-static void count_live(struct heap *heap, struct space *space, int64_t count, uint64_t bytes)
+static void count_live(struct heap *heap, struct heap_space *space, int64_t count, uint64_t bytes)
 {
 	space->live_count += count;
 	space->live_bytes += bytes;
@@ -40,7 +40,7 @@ static void count_live(struct heap *heap, struct space *space, int64_t count, ui
 	heap->live_bytes += bytes;
 }
 
-void books__enter(struct heap *heap, struct space *space, const struct block *block)
+void books__enter(struct heap *heap, struct heap_space *space, const struct block *block)
 {
 	struct site *site;
 
@@ -56,7 +56,7 @@ void books__enter(struct heap *heap, struct space *space, const struct block *bl
 	count_live(heap, space, 1, block->size);
 }
 
-void books__leave(struct heap *heap, struct space *space, const struct block *block)
+void books__leave(struct heap *heap, struct heap_space *space, const struct block *block)
 {
 	struct site *site;
 
@@ -73,7 +73,7 @@ void books__leave(struct heap *heap, struct space *space, const struct block *bl
 	count_live(heap, space, -1, -block->size);
 }
 
-void books__leave_at_exit(struct heap *heap, struct space *space, const struct block *block)
+void books__leave_at_exit(struct heap *heap, struct heap_space *space, const struct block *block)
 {
 	struct site *site;
 
@@ -89,7 +89,7 @@ void books__leave_at_exit(struct heap *heap, struct space *space, const struct b
 	count_live(heap, space, -1, -block->size);
 }
 
-void books__settle(struct heap *heap, struct space *space, uint64_t time_ns)
+void books__settle(struct heap *heap, struct heap_space *space, uint64_t time_ns)
 {
 	note_shrunk(heap, SITE_FILTERED);
 	series__set_live(series__at(&heap->series, time_ns), heap->live_bytes);

@@ -50,13 +50,14 @@ void heap__free(struct heap *heap)
 }
 
 /* Where a record belongs; the records of one thread come in runs, so this is mostly cached. */
-struct origin {
+struct record_origin {
 	struct process *process;
 	struct thread *thread;
-	struct space *space;
+	struct heap_space *space;
 };
 
-static int find_origin(struct heap *heap, const struct event_header *event, struct origin *origin)
+static int find_origin(
+	struct heap *heap, const struct event_header *event, struct record_origin *origin)
 {
 	struct process *process = heap__find_process(heap, event->process);
 
@@ -93,8 +94,8 @@ static uint64_t time_between(uint64_t from_ns, uint64_t to_ns)
 }
 
 /* A free that was seen, of a block that was tracked and is out of the live set. */
-static void book_free(struct heap *heap, const struct origin *from, const struct block *block,
-	uint64_t time_ns, bool temporary)
+static void book_free(struct heap *heap, const struct record_origin *from,
+	const struct block *block, uint64_t time_ns, bool temporary)
 {
 	struct heap_counts *counts = &from->process->counts;
 	struct heap_thread *totals = &heap->threads.data[from->thread->totals];
@@ -123,7 +124,7 @@ static void book_free(struct heap *heap, const struct origin *from, const struct
 
 /* A block that must have been freed, though no record said so. */
 static void book_implied_free(
-	struct heap *heap, const struct origin *from, const struct block *block)
+	struct heap *heap, const struct record_origin *from, const struct block *block)
 {
 	if (is_filtered(block))
 		return;
@@ -136,7 +137,7 @@ static void book_implied_free(
  * The thread's realloc is over and has given up its old block: its end came, or a later record of
  * the thread shows that its end was lost.
  */
-static void settle_pending_free(struct heap *heap, const struct origin *from)
+static void settle_pending_free(struct heap *heap, const struct record_origin *from)
 {
 	struct pending_realloc *pending = &from->thread->pending;
 
@@ -150,7 +151,7 @@ static void settle_pending_free(struct heap *heap, const struct origin *from)
 
 static int apply_free(struct heap *heap, const struct event_free *event)
 {
-	struct origin from;
+	struct record_origin from;
 	struct block block;
 	int err = find_origin(heap, &event->header, &from);
 
@@ -171,7 +172,7 @@ static int apply_free(struct heap *heap, const struct event_free *event)
 /* --- allocations */
 
 static void book_failure(
-	struct heap *heap, const struct origin *from, uint64_t size, uint64_t stack)
+	struct heap *heap, const struct record_origin *from, uint64_t size, uint64_t stack)
 {
 	struct heap_counts *counts = &from->process->counts;
 
@@ -186,8 +187,8 @@ static void book_failure(
 	heap->sites.list.data[heap__find_site(from->process, stack)].failed_count++;
 }
 
-static void book_alloc(
-	struct heap *heap, const struct origin *from, const struct block *block, uint8_t function)
+static void book_alloc(struct heap *heap, const struct record_origin *from,
+	const struct block *block, uint8_t function)
 {
 	struct heap_counts *counts = &from->process->counts;
 	struct heap_thread *totals = &heap->threads.data[from->thread->totals];
@@ -216,7 +217,8 @@ static void book_alloc(
 }
 
 /* The allocation was seen, but will not be known when it is freed. */
-static void forget_block(struct heap *heap, const struct origin *from, const struct block *block)
+static void forget_block(
+	struct heap *heap, const struct record_origin *from, const struct block *block)
 {
 	if (is_filtered(block))
 		return;
@@ -225,7 +227,7 @@ static void forget_block(struct heap *heap, const struct origin *from, const str
 	from->process->counts.forgotten_bytes += block->size;
 }
 
-static void add_block(struct heap *heap, const struct origin *from,
+static void add_block(struct heap *heap, const struct record_origin *from,
 	const struct event_header *header, uint64_t address, uint64_t size, uint64_t stack)
 {
 	struct block block = {
@@ -254,7 +256,7 @@ static void add_block(struct heap *heap, const struct origin *from,
 
 static int apply_alloc(struct heap *heap, const struct event_alloc *event)
 {
-	struct origin from;
+	struct record_origin from;
 	int err = find_origin(heap, &event->header, &from);
 
 	if (err)
@@ -272,7 +274,7 @@ static int apply_alloc(struct heap *heap, const struct event_alloc *event)
 /* --- realloc */
 
 /* The realloc failed: its block is live as it was. */
-static void settle_pending_failure(struct heap *heap, const struct origin *from)
+static void settle_pending_failure(struct heap *heap, const struct record_origin *from)
 {
 	struct block *old = &from->thread->pending.block, *slot;
 	bool existed = false;
@@ -293,7 +295,7 @@ static void settle_pending_failure(struct heap *heap, const struct origin *from)
 static int apply_realloc_begin(struct heap *heap, const struct event_free *event)
 {
 	struct pending_realloc *pending;
-	struct origin from;
+	struct record_origin from;
 	int err = find_origin(heap, &event->header, &from);
 
 	if (err)
@@ -309,7 +311,7 @@ static int apply_realloc_begin(struct heap *heap, const struct event_free *event
 }
 
 /* The begin was lost; the end still tells that the old block is gone. */
-static void drop_old_block(struct heap *heap, const struct origin *from, uint64_t address)
+static void drop_old_block(struct heap *heap, const struct record_origin *from, uint64_t address)
 {
 	struct block block;
 
@@ -319,7 +321,7 @@ static void drop_old_block(struct heap *heap, const struct origin *from, uint64_
 
 static int apply_realloc_end(struct heap *heap, const struct event_realloc_end *event)
 {
-	struct origin from;
+	struct record_origin from;
 	int err = find_origin(heap, &event->header, &from);
 	bool failed = event->header.flags == REALLOC_FAILED;
 
@@ -345,7 +347,7 @@ static int apply_realloc_end(struct heap *heap, const struct event_realloc_end *
 /* --- mappings */
 
 void heap__account_mapped(
-	struct heap *heap, const struct space *space, uint64_t before, uint64_t time_ns)
+	struct heap *heap, const struct heap_space *space, uint64_t before, uint64_t time_ns)
 {
 	heap->mapped_bytes += mapped__bytes(&space->mapped) - before;
 	if (heap->mapped_bytes > heap->mapped_peak_bytes)
@@ -366,7 +368,7 @@ static int apply_mapping(struct heap *heap, const struct event_mapping *record, 
 {
 	const struct event_mapping whole = whole_mapping(record, size), *event = &whole;
 	struct mapping_call call = {.event = event, .page_size = heap->options.page_size};
-	struct origin from;
+	struct record_origin from;
 	uint64_t before;
 	int err = find_origin(heap, &event->header, &from);
 

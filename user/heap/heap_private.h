@@ -9,18 +9,8 @@
 #include "heap/shares.h"
 #include "heap/slices.h"
 
-static inline uint64_t number_hash(uint64_t key)
-{
-	return hash_mix(key);
-}
-
-static inline bool number_equal(uint64_t a, uint64_t b)
-{
-	return a == b;
-}
-
 /* Memory that one or (vfork) several processes work on. */
-struct space {
+struct heap_space {
 	struct live_set live;
 	struct mapped mapped;
 	unsigned int references; /* processes, ended ones included */
@@ -49,8 +39,8 @@ struct thread {
 	struct pending_realloc pending;
 };
 
-DEFINE_HASH(thread_map, uint64_t, struct thread *, number_hash, number_equal);
-DEFINE_HASH(stack_map, uint64_t, uint32_t, number_hash, number_equal); /* → site id */
+DEFINE_HASH_NUMBER(thread_map, uint64_t, struct thread *);
+DEFINE_HASH_NUMBER(stack_map, uint64_t, uint32_t); /* → site id */
 
 struct process {
 	uint32_t number;
@@ -64,7 +54,8 @@ struct process {
 	uint64_t start_ns; /* CLOCK_MONOTONIC */
 	uint64_t end_ns;
 	bool shares_memory;
-	struct space *space; /* never NULL; when all users have ended it has the blocks at exit */
+	struct heap_space
+		*space; /* never NULL; when all users have ended it has the blocks at exit */
 	struct thread_map threads;
 	struct thread *latest_thread;
 	struct thread spare; /* stands for every thread that there is no memory for */
@@ -72,8 +63,8 @@ struct process {
 	struct heap_counts counts;
 };
 
-DEFINE_HASH(process_map, uint64_t, struct process *, number_hash, number_equal);
-DEFINE_HASH(left_map, uint64_t, struct left_blocks, number_hash, number_equal); /* ended.c */
+DEFINE_HASH_NUMBER(process_map, uint64_t, struct process *);
+DEFINE_HASH_NUMBER(left_map, uint64_t, struct left_blocks); /* ended.c */
 
 struct heap {
 	struct heap_options options;
@@ -123,7 +114,7 @@ void heap__apply_exit(struct heap *heap, const struct event_process *event);
 void heap__apply_thread_exit(struct heap *heap, const struct event_header *event);
 /* Moves the totals of mapped bytes by what @space has now and had @before. */
 void heap__account_mapped(
-	struct heap *heap, const struct space *space, uint64_t before, uint64_t time_ns);
+	struct heap *heap, const struct heap_space *space, uint64_t before, uint64_t time_ns);
 void heap__free_process(struct process *process);
 
 /* --- query.c */
@@ -138,12 +129,12 @@ static inline bool is_filtered(const struct block *block)
 }
 
 /* A block became live: allocated, or (BLOCK_INHERITED) copied by fork. */
-void books__enter(struct heap *heap, struct space *space, const struct block *block);
+void books__enter(struct heap *heap, struct heap_space *space, const struct block *block);
 /* It is live no more: it was freed, in whatever way, or discarded. */
-void books__leave(struct heap *heap, struct space *space, const struct block *block);
+void books__leave(struct heap *heap, struct heap_space *space, const struct block *block);
 /* It is live no more, as its last process has ended without freeing it. */
-void books__leave_at_exit(struct heap *heap, struct space *space, const struct block *block);
+void books__leave_at_exit(struct heap *heap, struct heap_space *space, const struct block *block);
 /* Notes a new peak, if it is one, and the series; once per record, when the books are settled. */
-void books__settle(struct heap *heap, struct space *space, uint64_t time_ns);
+void books__settle(struct heap *heap, struct heap_space *space, uint64_t time_ns);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "heap/heap_private.h"
 
-static void free_space(struct space *space)
+static void free_space(struct heap_space *space)
 {
 	live_set__free(&space->live);
 	mappings__free(&space->mapped);
@@ -29,7 +29,7 @@ void heap__free_process(struct process *process)
 }
 
 /* A process that works on @space, or on a new one if that is NULL. NULL: no memory. */
-static struct process *add_process(struct heap *heap, uint32_t number, struct space *space)
+static struct process *add_process(struct heap *heap, uint32_t number, struct heap_space *space)
 {
 	struct process *process = calloc(1, sizeof(*process)), **entry;
 
@@ -170,9 +170,9 @@ int heap__define_stack(struct heap *heap, uint32_t number, uint64_t stack,
 }
 
 /* The child's copies of the parent's blocks. */
-static int inherit_blocks(struct heap *heap, struct process *child, const struct space *from)
+static int inherit_blocks(struct heap *heap, struct process *child, const struct heap_space *from)
 {
-	struct space *space = child->space;
+	struct heap_space *space = child->space;
 	int err = live_set__copy(&space->live, &from->live, NULL);
 
 	if (err)
@@ -220,7 +220,7 @@ int heap__apply_fork(struct heap *heap, const struct event_process *event)
 static void put_back_pending(struct heap *heap, struct process *process, struct thread *thread)
 {
 	struct block *block = &thread->pending.block, *slot;
-	struct space *space = process->space;
+	struct heap_space *space = process->space;
 	bool existed;
 
 	if (block->address) {
@@ -302,7 +302,7 @@ static void keep_blocks_at_exit(struct live_set *live)
 /* The last process that worked on a space is gone. */
 static void end_space(struct heap *heap, struct process *process)
 {
-	struct space *space = process->space;
+	struct heap_space *space = process->space;
 	uint64_t mapped = mapped__bytes(&space->mapped);
 
 	live_set_for_each(block, &space->live) if (!is_filtered(block))

@@ -103,7 +103,7 @@ uint64_t heap__unlisted_count(const struct heap *heap)
 void heap__process(const struct heap *heap, size_t index, struct heap_process *out)
 {
 	const struct process *process = heap->processes.data[index];
-	const struct space *space = process->space;
+	const struct heap_space *space = process->space;
 
 	*out = (struct heap_process){
 		.number = process->number,

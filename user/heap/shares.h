@@ -23,18 +23,8 @@ struct heap_share {
 	uint64_t temporary_count;
 };
 
-static inline uint64_t share_hash(uint64_t key)
-{
-	return hash_mix(key);
-}
-
-static inline bool share_equal(uint64_t a, uint64_t b)
-{
-	return a == b;
-}
-
 /* site << 32 | thread → index in the list */
-DEFINE_HASH(share_index, uint64_t, uint32_t, share_hash, share_equal);
+DEFINE_HASH_NUMBER(share_index, uint64_t, uint32_t);
 
 struct shares {
 	VEC(struct heap_share) list; /* [0] takes what there is no memory for */

@@ -74,17 +74,7 @@ struct site {
 	uint8_t stop; /* enum stack_stop */
 };
 
-static inline uint64_t site_key_hash(uint64_t key)
-{
-	return hash_mix(key);
-}
-
-static inline bool site_key_equal(uint64_t a, uint64_t b)
-{
-	return a == b;
-}
-
-DEFINE_HASH(site_index, uint64_t, uint32_t, site_key_hash, site_key_equal);
+DEFINE_HASH_NUMBER(site_index, uint64_t, uint32_t);
 
 struct sites {
 	VEC(struct site) list;

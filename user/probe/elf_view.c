@@ -134,12 +134,12 @@ static uint32_t sysv_hash_of(const char *name)
 }
 
 /* A table of 32-bit words in the file; a word that it does not have is 0. */
-struct words {
+struct hash_section {
 	const struct elf_view *view;
 	uint64_t address;
 };
 
-static uint32_t word_at(const struct words *words, uint64_t index)
+static uint32_t word_at(const struct hash_section *words, uint64_t index)
 {
 	const uint32_t *word = item_at(words->view, words->address, index * 4, 4);
 
@@ -151,7 +151,7 @@ static uint32_t word_at(const struct words *words, uint64_t index)
 
 static const Elf64_Sym *find_by_gnu_hash(const struct elf_view *view, const char *name)
 {
-	struct words words = {view, view->gnu_hash};
+	struct hash_section words = {view, view->gnu_hash};
 	uint32_t bucket_count = word_at(&words, 0), first_symbol = word_at(&words, 1);
 	uint32_t bloom_size = word_at(&words, 2), bloom_shift = word_at(&words, 3) & 31;
 	uint32_t hash = gnu_hash_of(name), index, chain;
@@ -179,7 +179,7 @@ static const Elf64_Sym *find_by_gnu_hash(const struct elf_view *view, const char
 
 static const Elf64_Sym *find_by_sysv_hash(const struct elf_view *view, const char *name)
 {
-	struct words words = {view, view->sysv_hash};
+	struct hash_section words = {view, view->sysv_hash};
 	uint32_t bucket_count = word_at(&words, 0), chain_count = word_at(&words, 1), index;
 
 	if (!bucket_count)

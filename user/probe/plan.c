@@ -68,7 +68,7 @@ static int add_untraced(struct probe_plan *plan, const char *format, ...)
 }
 
 static uint64_t cookie_at(const struct allocator_function *function, enum probe_operation operation,
-	const struct site *site)
+	const struct chosen_site *site)
 {
 	uint8_t size = function->size, count = function->count, pointer = function->pointer;
 
@@ -108,10 +108,10 @@ static int add_site(struct planner *planner, const struct candidate *candidate,
 		.arguments = allocators__arguments(function),
 		.entry_only = program == PROBE_PROGRAM_FREE || program == PROBE_PROGRAM_HINT,
 	};
-	static const struct site entry = {
+	static const struct chosen_site entry = {
 		.argument_in = {0, 1, 2, 3, 4, 5}, .reason = "entry: moved pointer"};
 	struct probe_site out = {0};
-	struct site site;
+	struct chosen_site site;
 	const uint8_t *code;
 	size_t available;
 	uint64_t flags = 0;

@@ -21,7 +21,7 @@
 /* Code that is read for one function; each instruction takes about a microsecond. */
 #define MAX_CODE_BYTES (64 << 10)
 
-struct code_range {
+struct function_part {
 	uint64_t start;
 	uint64_t end;
 };
@@ -29,13 +29,13 @@ struct code_range {
 struct returns_finder {
 	const struct elf_view *view;
 	struct decoder *decoder;
-	VEC(struct code_range) functions; /* sorted */
+	VEC(struct function_part) functions; /* sorted */
 };
 
 /* One search: the functions that are or will be read. */
-struct search {
+struct returns_search {
 	struct returns_finder *finder;
-	struct code_range functions[MAX_FUNCTIONS];
+	struct function_part functions[MAX_FUNCTIONS];
 	size_t count;
 	size_t code_bytes;
 	return_places *out;
@@ -46,7 +46,7 @@ struct search {
 
 static int compare_ranges(const void *a, const void *b)
 {
-	const struct code_range *left = a, *right = b;
+	const struct function_part *left = a, *right = b;
 
 	return (left->start > right->start) - (left->start < right->start);
 }
@@ -60,10 +60,10 @@ static int read_functions(struct returns_finder *finder, const struct elf_image 
 		return 0;
 	while (cfi__next_fde(&it, &fde))
 		if (fde.end > fde.start &&
-			vec_push(&finder->functions, (struct code_range){fde.start, fde.end}))
+			vec_push(&finder->functions, (struct function_part){fde.start, fde.end}))
 			return -ENOMEM;
 	if (finder->functions.size)
-		qsort(finder->functions.data, finder->functions.size, sizeof(struct code_range),
+		qsort(finder->functions.data, finder->functions.size, sizeof(struct function_part),
 			compare_ranges);
 	return 0;
 }
@@ -96,19 +96,20 @@ void returns__close(struct returns_finder *finder)
 	free(finder);
 }
 
-static const struct code_range *find_function(const struct returns_finder *finder, uint64_t address)
+static const struct function_part *find_function(
+	const struct returns_finder *finder, uint64_t address)
 {
-	const struct code_range *functions = finder->functions.data;
+	const struct function_part *functions = finder->functions.data;
 	/* The one behind the last that starts at or before the address. */
 	size_t after = search_first(finder->functions.size, i, functions[i].start <= address);
 
 	return after && address < functions[after - 1].end ? &functions[after - 1] : NULL;
 }
 
-static int give_up(struct search *search, const char *format, ...)
+static int give_up(struct returns_search *search, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-static int give_up(struct search *search, const char *format, ...)
+static int give_up(struct returns_search *search, const char *format, ...)
 {
 	va_list args;
 
@@ -119,10 +120,10 @@ static int give_up(struct search *search, const char *format, ...)
 }
 
 /* A path that ends by a jump to where its returns cannot be looked for; the first is told. */
-static int note_exit(struct search *search, const char *format, ...)
+static int note_exit(struct returns_search *search, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-static int note_exit(struct search *search, const char *format, ...)
+static int note_exit(struct returns_search *search, const char *format, ...)
 {
 	va_list args;
 
@@ -135,7 +136,7 @@ static int note_exit(struct search *search, const char *format, ...)
 	return 0;
 }
 
-static int add_range(struct search *search, struct code_range range)
+static int add_range(struct returns_search *search, struct function_part range)
 {
 	for (size_t i = 0; i < search->count; i++)
 		if (search->functions[i].start == range.start)
@@ -147,9 +148,9 @@ static int add_range(struct search *search, struct code_range range)
 	return 0;
 }
 
-static int add_function(struct search *search, uint64_t address)
+static int add_function(struct returns_search *search, uint64_t address)
 {
-	const struct code_range *function = find_function(search->finder, address);
+	const struct function_part *function = find_function(search->finder, address);
 
 	if (!function)
 		return note_exit(search, "no unwind table tells how long the code at 0x%llx is",
@@ -158,16 +159,16 @@ static int add_function(struct search *search, uint64_t address)
 }
 
 /* The function that is asked for; hand-written code may have no unwind table. */
-static int add_first(struct search *search, uint64_t address, uint64_t size)
+static int add_first(struct returns_search *search, uint64_t address, uint64_t size)
 {
 	if (find_function(search->finder, address))
 		return add_function(search, address);
 	if (size)
-		return add_range(search, (struct code_range){address, address + size});
+		return add_range(search, (struct function_part){address, address + size});
 	return give_up(search, "no unwind table or symbol tells how long it is");
 }
 
-static int take_return(struct search *search, uint64_t address, bool returns_argument)
+static int take_return(struct returns_search *search, uint64_t address, bool returns_argument)
 {
 	if (search->out->size - search->first == MAX_RETURNS)
 		return give_up(search, "it has more than %d returns", MAX_RETURNS);
@@ -187,7 +188,7 @@ static bool is_returning_argument(const char *name)
 }
 
 /* A stub, or a jump without one, goes where the loader binds the pointer at @slot to. */
-static int follow_slot(struct search *search, const struct instruction *insn, uint64_t slot)
+static int follow_slot(struct returns_search *search, const struct instruction *insn, uint64_t slot)
 {
 	const char *name = elf_view__bound_name(search->finder->view, slot);
 	const Elf64_Sym *symbol = name ? elf_view__find_dynamic(search->finder->view, name) : NULL;
@@ -206,7 +207,7 @@ static int follow_slot(struct search *search, const struct instruction *insn, ui
 }
 
 /* A jump or branch that leaves the function it is in. */
-static int follow_jump(struct search *search, const struct instruction *insn)
+static int follow_jump(struct returns_search *search, const struct instruction *insn)
 {
 	const struct returns_finder *finder = search->finder;
 	uint64_t slot = insn->slot;
@@ -226,8 +227,8 @@ static int follow_jump(struct search *search, const struct instruction *insn)
 	return follow_slot(search, insn, slot);
 }
 
-static int read_instruction(
-	struct search *search, const struct code_range *function, const struct instruction *insn)
+static int read_instruction(struct returns_search *search, const struct function_part *function,
+	const struct instruction *insn)
 {
 	if (insn->flow == FLOW_RETURN)
 		return take_return(search, insn->address, false);
@@ -238,7 +239,7 @@ static int read_instruction(
 	return follow_jump(search, insn);
 }
 
-static int read_function(struct search *search, const struct code_range *function)
+static int read_function(struct returns_search *search, const struct function_part *function)
 {
 	struct returns_finder *finder = search->finder;
 	struct instruction insn;
@@ -262,7 +263,7 @@ static int read_function(struct search *search, const struct code_range *functio
 int returns__find(struct returns_finder *finder, uint64_t address, uint64_t size,
 	return_places *out, struct returns_problem *problem)
 {
-	struct search search = {
+	struct returns_search search = {
 		.finder = finder, .out = out, .first = out->size, .problem = problem};
 	int code;
 

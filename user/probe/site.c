@@ -15,12 +15,12 @@ struct holders {
 	uint8_t of[SITE_ARGUMENTS];
 };
 
-static struct site at_entry(bool emulated, const char *format, ...)
+static struct chosen_site at_entry(bool emulated, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-static struct site at_entry(bool emulated, const char *format, ...)
+static struct chosen_site at_entry(bool emulated, const char *format, ...)
 {
-	struct site site = {.emulated = emulated, .argument_in = {0, 1, 2, 3, 4, 5}};
+	struct chosen_site site = {.emulated = emulated, .argument_in = {0, 1, 2, 3, 4, 5}};
 	va_list args;
 
 	va_start(args, format);
@@ -72,7 +72,7 @@ static bool may_pass(const struct instruction *insn, struct site_needs needs)
 }
 
 /* The argument's own register where it still has the value, else the lowest that has. */
-static void name_registers(struct site *site, const struct holders *holders)
+static void name_registers(struct chosen_site *site, const struct holders *holders)
 {
 	for (int n = 0; n < SITE_ARGUMENTS; n++) {
 		uint8_t set = holders->of[n];
@@ -81,12 +81,12 @@ static void name_registers(struct site *site, const struct holders *holders)
 	}
 }
 
-struct site site__choose(struct decoder *decoder, const uint8_t *code, size_t available,
+struct chosen_site site__choose(struct decoder *decoder, const uint8_t *code, size_t available,
 	size_t size, uint64_t address, struct site_needs needs)
 {
 	struct holders holders = {{1, 2, 4, 8, 16, 32}};
 	struct instruction insn;
-	struct site site = {0};
+	struct chosen_site site = {0};
 	size_t join, limit;
 
 	if (!decoder__read(decoder, code, available, address, &insn))

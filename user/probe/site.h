@@ -31,7 +31,7 @@ struct site_needs {
 	bool entry_only;
 };
 
-struct site {
+struct chosen_site {
 	uint32_t offset; /* bytes from the function's first instruction */
 	bool emulated;	 /* the cheap kind */
 	/* Which argument register holds argument n there: n itself unless it was copied on the way.
@@ -45,7 +45,7 @@ struct site {
  * function's length in bytes, 0 where the symbol does not say: then nothing rules out a jump back,
  * and the entry is taken. Cannot fail: the entry is always possible.
  */
-struct site site__choose(struct decoder *decoder, const uint8_t *code, size_t available,
+struct chosen_site site__choose(struct decoder *decoder, const uint8_t *code, size_t available,
 	size_t size, uint64_t address, struct site_needs needs);
 
 #endif

@@ -36,10 +36,10 @@ static bool is_same_key(struct file_key a, struct file_key b)
 	return a.inode == b.inode && a.dev_major == b.dev_major && a.dev_minor == b.dev_minor;
 }
 
-DEFINE_HASH(module_map, struct file_key, struct entry *, hash_file_key, is_same_key);
+DEFINE_HASH(known_modules, struct file_key, struct known_module *, hash_file_key, is_same_key);
 
 /* A module and what tells that its file was rewritten in place since. */
-struct entry {
+struct known_module {
 	struct module module;
 	struct timespec modified;
 	off_t size;
@@ -47,8 +47,8 @@ struct entry {
 
 struct modules {
 	pthread_mutex_t lock;
-	VEC(struct entry *) all;   /* by id - 1 */
-	struct module_map by_file; /* the newest of each file */
+	VEC(struct known_module *) all; /* by id - 1 */
+	struct known_modules by_file;	/* the newest of each file */
 };
 
 struct modules *modules__new(void)
@@ -60,7 +60,7 @@ struct modules *modules__new(void)
 	return modules;
 }
 
-static void free_entry(struct entry *entry)
+static void free_entry(struct known_module *entry)
 {
 	if (!entry)
 		return;
@@ -78,7 +78,7 @@ void modules__free(struct modules *modules)
 	vec_for_each (entry, &modules->all)
 		free_entry(*entry);
 	vec_free(&modules->all);
-	module_map__free(&modules->by_file);
+	known_modules__free(&modules->by_file);
 	pthread_mutex_destroy(&modules->lock);
 	free(modules);
 }
@@ -172,9 +172,10 @@ static void set_text_range(struct module *module)
 }
 
 /* Fills an entry for the open file @fd, which it takes over, also on failure. */
-static struct entry *new_entry(int fd, const char *path, struct image *image, struct error *err)
+static struct known_module *new_entry(
+	int fd, const char *path, struct image *image, struct error *err)
 {
-	struct entry *entry = calloc(1, sizeof(*entry));
+	struct known_module *entry = calloc(1, sizeof(*entry));
 	struct stat status;
 	int code;
 
@@ -220,15 +221,15 @@ static bool is_other_file(
 }
 
 /* Gives the entry its id and its owner; NULL (and the entry freed) where memory is short. */
-static struct module *adopt(struct modules *modules, struct entry *entry, struct error *err)
+static struct module *adopt(struct modules *modules, struct known_module *entry, struct error *err)
 {
 	struct module *m = &entry->module;
 	struct file_key key = {m->dev_major, m->dev_minor, m->inode};
-	struct entry **slot = module_map__insert(&modules->by_file, key);
+	struct known_module **slot = known_modules__insert(&modules->by_file, key);
 
 	if (!slot || vec_push(&modules->all, entry)) {
 		if (slot)
-			module_map__remove(&modules->by_file, key, NULL);
+			known_modules__remove(&modules->by_file, key, NULL);
 		free_entry(entry);
 		error__set(err, -ENOMEM, "out of memory");
 		return NULL;
@@ -242,7 +243,7 @@ static struct module *open_module(
 	struct modules *modules, pid_t pid, const struct mapping *mapping, struct error *err)
 {
 	struct image image = {0};
-	struct entry *entry;
+	struct known_module *entry;
 	int fd = open_file(pid, mapping, err);
 
 	if (fd < 0)
@@ -274,7 +275,7 @@ static bool is_same_content(int a, int b, size_t size)
 }
 
 /* Two vDSOs are one where their bytes are: a process can write to its own. */
-static struct module *find_vdso(struct modules *modules, const struct entry *like)
+static struct module *find_vdso(struct modules *modules, const struct known_module *like)
 {
 	vec_for_each (entry, &modules->all) {
 		struct module *m = &(*entry)->module;
@@ -290,7 +291,7 @@ static struct module *open_vdso(
 	struct modules *modules, pid_t pid, const struct mapping *mapping, struct error *err)
 {
 	struct image image = {0};
-	struct entry *entry;
+	struct known_module *entry;
 	struct module *known;
 	int fd = copy_vdso(pid, mapping, err);
 
@@ -313,7 +314,7 @@ static struct module *open_vdso(
 /* A known module of the same file, unless that was written to since. */
 static struct module *find_known(struct modules *modules, struct file_key key)
 {
-	struct entry **entry = module_map__find(&modules->by_file, key);
+	struct known_module **entry = known_modules__find(&modules->by_file, key);
 	struct stat status;
 
 	if (!entry || fstat((*entry)->module.fd, &status))
@@ -352,7 +353,7 @@ struct module *modules__add_file(
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	struct module *module = NULL;
 	struct image image = {0};
-	struct entry *entry;
+	struct known_module *entry;
 	struct stat status;
 
 	if (own < 0 || fstat(own, &status)) {

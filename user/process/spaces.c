@@ -37,17 +37,7 @@ struct space {
 	struct code_history history;
 };
 
-static inline uint64_t process_hash(uint32_t process)
-{
-	return hash_mix(process);
-}
-
-static inline bool process_equal(uint32_t a, uint32_t b)
-{
-	return a == b;
-}
-
-DEFINE_HASH(space_map, uint32_t, struct space *, process_hash, process_equal);
+DEFINE_HASH_NUMBER(space_map, uint32_t, struct space *);
 
 struct spaces {
 	pthread_mutex_t lock;

@@ -51,18 +51,8 @@ static inline bool frame_key_equal(struct frame_key a, struct frame_key b)
 
 DEFINE_HASH(frame_numbers, struct frame_key, uint32_t, frame_key_hash, frame_key_equal);
 
-static inline uint64_t node_key_hash(uint64_t key)
-{
-	return hash_mix(key);
-}
-
-static inline bool node_key_equal(uint64_t a, uint64_t b)
-{
-	return a == b;
-}
-
 /* parent's number << 32 | frame's number → its own number */
-DEFINE_HASH(node_numbers, uint64_t, uint32_t, node_key_hash, node_key_equal);
+DEFINE_HASH_NUMBER(node_numbers, uint64_t, uint32_t);
 
 /* A frame and what calls it: stacks that begin alike share their nodes. */
 struct node {

@@ -3,14 +3,10 @@
 /* Names for the frames of a report: the callback is asked once for each distinct address. */
 #include <string.h>
 
+#include "base/code_address.h"
 #include "base/hash.h"
 #include "report/model.h"
 #include "symbols/trim.h"
-
-struct place {
-	uint32_t module;
-	uint64_t offset;
-};
 
 /* The frames that stand at one place: a run in `frames.list`. */
 struct named {
@@ -18,17 +14,7 @@ struct named {
 	size_t count;
 };
 
-static inline uint64_t place_hash(struct place place)
-{
-	return hash_combine(place.module, place.offset);
-}
-
-static inline bool place_equal(struct place a, struct place b)
-{
-	return a.module == b.module && a.offset == b.offset;
-}
-
-DEFINE_HASH(named_map, struct place, struct named, place_hash, place_equal);
+DEFINE_HASH(named_map, struct code_address, struct named, code_address__hash, code_address__equal);
 
 struct namer {
 	report_name_fn *name;
@@ -49,7 +35,7 @@ static int name_nothing(
 static const struct named *find_names(
 	struct namer *namer, const struct site_frame *address, int *err)
 {
-	struct place place = {address->module, address->offset};
+	struct code_address place = {address->module, address->offset};
 	struct named *named = named_map__find(&namer->known, place);
 
 	*err = 0;

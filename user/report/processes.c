@@ -6,24 +6,15 @@
 
 #include "base/hash.h"
 
-static inline uint64_t number_hash(uint64_t key)
-{
-	return hash_mix(key);
-}
-
-static inline bool number_equal(uint64_t a, uint64_t b)
-{
-	return a == b;
-}
-
 /* site << 32 | process → index in site_processes; or a process's number → index in processes. */
-DEFINE_HASH(place_map, uint64_t, uint32_t, number_hash, number_equal);
+DEFINE_HASH_NUMBER(place_numbers, uint64_t, uint32_t);
 
-static int add_thread(
-	struct report *report, struct place_map *places, const struct report_site_thread *thread)
+static int add_thread(struct report *report, struct place_numbers *places,
+	const struct report_site_thread *thread)
 {
 	size_t known = places->size;
-	uint32_t *place = place_map__insert(places, (uint64_t)thread->site << 32 | thread->process);
+	uint32_t *place =
+		place_numbers__insert(places, (uint64_t)thread->site << 32 | thread->process);
 	struct report_site_process *sum;
 
 	if (!place)
@@ -68,13 +59,13 @@ static int compare_shares(const void *left, const void *right)
 
 static int sum_up_threads(struct report *report)
 {
-	struct place_map places = {0};
+	struct place_numbers places = {0};
 	int err = 0;
 
 	vec_for_each (thread, &report->site_threads)
 		if (!err)
 			err = add_thread(report, &places, thread);
-	place_map__free(&places);
+	place_numbers__free(&places);
 	if (!err && report->site_processes.size)
 		qsort(report->site_processes.data, report->site_processes.size,
 			sizeof(*report->site_processes.data), compare_shares);
@@ -130,22 +121,22 @@ static int compare_ranks(const void *left, const void *right, void *context)
 /* Which process each share is of. */
 static int find_processes(struct report *report)
 {
-	struct place_map places = {0};
+	struct place_numbers places = {0};
 	uint32_t *place;
 
 	for (size_t i = 0; i < report->processes.size; i++) {
-		place = place_map__insert(&places, report->processes.data[i].number);
+		place = place_numbers__insert(&places, report->processes.data[i].number);
 		if (!place) {
-			place_map__free(&places);
+			place_numbers__free(&places);
 			return -ENOMEM;
 		}
 		*place = i;
 	}
 	vec_for_each (share, &report->site_processes) {
-		place = place_map__find(&places, share->process);
+		place = place_numbers__find(&places, share->process);
 		share->index = place ? *place : REPORT_NO_PROCESS;
 	}
-	place_map__free(&places);
+	place_numbers__free(&places);
 	return 0;
 }
 

@@ -10,28 +10,28 @@
 #include "report/weight.h"
 
 /* What makes a frame one of its own: function, file and line; unnamed ones have a label made up. */
-struct frame_key {
+struct label_key {
 	int64_t name;
 	int64_t file;
 	uint32_t line;
 };
 
-static inline uint64_t frame_key_hash(struct frame_key key)
+static inline uint64_t label_key_hash(struct label_key key)
 {
 	return hash_combine(hash_combine(key.name, key.file), key.line);
 }
 
-static inline bool frame_key_equal(struct frame_key a, struct frame_key b)
+static inline bool label_key_equal(struct label_key a, struct label_key b)
 {
 	return a.name == b.name && a.file == b.file && a.line == b.line;
 }
 
-DEFINE_HASH(frame_numbers, struct frame_key, uint32_t, frame_key_hash, frame_key_equal);
+DEFINE_HASH(label_numbers, struct label_key, uint32_t, label_key_hash, label_key_equal);
 
 struct speedscope {
 	struct string_table strings;
-	struct frame_numbers numbers;
-	VEC(struct frame_key) frames;
+	struct label_numbers numbers;
+	VEC(struct label_key) frames;
 	VEC(uint32_t) stacks; /* numbers of all sites' frames, root first, site after site */
 	size_t mapped_start;  /* of the mapped sites' frames in `stacks` */
 	struct arena labels;
@@ -54,7 +54,7 @@ static const char *label_of(struct speedscope *speedscope, const struct report_f
 static int add_frame(
 	struct speedscope *speedscope, const char *label, const char *file, uint32_t line)
 {
-	struct frame_key key = {.line = line};
+	struct label_key key = {.line = line};
 	uint32_t *number;
 
 	if (!label)
@@ -63,10 +63,10 @@ static int add_frame(
 	key.file = string_table__add(&speedscope->strings, file);
 	if (key.name < 0 || key.file < 0)
 		return -ENOMEM;
-	number = frame_numbers__find(&speedscope->numbers, key);
+	number = label_numbers__find(&speedscope->numbers, key);
 	if (number)
 		return vec_push(&speedscope->stacks, *number);
-	number = frame_numbers__insert(&speedscope->numbers, key);
+	number = label_numbers__insert(&speedscope->numbers, key);
 	if (!number || vec_push(&speedscope->frames, key))
 		return -ENOMEM;
 	*number = speedscope->frames.size - 1;
@@ -230,7 +230,7 @@ int speedscope__write_report(const struct report *report, FILE *file)
 	if (!err)
 		write_document(file, report, &speedscope);
 	string_table__free(&speedscope.strings);
-	frame_numbers__free(&speedscope.numbers);
+	label_numbers__free(&speedscope.numbers);
 	vec_free(&speedscope.frames);
 	vec_free(&speedscope.stacks);
 	arena__free(&speedscope.labels);

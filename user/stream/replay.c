@@ -4,32 +4,8 @@
 
 #include <errno.h>
 
+#include "base/code_address.h"
 #include "base/hash.h"
-
-static inline uint64_t number_hash(uint64_t number)
-{
-	return hash_mix(number);
-}
-
-static inline bool number_equal(uint64_t a, uint64_t b)
-{
-	return a == b;
-}
-
-struct place {
-	uint32_t module;
-	uint64_t offset;
-};
-
-static inline uint64_t place_hash(struct place place)
-{
-	return hash_combine(place.module, place.offset);
-}
-
-static inline bool place_equal(struct place a, struct place b)
-{
-	return a.module == b.module && a.offset == b.offset;
-}
 
 static inline uint64_t text_hash(struct recording_text text)
 {
@@ -50,8 +26,9 @@ struct run_of_frames {
 	size_t count;
 };
 
-DEFINE_HASH(module_map, uint64_t, struct replay_module, number_hash, number_equal);
-DEFINE_HASH(place_map, struct place, struct run_of_frames, place_hash, place_equal);
+DEFINE_HASH_NUMBER(module_map, uint64_t, struct replay_module);
+DEFINE_HASH(place_map, struct code_address, struct run_of_frames, code_address__hash,
+	code_address__equal);
 DEFINE_HASH(text_set, struct recording_text, char *, text_hash, text_equal);
 
 struct replay_private {
@@ -307,7 +284,7 @@ static int visit_locks(void *context, const struct recording_locks *locks)
 static int visit_name(void *context, const struct recording_name *name)
 {
 	struct replay_private *private = ((struct replay *)context)->private;
-	struct place place = {name->module, name->offset};
+	struct code_address place = {name->module, name->offset};
 	struct run_of_frames *run = place_map__insert(&private->places, place);
 	int err = 0;
 
@@ -420,7 +397,7 @@ const struct replay_module *replay__module(const struct replay *replay, uint32_t
 const struct replay_name_frame *replay__names(
 	const struct replay *replay, uint32_t module, uint64_t offset, size_t *count)
 {
-	struct place place = {module, offset};
+	struct code_address place = {module, offset};
 	const struct run_of_frames *run = place_map__find(&replay->private->places, place);
 	static const struct replay_name_frame none;
 

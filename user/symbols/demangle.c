@@ -16,7 +16,7 @@
 #define MAX_MANGLED 16384
 #define MAX_DEMANGLED 65536
 
-struct output {
+struct demangled {
 	char *text;
 	size_t size;
 	size_t capacity;
@@ -26,7 +26,7 @@ struct output {
 /* The library has no way to be told to stop, but holds nothing but its stack while it prints. */
 static void append(const char *piece, size_t length, void *opaque)
 {
-	struct output *out = opaque;
+	struct demangled *out = opaque;
 
 	if (out->size + length + 1 > MAX_DEMANGLED)
 		longjmp(out->give_up, 1);
@@ -44,7 +44,7 @@ static void append(const char *piece, size_t length, void *opaque)
 	out->text[out->size] = '\0';
 }
 
-static bool demangle(const char *mangled, struct output *out)
+static bool demangle(const char *mangled, struct demangled *out)
 {
 	int options = DMGL_PARAMS | DMGL_ANSI;
 
@@ -59,7 +59,7 @@ static bool demangle(const char *mangled, struct output *out)
 
 char *demangle__symbol(const char *mangled)
 {
-	struct output out = {0};
+	struct demangled out = {0};
 
 	if (mangled[0] != '_' || (mangled[1] != 'Z' && mangled[1] != 'R') ||
 		strnlen(mangled, MAX_MANGLED) == MAX_MANGLED)

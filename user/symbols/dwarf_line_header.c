@@ -16,7 +16,7 @@ struct entry_format {
 	uint64_t form;
 };
 
-struct entry {
+struct file_entry {
 	const char *path;
 	uint64_t directory;
 };
@@ -71,9 +71,9 @@ static bool read_number(struct bytes *at, uint64_t form, uint8_t offset_size, ui
 
 static bool read_entry(const struct dwarf_sections *sections, struct bytes *at,
 	const struct entry_format *formats, size_t format_count, uint8_t offset_size,
-	struct entry *entry)
+	struct file_entry *entry)
 {
-	*entry = (struct entry){0};
+	*entry = (struct file_entry){0};
 	for (size_t i = 0; i < format_count; i++) {
 		uint64_t value;
 
@@ -119,7 +119,7 @@ static int read_entries(const struct dwarf_sections *sections, struct bytes *at,
 	if (count > MAX_FILES)
 		return -EINVAL;
 	for (uint64_t i = 0; !error && i < count; i++) {
-		struct entry entry;
+		struct file_entry entry;
 
 		if (!read_entry(sections, at, formats, format_count, offset_size, &entry))
 			return -EINVAL;

@@ -16,14 +16,14 @@
 /* How often the time is looked at, in symbols. */
 #define CHECK_INTERVAL 4096
 
-struct addition {
+struct table_filling {
 	struct symbol_table *table;
 	size_t seen;
 	int code;
 };
 
 /* Room for one more entry, and for its range later; -E2BIG beyond the budget. */
-static int make_room(struct addition *addition)
+static int make_room(struct table_filling *addition)
 {
 	struct symbol_table *table = addition->table;
 	size_t grown = table->entries.capacity ? table->entries.capacity * 2 : 64;
@@ -50,7 +50,7 @@ static bool names_code(const struct symbol_table *table, const struct elf_symbol
 
 static bool add_symbol(void *context, const struct elf_symbol *s)
 {
-	struct addition *addition = context;
+	struct table_filling *addition = context;
 
 	if (!names_code(addition->table, s))
 		return true;
@@ -84,7 +84,7 @@ static int add_stubs(struct symbol_table *table, struct elf_file *file)
 
 int symbol_table__add(struct symbol_table *table, struct elf_file *file)
 {
-	struct addition addition = {table, 0, 0};
+	struct table_filling addition = {table, 0, 0};
 	int code = elf_file__each_symbol(file, ELF_ANY_TABLE, add_symbol, &addition);
 
 	if (!code)

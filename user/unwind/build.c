@@ -37,7 +37,7 @@ struct piece {
 
 typedef VEC(uint64_t) row_vec;
 
-struct builder {
+struct table_builder {
 	const struct elf_image *image;
 	struct rule_packer packer;
 	struct cfi_program program;
@@ -52,7 +52,7 @@ struct builder {
 
 static int add_raw_row(void *context, uint64_t start, const struct cfi_state *state)
 {
-	struct builder *b = context;
+	struct table_builder *b = context;
 	uint32_t rule = UNWIND_NO_RULE;
 
 	if (b->raw.size == MAX_RAW_ROWS)
@@ -63,7 +63,7 @@ static int add_raw_row(void *context, uint64_t start, const struct cfi_state *st
 }
 
 /* Whether .eh_frame has described some of [start, end). */
-static bool is_described(const struct builder *b, uint32_t start, uint32_t end)
+static bool is_described(const struct table_builder *b, uint32_t start, uint32_t end)
 {
 	size_t low = search_first(b->described, i, b->pieces.data[i].end <= start);
 
@@ -74,7 +74,7 @@ static bool is_described(const struct builder *b, uint32_t start, uint32_t end)
  * The rows of an FDE. The address of a function that stands on a stack as if it had called is
  * looked up, as all return addresses are, at the byte before it.
  */
-static int run_fde(struct builder *b, const struct cfi_fde *fde, uint64_t *start)
+static int run_fde(struct table_builder *b, const struct cfi_fde *fde, uint64_t *start)
 {
 	int ret;
 
@@ -92,7 +92,7 @@ static int run_fde(struct builder *b, const struct cfi_fde *fde, uint64_t *start
 }
 
 /* Runs one FDE; one that lies outside of the text (a function that was dropped) is skipped. */
-static int add_fde(struct builder *b, const struct cfi_fde *fde)
+static int add_fde(struct table_builder *b, const struct cfi_fde *fde)
 {
 	struct piece piece = {.first_row = b->raw.size};
 	uint64_t base = b->image->text_start, start = fde->start;
@@ -111,7 +111,7 @@ static int add_fde(struct builder *b, const struct cfi_fde *fde)
 	return vec_push(&b->pieces, piece);
 }
 
-static int add_section(struct builder *b, const struct elf_bytes *bytes, bool is_debug_frame)
+static int add_section(struct table_builder *b, const struct elf_bytes *bytes, bool is_debug_frame)
 {
 	struct cfi_iterator it = {.section = {.bytes = bytes, .is_debug_frame = is_debug_frame}};
 	struct cfi_fde fde;
@@ -136,7 +136,7 @@ static int compare_pieces(const void *left, const void *right)
 	return a->first_row < b->first_row ? -1 : a->first_row > b->first_row;
 }
 
-static void sort_pieces(struct builder *b)
+static void sort_pieces(struct table_builder *b)
 {
 	for (size_t i = 1; i < b->pieces.size; i++) {
 		if (b->pieces.data[i].start < b->pieces.data[i - 1].start) {
@@ -148,7 +148,7 @@ static void sort_pieces(struct builder *b)
 }
 
 /* Appends a row unless the one before says the same; a second one for a pc replaces the first. */
-static int add_row(struct builder *b, uint64_t row)
+static int add_row(struct table_builder *b, uint64_t row)
 {
 	uint64_t *last = b->rows.size ? &b->rows.data[b->rows.size - 1] : NULL;
 
@@ -162,7 +162,7 @@ static int add_row(struct builder *b, uint64_t row)
 }
 
 /* One FDE's rows up to @end, where the next FDE begins if they overlap. */
-static int add_piece(struct builder *b, const struct piece *piece, uint32_t end)
+static int add_piece(struct table_builder *b, const struct piece *piece, uint32_t end)
 {
 	int ret = 0;
 
@@ -180,7 +180,7 @@ static int add_piece(struct builder *b, const struct piece *piece, uint32_t end)
  * The rows of [start, end), which no FDE covers: none, but for code that is known. It begins a byte
  * early, as the address that is returned to is looked up at the byte before it.
  */
-static int add_unknown(struct builder *b, uint64_t start, uint64_t end)
+static int add_unknown(struct table_builder *b, uint64_t start, uint64_t end)
 {
 	uint64_t base = b->image->text_start, last_end = start;
 	known_range_vec found = {0};
@@ -206,7 +206,7 @@ static int add_unknown(struct builder *b, uint64_t start, uint64_t end)
 }
 
 /* [start, end), which no FDE covers, and in it perhaps the code where stacks begin. */
-static int add_gap(struct builder *b, uint64_t start, uint64_t end)
+static int add_gap(struct table_builder *b, uint64_t start, uint64_t end)
 {
 	uint64_t entry = b->image->entry - b->image->text_start, after;
 	int ret = 0;
@@ -223,7 +223,7 @@ static int add_gap(struct builder *b, uint64_t start, uint64_t end)
 	return ret ? ret : add_row(b, unwind_row(end, UNWIND_NO_RULE));
 }
 
-static int merge_pieces(struct builder *b)
+static int merge_pieces(struct table_builder *b)
 {
 	uint64_t text_size = b->image->text_end - b->image->text_start;
 	const struct piece *piece = b->pieces.data;
@@ -243,7 +243,7 @@ static int merge_pieces(struct builder *b)
 }
 
 /* The result, in one allocation of exactly its size. */
-static int make_table(struct builder *b, struct unwind_table **out)
+static int make_table(struct table_builder *b, struct unwind_table **out)
 {
 	size_t rows_size = b->rows.size * sizeof(uint64_t);
 	size_t rare_size = b->packer.rare.size * sizeof(struct unwind_rare);
@@ -279,7 +279,7 @@ static int make_table(struct builder *b, struct unwind_table **out)
 int unwind_table__build_image(
 	const struct elf_image *image, struct unwind_table **out, struct error *err)
 {
-	struct builder b = {.image = image, .packer = {.machine = image->machine}};
+	struct table_builder b = {.image = image, .packer = {.machine = image->machine}};
 	uint64_t start = clock__now_ns();
 	int ret = 0;
 

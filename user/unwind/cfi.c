@@ -15,7 +15,7 @@
 #define DW_EH_PE_pcrel 0x10
 #define DW_EH_PE_omit 0xff
 
-struct entry {
+struct cfi_entry {
 	size_t offset; /* of the entry in the section */
 	size_t id_offset;
 	uint64_t id;
@@ -48,7 +48,7 @@ static uint64_t vaddr_of(const struct cfi_section *section, const struct bytes *
  * nothing can be read here or after.
  */
 static bool read_entry(
-	const struct cfi_section *section, size_t offset, struct entry *entry, size_t *next)
+	const struct cfi_section *section, size_t offset, struct cfi_entry *entry, size_t *next)
 {
 	struct bytes r = reader_at(section, offset);
 	uint64_t length = bytes__u32(&r);
@@ -58,7 +58,7 @@ static bool read_entry(
 		length = bytes__u64(&r);
 	if (r.bad || length > bytes__left(&r))
 		return false;
-	*entry = (struct entry){.offset = offset, .body = {.at = r.at, .end = r.at + length}};
+	*entry = (struct cfi_entry){.offset = offset, .body = {.at = r.at, .end = r.at + length}};
 	*next = offset_of(section, &r) + length;
 	if (!length) {
 		entry->is_end = !section->is_debug_frame;
@@ -71,7 +71,7 @@ static bool read_entry(
 	return true;
 }
 
-static bool is_cie(const struct cfi_section *section, const struct entry *entry)
+static bool is_cie(const struct cfi_section *section, const struct cfi_entry *entry)
 {
 	if (!section->is_debug_frame)
 		return entry->id == 0;
@@ -158,7 +158,7 @@ static void read_augmentation(const char *letters, struct bytes *r, struct cfi_c
 static bool read_cie(const struct cfi_section *section, size_t offset, struct cfi_cie *cie)
 {
 	const char *augmentation;
-	struct entry entry;
+	struct cfi_entry entry;
 	struct bytes *r;
 	uint8_t version;
 	size_t next;
@@ -189,7 +189,7 @@ static bool read_cie(const struct cfi_section *section, size_t offset, struct cf
 }
 
 /* .eh_frame: the id is the distance back to the CIE; .debug_frame: its offset. */
-static bool find_cie(struct cfi_iterator *it, const struct entry *entry)
+static bool find_cie(struct cfi_iterator *it, const struct cfi_entry *entry)
 {
 	size_t offset = entry->id;
 
@@ -204,7 +204,7 @@ static bool find_cie(struct cfi_iterator *it, const struct entry *entry)
 	return it->cie_valid;
 }
 
-static bool read_fde(struct cfi_iterator *it, struct entry *entry, struct cfi_fde *fde)
+static bool read_fde(struct cfi_iterator *it, struct cfi_entry *entry, struct cfi_fde *fde)
 {
 	struct bytes *r = &entry->body;
 	uint64_t length;
@@ -224,7 +224,7 @@ static bool read_fde(struct cfi_iterator *it, struct entry *entry, struct cfi_fd
 
 bool cfi__next_fde(struct cfi_iterator *it, struct cfi_fde *fde)
 {
-	struct entry entry;
+	struct cfi_entry entry;
 
 	while (it->next < it->section.bytes->size) {
 		if (!read_entry(&it->section, it->next, &entry, &it->next)) {

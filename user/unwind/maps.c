@@ -24,25 +24,15 @@ struct placement {
 };
 
 /* The ranges of one or, after forks, several processes. */
-struct space {
+struct space_ranges {
 	uint32_t first;
 	uint32_t count;
 	uint32_t references;
 };
 
-static inline uint64_t hash_of_number(uint64_t key)
-{
-	return hash_mix(key);
-}
-
-static inline bool equal_numbers(uint64_t a, uint64_t b)
-{
-	return a == b;
-}
-
-DEFINE_HASH(placement_map, uint64_t, struct placement, hash_of_number, equal_numbers);
-DEFINE_HASH(space_map, uint64_t, struct space, hash_of_number, equal_numbers);
-DEFINE_HASH(process_map, uint64_t, uint32_t, hash_of_number, equal_numbers);
+DEFINE_HASH_NUMBER(placement_map, uint64_t, struct placement);
+DEFINE_HASH_NUMBER(space_ranges_map, uint64_t, struct space_ranges);
+DEFINE_HASH_NUMBER(process_spaces, uint64_t, uint32_t);
 
 /*
  * The newest segment, mapped, with room for tables to come: showing BPF a new one costs a
@@ -62,8 +52,8 @@ struct unwind_maps {
 	struct unwind_range *ranges; /* the mapped array */
 	struct range_pool pool;
 	struct placement_map placements; /* by table */
-	struct space_map spaces;	 /* by number */
-	struct process_map processes;	 /* -> number of their space */
+	struct space_ranges_map spaces;	 /* by number */
+	struct process_spaces processes; /* -> number of their space */
 	uint32_t last_space;
 	uint32_t segment_count;
 	struct open_segment open;
@@ -117,8 +107,8 @@ void unwind_maps__free(struct unwind_maps *maps)
 	munmap(maps->ranges, mapped_size(UNWIND_MAX_RANGES * sizeof(struct unwind_range)));
 	range_pool__free(&maps->pool);
 	placement_map__free(&maps->placements);
-	space_map__free(&maps->spaces);
-	process_map__free(&maps->processes);
+	space_ranges_map__free(&maps->spaces);
+	process_spaces__free(&maps->processes);
 	free(maps);
 }
 
@@ -314,13 +304,13 @@ static struct unwind_range make_range(
 
 static void release_space(struct unwind_maps *maps, uint32_t number)
 {
-	struct space *space = space_map__find(&maps->spaces, number);
+	struct space_ranges *space = space_ranges_map__find(&maps->spaces, number);
 
 	if (!space || --space->references)
 		return;
 	if (space->count)
 		range_pool__give(&maps->pool, space->first, space->count, clock__now_ns());
-	space_map__remove(&maps->spaces, number, NULL);
+	space_ranges_map__remove(&maps->spaces, number, NULL);
 }
 
 /* Forgets all rules that were cached for @process (and for those that share its epoch). */
@@ -335,18 +325,18 @@ static void change_epoch(struct unwind_maps *maps, uint32_t process)
 /* Lets @process use space @number; its former one is released. */
 static int point_process(struct unwind_maps *maps, uint32_t process, uint32_t number)
 {
-	struct space *space = space_map__find(&maps->spaces, number);
+	struct space_ranges *space = space_ranges_map__find(&maps->spaces, number);
 	struct unwind_space value = {.space = number, .first = space->first, .count = space->count};
 	uint32_t *current, former;
 	int ret;
 
-	current = process_map__insert(&maps->processes, process);
+	current = process_spaces__insert(&maps->processes, process);
 	if (!current)
 		return -ENOMEM;
 	ret = bpf_map_update_elem(maps->fds.spaces, &process, &value, BPF_ANY);
 	if (ret) {
 		if (!*current)
-			process_map__remove(&maps->processes, process, NULL);
+			process_spaces__remove(&maps->processes, process, NULL);
 		return ret == -E2BIG ? -ENOSPC : ret;
 	}
 	former = *current;
@@ -363,7 +353,7 @@ static int64_t add_space(
 	struct unwind_maps *maps, const struct unwind_mapping *mappings, uint32_t count)
 {
 	uint32_t number = ++maps->last_space ? maps->last_space : ++maps->last_space;
-	struct space *space = space_map__insert(&maps->spaces, number);
+	struct space_ranges *space = space_ranges_map__insert(&maps->spaces, number);
 	int64_t first = 0;
 
 	if (!space)
@@ -371,10 +361,10 @@ static int64_t add_space(
 	if (count)
 		first = range_pool__take(&maps->pool, count, clock__now_ns());
 	if (first < 0) {
-		space_map__remove(&maps->spaces, number, NULL);
+		space_ranges_map__remove(&maps->spaces, number, NULL);
 		return first;
 	}
-	*space = (struct space){.first = first, .count = count};
+	*space = (struct space_ranges){.first = first, .count = count};
 	for (uint32_t i = 0; i < count; i++)
 		maps->ranges[first + i] = make_range(maps, &mappings[i], number);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
@@ -396,7 +386,7 @@ int unwind_maps__set(struct unwind_maps *maps, uint32_t process,
 	number = add_space(maps, mappings, count);
 	ret = number < 0 ? (int)number : point_process(maps, process, number);
 	if (ret && number > 0) {
-		space_map__find(&maps->spaces, number)->references++;
+		space_ranges_map__find(&maps->spaces, number)->references++;
 		release_space(maps, number);
 	}
 	if (ret)
@@ -407,11 +397,11 @@ int unwind_maps__set(struct unwind_maps *maps, uint32_t process,
 
 int unwind_maps__share(struct unwind_maps *maps, uint32_t parent, uint32_t child)
 {
-	uint32_t *number = process_map__find(&maps->processes, parent);
+	uint32_t *number = process_spaces__find(&maps->processes, parent);
 
 	if (!number)
 		return -ENOENT;
-	if (process_map__find(&maps->processes, child))
+	if (process_spaces__find(&maps->processes, child))
 		return 0; /* it has been given its own meanwhile */
 	return point_process(maps, child, *number);
 }
@@ -421,6 +411,6 @@ void unwind_maps__drop(struct unwind_maps *maps, uint32_t process)
 	uint32_t number;
 
 	bpf_map_delete_elem(maps->fds.spaces, &process);
-	if (process_map__remove(&maps->processes, process, &number))
+	if (process_spaces__remove(&maps->processes, process, &number))
 		release_space(maps, number);
 }

@@ -9,18 +9,8 @@
 #include "base/hash.h"
 #include "base/log.h"
 
-static inline uint64_t hash_of_id(uint32_t id)
-{
-	return hash_mix(id);
-}
-
-static inline bool equal_ids(uint32_t a, uint32_t b)
-{
-	return a == b;
-}
-
 /* By module id. A NULL table: it was tried and cannot be had. */
-DEFINE_HASH(table_map, uint32_t, struct unwind_table *, hash_of_id, equal_ids);
+DEFINE_HASH_NUMBER(table_map, uint32_t, struct unwind_table *);
 
 struct unwind_store {
 	pthread_mutex_t lock;
