@@ -35,11 +35,9 @@ enum own_place {
 	OWN_UNKNOWN,	 /* the stack cannot be walked */
 };
 
+/* All else is in the state: the verifier sees unknown scalars there, and one pass is enough. */
 struct own_search {
-	struct unwind_walk *walk;
-	__u64 found;
-	int stop;
-	__u32 frames; /* left behind */
+	struct thread_state *state;
 };
 
 #ifdef __TARGET_ARCH_x86
@@ -49,35 +47,22 @@ struct own_search {
 #endif
 
 /* Whether the frame that the walk has just left is that of such a call. */
-static __always_inline bool is_own_frame(struct own_search *search)
+static __always_inline bool is_own_frame(struct thread_state *state)
 {
-	struct unwind_walk *walk = search->walk;
+	struct unwind_walk *walk = &state->walk;
 	struct own_call_key key = {.sp = ENTRY_SP(walk->sp), .process = walk->process};
 	struct own_call *own = bpf_map_lookup_elem(&own_calls, &key);
 
 	/* Another one may lie where an abandoned one was. */
 	if (!own || own->call.return_address != walk->pc)
 		return false;
-	search->found = key.sp;
+	state->own_found = key.sp;
 	return true;
 }
 
-static long search_own_frame(__u32 i, struct own_search *search)
-{
-	search->stop = unwind_frame(search->walk);
-	/* What a signal's handler calls is not called by what was interrupted. */
-	if (search->stop != UNWIND_CONTINUE || search->walk->signal_count)
-		return 1;
-	if (is_own_frame(search))
-		return 1;
-	search->frames++;
-	return 0;
-}
-
 /* At a function's entry, if no table tells of it: the first step by hand. */
-static __always_inline bool leave_by_hand(struct own_search *search)
+static __always_inline bool leave_by_hand(struct unwind_walk *walk)
 {
-	struct unwind_walk *walk = search->walk;
 	__u32 kind = unwind_rule_kind(unwind_find_rule(walk, walk->pc - 1));
 
 	if (kind != UNWIND_NO_RULE && kind != UNWIND_OUTSIDE)
@@ -92,13 +77,29 @@ static __always_inline bool leave_by_hand(struct own_search *search)
 	return true;
 }
 
-static __always_inline enum own_place place_of(const struct own_search *search)
+static long search_own_frame(__u32 i, struct own_search *search)
 {
-	if (search->found)
-		return search->frames ? OWN_INSIDE : OWN_CONTINUED;
-	if (search->walk->signal_count)
+	struct thread_state *state = search->state;
+
+	/* The first step here, not ahead of the loop: the verifier goes through its body once. */
+	if (i || !leave_by_hand(&state->walk))
+		state->own_stop = unwind_frame(&state->walk);
+	/* What a signal's handler calls is not called by what was interrupted. */
+	if (state->own_stop != UNWIND_CONTINUE || state->walk.signal_count)
+		return 1;
+	if (is_own_frame(state))
+		return 1;
+	state->own_frames++;
+	return 0;
+}
+
+static __always_inline enum own_place place_of(const struct thread_state *state)
+{
+	if (state->own_found)
+		return state->own_frames ? OWN_INSIDE : OWN_CONTINUED;
+	if (state->walk.signal_count)
 		return OWN_OUTSIDE;
-	switch (search->stop) {
+	switch (state->own_stop) {
 	case UNWIND_CONTINUE:
 	case STACK_TRUNCATED:
 	case STACK_COMPLETE:
@@ -112,20 +113,17 @@ static __always_inline enum own_place place_of(const struct own_search *search)
 static __always_inline enum own_place walk_to_own_call(struct thread_state *state)
 {
 	struct unwind_walk *walk = &state->walk;
-	struct own_search search = {.walk = walk, .stop = UNWIND_CONTINUE};
+	struct own_search search = {.state = state};
 	__u32 process = state->process;
 
 	walk->process = process;
 	walk->salt = unwind_salt(process, unwind_shared.epochs[process & (UNWIND_EPOCHS - 1)]);
 	unwind_begin(walk, OWN_CALL_FRAMES, UNWIND_FROM_PC);
-	if (leave_by_hand(&search)) {
-		if (is_own_frame(&search))
-			return state->own_found = search.found, OWN_CONTINUED;
-		search.frames++;
-	}
+	state->own_found = 0;
+	state->own_frames = 0;
+	state->own_stop = UNWIND_CONTINUE;
 	bpf_loop(OWN_CALL_FRAMES, search_own_frame, &search, 0);
-	state->own_found = search.found;
-	return place_of(&search);
+	return place_of(state);
 }
 
 /* By distance: the thread's last call, if its return address is still there. */

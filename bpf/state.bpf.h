@@ -34,6 +34,8 @@ struct thread_state {
 	struct new_hint hint;
 	__u64 own_sp;	     /* the entry of the last own call that was begun here; 0: none */
 	__u64 own_found;     /* the entry of the one that was found last */
+	int own_stop;	     /* how the search for it goes on, or ended */
+	__u32 own_frames;    /* left behind by that search */
 	struct own_call own; /* one that begins or ends */
 	/*
 	 * Where stacks are walked and their records built. It is the thread's own and not the

@@ -196,9 +196,9 @@ static __always_inline __u32 unwind_find_rule(struct unwind_walk *w, __u64 pc)
 
 #include "unwind_step.h"
 
+/* The rest is in the walk: the verifier sees unknown scalars there, and one pass is enough. */
 struct unwind_loop {
 	struct unwind_walk *walk;
-	int stop;
 };
 
 static long unwind_loop_frame(__u32 i, struct unwind_loop *loop)
@@ -207,7 +207,7 @@ static long unwind_loop_frame(__u32 i, struct unwind_loop *loop)
 
 	if (stop == UNWIND_CONTINUE)
 		return 0;
-	loop->stop = stop;
+	loop->walk->stop = stop;
 	return 1;
 }
 
@@ -218,14 +218,15 @@ static long unwind_loop_frame(__u32 i, struct unwind_loop *loop)
 static __always_inline int unwind__walk(
 	struct unwind_walk *w, __u32 process, __u32 limit, enum unwind_start start)
 {
-	struct unwind_loop loop = {.walk = w, .stop = STACK_TRUNCATED};
+	struct unwind_loop loop = {.walk = w};
 
 	w->process = process;
 	w->salt = unwind_salt(process, unwind_shared.epochs[process & (UNWIND_EPOCHS - 1)]);
 	unwind_begin(w, limit, start);
+	w->stop = STACK_TRUNCATED;
 	bpf_loop(EVENT_MAX_FRAMES + 1, unwind_loop_frame, &loop, 0);
-	unwind_end(w, start, loop.stop);
-	return loop.stop;
+	unwind_end(w, start, w->stop);
+	return w->stop;
 }
 
 /*

@@ -207,6 +207,8 @@ struct unwind_walk {
 	__u32 signal_count; /* frame_count behind the last signal frame */
 	__u32 met_unknown;  /* a pc was in no executable mapping that is known: perhaps a new one */
 	__u32 window_words;
+	int stop;	/* of the walk: enum stack_stop */
+	__u32 reserved; /* 0 */
 	__u64 window_start;
 	__u64 unreadable; /* kept from walk to walk: a page that could not be read; 0: none known */
 	__u64 context;	  /* native: what is walked */
