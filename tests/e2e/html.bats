@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # SPDX-FileCopyrightText: 2026 the memtrace authors
+# Takes long.
 # The HTML report in a real browser: html_page.mjs has the checks.
 load helpers
 load locks_helpers

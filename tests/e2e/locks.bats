@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # SPDX-FileCopyrightText: 2026 the memtrace authors
+# Takes long.
 # memtrace locks: processes that hung before it came, each with known truth.
 bats_require_minimum_version 1.5.0
 load helpers

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # SPDX-FileCopyrightText: 2026 the memtrace authors
+# Takes long.
 # Recordings: replayed they say what the live run said; they survive what ends a recorder; and the
 # formats are read by the tools they are for.
 bats_require_minimum_version 1.5.0

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # SPDX-FileCopyrightText: 2026 the memtrace authors
+# Takes long.
 # memtrace top in a real terminal: tmux types, and reads the screen.
 load helpers
 load locks_helpers

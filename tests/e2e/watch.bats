@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # SPDX-FileCopyrightText: 2026 the memtrace authors
+# Runs alone: it measures how soon deadlocks are found beside a load of its own.
 # memtrace watch: deadlocks found when they form, and none where there is none.
 bats_require_minimum_version 1.5.0
 load helpers
