@@ -79,16 +79,18 @@ $(BUILD)/report/profile.pb-c.o: $(BUILD)/report/profile.pb-c.c
 	$(call say,CC,$@)$(CC) $(ALL_CFLAGS) -c $< -o $@
 $(BUILD)/user/report/pprof.o: $(BUILD)/report/profile.pb-c.h
 
-# The page of the html format is bundled where its packages are (scripts/setup), else left out.
+# The page of the html format is committed as it was bundled, and bundled anew where its packages are
+# (scripts/setup); scripts/check compares.
 HTML := user/report/html
 HTML_PACKAGES := $(wildcard $(HTML)/node_modules/.package-lock.json)
-$(BUILD)/report/html_page.h: $(wildcard $(HTML)/*.*) $(HTML_PACKAGES)
-	@mkdir -p $(@D)
 ifdef HTML_PACKAGES
+$(HTML)/page.bundled.html: $(filter-out $(HTML)/page.bundled.html,$(wildcard $(HTML)/*.*)) $(HTML_PACKAGES)
 	$(call say,HTML,$@)node $(HTML)/bundle.mjs $@
-else
-	$(call say,HTML,$@ (left out: no npm packages))echo '#define HTML_LEFT_OUT' > $@
 endif
+$(BUILD)/report/html_page.h: $(HTML)/page.bundled.html
+	@mkdir -p $(@D)
+	$(call say,HTML,$@)(echo 'static const unsigned char html_page[] = {'; \
+		od -An -v -tu1 -w32 $< | sed 's/ *\([0-9][0-9]*\)/\1,/g'; echo '};') > $@
 $(BUILD)/user/report/html.o: $(BUILD)/report/html_page.h
 
 $(BUILD)/user/%.o: user/%.c | $(SKELETONS)

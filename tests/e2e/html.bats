@@ -13,7 +13,7 @@ setup()
 	require_command node
 	require_command chromium
 	if [ ! -d "$ROOT/user/report/html/node_modules" ]; then
-		skip "no npm packages: this build has no html"
+		skip "no npm packages: no browser can be driven"
 	fi
 }
 

@@ -298,8 +298,8 @@ static void write_report(struct top *top)
 	char path[64], text[160];
 
 	for (unsigned int i = 1;; i++) {
-		snprintf(path, sizeof(path), "memtrace-%d-%u.%s", top->source.processes[0].pid, i,
-			trace_report__file_type());
+		snprintf(
+			path, sizeof(path), "memtrace-%d-%u.html", top->source.processes[0].pid, i);
 		if (access(path, F_OK))
 			break;
 	}

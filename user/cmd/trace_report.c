@@ -517,11 +517,6 @@ int trace_report__print_interim(struct trace_report *report)
 	return code;
 }
 
-const char *trace_report__file_type(void)
-{
-	return html__is_available() ? "html" : "json";
-}
-
 int trace_report__write_file(struct trace_report *report, const char *path, struct error *err)
 {
 	struct report_extra extra = {
@@ -532,7 +527,7 @@ int trace_report__write_file(struct trace_report *report, const char *path, stru
 	struct report out = {0};
 	int code;
 
-	view.format = html__is_available() ? FORMAT_HTML : FORMAT_JSON;
+	view.format = FORMAT_HTML;
 	view.output = path;
 	view.format_only = true;
 	view.json = false;

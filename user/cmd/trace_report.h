@@ -68,9 +68,7 @@ void trace_report__draw_live_line(struct trace_report *report);
 int trace_report__name_frame(
 	void *context, const struct site_frame *address, struct report_frames *frames);
 
-/* Writes a report of the run so far to a file, of the type "html", or "json" where there is none.
- */
-const char *trace_report__file_type(void);
+/* Writes a report of the run so far to a file, as html. */
 int trace_report__write_file(struct trace_report *report, const char *path, struct error *err);
 
 /*

@@ -2,10 +2,10 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The report as one page that a browser opens from disk, without a network: flame graph, plot over
- * time, table of call sites, wait-for graph. The page is user/report/html/, bundled when memtrace
- * is built; its data are the report as JSON (json.h) without sites[], and in their place `flame`:
- *	strings[]
- *	frames[]	[function, file, module, line, inlined, offset]; strings by number, 0: none
+ * time, table of call sites, wait-for graph. The page is html/page.bundled.html, made of the other
+ * files there; its data are the report as JSON (json.h) without sites[], and in their place
+ *`flame`: strings[] frames[]	[function, file, module, line, inlined, offset]; strings by number,
+ *0: none
  *	sites[]		v: figures in the order of put_figures; s: frames by number, innermost first
  *	slices		width_ns, count, lost; cells[]: [site, slice, live_count, live_bytes,
  *			alloc_count, alloc_bytes, temporary_count] at the slice's end
@@ -14,18 +14,10 @@
 #ifndef MEMTRACE_REPORT_HTML_H
 #define MEMTRACE_REPORT_HTML_H
 
-#include <stdbool.h>
-
 #include "base/error.h"
 #include "report/json.h"
 
-/* Whether this build has the page; without npm it was built without. */
-bool html__is_available(void);
-
-/*
- * Writes the page. 0, -ENOTSUP where the page was left out, or -ENOMEM, with @err set. Errors of
- * the stream are the caller's (ferror).
- */
+/* Writes the page. 0, or -ENOMEM with @err set. Errors of the stream are the caller's (ferror). */
 int html__write_report(const struct report *report, FILE *file, struct error *err);
 
 /* The same with what @more adds, such as locks_json__put: waits are drawn as a graph. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // SPDX-FileCopyrightText: 2026 the memtrace authors
-// Makes the page: bundles the scripts and the style, puts them into the template, and writes it as
-// a C header with two byte arrays, what comes before and what comes after the report's JSON.
+// Makes the page: bundles the scripts and the style and puts them into the template. The result,
+// page.bundled.html, is in the repository, so that building memtrace takes no npm packages. The
+// report's JSON takes the place of MARKER when a page is written (report/html.c).
 //	node bundle.mjs OUTPUT
 import { buildSync } from "esbuild";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -56,14 +57,6 @@ function put(template, marker, text) {
 	return parts[0] + text + parts[1];
 }
 
-function array(name, text) {
-	const bytes = Buffer.from(text, "utf8");
-	const lines = [];
-	for (let i = 0; i < bytes.length; i += 24)
-		lines.push("\t" + [...bytes.subarray(i, i + 24)].join(","));
-	return `static const unsigned char ${name}[] = {\n${lines.join(",\n")}};\n`;
-}
-
 function main(output) {
 	const { script, style, inputs } = bundle();
 	let page = readFileSync(join(here, "page.html"), "utf8");
@@ -71,8 +64,9 @@ function main(output) {
 	page = put(page, "/*STYLE*/", style);
 	page = put(page, "/*SCRIPT*/",
 		`/*\n${licenses(inputs)}*/\n${script.replaceAll("</script", "<\\/script")}`);
-	const [head, tail] = page.split(MARKER);
-	writeFileSync(output, array("html_page_head", head) + array("html_page_tail", tail));
+	if (page.split(MARKER).length !== 2)
+		throw new Error(`the page needs ${MARKER} once`);
+	writeFileSync(output, page);
 }
 
 main(process.argv[2]);
