@@ -3,9 +3,11 @@
 /*
  * The report as one page that a browser opens from disk, without a network: flame graph, plot over
  * time, table of call sites, wait-for graph. The page is html/page.bundled.html, made of the other
- * files there; its data are the report as JSON (json.h) without sites[], and in their place
- *`flame`: strings[] frames[]	[function, file, module, line, inlined, offset]; strings by number,
- *0: none
+ * files there. Its data are the report as JSON (json.h) with this in place of sites[]:
+ *
+ *	flame
+ *	strings[]
+ *	frames[]	[function, file, module, line, inlined, offset]; strings by number, 0: none
  *	sites[]		v: figures in the order of put_figures; s: frames by number, innermost first
  *	slices		width_ns, count, lost; cells[]: [site, slice, live_count, live_bytes,
  *			alloc_count, alloc_bytes, temporary_count] at the slice's end
