@@ -550,8 +550,8 @@ static int run_trace(struct trace *trace, struct error *err)
 		code = make_tracer(trace, err);
 	if (!code)
 		code = make_model(trace, err);
-	if (!code && !(trace->locks = trace_locks__new(err)))
-		log__debug("no looks at locks: %s", err->message);
+	if (!code && !(trace->locks = trace_locks__new()))
+		code = error__set(err, -ENOMEM, "out of memory");
 	if (!code)
 		code = make_loop(trace, err);
 	if (code)

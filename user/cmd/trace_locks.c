@@ -15,7 +15,8 @@
 #include "report/names.h"
 
 struct trace_locks {
-	struct looker *looker;
+	bool is_opened;
+	struct looker *looker; /* from the first look on; NULL: none can be made */
 	struct subjects *subjects;
 	struct changed changed;
 	struct known_deadlocks known;
@@ -24,20 +25,27 @@ struct trace_locks {
 	struct locks_look *kept; /* what the report shows: the last with a deadlock, or the last */
 };
 
-struct trace_locks *trace_locks__new(struct error *err)
+struct trace_locks *trace_locks__new(void)
 {
-	struct trace_locks *locks = calloc(1, sizeof(*locks));
+	return calloc(1, sizeof(struct trace_locks));
+}
 
-	if (!locks) {
-		error__set(err, -ENOMEM, "out of memory");
-		return NULL;
-	}
-	if (!looker__new(false, &locks->looker, err))
-		locks->subjects = subjects__new(true, err);
-	if (locks->subjects)
-		return locks;
-	trace_locks__free(locks);
-	return NULL;
+/*
+ * At the first look: to load its program takes as long as all the rest of a start, for which
+ * nobody is to wait. False: no look can be made, which was reported.
+ */
+static bool open_looker(struct trace_locks *locks)
+{
+	struct error err = {0};
+
+	if (locks->is_opened)
+		return locks->subjects;
+	locks->is_opened = true;
+	if (!looker__new(false, &locks->looker, &err))
+		locks->subjects = subjects__new(true, &err);
+	if (!locks->subjects)
+		log__debug("no looks at locks: %s", err.message);
+	return locks->subjects;
 }
 
 static void drop_kept(struct trace_locks *locks)
@@ -115,7 +123,7 @@ void trace_locks__look(struct trace_locks *locks, const pid_t *pids, size_t coun
 	struct error err = {0};
 	struct look look;
 
-	if (!locks || !count)
+	if (!locks || !count || !open_looker(locks))
 		return;
 	if (final) {
 		judge(locks, NULL, pids, count, true);

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "base/error.h"
 #include "heap/heap.h"
 #include "report/json_writer.h"
 #include "report/model.h"
@@ -22,8 +21,8 @@
 
 struct trace_locks;
 
-/* NULL with @err set where no look can be made: tracing goes on without. */
-struct trace_locks *trace_locks__new(struct error *err);
+/* NULL: no memory. Where no look can be made, tracing goes on without. */
+struct trace_locks *trace_locks__new(void);
 void trace_locks__free(struct trace_locks *locks);
 
 /*
