@@ -204,10 +204,16 @@ check()
 @test "an owner that waits for a pipe: named by its system call" {
 	check elsewhere
 	expect '.waits[0].ends_in.syscall' read
+	expect '.waits[0].ends_in.path | startswith("pipe:[")' true
+	expect '[.waits[0].ends_in.stack[].function] | index("hold_and_read") != null' true
+	run timeout 60 "$MEMTRACE" locks -p "$(hung_pid elsewhere)"
+	[[ $output =~ "read of fd "[0-9]+[[:space:]]+"(pipe:[" && $output == *"hold_and_read  knots.c:"* ]] || fail "$output"
 }
 
-@test "an owner that runs" {
+@test "an owner that runs: its stack is sampled" {
 	check busy
+	expect '.waits[0].ends_in | .activity, .sampled' $'running\ntrue'
+	expect '[.waits[0].ends_in | .stack, .second_stack | any(.[]; .function == "hold_and_spin")] | all' true
 }
 
 @test "a signal handler that allocates, in the middle of malloc" {

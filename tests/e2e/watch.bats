@@ -77,7 +77,7 @@ of_pid()
 	stop_watch 3
 }
 
-@test "the text has the time of day and the build IDs" {
+@test "the text has the time of day, source lines and the build IDs, and advises no option of others" {
 	hang three "$LOCK_TARGETS/knots" three "$HUNG/three"
 	wait_hung three
 	local pid status=0
@@ -89,6 +89,8 @@ of_pid()
 	finish "$TRACER" || status=$?
 	[ "$status" = 3 ] || fail "status $status: $(cat err)"
 	grep -qE '^[0-9-]{10}T[0-9:]{8}[+-][0-9]{4} DEADLOCK: ' out || fail "$(cat out)"
+	grep -qE 'take_both  knots.c:[0-9]+$' out || fail "$(cat out)"
+	! grep -q 'full-stacks' out || fail "$(cat out)"
 	grep -q "^  build ID of knots: $(readelf -n "$LOCK_TARGETS/knots" | sed -n 's/.*Build ID: //p')$" \
 		out || fail "$(cat out)"
 }

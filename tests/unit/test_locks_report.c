@@ -196,7 +196,7 @@ static void test_victims_that_are_alike_are_one_line(void **state)
 	}
 	findings__confirm(&story.now->findings, &story.before->findings, false);
 	text = write_text(&story.now->findings, false);
-	assert_non_null(strstr(text, "39 x "));
+	assert_non_null(strstr(text, "39 threads, "));
 	assert_non_null(strstr(text, "CONVOY: 40 threads"));
 	free(text);
 	end(&story);

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "base/vec.h"
+#include "blocked/running.h"
 #include "locks/layouts.h"
 
 /* --- what the judgement asks */
@@ -299,6 +300,8 @@ static int add_process(
 	for (size_t i = first; i < first + count && !rc; i++) {
 		builder->first[i] = builder->frames.size;
 		rc = add_stack(builder, &look->threads[i], &snapshot->threads[i]);
+		if (!rc)
+			rc = activity__note(&snapshot->threads[i], &builder->out->activities);
 	}
 	frame_map__free(&builder->known);
 	return rc;
@@ -307,6 +310,7 @@ static int add_process(
 static int add_threads(const struct look *look, size_t pid_count, struct snapshot *snapshot)
 {
 	snapshot->taken_ns = look->taken_ns;
+	snapshot->taken_unix_ns = look->taken_unix_ns;
 	snapshot->complete = look->complete;
 	snapshot->threads = calloc(look->count + 1, sizeof(*snapshot->threads));
 	snapshot->processes = calloc(pid_count + 1, sizeof(*snapshot->processes));
@@ -357,6 +361,68 @@ int blocked__build(const struct look *look, struct subjects *subjects, const pid
 	return error__set(err, rc, "out of memory");
 }
 
+/* --- threads that run */
+
+#define SAMPLE_TIMEOUT_MS 150
+#define SAMPLES_APART_US 25000
+
+static void begin_sampled_walk(const struct running_sample *sample, struct unwind_walk *walk)
+{
+	memset(walk, 0, sizeof(*walk));
+	walk->pc = sample->pc;
+	walk->sp = sample->sp;
+	walk->bp = sample->bp;
+	walk->bx = sample->bx;
+}
+
+/* Copies the frames of a walk to where the thread keeps its sample @index. */
+static void keep_sample(struct builder *builder, const struct unwind_walk *walk,
+	const uint64_t *pointers, struct lock_thread *thread, size_t index)
+{
+	struct lock_frame *copy;
+
+	builder->frames.size = 0;
+	for (uint32_t i = 0; i < walk->record.frame_count; i++)
+		if (add_frame(builder, walk->frames[i], pointers[i], i > 0))
+			return;
+	if (!builder->frames.size)
+		return;
+	copy = calloc(builder->frames.size, sizeof(*copy));
+	if (!copy || vec_push(&builder->out->sampled, copy)) {
+		free(copy);
+		return;
+	}
+	memcpy(copy, builder->frames.data, builder->frames.size * sizeof(*copy));
+	thread->samples[index] = copy;
+	thread->sample_counts[index] = builder->frames.size;
+}
+
+void blocked__sample(struct blocked *blocked, const struct lock_thread *thread)
+{
+	struct lock_thread *out = &blocked->snapshot.threads[thread - blocked->snapshot.threads];
+	struct builder builder = {
+		.out = blocked, .subject = subjects__find(blocked->subjects, thread->pid)};
+	struct running_sample *sample = malloc(sizeof(*sample));
+
+	for (size_t i = 0; sample && builder.subject && i < LOCK_SAMPLES; i++) {
+		uint64_t pointers[EVENT_MAX_FRAMES + 1] = {0};
+		struct stack_copy copy;
+		struct unwind_walk walk;
+
+		if (i)
+			usleep(SAMPLES_APART_US);
+		if (running__sample(thread->tid, SAMPLE_TIMEOUT_MS, sample))
+			break;
+		copy = (struct stack_copy){sample->sp, sample->stack, sample->stack_bytes};
+		begin_sampled_walk(sample, &walk);
+		subject__walk_copy(builder.subject, &copy, &walk, pointers);
+		keep_sample(&builder, &walk, pointers, out, i);
+	}
+	frame_map__free(&builder.known);
+	vec_free(&builder.frames);
+	free(sample);
+}
+
 void blocked__free(struct blocked *blocked)
 {
 	free(blocked->snapshot.threads);
@@ -365,6 +431,10 @@ void blocked__free(struct blocked *blocked)
 	vec_for_each (inlined, &blocked->inlined)
 		free(*inlined);
 	vec_free(&blocked->inlined);
+	vec_for_each (sample, &blocked->sampled)
+		free(*sample);
+	vec_free(&blocked->sampled);
+	activity__free_notes(&blocked->activities);
 	*blocked = (struct blocked){0};
 }
 

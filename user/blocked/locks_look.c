@@ -219,6 +219,28 @@ static int check_readable(const struct session *session, const struct pass *pass
 		(int)session->options->pids[0]);
 }
 
+/* Threads that run are sampled up to so many; each takes 30 ms. */
+#define MAX_SAMPLED 4
+
+static void sample_running(struct locks_look *look)
+{
+	const struct lock_findings *findings = &look->findings;
+	const struct lock_thread *sampled[MAX_SAMPLED];
+	size_t count = 0;
+
+	for (size_t i = 0; i < findings->waits.size && count < MAX_SAMPLED; i++) {
+		const struct lock_thread *end = findings->graph.fates[i].end;
+		bool known = !end || end->state != 'R';
+
+		for (size_t n = 0; n < count && !known; n++)
+			known = sampled[n] == end;
+		if (known)
+			continue;
+		blocked__sample(&look->blocked, end);
+		sampled[count++] = end;
+	}
+}
+
 int locks__look_at(
 	const struct locks_look_options *options, struct locks_look *out, struct error *err)
 {
@@ -243,6 +265,8 @@ int locks__look_at(
 	}
 	out->blocked = pass.blocked;
 	move_findings(&out->findings, &pass.findings, &out->blocked.snapshot);
+	if (options->samples)
+		sample_running(out);
 	out->used_proc = looker__uses_proc(session.looker);
 	out->took_ns = clock__now_ns() - begin;
 	return 0;

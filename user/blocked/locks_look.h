@@ -25,6 +25,7 @@ struct locks_look_options {
 	bool all;	/* every process that has a thread blocked on a futex */
 	bool proc_only; /* not by BPF */
 	bool lines;	/* source lines for the frames */
+	bool samples;	/* stacks of threads that run and that others wait for */
 	/* Kept by the caller over many looks; NULL: made for this one. */
 	struct looker *looker;
 	struct subjects *subjects;

@@ -163,10 +163,11 @@ int looker__look(struct looker *looker, const pid_t *pids, size_t pid_count, str
 	struct error *err)
 {
 	look_threads threads = {0};
-	struct timespec now;
+	struct timespec now, day;
 	int rc;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_REALTIME, &day);
 	rc = looker->object ? look_by_bpf(looker, &threads)
 			    : look_by_proc(pids, pid_count, &threads);
 	if (rc) {
@@ -179,6 +180,7 @@ int looker__look(struct looker *looker, const pid_t *pids, size_t pid_count, str
 		.threads = threads.data,
 		.count = threads.size,
 		.taken_ns = now.tv_sec * 1000000000ull + now.tv_nsec,
+		.taken_unix_ns = day.tv_sec * 1000000000ull + day.tv_nsec,
 		.complete = looker->object && !looker__namespace_level(looker),
 	};
 	return 0;

@@ -20,8 +20,9 @@
 struct look {
 	struct look_thread *threads;
 	size_t count;
-	uint64_t taken_ns; /* CLOCK_MONOTONIC, at its beginning */
-	bool complete;	   /* every thread of the machine, none hidden in other pid namespaces */
+	uint64_t taken_ns;	/* CLOCK_MONOTONIC, at its beginning */
+	uint64_t taken_unix_ns; /* CLOCK_REALTIME, then */
+	bool complete; /* every thread of the machine, none hidden in other pid namespaces */
 };
 
 struct looker;

@@ -41,6 +41,7 @@ struct subject {
 	VEC(struct module_facts *) code_facts;
 	enum lock_libc libc;
 	int libc_minor;
+	const struct stack_copy *copy; /* while one is walked; else NULL */
 };
 
 DEFINE_HASH_NUMBER(subject_map, uint64_t, struct subject *);
@@ -272,8 +273,13 @@ static bool build_tables(struct subject *subject, const __u64 *pcs, size_t count
 static int read_for_walk(void *context, void *to, size_t size, uint64_t address)
 {
 	struct subject *subject = context;
+	const struct stack_copy *copy = subject->copy;
 
-	return subject__read(subject->pid, address, to, size);
+	if (!copy || address < copy->address || size > copy->size ||
+		address - copy->address > copy->size - size)
+		return subject__read(subject->pid, address, to, size);
+	memcpy(to, (const uint8_t *)copy->data + (address - copy->address), size);
+	return 0;
 }
 
 /* A walk, with the tables that it turns out to need. */
@@ -397,6 +403,14 @@ void subject__walk(struct subject *subject, struct unwind_walk *walk, uint64_t *
 	walk_once(subject, walk, UNWIND_FROM_PC, slots);
 	for (int turn = 0; turn < SCAN_TURNS && scan_on(subject, walk, slots); turn++)
 		;
+}
+
+void subject__walk_copy(struct subject *subject, const struct stack_copy *copy,
+	struct unwind_walk *walk, uint64_t *slots)
+{
+	subject->copy = copy;
+	walk_once(subject, walk, UNWIND_FROM_PC, slots);
+	subject->copy = NULL;
 }
 
 const char *subject__called(struct subject *subject, uint64_t return_address)

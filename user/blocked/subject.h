@@ -54,6 +54,17 @@ const struct module *subject__module_at(
 #define SLOT_IS_GUESSED 1ull
 void subject__walk(struct subject *subject, struct unwind_walk *walk, uint64_t *slots);
 
+/* A piece of a stack as it was when the registers were, of a thread that has run on since. */
+struct stack_copy {
+	uint64_t address;
+	const void *data;
+	size_t size;
+};
+
+/* The same from @copy, where it holds what is asked for. */
+void subject__walk_copy(struct subject *subject, const struct stack_copy *copy,
+	struct unwind_walk *walk, uint64_t *slots);
+
 /* Names of the code at @pc; NULL frames where it is in no module. */
 struct symbol_frames subject__names(struct subject *subject, uint64_t pc, bool is_return_address);
 

@@ -144,7 +144,7 @@ static int write_dot(
 
 static void write_text(const struct locks_options *options, const struct locks_look *look)
 {
-	struct locks_text_options text = {.full_stacks = options->full_stacks};
+	struct locks_text_options text = {.full_stacks = options->full_stacks, .advises = true};
 
 	printf("memtrace locks: %zu process%s, %zu thread%s blocked; %zu look%s in %s%s\n\n",
 		look->blocked.snapshot.process_count,
@@ -191,6 +191,7 @@ int cmd_locks(int argc, char **argv)
 			.all = options.all,
 			.proc_only = options.proc_only,
 			.lines = !options.all,
+			.samples = true,
 		};
 
 		file__allow_many(); /* every file that is mapped somewhere is held open */

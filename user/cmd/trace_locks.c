@@ -97,6 +97,7 @@ static void judge(struct trace_locks *locks, const struct look *first, const pid
 		.looker = locks->looker,
 		.subjects = locks->subjects,
 		.first = first,
+		.samples = final,
 	};
 	struct locks_look *look = calloc(1, sizeof(*look));
 	struct error err = {0};
@@ -273,7 +274,7 @@ void trace_locks__write_dot(const struct trace_locks *locks, FILE *file)
 
 void trace_locks__write_text(const struct trace_locks *locks, bool full_stacks, FILE *file)
 {
-	struct locks_text_options options = {.full_stacks = full_stacks};
+	struct locks_text_options options = {.full_stacks = full_stacks, .advises = true};
 
 	if (!trace_locks__found(locks))
 		return;

@@ -241,6 +241,48 @@ static void report_dissolved(
 
 /* --- passes */
 
+/* The place of cycle @identity in a look that confirmed it; cycle_count where it is not there. */
+static size_t find_cycle(const struct lock_findings *findings, uint64_t identity)
+{
+	size_t i = 0;
+
+	while (i < findings->graph.cycle_count &&
+		(!findings->confirmed[i] || graph__cycle_identity(&findings->graph, i) != identity))
+		i++;
+	return i;
+}
+
+/*
+ * Looks once more at the processes of a new deadlock, now with source lines: reading them takes
+ * longer than a pass over the machine may. Where that fails @findings serve.
+ */
+static void report_with_lines(struct watch *watch, const struct known_deadlock *deadlock,
+	const struct lock_findings *findings, size_t cycle)
+{
+	struct locks_look_options options = {.looker = watch->looker, .lines = true};
+	struct locks_look look;
+	struct error err = {0};
+	changed_pids pids = {0};
+	size_t again;
+
+	vec_for_each (wait, &deadlock->waits)
+		vec_push(&pids, wait->pid);
+	options.pids = pids.data;
+	options.pid_count = pids.size;
+	if (!pids.size || locks__look_at(&options, &look, &err)) {
+		vec_free(&pids);
+		report_formed(watch, deadlock, findings, cycle);
+		return;
+	}
+	again = find_cycle(&look.findings, deadlock->identity);
+	if (again < look.findings.graph.cycle_count)
+		report_formed(watch, deadlock, &look.findings, again);
+	else
+		report_formed(watch, deadlock, findings, cycle);
+	locks_look__free(&look);
+	vec_free(&pids);
+}
+
 static void report_new(struct watch *watch, const struct lock_findings *findings)
 {
 	for (size_t i = 0; i < findings->graph.cycle_count; i++) {
@@ -251,7 +293,7 @@ static void report_new(struct watch *watch, const struct lock_findings *findings
 			continue;
 		added = known__add(&watch->known, findings, i);
 		if (added)
-			report_formed(watch, added, findings, i);
+			report_with_lines(watch, added, findings, i);
 	}
 }
 

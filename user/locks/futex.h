@@ -14,6 +14,8 @@ enum futex_wait_type {
 	FUTEX_TYPE_PI,	       /* LOCK_PI, LOCK_PI2: the kernel hands the lock over */
 	FUTEX_TYPE_REQUEUE_PI, /* a PI condition variable */
 	FUTEX_TYPE_VECTOR,     /* futex_waitv: until any of several is woken */
+	FUTEX_TYPE_NONE,       /* no futex: a wait in another system call; uaddr is its first
+				  argument, expected says nothing */
 };
 
 struct futex_wait {
@@ -21,7 +23,10 @@ struct futex_wait {
 	uint64_t uaddr;	   /* VECTOR: the array of struct futex_waitv */
 	uint32_t expected; /* VECTOR: how many that are */
 	bool timed;
-	bool is_private; /* FUTEX_PRIVATE_FLAG: keyed by address alone */
+	uint64_t timeout; /* address of the struct timespec that bounds it, 0: none, or not known */
+	bool until;	  /* that is a point in time, not a duration */
+	bool of_day;	  /* of CLOCK_REALTIME, not of CLOCK_MONOTONIC */
+	bool is_private;  /* FUTEX_PRIVATE_FLAG: keyed by address alone */
 };
 
 /* struct futex_waitv of linux/futex.h, which older headers have not. */
@@ -36,11 +41,5 @@ struct futex_vector {
 
 /* Whether @thread sleeps in a futex call that waits, or was stopped in it; then fills @out. */
 bool futex__decode(const struct lock_thread *thread, struct futex_wait *out);
-
-/* Name of system call @number on this machine, NULL for those that do not usually block. */
-const char *futex__syscall_name(long number);
-
-/* What a thread that waits for no lock does: "read", "system call 17", "page fault", "stopped". */
-const char *futex__activity(const struct lock_thread *thread, char *buffer, size_t size);
 
 #endif

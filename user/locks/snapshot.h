@@ -53,6 +53,16 @@ struct lock_block {
 	size_t frame_count;
 };
 
+/* What the system call of a thread is about that waits for no futex. */
+struct lock_activity {
+	int fd;		    /* the descriptor that it waits on; -1: none */
+	const char *link;   /* what that is: "/path", "pipe:[17]"; NULL: unknown */
+	const char *detail; /* more of it, to stand behind the call's name and descriptor; NULL */
+};
+
+/* A thread that ran was sampled so often: two that agree show a loop, two that differ, work. */
+#define LOCK_SAMPLES 2
+
 struct lock_thread {
 	pid_t pid; /* thread group, as we see it */
 	pid_t tid;
@@ -72,6 +82,11 @@ struct lock_thread {
 	size_t saved_count;
 	struct lock_frame *frames;
 	size_t frame_count;
+	const struct lock_activity *activity; /* NULL: the system call alone is known */
+	/* Of one that runs and that others wait for: its stack, sampled so often; frames is empty.
+	 */
+	struct lock_frame *samples[LOCK_SAMPLES];
+	size_t sample_counts[LOCK_SAMPLES];
 };
 
 enum lock_libc { LIBC_UNKNOWN = 0, LIBC_GLIBC, LIBC_MUSL };
@@ -87,8 +102,9 @@ struct snapshot {
 	size_t thread_count;
 	struct lock_process *processes; /* those to be judged, ascending by pid */
 	size_t process_count;
-	uint64_t taken_ns; /* CLOCK_MONOTONIC */
-	bool complete;	   /* every thread of the machine is in it, of all pid namespaces */
+	uint64_t taken_ns;	/* CLOCK_MONOTONIC */
+	uint64_t taken_unix_ns; /* CLOCK_REALTIME */
+	bool complete;		/* every thread of the machine is in it, of all pid namespaces */
 };
 
 /* What two waiters have in common who wait for the same lock. */

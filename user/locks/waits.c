@@ -12,6 +12,8 @@
 #include "locks/infer.h"
 #include "locks/owner.h"
 
+#define NS_PER_S 1000000000ll
+
 const char *certainty__name(enum certainty certainty)
 {
 	static const char *const names[] = {"unknown", "inferred", "exact"};
@@ -270,6 +272,27 @@ static void set_name(const struct view *view, struct lock_wait *wait)
 	rename_loader_lock(view, wait);
 }
 
+/* How long the kernel will still let it wait. */
+static uint64_t time_left(const struct view *view, const struct lock_wait *wait)
+{
+	const struct lock_thread *thread = wait->thread;
+	const struct futex_wait *futex = &wait->futex;
+	int64_t timespec[2];
+	uint64_t end, now;
+
+	if (!futex->timeout || view->memory->read(view->memory->context, thread->pid,
+				       futex->timeout, timespec, sizeof(timespec)))
+		return LOCK_AGE_UNKNOWN;
+	if (timespec[0] < 0 || timespec[0] > INT32_MAX || timespec[1] < 0 ||
+		timespec[1] >= NS_PER_S || (!futex->until && thread->asleep_ns == LOCK_AGE_UNKNOWN))
+		return LOCK_AGE_UNKNOWN;
+	end = timespec[0] * NS_PER_S + timespec[1];
+	now = futex->of_day ? view->snapshot->taken_unix_ns : view->snapshot->taken_ns;
+	if (!futex->until)
+		now = thread->asleep_ns;
+	return end > now ? end - now : 0;
+}
+
 static int add_wait(
 	const struct view *view, const struct lock_thread *thread, struct lock_waits *out)
 {
@@ -277,6 +300,7 @@ static int add_wait(
 
 	if (!futex__decode(thread, &wait.futex))
 		return 0;
+	wait.left_ns = time_left(view, &wait);
 	wait.site = wait_site__find(thread);
 	wait.kind = wait.site.kind;
 	refine(view, &wait);

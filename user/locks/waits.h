@@ -29,6 +29,7 @@ const char *certainty__name(enum certainty certainty);
 struct lock_wait {
 	const struct lock_thread *thread;
 	struct futex_wait futex;
+	uint64_t left_ns; /* until the timeout of futex; LOCK_AGE_UNKNOWN: none, or not known */
 	enum wait_kind kind;
 	struct wait_site site;
 	uint64_t address; /* of the lock; the futex word where no layout is known */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "locks/activity.h"
 
 /* More victims of one lock than this are drawn as one node: nobody reads a thousand boxes. */
 #define DRAWN_WAITERS 20
@@ -27,7 +28,7 @@ static void put_text(FILE *file, const char *text)
 
 static void put_thread(FILE *file, const struct lock_thread *thread, const char *colour)
 {
-	const char *syscall = futex__syscall_name(thread->syscall);
+	const char *syscall = activity__syscall_name(thread->syscall);
 
 	fprintf(file, "\tt%d_%d [shape=box, color=%s, label=\"", thread->pid, thread->tid, colour);
 	put_text(file, thread->comm);

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "locks/activity.h"
+
 /* Raised when a key changes its meaning; new keys do not. */
 #define SCHEMA_VERSION 1
 /* Every cycle, for put_waits. */
@@ -54,9 +56,10 @@ static void put_frame(struct json_writer *json, const struct lock_frame *frame)
 	json__end_object(json);
 }
 
-static void put_stack(struct json_writer *json, const struct lock_frame *frames, size_t count)
+static void put_stack(
+	struct json_writer *json, const char *key, const struct lock_frame *frames, size_t count)
 {
-	json__key(json, "stack");
+	json__key(json, key);
 	json__begin_array(json);
 	for (size_t i = 0; i < count; i++)
 		put_frame(json, &frames[i]);
@@ -85,7 +88,7 @@ static void put_block(struct json_writer *json, const struct lock_block *block)
 	json__begin_object(json);
 	json__put_integer(json, "address", block->address);
 	json__put_integer(json, "size", block->size);
-	put_stack(json, block->frames, block->frame_count);
+	put_stack(json, "stack", block->frames, block->frame_count);
 	json__end_object(json);
 }
 
@@ -124,23 +127,55 @@ static void put_owner(struct json_writer *json, const struct lock_wait *wait)
 	json__end_object(json);
 }
 
-/* Where the chain of owners ends, if it ends in a thread that waits for no lock. */
-static void put_end(struct json_writer *json, const struct wait_fate *fate)
+/* What a thread does that waits for no lock. */
+static void put_activity(struct json_writer *json, const struct lock_thread *thread)
 {
-	const char *syscall;
-	char buffer[32];
+	const char *syscall = activity__syscall_name(thread->syscall);
+	char buffer[ACTIVITY_SIZE];
 
-	if (!fate->end || fate->verdict != VERDICT_OWNER_ELSEWHERE)
-		return;
-	syscall = futex__syscall_name(fate->end->syscall);
-	json__key(json, "ends_in");
-	json__begin_object(json);
-	json__put_integer(json, "tid", fate->end->tid);
 	if (syscall)
 		json__put_string(json, "syscall", syscall);
-	if (fate->end->syscall >= 0)
-		json__put_integer(json, "syscall_number", fate->end->syscall);
-	json__put_string(json, "activity", futex__activity(fate->end, buffer, sizeof(buffer)));
+	if (thread->syscall >= 0)
+		json__put_integer(json, "syscall_number", thread->syscall);
+	json__put_string(json, "activity", activity__name(thread, buffer, sizeof(buffer)));
+	json__put_string(json, "does", activity__describe(thread, buffer, sizeof(buffer)));
+	if (!thread->activity || thread->activity->fd < 0)
+		return;
+	json__put_integer(json, "fd", thread->activity->fd);
+	if (thread->activity->link)
+		json__put_string(json, "path", thread->activity->link);
+}
+
+/* Of one that runs, the samples, the first as its stack. */
+static void put_thread_stack(struct json_writer *json, const struct lock_thread *thread)
+{
+	if (!thread->sample_counts[0]) {
+		put_stack(json, "stack", thread->frames, thread->frame_count);
+		return;
+	}
+	json__put_boolean(json, "sampled", true);
+	put_stack(json, "stack", thread->samples[0], thread->sample_counts[0]);
+	if (thread->sample_counts[1])
+		put_stack(json, "second_stack", thread->samples[1], thread->sample_counts[1]);
+}
+
+/* Where the chain of owners ends: in a thread that waits for no lock, or for one without an owner.
+ */
+static void put_end(struct json_writer *json, const struct lock_findings *findings, size_t index)
+{
+	const struct wait_fate *fate = &findings->graph.fates[index];
+	const struct lock_thread *end = fate->end;
+
+	if (!end || fate->in_cycle || verdict__is_deadlock(fate->verdict) ||
+		end == findings->waits.data[index].thread)
+		return;
+	json__key(json, "ends_in");
+	json__begin_object(json);
+	json__put_integer(json, "pid", end->pid);
+	json__put_integer(json, "tid", end->tid);
+	json__put_string(json, "comm", end->comm);
+	put_activity(json, end);
+	put_thread_stack(json, end);
 	json__end_object(json);
 }
 
@@ -164,12 +199,14 @@ static void put_wait(struct json_writer *json, const struct lock_findings *findi
 	put_words(json, wait);
 	put_lock(json, wait);
 	json__put_boolean(json, "timed", wait->futex.timed);
+	if (wait->left_ns != LOCK_AGE_UNKNOWN)
+		json__put_integer(json, "timeout_left_ns", wait->left_ns);
 	if (thread->asleep_ns != LOCK_AGE_UNKNOWN)
 		json__put_integer(json, "age_ns", thread->asleep_ns);
 	put_owner(json, wait);
 	json__put_string(json, "verdict", verdict__name(findings__verdict(findings, index)));
-	put_end(json, &findings->graph.fates[index]);
-	put_stack(json, thread->frames, thread->frame_count);
+	put_end(json, findings, index);
+	put_stack(json, "stack", thread->frames, thread->frame_count);
 	json__end_object(json);
 }
 

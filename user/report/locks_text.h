@@ -11,6 +11,7 @@
 struct locks_text_options {
 	bool builds;	  /* with each cycle: the build IDs of the files in its stacks */
 	bool full_stacks; /* every frame, with modules and source lines */
+	bool advises;	  /* names the options that show more: the command has them */
 };
 
 /* All of it: cycles, then warnings, convoys, and the other waits. */

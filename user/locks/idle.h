@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+/*
+ * Threads of language runtimes and their pools that wait for work, told by the functions on their
+ * stacks: nothing is wrong with them, and a page about locks has better things to show.
+ */
+#ifndef MEMTRACE_LOCKS_IDLE_H
+#define MEMTRACE_LOCKS_IDLE_H
+
+#include "locks/snapshot.h"
+
+/* Whose idle thread it is ("the JVM", "libuv"), a constant; NULL: no such thread. */
+const char *idle__runtime(const struct lock_thread *thread);
+
+/* Whether @thread is in the runtime of a language whose own stacks a tool of its own shows better:
+ * returns what to run, with one %d for the PID; NULL: it is not. */
+const char *idle__language_tool(const struct lock_thread *thread);
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+#include "report/locks_phrases.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "report/human.h"
+#include "report/names.h"
+
+/* Columns of a lock's name in a list. */
+#define BRIEF_WIDTH 24
+/* The least that a name is cut to, and the most for that of its module. */
+#define NAME_WIDTH_MIN 16
+#define MODULE_WIDTH 24
+
+void phrase__thread(FILE *file, const struct lock_thread *thread)
+{
+	fprintf(file, "%s (PID %d, TID %d", thread->comm, thread->pid, thread->tid);
+	if (thread->ns_tid != thread->tid)
+		fprintf(file, "; TID %d in its namespace", thread->ns_tid);
+	fputc(')', file);
+}
+
+/* The end that is kept: ".so", ".so.6"; a longer one tells the platform only. */
+static const char *module_ending(const char *name)
+{
+	const char *dot = strstr(name, ".so");
+
+	if (dot && strlen(dot) <= 8)
+		return dot;
+	dot = strrchr(name, '.');
+	return dot && strlen(dot) <= 8 ? dot : "";
+}
+
+void phrase__module(const char *name, size_t width, char *out, size_t size)
+{
+	char whole[NAME_SIZE];
+	const char *ending;
+	size_t kept;
+
+	snprintf(whole, sizeof(whole), "%s", name);
+	text__make_printable(whole);
+	ending = module_ending(whole);
+	if (strlen(whole) <= width) {
+		snprintf(out, size, "%s", whole);
+		return;
+	}
+	kept = width - 3 - strlen(ending);
+	/* No half UTF-8 sequence is left. */
+	while (kept && (whole[kept] & 0xc0) == 0x80)
+		kept--;
+	snprintf(out, size, "%.*s...%s", (int)kept, whole, *ending == '.' ? ending + 1 : ending);
+}
+
+static void put_place(FILE *file, const struct lock_wait *wait, size_t column)
+{
+	char module[NAME_SIZE] = "", name[NAME_SIZE], address[24];
+	size_t taken;
+
+	snprintf(address, sizeof(address), " at 0x%llx", (unsigned long long)wait->address);
+	if (wait->futex.type == FUTEX_TYPE_NONE)
+		*address = '\0';
+	if (wait->module[0])
+		phrase__module(wait->module, MODULE_WIDTH, module, sizeof(module));
+	taken = column + strlen(address) + strlen(module) + (*module ? 3 : 0);
+	if (!wait->name[0]) {
+		fprintf(file, "%s%s%s", address + 1, *module ? " in " : "", module);
+		return;
+	}
+	names__shorten(wait->name,
+		taken + NAME_WIDTH_MIN < LOCKS_PAGE_WIDTH ? LOCKS_PAGE_WIDTH - taken
+							  : NAME_WIDTH_MIN,
+		name);
+	fprintf(file, "%s%s%s%s%s", name, *module ? " (" : "", module, *module ? ")" : "", address);
+}
+
+void phrase__lock(FILE *file, const struct lock_wait *wait, size_t column)
+{
+	const char *kind = wait_kind__name(wait->kind);
+
+	if (wait->kind == WAIT_JOIN) {
+		fprintf(file, "a thread to end");
+		return;
+	}
+	fprintf(file, "%s ", kind);
+	put_place(file, wait, column + strlen(kind) + 1);
+	if (wait->word_count > 1)
+		fprintf(file, " or any of %u words more", wait->word_count - 1);
+	if (wait->shared)
+		fprintf(file, ", shared between processes");
+}
+
+void phrase__lock_briefly(FILE *file, const struct lock_wait *wait)
+{
+	char name[NAME_SIZE];
+
+	if (!wait->name[0] || wait->kind == WAIT_JOIN) {
+		phrase__lock(file, wait, 0);
+		return;
+	}
+	names__shorten(wait->name, BRIEF_WIDTH, name);
+	fprintf(file, "%s %s", wait_kind__name(wait->kind), name);
+}
+
+void phrase__owner(FILE *file, const struct lock_wait *wait)
+{
+	if (wait->owner) {
+		fprintf(file, "held by ");
+		phrase__thread(file, wait->owner);
+		fprintf(file, ", %s", certainty__name(wait->certainty));
+	} else if (wait->owner_dead) {
+		fprintf(file, "held by a thread that is gone");
+		if (wait->owner_number)
+			fprintf(file, " (TID %d)", wait->owner_number);
+	} else if (wait_kind__has_holder(wait->kind)) {
+		fprintf(file, "owner unknown");
+	} else {
+		fprintf(file, "nobody holds it: somebody has to signal");
+	}
+}
+
+/* Where the lock's memory was allocated: the innermost frame of the application. */
+static void put_block(FILE *file, const struct lock_wait *wait, const char *indent)
+{
+	const struct lock_frame *named = NULL;
+
+	for (size_t i = 0; wait->block && i < wait->block->frame_count; i++) {
+		const struct lock_frame *frame = &wait->block->frames[i];
+
+		if (!frame->function)
+			continue;
+		if (!named)
+			named = frame;
+		if (names__is_plumbing(frame->function) || functions__is_libc(frame->module))
+			continue;
+		named = frame;
+		break;
+	}
+	if (!named)
+		return;
+	fprintf(file, "%sallocated by %s", indent, named->function);
+	if (named->file)
+		fprintf(file, "  %s:%u", names__base(named->file), named->line);
+	fputc('\n', file);
+}
+
+void phrase__wait(FILE *file, const struct lock_wait *wait, const char *indent)
+{
+	if (wait->kind == WAIT_JOIN && wait->owner) {
+		fprintf(file, "%suntil ", indent);
+		phrase__thread(file, wait->owner);
+		fprintf(file, " ends\n");
+		return;
+	}
+	fprintf(file, "%sfor ", indent);
+	phrase__lock(file, wait, strlen(indent) + 4);
+	fputc('\n', file);
+	put_block(file, wait, indent);
+	fprintf(file, "%s", indent);
+	phrase__owner(file, wait);
+	fputc('\n', file);
+	phrase__wrapped(file, wait->reason, indent);
+}
+
+void phrase__age(FILE *file, const struct lock_wait *wait)
+{
+	if (wait->thread->asleep_ns != LOCK_AGE_UNKNOWN)
+		fprintf(file, " for %s", human__duration(wait->thread->asleep_ns).text);
+	if (!wait->futex.timed)
+		return;
+	fprintf(file, ", with a timeout");
+	if (wait->left_ns != LOCK_AGE_UNKNOWN)
+		fprintf(file, " (%s left)", human__duration(wait->left_ns).text);
+}
+
+/* Words of @text in lines that fit the page, the first behind @before, the others behind two blanks
+ * more than @indent; @after stands at the end of the last. */
+static void put_words(FILE *file, const char *text, const char *indent, const char *before,
+	const char *blanks, const char *after)
+{
+	size_t column = 0;
+	const char *word = text, *end;
+
+	for (; *word; word = end + strspn(end, " ")) {
+		size_t length;
+
+		end = word + strcspn(word, " ");
+		length = end - word;
+		if (column && column + 1 + length + (*end ? 0 : strlen(after)) > LOCKS_PAGE_WIDTH) {
+			fputc('\n', file);
+			column = 0;
+		}
+		if (column)
+			column += fprintf(file, " %.*s", (int)length, word);
+		else
+			column += fprintf(file, "%s%s%.*s", indent, word == text ? before : blanks,
+				(int)length, word);
+	}
+	if (column)
+		fprintf(file, "%s\n", after);
+}
+
+void phrase__wrapped(FILE *file, const char *text, const char *indent)
+{
+	put_words(file, text, indent, "(", " ", ")");
+}
+
+void phrase__line(FILE *file, const char *text, const char *indent)
+{
+	put_words(file, text, indent, "", "  ", "");
+}
