@@ -9,6 +9,7 @@
 #   make static     build/static/memtrace, one file without dynamic dependencies
 #   make fuzz       fuzz the parsers for longer (SECONDS_PER_TARGET=600)
 #   make install    DESTDIR= PREFIX=/usr/local
+#   make dist       build/memtrace-VERSION.tar.gz
 #   make vmlinux    regenerate vmlinux/vmlinux.h from this kernel's BTF
 #   make format     clang-format over the tree
 # ARCH=arm64 cross-compiles; V=1 shows the commands; SANITIZE=1 builds with ASan and UBSan.
@@ -27,12 +28,12 @@ CC := $(CROSS)gcc
 CXX := $(CROSS)g++
 AR := $(CROSS)ar
 BPF_TARGET_ARCH := $(subst x86_64,x86,$(ARCH))
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION := $(shell scripts/version)
 
 WARNINGS := -Wall -Wextra -Werror -Wno-unused-parameter
 CFLAGS ?= -O2 -g
-ALL_CFLAGS := $(CFLAGS) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -DMEMTRACE_VERSION='"$(VERSION)"' \
-	-DMEMTRACE_ARCH_$(BPF_TARGET_ARCH) -Iuser -Ibpf -I$(BUILD)/bpf -I$(BUILD)/report -fno-omit-frame-pointer
+ALL_CFLAGS := $(CFLAGS) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE \
+	-DMEMTRACE_ARCH_$(BPF_TARGET_ARCH) -Iuser -Ibpf -I$(BUILD)/bpf -I$(BUILD)/generated -fno-omit-frame-pointer
 BPF_CFLAGS := -O2 -g -Wall -Werror -mcpu=v3 -D__TARGET_ARCH_$(BPF_TARGET_ARCH) -Ivmlinux -Ivmlinux/$(ARCH) -Ibpf
 LIBRARIES := -lbpf -ldw -lelf -lcapstone -ljansson -lprotobuf-c -lzstd -lxxhash -liberty \
 	-lncursesw -ltinfo -llzma -lz -lpthread
@@ -48,7 +49,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all demo demo-target check bench static fuzz install uninstall vmlinux format clean setup \
+.PHONY: .FORCE all demo demo-target check bench static fuzz install uninstall dist package vmlinux format clean setup \
 	targets unit benches print-libraries
 all: $(BUILD)/memtrace
 
@@ -69,15 +70,21 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 
 # --- the program: a library of all rooms but main.c, which unit tests and benches link too.
 SOURCES := $(filter-out user/main.c,$(wildcard user/*/*.c))
-OBJECTS := $(patsubst user/%.c,$(BUILD)/user/%.o,$(SOURCES)) $(BUILD)/report/profile.pb-c.o
+OBJECTS := $(patsubst user/%.c,$(BUILD)/user/%.o,$(SOURCES)) $(BUILD)/generated/profile.pb-c.o
 
-$(BUILD)/report/profile.pb-c.c: user/report/profile.proto
+$(BUILD)/generated/profile.pb-c.c: user/report/profile.proto
 	@mkdir -p $(@D)
 	$(call say,PROTO,$@)protoc-c --proto_path=user/report --c_out=$(@D) $<
-$(BUILD)/report/profile.pb-c.h: $(BUILD)/report/profile.pb-c.c ;
-$(BUILD)/report/profile.pb-c.o: $(BUILD)/report/profile.pb-c.c
+$(BUILD)/generated/profile.pb-c.h: $(BUILD)/generated/profile.pb-c.c ;
+$(BUILD)/generated/profile.pb-c.o: $(BUILD)/generated/profile.pb-c.c
 	$(call say,CC,$@)$(CC) $(ALL_CFLAGS) -c $< -o $@
-$(BUILD)/user/report/pprof.o: $(BUILD)/report/profile.pb-c.h
+$(BUILD)/user/report/pprof.o: $(BUILD)/generated/profile.pb-c.h
+
+# Written anew only where the version is another one: then what includes it is compiled again.
+$(BUILD)/generated/version.h: .FORCE
+	@mkdir -p $(@D)
+	@scripts/version --header $@
+$(BUILD)/user/cmd/cmd.o $(BUILD)/user/cmd/trace_report.o: $(BUILD)/generated/version.h
 
 # The page of the html format is committed as it was bundled, and bundled anew where its packages are
 # (scripts/setup); scripts/check compares.
@@ -87,11 +94,11 @@ ifdef HTML_PACKAGES
 $(HTML)/page.bundled.html: $(filter-out $(HTML)/page.bundled.html,$(wildcard $(HTML)/*.*)) $(HTML_PACKAGES)
 	$(call say,HTML,$@)node $(HTML)/bundle.mjs $@
 endif
-$(BUILD)/report/html_page.h: $(HTML)/page.bundled.html
+$(BUILD)/generated/html_page.h: $(HTML)/page.bundled.html
 	@mkdir -p $(@D)
 	$(call say,HTML,$@)(echo 'static const unsigned char html_page[] = {'; \
 		od -An -v -tu1 -w32 $< | sed 's/ *\([0-9][0-9]*\)/\1,/g'; echo '};') > $@
-$(BUILD)/user/report/html.o: $(BUILD)/report/html_page.h
+$(BUILD)/user/report/html.o: $(BUILD)/generated/html_page.h
 
 $(BUILD)/user/%.o: user/%.c | $(SKELETONS)
 	@mkdir -p $(@D)
@@ -160,6 +167,12 @@ ifeq ($(ARCH),$(HOST_ARCH))
 	$(BUILD)/memtrace completion bash > $(BUILD)/completion.bash
 	install -D -m 644 $(BUILD)/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/memtrace
 endif
+# A tarball of the last commit, which knows its version; it needs neither git nor npm to build.
+dist:
+	@mkdir -p $(BUILD)
+	$(call say,TAR,$(BUILD)/memtrace-$(VERSION).tar.gz)git archive --format=tar.gz \
+		--prefix=memtrace-$(VERSION)/ --add-virtual-file=memtrace-$(VERSION)/.tarball-version:$(VERSION) \
+		-o $(BUILD)/memtrace-$(VERSION).tar.gz HEAD
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/memtrace $(DESTDIR)$(PREFIX)/share/man/man8/memtrace.8
 clean:

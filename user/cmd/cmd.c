@@ -16,6 +16,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "cmd/trace_options.h"
+#include "version.h"
 
 static const struct argp *trace_argp(void)
 {

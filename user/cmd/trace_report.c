@@ -21,6 +21,7 @@
 #include "report/model.h"
 #include "symbols/symbolizer.h"
 #include "symbols/trim.h"
+#include "version.h"
 
 /* The settings that shape what a report can say. */
 enum {
