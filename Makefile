@@ -164,8 +164,10 @@ install: all
 	install -D -m 755 $(BUILD)/memtrace $(DESTDIR)$(PREFIX)/bin/memtrace
 	install -D -m 644 scripts/memtrace.8 $(DESTDIR)$(PREFIX)/share/man/man8/memtrace.8
 ifeq ($(ARCH),$(HOST_ARCH))
-	$(BUILD)/memtrace completion bash > $(BUILD)/completion.bash
+	for shell in bash zsh fish; do $(BUILD)/memtrace completion $$shell > $(BUILD)/completion.$$shell || exit 1; done
 	install -D -m 644 $(BUILD)/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/memtrace
+	install -D -m 644 $(BUILD)/completion.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_memtrace
+	install -D -m 644 $(BUILD)/completion.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/memtrace.fish
 endif
 # A tarball of the last commit, which knows its version; it needs neither git nor npm to build.
 dist:
@@ -174,7 +176,10 @@ dist:
 		--prefix=memtrace-$(VERSION)/ --add-virtual-file=memtrace-$(VERSION)/.tarball-version:$(VERSION) \
 		-o $(BUILD)/memtrace-$(VERSION).tar.gz HEAD
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/memtrace $(DESTDIR)$(PREFIX)/share/man/man8/memtrace.8
+	rm -f $(DESTDIR)$(PREFIX)/bin/memtrace $(DESTDIR)$(PREFIX)/share/man/man8/memtrace.8 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/memtrace \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_memtrace \
+		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/memtrace.fish
 clean:
 	rm -rf build
 

@@ -140,6 +140,8 @@ complete_words()
 	[ -x root/usr/bin/memtrace ]
 	[ -s root/usr/share/man/man8/memtrace.8 ]
 	bash -n root/usr/share/bash-completion/completions/memtrace
+	[ -s root/usr/share/zsh/site-functions/_memtrace ]
+	[ -s root/usr/share/fish/vendor_completions.d/memtrace.fish ]
 	root/usr/bin/memtrace --version
 }
 

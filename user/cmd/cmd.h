@@ -26,6 +26,7 @@ int cmd__run(int argc, char **argv);
 bool cmd__failed(const struct error *err, int code);
 
 struct argp;
+struct argp_state;
 
 /* One table has them: help, completion and the choice of the command come from it. */
 struct command {
@@ -52,6 +53,9 @@ int cmd_locks(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
+
+/* The argp parser of commands with one word as argument; its input is a const char **. */
+int cmd__take_topic(int key, char *arg, struct argp_state *state);
 
 const struct argp *report_argp(void);
 const struct argp *diff_argp(void);
