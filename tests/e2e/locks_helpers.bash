@@ -46,7 +46,7 @@ hung_pid()
 	local first
 	first=$(jq -sr '.[0].pid' "$HUNG/$1")
 	case $1 in
-	pidns | inherited) pgrep -P "$first" ;;
+	pidns | inherited | *forked-*) pgrep -P "$first" ;;
 	*) echo "$first" ;;
 	esac
 }
@@ -101,7 +101,8 @@ expect_truth()
 	differences=$(jq -r --slurpfile truth "$HUNG/$1" "$DIFFERENCES" report.json) ||
 		fail "no readable report (status $LOOK_STATUS)"
 	[ -z "$differences" ] || fail "$1: $differences"
-	if grep -qE '"verdict":"(SELF-)?DEADLOCK"' "$HUNG/$1"; then
+	# Whoever waits for the dead here is the only thread that there is.
+	if grep -qE '"verdict":"((SELF-)?DEADLOCK|HUNG|FORKED|LOST WAKE-UP|OWNER DEAD)"' "$HUNG/$1"; then
 		want=3
 	fi
 	[ "$LOOK_STATUS" = $want ] || fail "status $LOOK_STATUS, not $want"
@@ -117,4 +118,12 @@ expect_certainty()
 frames_named()
 {
 	jq "[.waits[].stack[].function | select(. == \"$1\")] | length" report.json
+}
+
+# check NAME [CERTAINTY]: a look at NAME says the truth, and every owner in its cycle has that certainty.
+check()
+{
+	look_at "$1"
+	expect_truth "$1"
+	[ $# -eq 1 ] || expect_certainty "$2"
 }

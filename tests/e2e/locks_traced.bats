@@ -97,5 +97,6 @@ end_command()
 	timeout 60 "$MEMTRACE" -p "$(hung_pid condition)" -d 1s --json=report.json >out 2>err
 	expect '.deadlocks | length' 0
 	expect '.waits | length' 1
-	expect '.waits[0].verdict' STALL
+	expect '.waits[0].verdict' HUNG
+	expect '.hung | length' 1
 }

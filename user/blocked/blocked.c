@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "base/vec.h"
+#include "blocked/process_origin.h"
 #include "blocked/running.h"
 #include "locks/layouts.h"
 
@@ -50,6 +51,13 @@ static bool name_variable(
 
 	return subject && (subject__variable(subject, address, name, module, size) ||
 				  name_shared_memory(subject, address, name, size));
+}
+
+static const char *name_called(void *context, pid_t pid, uint64_t return_address)
+{
+	struct subject *subject = subjects__find(context, pid);
+
+	return subject ? subject__called(subject, return_address) : NULL;
 }
 
 static bool find_shared_key(void *context, pid_t pid, uint64_t address, struct lock_key *key)
@@ -295,6 +303,7 @@ static int add_process(
 	if (!builder->subject)
 		return -ESRCH;
 	process.libc = subject__libc(builder->subject, &process.libc_minor);
+	process_origin__read(&process);
 	snapshot->processes[snapshot->process_count++] = process;
 	/* Look and snapshot have the same order. */
 	for (size_t i = first; i < first + count && !rc; i++) {
@@ -340,7 +349,8 @@ int blocked__build(const struct look *look, struct subjects *subjects, const pid
 
 	*out = (struct blocked){
 		.subjects = subjects,
-		.memory = {subjects, read_memory, name_variable, name_stream, find_shared_key},
+		.memory = {subjects, read_memory, name_variable, name_stream, find_shared_key,
+			name_called},
 	};
 	builder.first = calloc(look->count + 1, sizeof(*builder.first));
 	rc = builder.first ? add_threads(look, pid_count, &out->snapshot) : -ENOMEM;

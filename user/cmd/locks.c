@@ -91,7 +91,9 @@ static const struct argp argp = {
 	.args_doc = "-p PID...\n--all",
 	.doc = "Shows which thread waits for which, on which lock, from which call stack, in "
 	       "processes that may hang already. They are neither stopped nor touched.\v"
-	       "Exit status: 0 no deadlock, 1 could not look, 2 usage, 3 a deadlock was found.",
+	       "Exit status: 0 none was found, 1 could not look, 2 usage, 3 a deadlock was found, "
+	       "or "
+	       "threads that can never go on.",
 };
 
 const struct argp *locks_argp(void)
@@ -198,7 +200,7 @@ int cmd_locks(int argc, char **argv)
 		rc = locks__look_at(&what, &look, &err);
 	}
 	if (!rc) {
-		status = look.findings.deadlocks ? EXIT_DEADLOCK : EXIT_DONE;
+		status = look.findings.deadlocks || look.findings.hangs ? EXIT_DEADLOCK : EXIT_DONE;
 		rc = write_reports(&options, &look, &err);
 		locks_look__free(&look);
 	}

@@ -19,8 +19,8 @@ int findings__judge(const struct snapshot *snapshot, const struct lock_memory *m
 	if (rc)
 		goto out;
 	out->confirmed = calloc(out->graph.cycle_count + 1, sizeof(*out->confirmed));
-	out->dead_confirmed = calloc(out->waits.size + 1, sizeof(*out->dead_confirmed));
-	if (!out->confirmed || !out->dead_confirmed)
+	out->end_confirmed = calloc(out->waits.size + 1, sizeof(*out->end_confirmed));
+	if (!out->confirmed || !out->end_confirmed || hung__find(snapshot, &out->waits, &out->hung))
 		rc = -ENOMEM;
 out:
 	if (rc)
@@ -32,8 +32,9 @@ void findings__free(struct lock_findings *findings)
 {
 	graph__free(&findings->graph);
 	waits__free(&findings->waits);
+	vec_free(&findings->hung);
 	free(findings->confirmed);
-	free(findings->dead_confirmed);
+	free(findings->end_confirmed);
 	*findings = (struct lock_findings){0};
 }
 
@@ -62,6 +63,63 @@ static bool was_confirmed(
 	return false;
 }
 
+/* A thread that has been woken and has not run yet: the lock is free, and about to be taken. */
+static bool is_on_the_way(const struct lock_findings *findings, const struct lock_wait *wait)
+{
+	size_t count;
+	const struct lock_thread *threads =
+		snapshot__threads_of(findings->snapshot, wait->thread->pid, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (threads[i].state == 'R' && threads[i].args[0] == wait->futex.uaddr)
+			return true;
+	return false;
+}
+
+/* Whether @wait, of the verdict @end, was so before. */
+static bool end_persists(const struct lock_findings *now, const struct lock_findings *before,
+	const struct lock_wait *wait, enum verdict end)
+{
+	const struct lock_wait *earlier = find_again(before, wait);
+
+	if (!earlier)
+		return false;
+	if (end == VERDICT_LOST)
+		return earlier->state.field == OWNER_FREE &&
+		       earlier->thread->switches == wait->thread->switches &&
+		       !is_on_the_way(now, wait) && !is_on_the_way(before, earlier);
+	return earlier->owner_dead == wait->owner_dead && earlier->forked == wait->forked &&
+	       earlier->owner_number == wait->owner_number;
+}
+
+static bool is_end(enum verdict verdict)
+{
+	return verdict == VERDICT_OWNER_DEAD || verdict == VERDICT_FORKED ||
+	       verdict == VERDICT_LOST;
+}
+
+static void confirm_ends(struct lock_findings *now, const struct lock_findings *before)
+{
+	for (size_t i = 0; i < now->waits.size; i++) {
+		enum verdict end = now->graph.fates[i].verdict;
+
+		if (!is_end(end) || now->graph.edges[i] != SIZE_MAX)
+			continue;
+		now->end_confirmed[i] = end_persists(now, before, &now->waits.data[i], end);
+		now->hangs += now->end_confirmed[i] && end != VERDICT_OWNER_DEAD &&
+			      !now->waits.data[i].futex.timed;
+	}
+}
+
+static void confirm_hung(struct lock_findings *now, const struct lock_findings *before)
+{
+	vec_for_each (hung, &now->hung) {
+		vec_for_each (earlier, &before->hung)
+			hung->confirmed |= hung__persists(hung, earlier);
+		now->hangs += hung->confirmed;
+	}
+}
+
 void findings__confirm(
 	struct lock_findings *now, const struct lock_findings *before, bool before_counts)
 {
@@ -78,27 +136,53 @@ void findings__confirm(
 		now->settled &= never_ran;
 		now->deadlocks += verdict__is_deadlock(now->graph.cycles[i].verdict);
 	}
-	for (size_t i = 0; i < now->waits.size; i++) {
-		const struct lock_wait *wait = &now->waits.data[i];
-		const struct lock_wait *earlier =
-			wait->owner_dead ? find_again(before, wait) : NULL;
-
-		now->dead_confirmed[i] = earlier && earlier->owner_dead &&
-					 earlier->owner_number == wait->owner_number;
-	}
+	now->hangs = 0;
+	confirm_ends(now, before);
+	confirm_hung(now, before);
 }
 
 bool findings__need_confirmation(const struct lock_findings *findings)
 {
 	for (size_t i = 0; i < findings->waits.size; i++)
-		if (findings->waits.data[i].owner_dead)
+		if (is_end(findings->graph.fates[i].verdict))
 			return true;
-	return findings->graph.cycle_count > 0;
+	return findings->graph.cycle_count > 0 || findings->hung.size > 0;
+}
+
+static bool has_deadlock(const struct lock_findings *findings, pid_t pid)
+{
+	for (size_t i = 0; i < findings->graph.cycle_count; i++) {
+		const struct wait_cycle *cycle = &findings->graph.cycles[i];
+		size_t member = findings->graph.members[cycle->first];
+
+		if (findings->confirmed[i] && verdict__is_deadlock(cycle->verdict) &&
+			findings->waits.data[member].thread->pid == pid)
+			return true;
+	}
+	return false;
+}
+
+const struct hung_process *findings__hung(const struct lock_findings *findings, pid_t pid)
+{
+	vec_for_each (hung, &findings->hung)
+		if (hung->confirmed && hung->process->pid == pid)
+			return has_deadlock(findings, pid) ? NULL : hung;
+	return NULL;
+}
+
+/* The verdict where nothing is known of who could end the wait: it depends on the others. */
+static enum verdict judge_unknown(
+	const struct lock_findings *findings, size_t index, enum verdict verdict)
+{
+	pid_t pid = findings->waits.data[index].thread->pid;
+
+	return findings__hung(findings, pid) ? VERDICT_HUNG : verdict;
 }
 
 enum verdict findings__verdict(const struct lock_findings *findings, size_t index)
 {
 	const struct wait_fate *fate = &findings->graph.fates[index];
+	size_t end = index;
 
 	switch (fate->verdict) {
 	case VERDICT_DEADLOCK:
@@ -107,13 +191,32 @@ enum verdict findings__verdict(const struct lock_findings *findings, size_t inde
 		/* A cycle that was gone on the second look: its threads run. */
 		return findings->confirmed[fate->cycle] ? fate->verdict : VERDICT_OWNER_BUSY;
 	case VERDICT_OWNER_DEAD:
-		/* The one that found the owner dead may be further down the chain. */
-		while (findings->graph.edges[index] != SIZE_MAX)
-			index = findings->graph.edges[index];
-		return findings->dead_confirmed[index] ? fate->verdict : VERDICT_OWNER_UNKNOWN;
+	case VERDICT_FORKED:
+	case VERDICT_LOST:
+		/* The one that found it so may be further down the chain. */
+		while (findings->graph.edges[end] != SIZE_MAX)
+			end = findings->graph.edges[end];
+		if (findings->end_confirmed[end])
+			return fate->verdict;
+		return judge_unknown(findings, index, VERDICT_OWNER_UNKNOWN);
+	case VERDICT_OWNER_UNKNOWN:
+	case VERDICT_STALL:
+		return judge_unknown(findings, index, fate->verdict);
 	default:
 		return fate->verdict;
 	}
+}
+
+bool findings__all_end(const struct lock_findings *findings)
+{
+	for (size_t i = 0; i < findings->waits.size; i++) {
+		enum verdict verdict = findings__verdict(findings, i);
+
+		if (verdict != VERDICT_OWNER_BUSY && verdict != VERDICT_TIMED_CYCLE &&
+			!findings->waits.data[i].futex.timed)
+			return false;
+	}
+	return true;
 }
 
 bool findings__leads_to(

@@ -8,15 +8,18 @@
 #define MEMTRACE_LOCKS_FINDINGS_H
 
 #include "locks/graph.h"
+#include "locks/hung.h"
 
 struct lock_findings {
 	const struct snapshot *snapshot;
 	struct lock_waits waits;
 	struct wait_graph graph;
-	bool *confirmed;      /* of each cycle: seen on an earlier look too */
-	bool *dead_confirmed; /* of each wait whose owner is dead: the same */
+	hung_processes hung;
+	bool *confirmed;     /* of each cycle: seen on an earlier look too */
+	bool *end_confirmed; /* of each wait whose owner is dead, was not copied, or is nobody */
 	bool settled; /* nothing that was confirmed has run in between: more looks add nothing */
 	size_t deadlocks; /* confirmed cycles without a timeout */
+	size_t hangs;	  /* confirmed otherwise: waits that are FORKED or LOST, hung processes */
 };
 
 /* Judges a snapshot, nothing confirmed yet. 0 or -ENOMEM; findings__free. @snapshot stays. */
@@ -36,6 +39,15 @@ bool findings__need_confirmation(const struct lock_findings *findings);
 
 /* The verdict on wait @index; what was not confirmed is not said. */
 enum verdict findings__verdict(const struct lock_findings *findings, size_t index);
+
+/* The confirmed hung process with that PID, or NULL. Not where a deadlock in it says more. */
+const struct hung_process *findings__hung(const struct lock_findings *findings, pid_t pid);
+
+/*
+ * Whether it is certain that every wait comes to an end: none without a timeout that depends on
+ * what is not known, or on what nobody seems to do.
+ */
+bool findings__all_end(const struct lock_findings *findings);
 
 /* Whether wait @index waits behind cycle @cycle, or is in it (@in_cycle). */
 bool findings__leads_to(

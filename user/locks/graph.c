@@ -21,6 +21,9 @@ const char *verdict__name(enum verdict verdict)
 		[VERDICT_OWNER_BUSY] = "BUSY",
 		[VERDICT_OWNER_UNKNOWN] = "OWNER UNKNOWN",
 		[VERDICT_STALL] = "STALL",
+		[VERDICT_FORKED] = "FORKED",
+		[VERDICT_LOST] = "LOST WAKE-UP",
+		[VERDICT_HUNG] = "HUNG",
 	};
 
 	return names[verdict];
@@ -35,19 +38,43 @@ static void find_edges(struct wait_graph *graph)
 {
 	const struct lock_waits *waits = graph->waits;
 
-	for (size_t i = 0; i < waits->size; i++) {
+	for (size_t i = 0; i < waits->size; i++)
+		graph->first_behind[i] = graph->next_behind[i] = NO_EDGE;
+	/* From the last on, so that the first stands first. */
+	for (size_t i = waits->size; i-- > 0;) {
 		const struct lock_wait *owners =
 			waits->data[i].owner ? waits__of(waits, waits->data[i].owner) : NULL;
+		size_t edge = owners ? (size_t)(owners - waits->data) : NO_EDGE;
 
-		graph->edges[i] = owners ? (size_t)(owners - waits->data) : NO_EDGE;
+		graph->edges[i] = edge;
+		if (edge == NO_EDGE)
+			continue;
+		graph->next_behind[i] = graph->first_behind[edge];
+		graph->first_behind[edge] = i;
 	}
+}
+
+size_t graph__next_held(const struct wait_graph *graph, size_t index, size_t wait)
+{
+	const struct lock_wait *waits = graph->waits->data;
+	const struct lock_key *told = wait == NO_EDGE ? NULL : &waits[wait].key;
+	size_t next = told ? graph->next_behind[wait] : graph->first_behind[index];
+
+	while (next != NO_EDGE && (waits[next].kind == WAIT_JOIN ||
+					  (told && lock_key__equal(told, &waits[next].key))))
+		next = graph->next_behind[next];
+	return next;
 }
 
 /* The verdict on a wait whose owner does not wait for a lock. */
 static enum verdict judge_end(const struct lock_wait *wait)
 {
+	if (wait->forked)
+		return VERDICT_FORKED;
 	if (wait->owner_dead)
 		return VERDICT_OWNER_DEAD;
+	if (!wait->owner && wait->state.field == OWNER_FREE && !wait->futex.timed)
+		return VERDICT_LOST;
 	if (!wait->owner)
 		return wait_kind__has_holder(wait->kind) ? VERDICT_OWNER_UNKNOWN : VERDICT_STALL;
 	/* Asleep without a system call: a page fault. */
@@ -197,9 +224,11 @@ int graph__build(const struct lock_waits *waits, struct wait_graph *out)
 		.members = calloc(count, sizeof(*out->members)),
 		.convoys = calloc(count, sizeof(*out->convoys)),
 		.edges = calloc(count, sizeof(*out->edges)),
+		.first_behind = calloc(count, sizeof(*out->first_behind)),
+		.next_behind = calloc(count, sizeof(*out->next_behind)),
 	};
 	if (mark && path && out->fates && out->cycles && out->members && out->convoys &&
-		out->edges) {
+		out->edges && out->first_behind && out->next_behind) {
 		find_edges(out);
 		find_fates(out, mark, path);
 		rc = find_convoys(out);
@@ -218,6 +247,8 @@ void graph__free(struct wait_graph *graph)
 	free(graph->members);
 	free(graph->convoys);
 	free(graph->edges);
+	free(graph->first_behind);
+	free(graph->next_behind);
 	*graph = (struct wait_graph){0};
 }
 

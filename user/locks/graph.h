@@ -18,8 +18,11 @@ enum verdict {
 	VERDICT_OWNER_ELSEWHERE, /* the chain ends in a thread that waits for something else */
 	VERDICT_OWNER_BUSY,	 /* the chain ends in a thread that runs */
 	VERDICT_OWNER_UNKNOWN,	 /* the lock does not tell, and no stack proves it */
-	VERDICT_STALL, /* a condition, semaphore or barrier: nobody has it, somebody has to signal
-			*/
+	VERDICT_STALL,	/* a condition, semaphore or barrier: nobody has it, somebody has to signal
+			 */
+	VERDICT_FORKED, /* the owner is a thread that a fork did not copy */
+	VERDICT_LOST,	/* the lock is free, and nobody is on the way to it */
+	VERDICT_HUNG,	/* nobody has it or who has it is not known; all of the process wait */
 };
 
 /* "DEADLOCK", "SELF-DEADLOCK", "OWNER DEAD"... as in the reports. */
@@ -61,11 +64,21 @@ struct wait_graph {
 	struct convoy *convoys; /* longest first */
 	size_t convoy_count;
 	size_t *edges; /* of each wait, the wait of its owner; SIZE_MAX: none */
+	/* The other way: of each wait, the first one for something that its thread has, and of that
+	 * one the next. SIZE_MAX: none. */
+	size_t *first_behind;
+	size_t *next_behind;
 };
 
 /* Returns 0 or -ENOMEM. The caller calls graph__free; @waits must outlive @out. */
 int graph__build(const struct lock_waits *waits, struct wait_graph *out);
 void graph__free(struct wait_graph *graph);
+
+/*
+ * What the thread of wait @index holds, one lock after the other: a wait for the next one after
+ * that of @wait (SIZE_MAX: the first), or SIZE_MAX. Not the thread itself, which others may join.
+ */
+size_t graph__next_held(const struct wait_graph *graph, size_t index, size_t wait);
 
 /* DEADLOCK or SELF-DEADLOCK. */
 bool verdict__is_deadlock(enum verdict verdict);

@@ -93,7 +93,10 @@ void owner__resolve(const struct snapshot *snapshot, struct lock_wait *wait)
 		wait__explain(wait, "its owner field holds no TID: the lock is corrupt");
 		break;
 	case OWNER_FREE:
-		wait__explain(wait, "it is free at this instant");
+		wait__explain(wait,
+			"free, and yet TID %d waits: its wake-up is on the way or was lost, "
+			"or the lock was destroyed or reinitialized",
+			wait->thread->tid);
 		break;
 	case OWNER_READERS:
 		wait__explain(wait, "%u %s: the lock does not say who", wait->state.readers,

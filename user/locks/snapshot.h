@@ -95,6 +95,13 @@ struct lock_process {
 	pid_t pid;
 	enum lock_libc libc;
 	int libc_minor; /* glibc 2.N; 0: unknown */
+	/* It runs what its parent ran when it was forked: no exec since (PF_FORKNOEXEC). */
+	bool forked;
+	pid_t parent;	       /* whose copy it is; 0: gone, or not known */
+	size_t parent_threads; /* how many threads that one has */
+	uint64_t handled;      /* signals that its handlers take and a thread lets in: bit n - 1 */
+	bool has_timer;	       /* something that is to come has been asked of the kernel: a timer of
+				  POSIX, or a child whose end a handler takes */
 };
 
 struct snapshot {
@@ -129,6 +136,8 @@ struct lock_memory {
 	bool (*stream)(void *context, pid_t pid, uint64_t lock, char *name, size_t size);
 	/* Whether @address is in memory that other processes can map; then fills @key. */
 	bool (*shared_key)(void *context, pid_t pid, uint64_t address, struct lock_key *key);
+	/* The name of the function that the call in front of @return_address calls; NULL: none. */
+	const char *(*called)(void *context, pid_t pid, uint64_t return_address);
 };
 
 /* The thread with that TID as we see it, or NULL. */

@@ -9,6 +9,7 @@
 #include "base/search.h"
 #include "base/vec.h"
 #include "locks/elsewhere.h"
+#include "locks/forked.h"
 #include "locks/infer.h"
 #include "locks/owner.h"
 
@@ -16,7 +17,7 @@
 
 const char *certainty__name(enum certainty certainty)
 {
-	static const char *const names[] = {"unknown", "inferred", "exact"};
+	static const char *const names[] = {"unknown", "suspected", "inferred", "exact"};
 
 	return names[certainty];
 }
@@ -328,7 +329,12 @@ int waits__find(
 	}
 	for (size_t i = 0; i < out->size; i++)
 		owner__resolve(snapshot, &out->data[i]);
-	return infer__owners(snapshot, memory, out);
+	if (infer__owners(snapshot, memory, out)) {
+		waits__free(out);
+		return -ENOMEM;
+	}
+	forked__mark(snapshot, out);
+	return 0;
 }
 
 void waits__free(struct lock_waits *waits)

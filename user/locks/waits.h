@@ -20,8 +20,9 @@
 
 enum certainty {
 	CERTAINTY_UNKNOWN = 0,
-	CERTAINTY_INFERRED, /* from stacks or by elimination: `reason` says from what */
-	CERTAINTY_EXACT,    /* the lock says so, and that thread can hold it */
+	CERTAINTY_SUSPECTED, /* its frames or their code know the lock, and no other thread's do */
+	CERTAINTY_INFERRED,  /* from stacks or by elimination: `reason` says from what */
+	CERTAINTY_EXACT,     /* the lock says so, and that thread can hold it */
 };
 
 const char *certainty__name(enum certainty certainty);
@@ -46,6 +47,7 @@ struct lock_wait {
 	enum certainty certainty;	 /* of owner, or of owner_dead */
 	bool owner_dead;		 /* somebody held it and is no more */
 	pid_t owner_number; /* what the lock says, in its namespace's numbers; 0 nothing */
+	bool forked;	    /* held by a thread of the parent that the fork did not copy */
 	bool parked;	    /* refused by the kernel, and glibc parks such a thread for ever */
 	char reason[WAIT_REASON_SIZE]; /* why this owner, or why none; "" where it is plain */
 };

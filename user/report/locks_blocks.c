@@ -11,8 +11,9 @@
 #define NOT_LISTED SIZE_MAX
 
 /* What needs a person's eye first; those in cycles are told before. */
-static const enum verdict by_urgency[] = {VERDICT_OWNER_DEAD, VERDICT_OWNER_ELSEWHERE,
-	VERDICT_OWNER_UNKNOWN, VERDICT_OWNER_BUSY, VERDICT_STALL};
+static const enum verdict by_urgency[] = {VERDICT_FORKED, VERDICT_LOST, VERDICT_HUNG,
+	VERDICT_OWNER_DEAD, VERDICT_OWNER_ELSEWHERE, VERDICT_OWNER_UNKNOWN, VERDICT_OWNER_BUSY,
+	VERDICT_STALL};
 
 static size_t find_urgency(enum verdict verdict)
 {
@@ -34,7 +35,9 @@ static uint64_t hash_stack(const struct lock_thread *thread)
 /* Whether waits of @verdict are alike although their locks are not: nobody has one. */
 static bool locks_differ(enum verdict verdict, const struct lock_wait *wait)
 {
-	return verdict == VERDICT_STALL && !wait->owner;
+	return (verdict == VERDICT_STALL ||
+		       (verdict == VERDICT_HUNG && !wait_kind__has_holder(wait->kind))) &&
+	       !wait->owner;
 }
 
 static uint64_t hash_name(const char *name)

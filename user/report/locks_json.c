@@ -122,6 +122,8 @@ static void put_owner(struct json_writer *json, const struct lock_wait *wait)
 	json__put_string(json, "certainty", certainty__name(wait->certainty));
 	if (wait->owner_dead)
 		json__put_boolean(json, "dead", true);
+	if (wait->forked)
+		json__put_boolean(json, "forked", true);
 	if (wait->reason[0])
 		json__put_string(json, "reason", wait->reason);
 	json__end_object(json);
@@ -179,6 +181,40 @@ static void put_end(struct json_writer *json, const struct lock_findings *findin
 	json__end_object(json);
 }
 
+/* A lock as a person would call it. */
+static void put_lock_label(struct json_writer *json, const char *key, const struct lock_wait *wait)
+{
+	char address[32];
+
+	if (wait->name[0]) {
+		json__put_string(json, key, wait->name);
+		return;
+	}
+	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)wait->address);
+	json__put_string(json, key, address);
+}
+
+/* What the thread has itself, with one of those that wait for it. */
+static void put_held(struct json_writer *json, const struct lock_findings *findings, size_t index)
+{
+	const struct wait_graph *graph = &findings->graph;
+	size_t i = SIZE_MAX;
+
+	json__key(json, "holds");
+	json__begin_array(json);
+	while ((i = graph__next_held(graph, index, i)) != SIZE_MAX) {
+		const struct lock_wait *held = &findings->waits.data[i];
+
+		json__begin_object(json);
+		put_lock_label(json, "lock", held);
+		json__put_integer(json, "address", held->address);
+		json__put_string(json, "kind", wait_kind__name(held->kind));
+		json__put_integer(json, "waiter", held->thread->tid);
+		json__end_object(json);
+	}
+	json__end_array(json);
+}
+
 static void put_wait(struct json_writer *json, const struct lock_findings *findings, size_t index)
 {
 	const struct lock_wait *wait = &findings->waits.data[index];
@@ -206,6 +242,7 @@ static void put_wait(struct json_writer *json, const struct lock_findings *findi
 	put_owner(json, wait);
 	json__put_string(json, "verdict", verdict__name(findings__verdict(findings, index)));
 	put_end(json, findings, index);
+	put_held(json, findings, index);
 	put_stack(json, "stack", thread->frames, thread->frame_count);
 	json__end_object(json);
 }
@@ -219,19 +256,6 @@ static void put_waits(struct json_writer *json, const struct lock_findings *find
 			findings__leads_to(findings, i, cycle, false))
 			put_wait(json, findings, i);
 	json__end_array(json);
-}
-
-/* A lock as a person would call it. */
-static void put_lock_label(struct json_writer *json, const char *key, const struct lock_wait *wait)
-{
-	char address[32];
-
-	if (wait->name[0]) {
-		json__put_string(json, key, wait->name);
-		return;
-	}
-	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)wait->address);
-	json__put_string(json, key, address);
 }
 
 static void put_member(struct json_writer *json, const struct lock_wait *wait)
@@ -303,12 +327,37 @@ static void put_convoys(struct json_writer *json, const struct lock_findings *fi
 	json__end_array(json);
 }
 
+/* Processes that nothing inside can wake, and the signals whose handlers could. */
+static void put_hung(struct json_writer *json, const struct lock_findings *findings)
+{
+	json__key(json, "hung");
+	json__begin_array(json);
+	vec_for_each (hung, &findings->hung) {
+		if (!findings__hung(findings, hung->process->pid))
+			continue;
+		json__begin_object(json);
+		json__put_string(json, "verdict", verdict__name(VERDICT_HUNG));
+		json__put_integer(json, "pid", hung->process->pid);
+		json__put_string(json, "comm", hung->threads->comm);
+		json__put_integer(json, "threads", hung->waiting);
+		json__key(json, "signals");
+		json__begin_array(json);
+		for (int n = 1; n <= 64; n++)
+			if (hung->process->handled & 1ull << (n - 1))
+				json__integer(json, n);
+		json__end_array(json);
+		json__end_object(json);
+	}
+	json__end_array(json);
+}
+
 void locks_json__put(struct json_writer *json, const struct lock_findings *findings)
 {
 	json__key(json, "deadlocks");
 	put_cycles(json, findings, false);
 	json__key(json, "warnings");
 	put_cycles(json, findings, true);
+	put_hung(json, findings);
 	put_convoys(json, findings);
 	put_waits(json, findings, ALL_CYCLES);
 }

@@ -109,6 +109,11 @@ void phrase__owner(FILE *file, const struct lock_wait *wait)
 		fprintf(file, "held by ");
 		phrase__thread(file, wait->owner);
 		fprintf(file, ", %s", certainty__name(wait->certainty));
+	} else if (wait->forked) {
+		fprintf(file, "the fork did not copy who %s it",
+			wait_kind__has_holder(wait->kind) ? "holds" : "would signal");
+	} else if (wait->state.field == OWNER_FREE) {
+		fprintf(file, "nobody holds it");
 	} else if (wait->owner_dead) {
 		fprintf(file, "held by a thread that is gone");
 		if (wait->owner_number)

@@ -12,6 +12,7 @@
 #include "report/locks_blocks.h"
 #include "report/locks_phrases.h"
 #include "report/locks_stack.h"
+#include "report/locks_verdicts.h"
 #include "report/names.h"
 
 /* Blocks, and lines of a list, that fit one screen. */
@@ -243,13 +244,18 @@ static void print_block(FILE *file, const struct lock_findings *findings,
 {
 	const struct lock_wait *wait = &findings->waits.data[block->wait];
 	struct locks_stack_options stack = stack_options(options, "        ");
+	enum verdict verdict = findings__verdict(findings, block->wait);
 
-	fprintf(file, "%s: ", verdict__name(findings__verdict(findings, block->wait)));
+	/* That all of the process hang is said above; here, what this one waits for. */
+	if (verdict == VERDICT_HUNG)
+		verdict = findings->graph.fates[block->wait].verdict;
+	fprintf(file, "%s: ", verdict__name(verdict));
 	print_who(file, block, wait);
 	fputc('\n', file);
 	phrase__wait(file, wait, "      ");
 	if (block->locks > 1)
 		fprintf(file, "      (each for one of its own)\n");
+	locks_verdicts__print_held(file, findings, block->wait, "      ");
 	locks_stack__print_wait(file, wait, &stack);
 	print_end(file, findings, block->wait, told, options);
 }
@@ -312,24 +318,6 @@ static void print_others(
 	vec_free(&blocks);
 }
 
-/* No cycle, but no end to the wait either. */
-static void print_summary(FILE *file, const struct lock_findings *findings)
-{
-	size_t lost = 0;
-
-	for (size_t i = 0; i < findings->waits.size; i++)
-		lost += findings__verdict(findings, i) == VERDICT_OWNER_DEAD &&
-			!findings->waits.data[i].futex.timed;
-	if (lost)
-		fprintf(file, "%s%zu thread%s for ever for a lock whose owner is gone.\n",
-			findings->deadlocks ? "" : "No deadlock, but ", lost,
-			lost == 1 ? " waits" : "s wait");
-	else if (!findings->waits.size)
-		fprintf(file, "No thread waits for a lock.\n");
-	else if (!findings->deadlocks)
-		fprintf(file, "No deadlock.\n");
-}
-
 static void print_convoys(FILE *file, const struct lock_findings *findings)
 {
 	for (size_t i = 0; i < findings->graph.convoy_count && i < LISTED_WAITS; i++) {
@@ -373,8 +361,9 @@ void locks_text__write(
 	for (size_t i = 0; i < findings->graph.cycle_count; i++)
 		if (findings->confirmed[i])
 			locks_text__write_cycle(file, findings, i, options);
+	locks_verdicts__print_hung(file, findings);
 	print_convoys(file, findings);
 	print_others(file, findings, options);
-	print_summary(file, findings);
+	locks_verdicts__print_summary(file, findings);
 	print_tools(file, findings);
 }

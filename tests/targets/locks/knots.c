@@ -294,7 +294,7 @@ static void condition(void)
 {
 	pthread_mutex_lock(&cond_mutex);
 	truth__wait("never_signalled", &never_signalled, 0, false);
-	truth__verdict("STALL");
+	truth__verdict("HUNG");
 	for (;;)
 		pthread_cond_wait(&never_signalled, &cond_mutex);
 }
@@ -303,7 +303,7 @@ static void semaphore(void)
 {
 	sem_init(&never_posted, 0, 0);
 	truth__wait("never_posted", &never_posted, 0, false);
-	truth__verdict("STALL");
+	truth__verdict("HUNG");
 	sem_wait(&never_posted);
 }
 
@@ -315,7 +315,7 @@ static void corrupt(void)
 	words[0] = 2;
 	words[2] = 0x5ca1ab1e;
 	truth__wait("lock_a", &lock_a, 0, false);
-	truth__verdict("OWNER UNKNOWN");
+	truth__verdict("HUNG");
 	pthread_mutex_lock(&lock_a);
 }
 
@@ -330,7 +330,7 @@ static void inherited(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(TRUTH_LIFETIME);
 	truth__wait("lock_a", &lock_a, getppid(), false);
-	truth__verdict("OWNER DEAD");
+	truth__verdict("FORKED");
 	pthread_mutex_lock(&lock_a);
 }
 

@@ -1,0 +1,75 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
+# memtrace locks: processes that can never go on although no lock names its owner.
+bats_require_minimum_version 1.5.0
+load helpers
+load locks_helpers
+
+STUCK=(nested-monitor barrier semaphores reset forked-mutex forked-word pool)
+
+setup_file()
+{
+	export HUNG=$BATS_FILE_TMPDIR
+	local name
+	for name in "${STUCK[@]}"; do
+		hang "$name" "$LOCK_TARGETS/stuck" "$name" "$HUNG/$name"
+	done
+	for name in "${STUCK[@]}"; do
+		wait_hung "$name"
+	done
+}
+
+teardown_file()
+{
+	end_hung
+}
+
+setup()
+{
+	begin_test
+	require_tracing
+}
+
+teardown()
+{
+	end_test
+}
+
+@test "a nested monitor and a barrier: what who sleeps there holds, and who waits for that" {
+	local name
+	for name in nested-monitor barrier; do
+		check "$name"
+		expect '.hung | map(.threads) | join(" ")' 3
+		expect '[.waits[].holds[].lock] | join(" ")' state_lock
+	done
+	"$MEMTRACE" locks -p "$(hung_pid barrier)" >out || [ $? = 3 ]
+	grep -q '^HUNG: all 3 threads of stuck (PID [0-9]*) wait, none with a timeout' out
+	grep -q '^      it holds mutex state_lock, for which late (.*) waits$' out
+	run ! grep 'No deadlock' out
+}
+
+@test "semaphores taken in opposite order: the process hangs" {
+	check semaphores
+}
+
+@test "a mutex that was initialized anew under a waiter" {
+	check reset
+	expect '.waits | map(select(.kind == "mutex"))[0].owner.reason | test("^free, and yet TID")' true
+}
+
+@test "locks whose owner the fork did not copy, named and nameless" {
+	local name
+	for name in mutex word; do
+		check forked-$name
+		expect '.waits[0].owner.reason | test("^forked from PID [0-9]+ while .*not copied$")' true
+	done
+}
+
+@test "idle workers beside a thread in epoll do not hang" {
+	check pool
+	expect '.hung | length' 0
+	expect '[.waits[].verdict] | unique | join(" ")' STALL
+	"$MEMTRACE" locks -p "$(hung_pid pool)" >out
+	grep -q '^No cycle of known owners.$' out
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+/* Processes that can never go on although no cycle of owners is known, and those that only seem so.
+ */
+#include "locks_fixture.h"
+
+static struct lock_frame asleep[] = {
+	{.pc = 0x1010, .slot = 0x7000, .function = "sem_wait", .module = "libc.so.6"},
+	{.pc = 0x401010, .slot = 0x7020, .function = "work", .module = "app"},
+};
+
+/* Two looks at the same. */
+struct story {
+	struct world *before;
+	struct world *now;
+};
+
+static void add_sleeper(struct world *world, pid_t tid, uint64_t word)
+{
+	struct lock_thread *thread = add_thread(world, 100, tid);
+
+	block(thread, word, WAIT_PRIVATE, 0);
+	set_stack(thread, asleep, 2);
+}
+
+/* Every thread of process 100 waits for a semaphore. */
+static struct world *new_stuck(void)
+{
+	struct world *world = new_world(8, 2);
+
+	add_process(world, 100, LIBC_GLIBC);
+	add_sleeper(world, 100, LOCK_A);
+	add_sleeper(world, 101, LOCK_B);
+	return world;
+}
+
+static struct story begin(struct world *(*make)(void))
+{
+	return (struct story){make(), make()};
+}
+
+static void judge_both(struct story *story)
+{
+	judge(story->before);
+	judge(story->now);
+	findings__confirm(&story->now->findings, &story->before->findings, false);
+}
+
+static void end(struct story *story)
+{
+	free_world(story->before);
+	free_world(story->now);
+}
+
+static void expect_hung(struct story *story, bool hung)
+{
+	judge_both(story);
+	assert_int_equal(findings__hung(&story->now->findings, 100) != NULL, hung);
+	assert_int_equal(story->now->findings.hangs, hung);
+	assert_int_equal(verdict_of(story->now, 101), hung ? VERDICT_HUNG : VERDICT_STALL);
+	assert_false(findings__all_end(&story->now->findings));
+	end(story);
+}
+
+static void test_process_whose_threads_all_wait_hangs(void **state)
+{
+	struct story story = begin(new_stuck);
+
+	expect_hung(&story, true);
+}
+
+static void test_one_look_is_not_enough(void **state)
+{
+	struct world *world = new_stuck();
+
+	judge(world);
+	assert_true(findings__need_confirmation(&world->findings));
+	assert_null(findings__hung(&world->findings, 100));
+	assert_int_equal(verdict_of(world, 101), VERDICT_STALL);
+	free_world(world);
+}
+
+static void test_process_whose_thread_ran_between_the_looks_does_not_hang(void **state)
+{
+	struct story story = begin(new_stuck);
+
+	story.now->snapshot.threads[1].switches++;
+	expect_hung(&story, false);
+}
+
+/* A pool that waits for work, which a socket brings. */
+static void test_process_with_a_thread_in_epoll_does_not_hang(void **state)
+{
+	struct story story = begin(new_stuck);
+	struct world *both[] = {story.before, story.now};
+
+	for (int i = 0; i < 2; i++) {
+		struct lock_thread *thread = add_thread(both[i], 100, 102);
+
+		thread->state = 'S';
+		thread->syscall = SYS_epoll_wait;
+	}
+	expect_hung(&story, false);
+}
+
+static void test_process_with_a_timed_wait_does_not_hang(void **state)
+{
+	struct story story = begin(new_stuck);
+
+	story.before->snapshot.threads[0].args[3] = 0x7ff0;
+	story.now->snapshot.threads[0].args[3] = 0x7ff0;
+	expect_hung(&story, false);
+}
+
+static void test_word_that_others_share_can_be_woken_from_outside(void **state)
+{
+	struct story story = begin(new_stuck);
+	struct world *both[] = {story.before, story.now};
+
+	for (int i = 0; i < 2; i++) {
+		both[i]->shared_start = LOCK_B;
+		both[i]->shared_end = LOCK_B + 64;
+		both[i]->snapshot.threads[1].args[1] = WAIT_SHARED;
+	}
+	expect_hung(&story, false);
+}
+
+static void test_timer_that_is_set_may_wake_it(void **state)
+{
+	struct story story = begin(new_stuck);
+
+	story.before->snapshot.processes[0].has_timer = true;
+	story.now->snapshot.processes[0].has_timer = true;
+	expect_hung(&story, false);
+}
+
+static void add_pausing(struct story *story, uint64_t handled)
+{
+	struct world *both[] = {story->before, story->now};
+
+	for (int i = 0; i < 2; i++) {
+		struct lock_thread *thread = add_thread(both[i], 100, 102);
+
+		thread->state = 'S';
+		thread->syscall = SYS_rt_sigsuspend;
+		both[i]->snapshot.processes[0].handled = handled;
+	}
+}
+
+static void test_pause_that_no_handler_can_end_lasts_for_ever(void **state)
+{
+	struct story story = begin(new_stuck);
+
+	add_pausing(&story, 0);
+	expect_hung(&story, true);
+}
+
+static void test_pause_is_for_a_signal_where_there_is_a_handler(void **state)
+{
+	struct story story = begin(new_stuck);
+
+	add_pausing(&story, 1 << 14);
+	expect_hung(&story, false);
+}
+
+static void test_thread_that_has_ended_wakes_nobody(void **state)
+{
+	struct story story = begin(new_stuck);
+
+	add_thread(story.before, 100, 102)->state = 'Z';
+	add_thread(story.now, 100, 102)->state = 'Z';
+	judge_both(&story);
+	assert_int_equal(findings__hung(&story.now->findings, 100)->waiting, 2);
+	end(&story);
+}
+
+static void test_deadlock_says_more_than_that_all_wait(void **state)
+{
+	struct story story = begin(new_abba);
+
+	judge_both(&story);
+	assert_int_equal(story.now->findings.deadlocks, 1);
+	assert_null(findings__hung(&story.now->findings, 100));
+	end(&story);
+}
+
+/* --- a free lock that somebody waits for */
+
+/* Thread 101 waits for a mutex that is free; 100 runs. */
+static struct world *new_free(void)
+{
+	struct world *world = new_world(8, 2);
+
+	add_process(world, 100, LIBC_GLIBC);
+	add_thread(world, 100, 100);
+	block(add_thread(world, 100, 101), LOCK_A, WAIT_PRIVATE, 2);
+	set_stack(&world->snapshot.threads[1], mutex_stack, MUTEX_FRAMES);
+	add_mutex(world, 100, LOCK_A, 0, 0, 0);
+	return world;
+}
+
+static void test_lock_that_stays_free_while_a_thread_sleeps_for_it_lost_a_wake_up(void **state)
+{
+	struct story story = begin(new_free);
+
+	judge_both(&story);
+	assert_int_equal(verdict_of(story.now, 101), VERDICT_LOST);
+	assert_int_equal(story.now->findings.hangs, 1);
+	assert_non_null(strstr(wait_of(story.now, 101)->reason, "free, and yet TID 101 waits"));
+	end(&story);
+}
+
+static void test_lock_that_a_woken_thread_is_about_to_take_is_not_lost(void **state)
+{
+	struct story story = begin(new_free);
+	struct lock_thread *woken = add_thread(story.now, 100, 102);
+
+	block(woken, LOCK_A, WAIT_PRIVATE, 2);
+	woken->state = 'R';
+	judge_both(&story);
+	assert_int_equal(verdict_of(story.now, 101), VERDICT_OWNER_UNKNOWN);
+	assert_int_equal(story.now->findings.hangs, 0);
+	end(&story);
+}
+
+static void test_lock_that_was_held_before_is_not_lost(void **state)
+{
+	struct story story = begin(new_free);
+
+	((uint32_t *)story.before->regions[0].bytes)[0] = 2;
+	((uint32_t *)story.before->regions[0].bytes)[2] = 100;
+	judge_both(&story);
+	assert_int_equal(verdict_of(story.now, 101), VERDICT_OWNER_UNKNOWN);
+	end(&story);
+}
+
+/* --- fork */
+
+/* Process 200, one thread, forked from 100; it waits for a mutex of which @owner is noted. */
+static struct world *new_child(uint32_t owner, size_t parent_threads)
+{
+	struct world *world = new_world(8, 2);
+
+	add_process(world, 200, LIBC_GLIBC);
+	world->snapshot.processes[0].forked = true;
+	world->snapshot.processes[0].parent = 100;
+	world->snapshot.processes[0].parent_threads = parent_threads;
+	block(add_thread(world, 200, 200), LOCK_A, WAIT_PRIVATE, 2);
+	set_stack(&world->snapshot.threads[0], mutex_stack, MUTEX_FRAMES);
+	add_thread(world, 100, 100);
+	add_thread(world, 100, 101);
+	add_mutex(world, 200, LOCK_A, 2, owner, 0);
+	return world;
+}
+
+static struct world *new_owned_there(void)
+{
+	return new_child(101, 2);
+}
+
+/* As musl's normal mutexes and malloc's locks, it names nobody. */
+static struct world *new_nameless(void)
+{
+	return new_child(0, 2);
+}
+
+static struct world *new_child_of_one(void)
+{
+	return new_child(0, 1);
+}
+
+static struct world *new_own_dead(void)
+{
+	return new_child(205, 2);
+}
+
+static void expect_child(struct world *(*make)(void), enum verdict verdict, const char *reason)
+{
+	struct story story = begin(make);
+
+	judge_both(&story);
+	assert_int_equal(verdict_of(story.now, 200), verdict);
+	assert_non_null(strstr(wait_of(story.now, 200)->reason, reason));
+	end(&story);
+}
+
+static void test_lock_of_a_thread_of_the_parent_is_lost_by_the_fork(void **state)
+{
+	expect_child(new_owned_there, VERDICT_FORKED,
+		"forked from PID 100 while TID 101 there held it; that thread was not copied");
+}
+
+static void test_lock_without_owner_in_the_child_of_many_threads_is_lost_by_the_fork(void **state)
+{
+	expect_child(new_nameless, VERDICT_FORKED, "another thread of its 2 held it");
+}
+
+static void test_child_of_one_thread_has_lost_nothing(void **state)
+{
+	expect_child(new_child_of_one, VERDICT_HUNG, "");
+}
+
+/* Its number was given after the child's own. */
+static void test_thread_of_the_child_that_ended_is_dead_and_not_left_behind(void **state)
+{
+	expect_child(new_own_dead, VERDICT_OWNER_DEAD, "no live thread");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_process_whose_threads_all_wait_hangs),
+		cmocka_unit_test(test_one_look_is_not_enough),
+		cmocka_unit_test(test_process_whose_thread_ran_between_the_looks_does_not_hang),
+		cmocka_unit_test(test_process_with_a_thread_in_epoll_does_not_hang),
+		cmocka_unit_test(test_process_with_a_timed_wait_does_not_hang),
+		cmocka_unit_test(test_word_that_others_share_can_be_woken_from_outside),
+		cmocka_unit_test(test_timer_that_is_set_may_wake_it),
+		cmocka_unit_test(test_pause_that_no_handler_can_end_lasts_for_ever),
+		cmocka_unit_test(test_pause_is_for_a_signal_where_there_is_a_handler),
+		cmocka_unit_test(test_thread_that_has_ended_wakes_nobody),
+		cmocka_unit_test(test_deadlock_says_more_than_that_all_wait),
+		cmocka_unit_test(
+			test_lock_that_stays_free_while_a_thread_sleeps_for_it_lost_a_wake_up),
+		cmocka_unit_test(test_lock_that_a_woken_thread_is_about_to_take_is_not_lost),
+		cmocka_unit_test(test_lock_that_was_held_before_is_not_lost),
+		cmocka_unit_test(test_lock_of_a_thread_of_the_parent_is_lost_by_the_fork),
+		cmocka_unit_test(
+			test_lock_without_owner_in_the_child_of_many_threads_is_lost_by_the_fork),
+		cmocka_unit_test(test_child_of_one_thread_has_lost_nothing),
+		cmocka_unit_test(test_thread_of_the_child_that_ended_is_dead_and_not_left_behind),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+/*
+ * What a fork leaves behind in the child of a process with several threads: fork(2) copies the
+ * thread that calls it alone, and every lock that another one held then is locked for ever.
+ */
+#ifndef MEMTRACE_LOCKS_FORKED_H
+#define MEMTRACE_LOCKS_FORKED_H
+
+#include "locks/waits.h"
+
+/* Sets `forked` and the reason of the waits in which this is so; to be called last. */
+void forked__mark(const struct snapshot *snapshot, struct lock_waits *waits);
+
+#endif
