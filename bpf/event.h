@@ -32,7 +32,7 @@ enum event_kind {
 		4,	       /* struct event_free: the block leaves the live set until the END */
 	EVENT_REALLOC_END = 5, /* struct event_realloc_end */
 	EVENT_STACK = 6,       /* struct event_stack: before the first record that refers to it */
-	EVENT_MAPPING = 7,     /* struct event_mapping: mmap, munmap, mremap, brk succeeded */
+	EVENT_MAPPING = 7,     /* struct event_mapping: mmap and its family, brk succeeded */
 	EVENT_FORK = 8,	 /* struct event_process: a followed child; header.process is the child's */
 	EVENT_EXEC = 9,	 /* struct event_process: header.process is the new image's */
 	EVENT_EXIT = 10, /* struct event_process: the last thread of a process is gone */
@@ -41,6 +41,7 @@ enum event_kind {
 	EVENT_UNKNOWN_CODE = 13, /* struct event_process, never recorded: a stack leads to code that
 				    is in no mapping that is known */
 	EVENT_WAIT_END = 17, /* struct event_wait: a futex wait that was longer than asked for */
+	EVENT_MEMORY = 18, /* struct event_memory: by user space now and then, and before an EXIT */
 };
 
 /* Which function an allocation came through; the names are in process/allocators.c. */
@@ -64,6 +65,7 @@ enum event_function {
 	FUNCTION_MUNMAP,
 	FUNCTION_MREMAP,
 	FUNCTION_BRK,
+	FUNCTION_MPROTECT,
 	FUNCTION_COUNT,
 };
 
@@ -145,18 +147,27 @@ _Static_assert(sizeof(struct event_stack) == 40, "");
 #define MAPPING_BY_ALLOCATOR 1
 
 struct event_mapping {
-	struct event_header header; /* function: FUNCTION_MMAP, _MUNMAP, _MREMAP, _BRK */
+	struct event_header header; /* function: FUNCTION_MMAP, _MUNMAP, _MREMAP, _BRK, _MPROTECT */
 	__u64 address;		    /* result; for brk the new break */
 	__u64 length;
 	__u64 old_address; /* mremap: source; brk: the break before */
 	__u64 old_length;
-	__u32 protection; /* mmap: PROT_* */
+	__u32 protection; /* mmap, mprotect: PROT_* */
 	__u32 map_flags;  /* mmap: MAP_*; mremap: MREMAP_* */
 	__u64 stack;	  /* of the call, where it added memory outside of an allocation; 0: none */
 };
 _Static_assert(sizeof(struct event_mapping) == 72, "");
 /* Recordings from before there was a stack end here. */
 #define EVENT_MAPPING_LEAST_SIZE 64
+
+/* Pages in memory of a process, as its address space's counters have them: about right. */
+struct event_memory {
+	struct event_header header;
+	__u64 resident_pages;  /* 0: not known (before Linux 6.16 when it has exited) */
+	__u64 anonymous_pages; /* of them, neither a file's nor shared */
+	__u64 peak_pages;      /* most that were resident; 0: not known */
+};
+_Static_assert(sizeof(struct event_memory) == 48, "");
 
 struct event_process {
 	struct event_header header; /* flags of FORK: 1 = the child shares the parent's memory */

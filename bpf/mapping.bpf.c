@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * The memory system calls of traced processes: mmap, munmap, mremap, brk. Kept apart from the
- * heap: allocators make these calls too. Sent at exit, if they succeeded; the arguments are still
- * in the thread's saved registers then. A call that adds memory, and that no allocation function
- * made, has its stack taken.
- * Those of them, and of mprotect, that change where code lies are noted in code.bpf.h's log.
+ * The memory system calls of traced processes: mmap, munmap, mremap, mprotect, brk. Kept apart
+ * from the heap: allocators make these calls too. Sent at exit, if they succeeded; the arguments
+ * are still in the thread's saved registers then. A call that adds memory, or makes memory
+ * accessible, and that no allocation function made, has its stack taken.
+ * Those of them that change where code lies are noted in code.bpf.h's log.
  *
  * Each exists in two forms over the same body: a program on the call's own tracepoint, whose number
  * only tracefs tells, and one program on the end of every system call of the machine, which needs
@@ -14,6 +14,7 @@
 #include "code.bpf.h"
 
 #define MAP_ANONYMOUS 0x20
+#define PROT_WRITE 2
 
 /* mmap and its family return a negative errno in the last page of the address space. */
 #define IS_ERROR(result) ((unsigned long)(result) >= (unsigned long)-4095)
@@ -175,16 +176,25 @@ static __always_inline int on_mremap(long result)
 	return 0;
 }
 
-/* No record: it is of interest only for code. */
+/* Of interest for code, and where it makes writable what may have been address space only. */
 static __always_inline int on_mprotect(long result)
 {
 	struct thread_state *state = thread_state__get();
+	struct event_mapping *event;
 	struct call_arguments args;
 
 	if (!state || result)
 		return 0;
 	args = read_arguments();
 	note_protected_code(state, args.a[0], args.a[1], args.a[2] & PROT_EXEC);
+	if (!(args.a[2] & PROT_WRITE))
+		return 0;
+	event = begin_record(state, FUNCTION_MPROTECT, args.a[0], find_origin(state));
+	if (!event)
+		return 0;
+	event->length = args.a[1];
+	event->protection = args.a[2];
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 	return 0;
 }
 

@@ -135,6 +135,7 @@ static __always_inline int on_exec(struct task_struct *task, pid_t old_pid, bool
 	target->mappings_seen = 0;
 	target->program_break = 0;
 	target->code_pages = 0;
+	target->earlier_peak = BPF_CORE_READ(task, signal, maxrss);
 	state = bpf_task_storage_get(&threads, task, NULL, 0);
 	if (state) {
 		state->process = target->process;
@@ -180,6 +181,34 @@ static __always_inline int thread_exit(struct task_struct *task)
 	return 0;
 }
 
+/*
+ * What the process has in memory at its end. Since Linux 6.16 its address space is still there;
+ * before, only the largest it ever was is known, which signal_struct has of all images together.
+ */
+static __always_inline void send_memory(
+	struct task_struct *task, const struct target *target, const struct event_header *header)
+{
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	__u64 peak = BPF_CORE_READ(task, signal, maxrss);
+	struct event_memory event = {.header = *header};
+	__s64 pages;
+
+	event.header.kind = EVENT_MEMORY;
+	if (peak > target->earlier_peak)
+		event.peak_pages = peak;
+	/* Before Linux 6.2 the counters are of another type, and the address space is gone. */
+	if (mm && bpf_core_field_exists(mm->rss_stat[0].count)) {
+		pages = BPF_CORE_READ(mm, rss_stat[MM_ANONPAGES].count);
+		event.anonymous_pages = pages > 0 ? pages : 0;
+		event.resident_pages = event.anonymous_pages;
+		pages = BPF_CORE_READ(mm, rss_stat[MM_FILEPAGES].count);
+		event.resident_pages += pages > 0 ? pages : 0;
+		pages = BPF_CORE_READ(mm, rss_stat[MM_SHMEMPAGES].count);
+		event.resident_pages += pages > 0 ? pages : 0;
+	}
+	bpf_ringbuf_output(&ring, &event, sizeof(event), BPF_RB_NO_WAKEUP);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
@@ -200,6 +229,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	if (!event.exit_status)
 		event.exit_status = task->exit_code;
 	__builtin_memcpy(event.comm, task->comm, sizeof(event.comm));
+	send_memory(task, target, &event.header);
 	bpf_map_delete_elem(&targets, &tgid);
 	drop_unwind_space(event.header.process);
 	send_process(&event);

@@ -31,6 +31,7 @@ struct target {
 	__u64 program_break;   /* when last looked at; 0: where it starts */
 	__u64 unknown_code_ns; /* when user space was last told of EVENT_UNKNOWN_CODE */
 	__u64 code_pages;      /* mm_struct.exec_vm when last looked at */
+	__u64 earlier_peak;    /* most pages in memory, of images that exec replaced */
 };
 
 /* User space is not told of unknown code more often: it reads the process's mappings each time. */

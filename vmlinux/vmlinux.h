@@ -39,6 +39,10 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+struct percpu_counter {
+	s64 count;
+};
+
 struct mm_struct {
 	long unsigned int total_vm;
 	long unsigned int data_vm;
@@ -46,6 +50,7 @@ struct mm_struct {
 	long unsigned int start_brk;
 	long unsigned int brk;
 	int map_count;
+	struct percpu_counter rss_stat[4];
 };
 
 struct super_block {
@@ -104,6 +109,7 @@ struct sigpending {
 struct signal_struct {
 	atomic_t live;
 	int group_exit_code;
+	long unsigned int maxrss;
 	struct rlimit rlim[16];
 };
 
@@ -204,6 +210,13 @@ struct trace_event_raw_sys_exit {
 #endif
 
 /* The rest is user-space ABI, the same on every kernel. */
+
+enum {
+	MM_FILEPAGES = 0,
+	MM_ANONPAGES = 1,
+	MM_SHMEMPAGES = 3,
+	NR_MM_COUNTERS = 4,
+};
 
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,

@@ -38,7 +38,7 @@ expect_mapped()
 	expect_mapped
 	[ "$(report .mappings.kinds.program)" = "$(jq -s 'map(add) | add' truth)" ]
 	[ "$(report .mappings.kinds.allocator)" -ge $((64 << 20)) ] # a page more than malloc's block
-	[ "$(report .mappings.kinds.reserved)" = $((64 << 20)) ]
+	[ "$(report .mappings.kinds.reserved)" = $(((64 << 20) + 30 * 4096)) ]
 	[ "$(report .mappings.kinds.files)" = 4096 ]
 	[ "$(report .mappings.kinds.thread_stacks)" -gt 0 ]
 	expect .heap.alloc_bytes "$(report '.sites | map(.alloc_bytes) | add')"
@@ -83,4 +83,24 @@ expect_mapped()
 	require_command python3
 	"$MEMTRACE" -- python3 -c 'x = [str(i) for i in range(200000)]' >out 2>err
 	grep -q "Python's pool: PYTHONMALLOC=malloc" out || fail "$(cat out)"
+}
+
+@test "RSS that is no live heap is told: the allocator keeps what was freed" {
+	local live rss got kept
+	"$MEMTRACE" record -o run.rec -- "$TARGETS/fragmented" >out 2>err
+	"$MEMTRACE" report --json=report.json run.rec >out 2>>err
+	live=$(truth live_bytes) rss=$(truth rss_bytes)
+	kept=$(report .memory.kept_by_allocator_bytes_estimate)
+	grep -q "^RSS  .*MiB: .* live, about .* MiB" out || fail "$(cat out)"
+	got=$(report '.memory.rss_bytes // .memory.peak_rss_bytes') # before Linux 6.16 the peak alone
+	((got > rss * 9 / 10 && got < rss * 12 / 10)) || fail "RSS is $got, the truth is $rss"
+	((kept > (rss - live) * 8 / 10 && kept < rss)) || fail "kept: $kept of $rss, $live live"
+}
+
+@test "attached: the RSS of a process that runs, and no guess at what its allocator keeps" {
+	local rss
+	trace_attached -- "$TARGETS/mapped"
+	expect '.memory | .process_count, .at_exit, has("kept_by_allocator_bytes_estimate")' $'1\nfalse\nfalse'
+	rss=$(report .memory.rss_bytes)
+	((rss > 1 << 19 && rss < 64 << 20)) || fail "RSS is $rss"
 }

@@ -301,9 +301,63 @@ static void test_end_of_a_process_with_many_blocks_takes_no_time(void **state)
 	feed_stop(&feed);
 }
 
+static void look_at_memory(struct feed *feed, uint32_t process, uint64_t pages, uint64_t peak)
+{
+	struct event_memory event = {
+		.resident_pages = pages, .anonymous_pages = pages / 2, .peak_pages = peak};
+
+	event.header = feed_header(feed, EVENT_MEMORY);
+	event.header.process = process;
+	feed_apply(feed, &event);
+}
+
+static void test_residence_is_of_those_that_run_or_of_the_only_one_that_has_ended(void **state)
+{
+	struct feed feed = feed_start_with((struct heap_options){.page_size = 4096});
+	struct heap_residence residence;
+
+	assert_int_equal(feed_totals(&feed).residence.process_count, 0);
+	look_at_memory(&feed, 1, 100, 0);
+	look_at_memory(&feed, 77, 5, 0); /* nobody */
+	feed_alloc(&feed, 0x1000, 50, STACK_A);
+	feed_life(&feed, EVENT_FORK, 2, 1, 0);
+	look_at_memory(&feed, 2, 10, 0);
+	residence = feed_totals(&feed).residence;
+	assert_int_equal(residence.process_count, 2);
+	assert_int_equal(residence.resident_bytes, 110 * 4096);
+	assert_int_equal(residence.anonymous_bytes, 55 * 4096);
+	assert_int_equal(residence.live_bytes, 100); /* the copy is in memory as well */
+	look_at_memory(&feed, 1, 90, 120);
+	feed_life(&feed, EVENT_EXIT, 1, 0, 0);
+	look_at_memory(&feed, 1, 1, 1); /* too late */
+	assert_int_equal(feed_totals(&feed).residence.resident_bytes, 10 * 4096);
+	feed_life(&feed, EVENT_EXEC, 3, 2, 0);
+	feed_life(&feed, EVENT_EXIT, 3, 0, 0);
+	assert_int_equal(feed_totals(&feed).residence.process_count, 0); /* of two times */
+	feed_stop(&feed);
+}
+
+static void test_residence_at_the_exit_of_the_only_process(void **state)
+{
+	struct feed feed = feed_start_with((struct heap_options){.page_size = 4096});
+	struct heap_residence residence;
+
+	feed_alloc(&feed, 0x1000, 50, STACK_A);
+	look_at_memory(&feed, 1, 90, 120);
+	feed_life(&feed, EVENT_EXIT, 1, 0, 0);
+	residence = feed_totals(&feed).residence;
+	assert_int_equal(residence.resident_bytes, 90 * 4096);
+	assert_int_equal(residence.peak_bytes, 120 * 4096);
+	assert_int_equal(residence.live_bytes, 50);
+	feed_stop(&feed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			test_residence_is_of_those_that_run_or_of_the_only_one_that_has_ended),
+		cmocka_unit_test(test_residence_at_the_exit_of_the_only_process),
 		cmocka_unit_test(test_child_inherits_the_live_set_as_a_copy),
 		cmocka_unit_test(test_blocks_at_exit_stay_in_the_report_copies_apart),
 		cmocka_unit_test(test_peak_and_live_are_of_processes_that_are_alive),

@@ -235,6 +235,60 @@ static void test_only_the_programs_own_memory_is_growth(void **state)
 	assert_int_equal(kind_of(other, 0), MAPPED_RESERVED);
 }
 
+static void reserve(struct feed *feed, uint64_t address, uint64_t length, uint16_t flags)
+{
+	struct event_mapping event = {.address = address,
+		.length = length,
+		.protection = PROT_NONE,
+		.map_flags = MAP_PRIVATE | MAP_ANONYMOUS};
+
+	event.header = feed_header(feed, EVENT_MAPPING);
+	event.header.function = FUNCTION_MMAP;
+	event.header.flags = flags;
+	feed_apply(feed, &event);
+}
+
+static void open_range(struct feed *feed, uint64_t stack, uint64_t address, uint64_t length)
+{
+	feed_mapping(feed, FUNCTION_MPROTECT,
+		(struct event_mapping){.address = address,
+			.length = length,
+			.protection = PROT_READ | PROT_WRITE,
+			.stack = stack});
+}
+
+static void test_reserved_memory_belongs_to_the_site_that_first_opens_it(void **state)
+{
+	struct feed feed = start();
+
+	reserve(&feed, 0x10000, 50 * PAGE, 0);
+	map_from(&feed, STACK_A, 0x10000 + 50 * PAGE, PAGE);
+	open_range(&feed, STACK_B, 0x10000 + 10 * PAGE, 15 * PAGE);
+	open_range(&feed, STACK_A, 0x10000 + 20 * PAGE, 10 * PAGE);
+	assert_int_equal(mapped_at(&feed, 0xb).live_bytes, 15 * PAGE);
+	assert_int_equal(mapped_at(&feed, 0xa).live_bytes, 6 * PAGE);
+	/* Over the end of the reserved range, and where nothing is known to be mapped. */
+	open_range(&feed, STACK_B, 0x10000 + 48 * PAGE, 10 * PAGE);
+	assert_int_equal(mapped_at(&feed, 0xb).live_bytes, 17 * PAGE);
+	assert_int_equal(mapped_at(&feed, 0xa).live_bytes, 6 * PAGE);
+	assert_int_equal(feed_totals(&feed).mapped_kinds[MAPPED_RESERVED], 28 * PAGE);
+	assert_int_equal(feed_totals(&feed).mapped_bytes, 51 * PAGE);
+	feed_stop(&feed);
+}
+
+static void test_what_an_allocator_reserved_becomes_the_allocators(void **state)
+{
+	struct feed feed = start();
+
+	reserve(&feed, 0x10000, 10 * PAGE, MAPPING_BY_ALLOCATOR);
+	assert_int_equal(feed_totals(&feed).mapped_kinds[MAPPED_ALLOCATOR], 0);
+	open_range(&feed, STACK_A, 0x10000, 4 * PAGE); /* by a thread of the allocator's */
+	assert_int_equal(feed_totals(&feed).mapped_kinds[MAPPED_ALLOCATOR], 4 * PAGE);
+	assert_int_equal(feed_totals(&feed).mapped_kinds[MAPPED_RESERVED], 6 * PAGE);
+	assert_int_equal(mapped_at(&feed, 0xa).live_bytes, 0);
+	feed_stop(&feed);
+}
+
 static void test_what_is_mapped_over_a_library_is_the_librarys(void **state)
 {
 	struct feed feed = start();
@@ -373,6 +427,8 @@ int main(void)
 		cmocka_unit_test(test_mremap_is_an_munmap_and_an_mmap_of_its_own_site),
 		cmocka_unit_test(test_a_shrinking_break_gives_back_what_grew_last),
 		cmocka_unit_test(test_only_the_programs_own_memory_is_growth),
+		cmocka_unit_test(test_reserved_memory_belongs_to_the_site_that_first_opens_it),
+		cmocka_unit_test(test_what_an_allocator_reserved_becomes_the_allocators),
 		cmocka_unit_test(test_what_is_mapped_over_a_library_is_the_librarys),
 		cmocka_unit_test(test_copies_by_fork_are_no_growth_and_what_exits_leaves_is_kept),
 		cmocka_unit_test(test_exec_discards_what_was_mapped),

@@ -4,6 +4,7 @@
 #include "report/callers.h"
 #include "report/live_line.h"
 #include "report/loss.h"
+#include "report/residence.h"
 #include "report/text.h"
 #include "report_sample.h"
 
@@ -54,6 +55,37 @@ static void test_leak_stands_first_with_its_stack(void **state)
 	if (getenv("SHOW"))
 		print_message("%s", page.text);
 	free_page(&page);
+}
+
+static void describe(struct heap_residence residence, bool is_whole, bool has_exited, char *out)
+{
+	residence__describe(&residence, is_whole, has_exited, out, 256);
+}
+
+static void test_rss_says_what_the_allocator_keeps_where_that_is_known(void **state)
+{
+	struct heap_residence residence = {
+		.process_count = 1,
+		.resident_bytes = 604 << 20,
+		.anonymous_bytes = 600 << 20,
+		.allocator_bytes = 589 << 20,
+		.live_bytes = 9 << 20,
+	};
+	char out[256];
+
+	describe(residence, true, false, out);
+	assert_string_equal(out, "604 MiB: 9.00 MiB live, about 580 MiB kept by the allocator");
+	describe(residence, false, false, out);
+	assert_string_equal(out, "604 MiB: 9.00 MiB live from since the attach");
+	residence.peak_bytes = 700 << 20;
+	residence.anonymous_bytes = 10 << 20; /* most was given back to the kernel */
+	describe(residence, true, true, out);
+	assert_string_equal(out, "604 MiB at exit, peak 700 MiB: 9.00 MiB live");
+	residence.resident_bytes = 0;
+	describe(residence, true, true, out);
+	assert_string_equal(out, "peak 700 MiB");
+	describe((struct heap_residence){0}, true, true, out);
+	assert_string_equal(out, "");
 }
 
 static void test_report_fits_one_screen_of_80_by_24(void **state)
@@ -321,6 +353,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_leak_stands_first_with_its_stack),
+		cmocka_unit_test(test_rss_says_what_the_allocator_keeps_where_that_is_known),
 		cmocka_unit_test(test_report_fits_one_screen_of_80_by_24),
 		cmocka_unit_test(test_loss_is_said_in_words_with_its_remedy),
 		cmocka_unit_test(test_several_causes_of_loss_have_their_own_counts),

@@ -37,6 +37,7 @@ static const char *event_name(uint8_t kind)
 		[EVENT_EXIT] = "exit",
 		[EVENT_LIBRARIES] = "libraries",
 		[EVENT_THREAD_EXIT] = "thread_exit",
+		[EVENT_MEMORY] = "memory",
 	};
 
 	return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : NULL;
@@ -129,6 +130,13 @@ static void put_process(struct json_writer *json, const struct event_process *ev
 	put_text(json, "command", comm);
 }
 
+static void put_memory(struct json_writer *json, const struct event_memory *event)
+{
+	json__put_integer(json, "resident_pages", event->resident_pages);
+	json__put_integer(json, "anonymous_pages", event->anonymous_pages);
+	json__put_integer(json, "peak_pages", event->peak_pages);
+}
+
 static void put_fields(struct json_writer *json, const struct event_header *event, size_t size)
 {
 	switch (event->kind) {
@@ -152,6 +160,10 @@ static void put_fields(struct json_writer *json, const struct event_header *even
 	case EVENT_EXIT:
 		if (size >= sizeof(struct event_process))
 			put_process(json, (const void *)event);
+		break;
+	case EVENT_MEMORY:
+		if (size >= sizeof(struct event_memory))
+			put_memory(json, (const void *)event);
 		break;
 	}
 }

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "blocked/locks_look.h"
 #include "cmd/trace_locks.h"
+#include "cmd/trace_memory.h"
 #include "process/threads.h"
 #include "report/locks_text.h"
 #include "report/loss.h"
@@ -219,6 +220,7 @@ static void refresh_figures(struct top *top)
 
 	tracer__losses(top->source.tracer, losses);
 	stream__lock(top->source.stream);
+	trace_memory__look(top->source.feed);
 	err = top_model__copy(&top->model, top->source.feed->heap, clock__now_ns());
 	feed__add_losses(top->source.feed, losses);
 	stream__unlock(top->source.stream);

@@ -13,6 +13,7 @@
 #include "base/new_file.h"
 #include "cmd/recorded_locks.h"
 #include "cmd/report_output.h"
+#include "cmd/trace_memory.h"
 #include "cmd/trace_record.h"
 #include "report/html.h"
 #include "report/human.h"
@@ -349,6 +350,7 @@ int trace_report__flush_recording(struct trace_report *report)
 	if (recorder__has_no_reader(report->recorder))
 		return -EPIPE;
 	stream__lock(report->source.stream);
+	trace_memory__look(report->source.feed);
 	recorder__flush(report->recorder);
 	report->now_ns = clock_ns(CLOCK_MONOTONIC);
 	describe_run(report, &run);
@@ -493,6 +495,7 @@ static int collect(struct trace_report *report, struct report *out)
 		.older_than_ns = options->view.older_than_ns,
 	};
 
+	trace_memory__look(report->source.feed);
 	report->now_ns = report_options.now_ns = clock_ns(CLOCK_MONOTONIC);
 	describe_run(report, &out->run);
 	return report__collect(out, report->source.feed->heap, &report_options);

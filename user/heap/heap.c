@@ -397,6 +397,7 @@ static size_t record_size(uint8_t kind)
 		[EVENT_EXEC] = sizeof(struct event_process),
 		[EVENT_EXIT] = sizeof(struct event_process),
 		[EVENT_THREAD_EXIT] = sizeof(struct event_thread),
+		[EVENT_MEMORY] = sizeof(struct event_memory),
 	};
 
 	return kind < sizeof(sizes) ? sizes[kind] : 0;
@@ -448,6 +449,9 @@ int heap__apply(struct heap *heap, const struct event_header *event, size_t size
 		return apply_realloc_end(heap, (const void *)event);
 	case EVENT_MAPPING:
 		return apply_mapping(heap, (const void *)event, size);
+	case EVENT_MEMORY:
+		heap__apply_memory(heap, (const void *)event);
+		return 0;
 	default:
 		return apply_life(heap, event);
 	}

@@ -83,6 +83,19 @@ struct heap_counts {
 	struct mapping_counts mappings;
 };
 
+/*
+ * What is in memory, summed over the processes that run and were looked at; or, when none runs and
+ * one alone was traced, of that one at its exit. Pages that processes share count in each.
+ */
+struct heap_residence {
+	uint64_t process_count;	  /* 0: nothing is known */
+	uint64_t resident_bytes;  /* 0: only the peak is known */
+	uint64_t anonymous_bytes; /* of them, neither a file's nor shared */
+	uint64_t peak_bytes;	  /* at the exit; 0: not known */
+	uint64_t allocator_bytes; /* that allocators had mapped */
+	uint64_t live_bytes;	  /* blocks, copies by fork included */
+};
+
 /* The whole run. */
 struct heap_totals {
 	struct heap_counts counts; /* summed over the processes */
@@ -98,6 +111,7 @@ struct heap_totals {
 	uint64_t mapped_peak_bytes;
 	/* By enum mapped_kind: now, or when their process exited; copies by fork included. */
 	uint64_t mapped_kinds[MAPPED_KIND_COUNT];
+	struct heap_residence residence;
 	uint64_t malformed_count; /* records that were refused */
 	/* Reallocs whose begin was seen and whose end was not (yet): under way, or it was lost. */
 	uint64_t unfinished_reallocs;
@@ -114,6 +128,13 @@ enum process_end {
 	PROCESS_RUNS = 0,
 	PROCESS_EXITED,
 	PROCESS_REPLACED, /* by exec: its successor is a process instance of its own */
+};
+
+/* Bytes in memory of a process when last looked at; 0: not known. */
+struct heap_memory {
+	uint64_t resident_bytes;  /* at its exit, once it has ended */
+	uint64_t anonymous_bytes; /* of them, neither a file's nor shared */
+	uint64_t peak_bytes;	  /* most that were resident; known at the exit */
 };
 
 /* One process image, as a report sees it. */
@@ -134,6 +155,8 @@ struct heap_process {
 	uint64_t inherited_live_bytes;
 	uint64_t peak_bytes;
 	uint64_t mapped_bytes;
+	uint64_t allocator_bytes; /* that allocators have mapped; at the exit, once it has ended */
+	struct heap_memory memory;
 };
 
 /* What one thread allocated; its frees may be of blocks of others. */

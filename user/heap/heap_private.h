@@ -61,6 +61,8 @@ struct process {
 	struct thread spare; /* stands for every thread that there is no memory for */
 	struct stack_map stacks;
 	struct heap_counts counts;
+	struct heap_memory memory;
+	uint64_t allocator_bytes; /* mapped by allocators at the exit */
 };
 
 DEFINE_HASH_NUMBER(process_map, uint64_t, struct process *);
@@ -111,6 +113,7 @@ uint32_t heap__find_site(struct process *process, uint64_t stack);
 int heap__apply_fork(struct heap *heap, const struct event_process *event);
 int heap__apply_exec(struct heap *heap, const struct event_process *event);
 void heap__apply_exit(struct heap *heap, const struct event_process *event);
+void heap__apply_memory(struct heap *heap, const struct event_memory *event);
 void heap__apply_thread_exit(struct heap *heap, const struct event_header *event);
 /* Moves the totals of mapped bytes by what @space has now and had @before. */
 void heap__account_mapped(

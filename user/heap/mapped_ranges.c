@@ -67,7 +67,8 @@ int mapped_ranges__remove(struct mapped_ranges *set, uint64_t start, uint64_t en
 
 static bool have_one_owner(const struct mapped_range *a, const struct mapped_range *b)
 {
-	return a->site == b->site && a->kind == b->kind && a->inherited == b->inherited;
+	return a->site == b->site && a->kind == b->kind && a->becomes == b->becomes &&
+	       a->inherited == b->inherited;
 }
 
 int mapped_ranges__add(struct mapped_ranges *set, const struct mapped_range *range,
@@ -93,13 +94,18 @@ int mapped_ranges__add(struct mapped_ranges *set, const struct mapped_range *ran
 	return 0;
 }
 
-const struct mapped_range *mapped_ranges__find(const struct mapped_ranges *set, uint64_t address)
+const struct mapped_range *mapped_ranges__next(const struct mapped_ranges *set, uint64_t address)
 {
 	size_t at = find_first(set, address);
 
-	if (at == set->list.size || set->list.data[at].start > address)
-		return NULL;
-	return &set->list.data[at];
+	return at < set->list.size ? &set->list.data[at] : NULL;
+}
+
+const struct mapped_range *mapped_ranges__find(const struct mapped_ranges *set, uint64_t address)
+{
+	const struct mapped_range *range = mapped_ranges__next(set, address);
+
+	return range && range->start <= address ? range : NULL;
 }
 
 int mapped_ranges__copy(struct mapped_ranges *copy, const struct mapped_ranges *set)

@@ -19,16 +19,17 @@ enum mapped_kind {
 	MAPPED_ALLOCATOR,   /* by a call from within malloc and its kin */
 	MAPPED_STACK,	    /* a thread's stack: MAP_STACK */
 	MAPPED_FILE,	    /* a file, with what a loader maps over it: libraries */
-	MAPPED_RESERVED,    /* anonymous, and mapped without access: address space only */
+	MAPPED_RESERVED,    /* anonymous, and without access so far: address space only */
 	MAPPED_KIND_COUNT,
 };
 
 struct mapped_range {
 	uint64_t start;
 	uint64_t end;
-	uint32_t site;	/* of the call */
-	uint8_t kind;	/* enum mapped_kind */
-	bool inherited; /* a copy that the process got by fork */
+	uint32_t site;	 /* of the call */
+	uint8_t kind;	 /* enum mapped_kind */
+	uint8_t becomes; /* the kind of what is RESERVED once it is accessible */
+	bool inherited;	 /* a copy that the process got by fork */
 };
 
 struct mapped_ranges {
@@ -48,6 +49,9 @@ int mapped_ranges__remove(struct mapped_ranges *set, uint64_t start, uint64_t en
 /* Adds @range in place of what is there, which @visit sees. 0 or -ENOMEM (nothing changed). */
 int mapped_ranges__add(struct mapped_ranges *set, const struct mapped_range *range,
 	mapped_piece_fn *visit, void *context);
+
+/* The first range that ends behind @address, or NULL. Valid until the next change. */
+const struct mapped_range *mapped_ranges__next(const struct mapped_ranges *set, uint64_t address);
 
 /* The range that holds @address, or NULL. Valid until the next change. */
 const struct mapped_range *mapped_ranges__find(const struct mapped_ranges *set, uint64_t address);

@@ -97,6 +97,12 @@ static enum mapped_kind kind_at(const struct mapped *mapped, uint64_t address)
 	return range ? range->kind : MAPPED_PROGRAM;
 }
 
+/* Whose memory it is that a call adds. */
+static enum mapped_kind mapper_of(const struct event_mapping *event)
+{
+	return event->header.flags & MAPPING_BY_ALLOCATOR ? MAPPED_ALLOCATOR : MAPPED_PROGRAM;
+}
+
 /*
  * Memory that is mapped over a library's (its .bss), a stack's or an allocator's stays theirs,
  * whoever does it: allocators have threads that work in the background.
@@ -108,7 +114,7 @@ static enum mapped_kind kind_of_mmap(const struct mapped *mapped, const struct e
 	if (!(event->map_flags & MAP_ANONYMOUS))
 		return MAPPED_FILE;
 	if (event->header.flags & MAPPING_BY_ALLOCATOR)
-		return MAPPED_ALLOCATOR;
+		return event->protection == PROT_NONE ? MAPPED_RESERVED : MAPPED_ALLOCATOR;
 	if (event->map_flags & (MAP_STACK | MAP_GROWSDOWN))
 		return MAPPED_STACK;
 	if (event->map_flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
@@ -128,6 +134,7 @@ static void apply_mmap(struct mapped *mapped, struct mapping_counts *counts, str
 		.end = end_of(event->address, length),
 		.site = call->site,
 		.kind = kind_of_mmap(mapped, event),
+		.becomes = mapper_of(event),
 	};
 
 	counts->mmap_count++;
@@ -166,6 +173,7 @@ static void apply_mremap(struct mapped *mapped, struct mapping_counts *counts, s
 		.kind = event->header.flags & MAPPING_BY_ALLOCATOR
 				? MAPPED_ALLOCATOR
 				: kind_at(mapped, event->old_address),
+		.becomes = mapper_of(event),
 	};
 
 	counts->mremap_count++;
@@ -184,8 +192,7 @@ static void apply_brk(struct mapped *mapped, struct mapping_counts *counts, stru
 		.start = event->old_address,
 		.end = event->address,
 		.site = call->site,
-		.kind = event->header.flags & MAPPING_BY_ALLOCATOR ? MAPPED_ALLOCATOR
-								   : MAPPED_PROGRAM,
+		.kind = mapper_of(event),
 	};
 
 	/* brk(0) only asks where the break is; without the break before, nothing can be said. */
@@ -204,6 +211,33 @@ static void apply_brk(struct mapped *mapped, struct mapping_counts *counts, stru
 			event->old_address - event->address);
 }
 
+/* What was address space only has become memory. */
+static void apply_mprotect(struct mapped *mapped, struct mapping_counts *counts,
+	struct sites *sites, const struct mapping_call *call)
+{
+	const struct event_mapping *event = call->event;
+	uint64_t length = round_to_pages(event->length, call->page_size);
+	uint64_t end = end_of(event->address, length), at = event->address;
+	const struct mapped_range *next;
+
+	while (at < end && (next = mapped_ranges__next(&mapped->ranges, at)) && next->start < end) {
+		struct mapped_range range = *next;
+
+		at = range.end;
+		if (range.kind != MAPPED_RESERVED)
+			continue;
+		if (range.start < event->address)
+			range.start = event->address;
+		if (range.end > end)
+			range.end = end;
+		range.kind =
+			mapper_of(event) == MAPPED_ALLOCATOR ? MAPPED_ALLOCATOR : range.becomes;
+		range.site = call->site;
+		range.inherited = false;
+		map_range(mapped, &mapped->ranges, counts, sites, range);
+	}
+}
+
 void mappings__apply(struct mapped *mapped, struct mapping_counts *counts, struct sites *sites,
 	const struct mapping_call *call)
 {
@@ -216,6 +250,9 @@ void mappings__apply(struct mapped *mapped, struct mapping_counts *counts, struc
 		break;
 	case FUNCTION_MREMAP:
 		apply_mremap(mapped, counts, sites, call);
+		break;
+	case FUNCTION_MPROTECT:
+		apply_mprotect(mapped, counts, sites, call);
 		break;
 	case FUNCTION_BRK:
 		apply_brk(mapped, counts, sites, call);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * The account of mmap, munmap, mremap and brk: what the traced calls asked the kernel for. It is
- * apart from the heap: an allocator takes its blocks out of such mappings, so the two must never
- * be added up.
+ * The account of mmap, munmap, mremap, mprotect and brk: what the traced calls asked the kernel
+ * for. It is apart from the heap: an allocator takes its blocks out of such mappings, so the two
+ * must never be added up.
  *
  * Memory that the program maps itself (MAPPED_PROGRAM) is booked on the call's site, as a block of
  * the heap is: an mremap that succeeds is an munmap and an mmap; a shrinking break gives back what
- * grew last. A forked child's copies are mapped there, but are no site's growth.
+ * grew last. Memory that was mapped without access is growth of the site that first makes it
+ * writable. A forked child's copies are mapped there, but are no site's growth.
  */
 #ifndef MEMTRACE_HEAP_MAPPINGS_H
 #define MEMTRACE_HEAP_MAPPINGS_H

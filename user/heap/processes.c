@@ -311,6 +311,7 @@ static void end_space(struct heap *heap, struct process *process)
 		keep_blocks_at_exit(&space->live);
 	else
 		live_set__free(&space->live);
+	process->allocator_bytes = space->mapped.kind_bytes[MAPPED_ALLOCATOR];
 	if (process->end == PROCESS_EXITED)
 		for (int kind = 0; kind < MAPPED_KIND_COUNT; kind++)
 			heap->at_exit_kinds[kind] += space->mapped.kind_bytes[kind];
@@ -365,6 +366,20 @@ int heap__apply_exec(struct heap *heap, const struct event_process *event)
 	process->start_ns = event->header.time_ns;
 	process->parent_number = event->parent_process;
 	return 0;
+}
+
+void heap__apply_memory(struct heap *heap, const struct event_memory *event)
+{
+	struct process *process = known_process(heap, event->header.process);
+	uint64_t page_size = heap->options.page_size;
+
+	if (!process || process->end != PROCESS_RUNS)
+		return;
+	process->memory = (struct heap_memory){
+		.resident_bytes = event->resident_pages * page_size,
+		.anonymous_bytes = event->anonymous_pages * page_size,
+		.peak_bytes = event->peak_pages * page_size,
+	};
 }
 
 void heap__apply_exit(struct heap *heap, const struct event_process *event)

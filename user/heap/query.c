@@ -32,6 +32,38 @@ void heap_counts__add(struct heap_counts *sum, const struct heap_counts *counts)
 		to[i] += from[i];
 }
 
+static void add_residence(struct heap_residence *sum, const struct heap_process *process)
+{
+	const struct heap_memory *memory = &process->memory;
+	const struct heap_counts *counts = &process->counts;
+
+	if (!memory->resident_bytes && !memory->peak_bytes)
+		return;
+	sum->process_count++;
+	sum->resident_bytes += memory->resident_bytes;
+	sum->anonymous_bytes += memory->anonymous_bytes;
+	sum->peak_bytes += memory->peak_bytes;
+	sum->allocator_bytes += process->allocator_bytes;
+	sum->live_bytes += process->end == PROCESS_RUNS
+				   ? process->live_bytes + process->inherited_live_bytes
+				   : counts->at_exit_bytes + counts->at_exit_inherited_bytes;
+}
+
+static void sum_up_residence(const struct heap *heap, struct heap_residence *sum)
+{
+	struct heap_process process;
+	bool runs = heap__runs(heap);
+	uint64_t ended = heap->ended_count;
+
+	vec_for_each (listed, &heap->processes)
+		ended += (*listed)->end == PROCESS_EXITED;
+	for (size_t i = 0; i < heap->processes.size && (runs || ended == 1); i++) {
+		heap__process(heap, i, &process);
+		if (process.end == (runs ? PROCESS_RUNS : PROCESS_EXITED) && !process.shares_memory)
+			add_residence(sum, &process);
+	}
+}
+
 void heap__totals(const struct heap *heap, struct heap_totals *totals)
 {
 	*totals = (struct heap_totals){
@@ -58,6 +90,7 @@ void heap__totals(const struct heap *heap, struct heap_totals *totals)
 		for (int kind = 0; kind < MAPPED_KIND_COUNT; kind++)
 			totals->mapped_kinds[kind] += (*process)->space->mapped.kind_bytes[kind];
 	}
+	sum_up_residence(heap, &totals->residence);
 }
 
 uint64_t heap__seen(const struct heap_totals *totals)
@@ -125,6 +158,10 @@ void heap__process(const struct heap *heap, size_t index, struct heap_process *o
 	out->inherited_live_bytes = space->inherited_bytes;
 	out->peak_bytes = space->peak_bytes;
 	out->mapped_bytes = mapped__bytes(&space->mapped);
+	out->allocator_bytes = process->end == PROCESS_RUNS
+				       ? space->mapped.kind_bytes[MAPPED_ALLOCATOR]
+				       : process->allocator_bytes;
+	out->memory = process->memory;
 }
 
 const struct heap_thread *heap__threads(const struct heap *heap, size_t *count)

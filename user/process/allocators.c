@@ -279,6 +279,7 @@ static const char *const function_names[FUNCTION_COUNT] = {
 	[FUNCTION_MUNMAP] = "munmap",
 	[FUNCTION_MREMAP] = "mremap",
 	[FUNCTION_BRK] = "brk",
+	[FUNCTION_MPROTECT] = "mprotect",
 };
 
 size_t allocators__count(void)

@@ -6,6 +6,7 @@
 
 #include "report/loss.h"
 #include "report/pool.h"
+#include "report/residence.h"
 
 /* Sites, processes and points of the series take one line each. */
 #define COMPACT_BELOW 2
@@ -172,6 +173,26 @@ static void write_mappings(struct json_writer *json, const struct heap_totals *h
 		json__put_integer(json, kinds[kind], heap->mapped_kinds[kind]);
 	json__end_object(json);
 	write_mapping_calls(json, &heap->counts.mappings);
+	json__end_object(json);
+}
+
+static void write_residence(struct json_writer *json, const struct report *report)
+{
+	const struct heap_residence *residence = &report->heap.residence;
+
+	json__key(json, "memory");
+	json__begin_object(json);
+	json__put_integer(json, "process_count", residence->process_count);
+	if (residence->resident_bytes) {
+		json__put_integer(json, "rss_bytes", residence->resident_bytes);
+		json__put_integer(json, "anonymous_bytes", residence->anonymous_bytes);
+	}
+	if (residence->peak_bytes)
+		json__put_integer(json, "peak_rss_bytes", residence->peak_bytes);
+	json__put_boolean(json, "at_exit", report->all_ended);
+	if (residence->resident_bytes && report->run.launched)
+		json__put_integer(json, "kept_by_allocator_bytes_estimate",
+			residence__kept_bytes(residence, true));
 	json__end_object(json);
 }
 
@@ -373,6 +394,10 @@ static void write_process(struct json_writer *json, const struct heap_process *p
 	json__put_integer(json, "mapped_bytes", process->mapped_bytes);
 	write_mapping_calls(json, &process->counts.mappings);
 	json__end_object(json);
+	if (process->memory.resident_bytes)
+		json__put_integer(json, "rss_bytes", process->memory.resident_bytes);
+	if (process->memory.peak_bytes)
+		json__put_integer(json, "peak_rss_bytes", process->memory.peak_bytes);
 	json__end_object(json);
 }
 
@@ -430,6 +455,7 @@ void json__write_report(
 	write_events(&json, report);
 	write_heap(&json, report);
 	write_mappings(&json, &report->heap);
+	write_residence(&json, report);
 	write_stacks(&json, &report->run);
 	if (more)
 		more(&json, context);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "report/human.h"
 #include "report/loss.h"
+#include "report/residence.h"
 #include "report/text_processes.h"
 #include "report/text_sites.h"
 
@@ -293,6 +294,17 @@ static void print_mappings(struct text_page *page, const struct heap_totals *hea
 	text__print_wrapped(page, 12, line);
 }
 
+static void print_residence(struct text_page *page, const struct report *report)
+{
+	char line[LINE_SIZE] = "RSS         ";
+	size_t length = strlen(line);
+
+	residence__describe(&report->heap.residence, report->run.launched, report->all_ended,
+		line + length, sizeof(line) - length);
+	if (line[length])
+		text__print_wrapped(page, 12, line);
+}
+
 static void print_filter(struct text_page *page, const struct report *report)
 {
 	char line[LINE_SIZE] = "filter      only blocks of ";
@@ -384,6 +396,7 @@ void text__write_report(const struct report *report, const struct text_options *
 	print_freed(&page, &report->heap.counts);
 	print_unusual(&page, &report->heap);
 	print_mappings(&page, &report->heap);
+	print_residence(&page, report);
 	print_filter(&page, report);
 	print_stacks(&page, &report->run);
 	print_notes(&page, report);

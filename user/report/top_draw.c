@@ -66,7 +66,7 @@ static void draw_title(const struct top_view *view)
 static void draw_totals(const struct top_model *model, const struct top_view *view)
 {
 	const struct heap_totals *totals = &model->totals;
-	char parts[3][80], lost[2 * HUMAN_SIZE + 20];
+	char parts[4][80], lost[2 * HUMAN_SIZE + 20];
 	int column = 0, end;
 
 	snprintf(parts[0], sizeof(parts[0]), "%s live in %s block%s",
@@ -75,13 +75,17 @@ static void draw_totals(const struct top_model *model, const struct top_view *vi
 	snprintf(parts[1], sizeof(parts[1]), ", peak %s", human__bytes(totals->peak_bytes).text);
 	snprintf(parts[2], sizeof(parts[2]), " | %s allocs/s",
 		human__count((uint64_t)model->rate).text);
+	snprintf(parts[3], sizeof(parts[3]), " | RSS %s",
+		human__bytes(totals->residence.resident_bytes).text);
 	snprintf(lost, sizeof(lost), "%s lost", human__count(view->lost).text);
 	if (view->other_losses)
 		snprintf(lost, sizeof(lost), "%s lost, %s other", human__count(view->lost).text,
 			human__count(view->other_losses).text);
 	end = COLS - strlen(lost) - 2;
 	/* A figure that is cut would be another figure. */
-	for (int i = 0; i < 3 && column + (int)strlen(parts[i]) <= end; i++) {
+	for (int i = 0; i < 3 + (totals->residence.resident_bytes > 0) &&
+			column + (int)strlen(parts[i]) <= end;
+		i++) {
 		top_screen__put(1, column, end, TOP_COLOR_PLAIN, parts[i]);
 		column += strlen(parts[i]);
 	}

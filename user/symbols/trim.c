@@ -12,7 +12,7 @@ static const char *const names[] = {"malloc", "calloc", "realloc", "reallocarray
 	"__rdl_alloc_zeroed", "__rdl_realloc", "__rg_alloc", "__rg_alloc_zeroed", "__rg_realloc",
 	"alloc::alloc::alloc", "alloc::alloc::alloc_zeroed", "alloc::alloc::realloc",
 	"alloc::alloc::exchange_malloc", "mmap", "mmap64", "__mmap", "__mmap64", "mremap",
-	"__mremap", "brk", "__brk", "__brk_call", "sbrk", "__sbrk"};
+	"__mremap", "brk", "__brk", "__brk_call", "sbrk", "__sbrk", "mprotect", "__mprotect"};
 
 /* Beginnings of the names of all variants: operator new by its parameters, in mangled form. */
 static const char *const prefixes[] = {"_Znwm", "_Znam", "alloc::alloc::Global::alloc_impl",

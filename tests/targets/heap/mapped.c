@@ -80,6 +80,17 @@ DISTINCT static void move_break(void)
 	kept = NULL;
 }
 
+/* 20 of 50 pages of address space become memory, in two calls that overlap. */
+DISTINCT static void open_reserved(void)
+{
+	char *space = must(mmap(NULL, 50 * PAGE, PROT_NONE, FLAGS | MAP_NORESERVE, -1, 0));
+
+	if (mprotect(space + 10 * PAGE, 15 * PAGE, PROT_READ | PROT_WRITE) ||
+		mprotect(space + 20 * PAGE, 10 * PAGE, PROT_READ | PROT_WRITE))
+		_exit(5);
+	kept = space;
+}
+
 static void *rest(void *argument)
 {
 	pause();
@@ -108,6 +119,7 @@ static void do_all(void)
 	enlarge();
 	map_over();
 	move_break();
+	open_reserved();
 	map_other_things();
 }
 
@@ -132,9 +144,9 @@ int main(int argc, char **argv)
 	}
 	length = snprintf(line, sizeof(line),
 		"{\"keep_with_a_hole\":%lu,\"enlarge\":%lu,\"map_over\":%lu,\"map_pages\":%lu,"
-		"\"move_break\":%lu}\n",
+		"\"move_break\":%lu,\"open_reserved\":%lu}\n",
 		times * 298 * PAGE, times * 40 * PAGE, times * 5 * PAGE, times * 15 * PAGE,
-		times * 20 * PAGE);
+		times * 20 * PAGE, times * 20 * PAGE);
 	fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644) : 1;
 	if (write(fd, line, length) != length)
 		return 4;

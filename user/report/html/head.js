@@ -28,7 +28,16 @@ function showLosses({ events }) {
 		box.append(element("ul", null, [...lost, ...other].map(([key, value]) => element("li", null, `${words(key)}: ${count(value)}`))));
 }
 
-function showTotals({ heap, mappings }) {
+function describeMemory(memory) {
+	const kept = memory.kept_by_allocator_bytes_estimate ?? 0;
+	return [
+		memory.rss_bytes && `${bytes(memory.rss_bytes)}${memory.at_exit ? " at exit" : ""}`,
+		memory.peak_rss_bytes && `peak ${bytes(memory.peak_rss_bytes)}`,
+		kept > 0 && `about ${bytes(kept)} kept by the allocator`,
+	].filter(Boolean).join(", ");
+}
+
+function showTotals({ heap, mappings, memory }) {
 	const totals = [
 		["Live", `${bytes(heap.live_bytes)} in ${count(heap.live_count)} blocks`],
 		["Peak", `${bytes(heap.peak_bytes)} at ${duration(heap.peak_at_ns)}`],
@@ -38,6 +47,8 @@ function showTotals({ heap, mappings }) {
 		["Failed", count(heap.failed_count)],
 		["Mapped", bytes(mappings.mapped_bytes)],
 	];
+	if (memory?.process_count)
+		totals.push(["In memory (RSS)", describeMemory(memory)]);
 	byId("totals").replaceChildren(...totals.map(([name, value]) =>
 		element("div", null, element("dt", null, name), element("dd", null, value))));
 }
