@@ -14,7 +14,8 @@ uint64_t residence__kept_bytes(const struct heap_residence *residence, bool is_w
 {
 	uint64_t held = residence->allocator_bytes;
 
-	/* Of what is mapped but was never touched, or was given back by madvise, nothing is kept. */
+	/* Of what is mapped but was never touched, or was given back by madvise, nothing is kept.
+	 */
 	if (held > residence->anonymous_bytes)
 		held = residence->anonymous_bytes;
 	return is_whole && held > residence->live_bytes ? held - residence->live_bytes : 0;
