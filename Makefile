@@ -10,6 +10,7 @@
 #   make fuzz       fuzz the parsers for longer (SECONDS_PER_TARGET=600)
 #   make install    DESTDIR= PREFIX=/usr/local
 #   make dist       build/memtrace-VERSION.tar.gz
+#   make package    a Debian package for this release, in build/
 #   make vmlinux    regenerate vmlinux/vmlinux.h from this kernel's BTF
 #   make format     clang-format over the tree
 # ARCH=arm64 cross-compiles; V=1 shows the commands; SANITIZE=1 builds with ASan and UBSan.
@@ -163,6 +164,8 @@ format:
 install: all
 	install -D -m 755 $(BUILD)/memtrace $(DESTDIR)$(PREFIX)/bin/memtrace
 	install -D -m 644 scripts/memtrace.8 $(DESTDIR)$(PREFIX)/share/man/man8/memtrace.8
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' scripts/memtrace-watch.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/memtrace-watch.service
 ifeq ($(ARCH),$(HOST_ARCH))
 	for shell in bash zsh fish; do $(BUILD)/memtrace completion $$shell > $(BUILD)/completion.$$shell || exit 1; done
 	install -D -m 644 $(BUILD)/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/memtrace
@@ -175,8 +178,11 @@ dist:
 	$(call say,TAR,$(BUILD)/memtrace-$(VERSION).tar.gz)git archive --format=tar.gz \
 		--prefix=memtrace-$(VERSION)/ --add-virtual-file=memtrace-$(VERSION)/.tarball-version:$(VERSION) \
 		-o $(BUILD)/memtrace-$(VERSION).tar.gz HEAD
+package: all
+	$(Q)scripts/package $(BUILD)
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/memtrace $(DESTDIR)$(PREFIX)/share/man/man8/memtrace.8 \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/memtrace-watch.service \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/memtrace \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_memtrace \
 		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/memtrace.fish
