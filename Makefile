@@ -164,6 +164,7 @@ format:
 install: all
 	install -D -m 755 $(BUILD)/memtrace $(DESTDIR)$(PREFIX)/bin/memtrace
 	install -D -m 644 scripts/memtrace.8 $(DESTDIR)$(PREFIX)/share/man/man8/memtrace.8
+	install -D -m 644 scripts/memtrace-json.5 $(DESTDIR)$(PREFIX)/share/man/man5/memtrace-json.5
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|@PREFIX@|$(PREFIX)|' scripts/memtrace-watch.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/memtrace-watch.service
 ifeq ($(ARCH),$(HOST_ARCH))
@@ -182,6 +183,7 @@ package: all
 	$(Q)scripts/package $(BUILD)
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/memtrace $(DESTDIR)$(PREFIX)/share/man/man8/memtrace.8 \
+		$(DESTDIR)$(PREFIX)/share/man/man5/memtrace-json.5 \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/memtrace-watch.service \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/memtrace \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_memtrace \

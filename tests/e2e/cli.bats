@@ -129,6 +129,10 @@ complete_words()
 	# A macro of alternating fonts joins its arguments: a sentence must be one of them.
 	run ! grep -nE '^\.(BR|RB|BI|IB|IR|RI) .* [),.;:]+ +[a-z]+ +[a-z]+ ' "$ROOT/scripts/memtrace.8"
 	grep -q 'EXIT STATUS' page
+	MANROFFOPT='' LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 \
+		-l "$ROOT/scripts/memtrace-json.5" >page 2>warnings
+	[ ! -s warnings ] || fail "$(cat warnings)"
+	grep -q '^LOCKS AND WATCH' page
 }
 
 @test "--help fits 80 columns" {
@@ -139,6 +143,7 @@ complete_words()
 	make -s -C "$ROOT" install DESTDIR="$PWD/root" PREFIX=/usr 3>&-
 	[ -x root/usr/bin/memtrace ]
 	[ -s root/usr/share/man/man8/memtrace.8 ]
+	[ -s root/usr/share/man/man5/memtrace-json.5 ]
 	bash -n root/usr/share/bash-completion/completions/memtrace
 	[ -s root/usr/share/zsh/site-functions/_memtrace ]
 	[ -s root/usr/share/fish/vendor_completions.d/memtrace.fish ]
