@@ -14,6 +14,7 @@
 #include "blocked/process_origin.h"
 #include "blocked/running.h"
 #include "locks/layouts.h"
+#include "python/merge.h"
 
 /* --- what the judgement asks */
 
@@ -144,6 +145,15 @@ static bool name_stream(void *context, pid_t pid, uint64_t lock, char *name, siz
 	return true;
 }
 
+static bool find_python_lock(
+	void *context, const struct lock_thread *thread, uint64_t uaddr, struct lock_python *out)
+{
+	struct subject *subject = subjects__find(context, thread->pid);
+	const struct subject_python *python = subject ? subject__python(subject) : NULL;
+
+	return python && subject_python__lock(python, thread, uaddr, out);
+}
+
 /* --- the snapshot */
 
 /* A frame at one pc is the same in every thread of a process but for its place on the stack. */
@@ -267,22 +277,85 @@ static void begin_walk(const struct look_thread *thread, struct unwind_walk *wal
 #endif
 }
 
+static int add_python_frame(struct builder *builder, const struct python_place *place)
+{
+	struct python_frame named = subject__python_frame(builder->subject, place);
+	struct lock_frame frame = {
+		.pc = place->code,
+		.function = named.function,
+		.file = named.file,
+		.line = named.line,
+		.is_python = true,
+	};
+
+	return vec_push(&builder->frames, frame);
+}
+
+static int add_run(struct builder *builder, const struct python_place *places, size_t count,
+	struct lock_thread *out)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < count && !rc; i++) {
+		rc = add_python_frame(builder, &places[i]);
+		out->frame_count++;
+	}
+	return rc;
+}
+
+/* The Python frames of @out, and how many native frames of the walk run some. */
+static struct python_merge begin_merge(struct builder *builder, struct lock_thread *out,
+	const struct unwind_walk *walk, struct python_place places[SUBJECT_PYTHON_FRAMES])
+{
+	const struct subject_python *python = subject__python(builder->subject);
+	const struct python_thread *thread =
+		python ? subject_python__thread(python, out->ns_tid) : NULL;
+	size_t count = 0, loops = 0;
+
+	out->is_python = thread;
+	if (thread)
+		count = python_stack__walk(
+			&python->process, thread->state, places, SUBJECT_PYTHON_FRAMES);
+	for (uint32_t i = 0; count && i < walk->record.frame_count; i++)
+		loops += subject__in_python_loop(builder->subject, walk->frames[i], i > 0);
+	return python_merge__begin(places, count, loops);
+}
+
+static int add_frames(struct builder *builder, struct lock_thread *out,
+	const struct unwind_walk *walk, const uint64_t *pointers)
+{
+	struct python_place places[SUBJECT_PYTHON_FRAMES];
+	struct python_merge merge = begin_merge(builder, out, walk, places);
+	size_t first, run;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < walk->record.frame_count && !rc; i++) {
+		run = 0;
+		if (merge.loops &&
+			subject__in_python_loop(builder->subject, walk->frames[i], i > 0))
+			run = python_merge__next(&merge, &first);
+		if (run) {
+			rc = add_run(builder, places + first, run, out);
+			continue;
+		}
+		rc = add_frame(builder, walk->frames[i], pointers[i], i > 0);
+		out->frame_count++;
+	}
+	run = python_merge__rest(&merge, &first);
+	return rc ? rc : add_run(builder, places + first, run, out);
+}
+
 static int add_stack(struct builder *builder, const struct look_thread *in, struct lock_thread *out)
 {
 	uint64_t pointers[EVENT_MAX_FRAMES + 1] = {0};
 	struct unwind_walk walk;
-	int rc = 0;
 
 	/* Registers of a thread that runs are those of its last visit to the kernel. */
 	if (in->flags & (LOOK_ON_CPU | LOOK_32BIT) || !(in->flags & LOOK_USER) || !in->ip)
 		return 0;
 	begin_walk(in, &walk);
 	subject__walk(builder->subject, &walk, pointers);
-	for (uint32_t i = 0; i < walk.record.frame_count && !rc; i++) {
-		rc = add_frame(builder, walk.frames[i], pointers[i], i > 0);
-		out->frame_count++;
-	}
-	return rc;
+	return add_frames(builder, out, &walk, pointers);
 }
 
 static int add_process(
@@ -350,7 +423,7 @@ int blocked__build(const struct look *look, struct subjects *subjects, const pid
 	*out = (struct blocked){
 		.subjects = subjects,
 		.memory = {subjects, read_memory, name_variable, name_stream, find_shared_key,
-			name_called},
+			name_called, find_python_lock},
 	};
 	builder.first = calloc(look->count + 1, sizeof(*builder.first));
 	rc = builder.first ? add_threads(look, pid_count, &out->snapshot) : -ENOMEM;

@@ -31,6 +31,9 @@ struct module_facts {
 	bool libc_known;
 	int libc_minor;
 	bool static_tried;
+	bool python_tried;
+	bool has_python;
+	struct python_runtime python;
 	enum lock_libc static_libc; /* the C library that is linked into this program */
 };
 
@@ -207,4 +210,13 @@ enum lock_libc module_facts__libc(struct module_facts *facts, int *minor)
 	facts->libc_known = true;
 	*minor = facts->libc_minor;
 	return LIBC_GLIBC;
+}
+
+const struct python_runtime *module_facts__python(struct module_facts *facts)
+{
+	if (!facts->python_tried)
+		facts->has_python =
+			python_runtime__find(facts->module, &facts->python) && facts->python.layout;
+	facts->python_tried = true;
+	return facts->has_python ? &facts->python : NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "locks/snapshot.h"
 #include "process/module.h"
+#include "python/runtime.h"
 #include "unwind/table.h"
 
 struct module_facts;
@@ -30,5 +31,8 @@ enum lock_libc module_facts__libc(struct module_facts *facts, int *minor);
 /* Finds out whether this is a static program with a C library in it: module_facts__libc then says
  * which, without its version. */
 void module_facts__find_static_libc(struct module_facts *facts);
+
+/* The Python interpreter in the file that is known, found when first asked; NULL: none. */
+const struct python_runtime *module_facts__python(struct module_facts *facts);
 
 #endif

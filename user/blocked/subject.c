@@ -39,6 +39,7 @@ struct subject {
 	/* Of the executable mappings, in order; and which module each belongs to (NULL: none). */
 	VEC(struct unwind_mapping) code;
 	VEC(struct module_facts *) code_facts;
+	struct subject_python python;
 	enum lock_libc libc;
 	int libc_minor;
 	const struct stack_copy *copy; /* while one is walked; else NULL */
@@ -52,6 +53,7 @@ struct subjects {
 	struct symbolizer *symbolizer;
 	struct subject_map by_pid;
 	struct facts_map by_module;
+	struct python_frames *python_frames;
 };
 
 struct subjects *subjects__new(bool lines, struct error *err)
@@ -62,8 +64,9 @@ struct subjects *subjects__new(bool lines, struct error *err)
 	if (subjects) {
 		subjects->modules = modules__new();
 		subjects->symbolizer = symbolizer__new(&options);
+		subjects->python_frames = python_frames__new();
 	}
-	if (!subjects || !subjects->modules || !subjects->symbolizer) {
+	if (!subjects || !subjects->python_frames || !subjects->modules || !subjects->symbolizer) {
 		subjects__free(subjects);
 		error__set(err, -ENOMEM, "out of memory");
 		return NULL;
@@ -75,6 +78,7 @@ static void forget(struct subject *subject)
 {
 	maps__free(&subject->maps);
 	subject->maps = (struct maps){0};
+	subject_python__free(&subject->python);
 	vec_free(&subject->placed);
 	vec_free(&subject->code);
 	vec_free(&subject->code_facts);
@@ -93,6 +97,7 @@ void subjects__free(struct subjects *subjects)
 		module_facts__free(slot->value);
 	subject_map__free(&subjects->by_pid);
 	facts_map__free(&subjects->by_module);
+	python_frames__free(subjects->python_frames);
 	if (subjects->symbolizer)
 		symbolizer__free(subjects->symbolizer);
 	if (subjects->modules)
@@ -176,6 +181,19 @@ static void find_static_libc(struct subject *subject)
 	}
 }
 
+/* The first interpreter that is known. Two in one process keep apart by name; one is shown. */
+static int find_python(struct subject *subject)
+{
+	vec_for_each (placed, &subject->placed) {
+		const struct python_runtime *runtime = module_facts__python(placed->facts);
+
+		if (runtime)
+			return subject_python__read(
+				&subject->python, runtime, placed->bias, subject->pid);
+	}
+	return 0;
+}
+
 static int read_space(struct subject *subject, struct error *err)
 {
 	int rc = maps__read(subject->pid, &subject->maps, err);
@@ -188,6 +206,8 @@ static int read_space(struct subject *subject, struct error *err)
 		if (mapping__is_executable(&subject->maps.data[i]))
 			rc = add_code(subject, &subject->maps.data[i]);
 	find_static_libc(subject);
+	if (!rc)
+		rc = find_python(subject);
 	return rc ? error__set(err, rc, "out of memory") : 0;
 }
 
@@ -469,4 +489,25 @@ uint64_t subject__libc_variable(struct subject *subject, const char *name)
 			return vaddr + placed->bias;
 	}
 	return 0;
+}
+
+const struct subject_python *subject__python(const struct subject *subject)
+{
+	return subject->python.runtime ? &subject->python : NULL;
+}
+
+bool subject__in_python_loop(const struct subject *subject, uint64_t pc, bool is_return_address)
+{
+	return subject->python.runtime && python_runtime__in_loop(subject->python.runtime,
+						  pc - is_return_address - subject->python.bias);
+}
+
+struct python_frame subject__python_frame(struct subject *subject, const struct python_place *place)
+{
+	/* Code objects are read anew at each look: who waits does so once. */
+	uint32_t number = python_frames__resolve(subject->all->python_frames,
+		&subject->python.process, (uint32_t)subject->pid, place);
+	const struct python_frame *frame = python_frames__get(subject->all->python_frames, number);
+
+	return frame ? *frame : (struct python_frame){0};
 }

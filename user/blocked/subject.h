@@ -9,6 +9,7 @@
 #define MEMTRACE_BLOCKED_SUBJECT_H
 
 #include "base/error.h"
+#include "blocked/python.h"
 #include "locks/snapshot.h"
 #include "process/maps.h"
 #include "process/module.h"
@@ -80,6 +81,19 @@ bool subject__variable(
 
 /* The run-time address of the variable @name, which the C library exports; 0: there is none. */
 uint64_t subject__libc_variable(struct subject *subject, const char *name);
+
+/*
+ * The Python interpreter that is mapped, with the threads that it had when the process was taken;
+ * NULL: none that is known.
+ */
+const struct subject_python *subject__python(const struct subject *subject);
+
+/* Whether @pc is in the loop of that interpreter, which runs Python frames. */
+bool subject__in_python_loop(const struct subject *subject, uint64_t pc, bool is_return_address);
+
+/* The name of a Python frame of the process; its strings live as long as the subjects. */
+struct python_frame subject__python_frame(
+	struct subject *subject, const struct python_place *place);
 
 /* Reads memory of the process, all of it or nothing. Returns 0 or a negative errno. */
 int subject__read(pid_t pid, uint64_t address, void *data, size_t size);

@@ -120,6 +120,34 @@ static void confirm_hung(struct lock_findings *now, const struct lock_findings *
 	}
 }
 
+static bool has_gil(const struct wait_graph *graph, size_t cycle)
+{
+	for (size_t n = 0; n < graph->cycles[cycle].count; n++) {
+		size_t i = graph->members[graph->cycles[cycle].first + n];
+
+		if (graph->waits->data[i].kind == WAIT_GIL)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Who waits for the GIL wakes every 5 ms, and may be found awake, more so on a busy machine. Then a
+ * lock that it has seems to be held by a thread that runs.
+ */
+static bool may_want_gil(const struct lock_findings *findings)
+{
+	for (size_t i = 0; i < findings->waits.size; i++) {
+		const struct lock_wait *wait = &findings->waits.data[i];
+
+		if (wait->owner && wait->thread->is_python && wait->kind != WAIT_GIL &&
+			!wait->futex.timed && wait->owner->is_python && wait->owner->state == 'R' &&
+			!waits__of(&findings->waits, wait->owner))
+			return true;
+	}
+	return false;
+}
+
 void findings__confirm(
 	struct lock_findings *now, const struct lock_findings *before, bool before_counts)
 {
@@ -128,9 +156,12 @@ void findings__confirm(
 	for (size_t i = 0; i < now->graph.cycle_count; i++) {
 		bool never_ran;
 
-		if (!graph__cycle_persists(&now->graph, i, &before->graph, &never_ran))
+		if (!graph__cycle_persists(&now->graph, i, &before->graph, &never_ran)) {
+			now->settled &= !has_gil(&now->graph, i);
 			continue;
-		if (before_counts && !was_confirmed(before, &now->graph, i))
+		}
+		if (before_counts && !has_gil(&now->graph, i) &&
+			!was_confirmed(before, &now->graph, i))
 			continue;
 		now->confirmed[i] = true;
 		now->settled &= never_ran;
@@ -139,6 +170,7 @@ void findings__confirm(
 	now->hangs = 0;
 	confirm_ends(now, before);
 	confirm_hung(now, before);
+	now->settled &= now->deadlocks || !may_want_gil(now);
 }
 
 bool findings__need_confirmation(const struct lock_findings *findings)
@@ -146,7 +178,7 @@ bool findings__need_confirmation(const struct lock_findings *findings)
 	for (size_t i = 0; i < findings->waits.size; i++)
 		if (is_end(findings->graph.fates[i].verdict))
 			return true;
-	return findings->graph.cycle_count > 0 || findings->hung.size > 0;
+	return findings->graph.cycle_count > 0 || findings->hung.size > 0 || may_want_gil(findings);
 }
 
 static bool has_deadlock(const struct lock_findings *findings, pid_t pid)

@@ -26,6 +26,9 @@ static const char *const kind_names[WAIT_KIND_COUNT] = {
 	[WAIT_FUTURE] = "future",
 	[WAIT_ATOMIC] = "atomic",
 	[WAIT_PARK] = "park",
+	[WAIT_GIL] = "gil",
+	[WAIT_PYTHON_LOCK] = "python-lock",
+	[WAIT_PYTHON_RLOCK] = "python-rlock",
 	[WAIT_VECTOR] = "futex-vector",
 };
 

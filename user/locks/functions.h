@@ -30,7 +30,10 @@ enum wait_kind {
 	WAIT_FUTURE,  /* std::future */
 	WAIT_ATOMIC,  /* std::atomic::wait, and the latches and semaphores made of it */
 	WAIT_PARK,    /* an idle thread of Go, Rust's park and channels, Java's LockSupport */
-	WAIT_VECTOR,  /* futex_waitv */
+	WAIT_GIL,     /* CPython's */
+	WAIT_PYTHON_LOCK,  /* threading.Lock */
+	WAIT_PYTHON_RLOCK, /* threading.RLock */
+	WAIT_VECTOR,	   /* futex_waitv */
 	WAIT_KIND_COUNT,
 };
 

@@ -53,11 +53,14 @@ static bool decode_futex(const uint64_t *args, bool restarted, struct futex_wait
 
 bool futex__decode(const struct lock_thread *thread, struct futex_wait *out)
 {
+	/* One that is stopped in a wait takes it up again when it goes on. */
+	return thread->state && strchr("SDTt", thread->state) && futex__decode_call(thread, out);
+}
+
+bool futex__decode_call(const struct lock_thread *thread, struct futex_wait *out)
+{
 	const uint64_t *args = thread->args;
 
-	/* One that is stopped in a wait takes it up again when it goes on. */
-	if (!strchr("SDTt", thread->state) || !thread->state)
-		return false;
 	if (thread->is_32bit) {
 		if ((thread->syscall != NR32_FUTEX && thread->syscall != NR32_FUTEX_TIME64) ||
 			!decode_futex(args, thread->restarted, out))

@@ -42,4 +42,7 @@ struct futex_vector {
 /* Whether @thread sleeps in a futex call that waits, or was stopped in it; then fills @out. */
 bool futex__decode(const struct lock_thread *thread, struct futex_wait *out);
 
+/* The same of a thread that may have been woken, and not be back from the call yet. */
+bool futex__decode_call(const struct lock_thread *thread, struct futex_wait *out);
+
 #endif

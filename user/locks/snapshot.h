@@ -43,6 +43,7 @@ struct lock_frame {
 	uint32_t line;
 	const struct lock_inlined *inlined; /* calls inlined at pc, innermost first */
 	size_t inlined_count;
+	bool is_python; /* a Python frame: pc is its code object's address */
 };
 
 /* The heap block that a lock lies in, known where allocations are traced in the same run. */
@@ -87,6 +88,7 @@ struct lock_thread {
 	 */
 	struct lock_frame *samples[LOCK_SAMPLES];
 	size_t sample_counts[LOCK_SAMPLES];
+	bool is_python; /* it has run Python code, and may want the GIL */
 };
 
 enum lock_libc { LIBC_UNKNOWN = 0, LIBC_GLIBC, LIBC_MUSL };
@@ -121,6 +123,16 @@ struct lock_key {
 	uint64_t offset; /* address, or offset in the file */
 };
 
+enum lock_python_kind { LOCK_PYTHON_GIL, LOCK_PYTHON_LOCK, LOCK_PYTHON_RLOCK };
+
+/* A lock of a Python interpreter's, or of a Python program's. */
+struct lock_python {
+	enum lock_python_kind kind;
+	uint64_t address; /* of struct _gil_runtime_state, or of the lock object */
+	bool is_free;	  /* of a GIL */
+	uint32_t owner;	  /* TID in its namespace's numbers; 0: unknown */
+};
+
 /* How the pure part asks about the processes of a snapshot. */
 struct lock_memory {
 	void *context;
@@ -138,6 +150,9 @@ struct lock_memory {
 	bool (*shared_key)(void *context, pid_t pid, uint64_t address, struct lock_key *key);
 	/* The name of the function that the call in front of @return_address calls; NULL: none. */
 	const char *(*called)(void *context, pid_t pid, uint64_t return_address);
+	/* Whether @thread waits on @uaddr for a Python lock; then fills @out. NULL: no. */
+	bool (*python_lock)(void *context, const struct lock_thread *thread, uint64_t uaddr,
+		struct lock_python *out);
 };
 
 /* The thread with that TID as we see it, or NULL. */

@@ -57,6 +57,8 @@ static void find_innermost(struct wait_site *site, const struct lock_thread *thr
 	for (size_t i = 0; i < thread->frame_count; i++) {
 		const struct lock_frame *frame = &thread->frames[i];
 
+		if (frame->is_python)
+			return; /* whatever it is called */
 		/* The call that led into the frame below was made from this one. That names the
 		 * frame below, even where that is all that is known of a stripped library. */
 		if (i && take_name(site, frame->called, i))

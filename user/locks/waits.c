@@ -259,6 +259,10 @@ static void set_name(const struct view *view, struct lock_wait *wait)
 {
 	const struct lock_memory *memory = view->memory;
 
+	/* The object's address is all that tells it; the GIL is one in a process. */
+	if (wait->kind == WAIT_GIL || wait->kind == WAIT_PYTHON_LOCK ||
+		wait->kind == WAIT_PYTHON_RLOCK)
+		return;
 	if (wait->kind == WAIT_JOIN) {
 		snprintf(wait->name, sizeof(wait->name), "thread");
 		return;
@@ -294,17 +298,62 @@ static uint64_t time_left(const struct view *view, const struct lock_wait *wait)
 	return end > now ? end - now : 0;
 }
 
+/*
+ * A Python lock is made of a condition variable or a semaphore. The GIL is waited for in turns of
+ * 5 ms, for ever: each begins with another word and a time-out, and none of that matters.
+ */
+static bool take_python(const struct view *view, struct lock_wait *wait)
+{
+	const struct lock_memory *memory = view->memory;
+	struct lock_python found;
+
+	if (!memory->python_lock || wait->futex.type != FUTEX_TYPE_PLAIN ||
+		!memory->python_lock(memory->context, wait->thread, wait->futex.uaddr, &found))
+		return false;
+	wait->site.foreign = wait->site.adopted = true;
+	wait->address = found.address;
+	wait->state = (struct lock_state){.address = found.address, .owner = found.owner};
+	if (found.owner)
+		wait->state.field = OWNER_TID;
+	if (found.kind == LOCK_PYTHON_GIL) {
+		wait->kind = WAIT_GIL;
+		wait->futex.timed = false;
+		wait->futex.uaddr = found.address;
+		if (found.is_free)
+			wait->state.field = OWNER_FREE;
+	} else if (found.kind == LOCK_PYTHON_RLOCK) {
+		wait->kind = WAIT_PYTHON_RLOCK;
+		wait->state.recursive = true;
+	} else {
+		wait->kind = WAIT_PYTHON_LOCK;
+	}
+	return true;
+}
+
+static bool wants_gil(const struct view *view, const struct lock_wait *wait)
+{
+	struct lock_wait copy = *wait;
+
+	return take_python(view, &copy) && copy.kind == WAIT_GIL && copy.state.field == OWNER_TID &&
+	       copy.state.owner != (uint32_t)wait->thread->ns_tid;
+}
+
 static int add_wait(
 	const struct view *view, const struct lock_thread *thread, struct lock_waits *out)
 {
 	struct lock_wait wait = {.thread = thread};
 
-	if (!futex__decode(thread, &wait.futex))
+	/* A turn of a wait for the GIL may just be over; without a stack it runs, and may have it.
+	 */
+	if (!futex__decode(thread, &wait.futex) &&
+		!(thread->is_python && thread->state == 'R' && thread->frame_count &&
+			futex__decode_call(thread, &wait.futex) && wants_gil(view, &wait)))
 		return 0;
 	wait.left_ns = time_left(view, &wait);
 	wait.site = wait_site__find(thread);
 	wait.kind = wait.site.kind;
-	refine(view, &wait);
+	if (!take_python(view, &wait))
+		refine(view, &wait);
 	set_key(view, &wait);
 	set_name(view, &wait);
 	return vec_push(out, wait) ? -ENOMEM : 0;

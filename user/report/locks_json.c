@@ -47,11 +47,14 @@ static void put_frame(struct json_writer *json, const struct lock_frame *frame)
 		json__end_object(json);
 	}
 	json__begin_object(json);
-	put_place(json, frame);
-	if (frame->function) {
+	if (frame->is_python)
+		json__put_string(json, "language", "python");
+	else
+		put_place(json, frame);
+	if (frame->function)
 		json__put_string(json, "function", frame->function);
+	if (frame->function && !frame->is_python)
 		json__put_integer(json, "function_offset", frame->function_offset);
-	}
 	put_source(json, frame->file, frame->line, false);
 	json__end_object(json);
 }

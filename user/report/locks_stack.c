@@ -136,9 +136,22 @@ static size_t skip_roots(struct frames frames, size_t first)
 	return end;
 }
 
-/* Nameless frames of the C library between named ones add nothing. */
-static bool is_dull(const struct lock_frame *frame)
+static bool has_python(struct frames frames)
 {
+	for (size_t i = 0; i < frames.count; i++)
+		if (frames.data[i].is_python)
+			return true;
+	return false;
+}
+
+/*
+ * Nameless frames of the C library between named ones add nothing; neither does how an interpreter
+ * goes from one Python function to the next.
+ */
+static bool is_dull(const struct lock_frame *frame, bool python)
+{
+	if (python && frame->module && strstr(frame->module, "python3"))
+		return true;
 	return !frame->function && functions__is_libc(frame->module);
 }
 
@@ -154,15 +167,17 @@ static void print_folded(
 	FILE *file, struct frames frames, size_t first, const struct locks_stack_options *options)
 {
 	size_t end = skip_roots(frames, first), count = 0, number = 0, left = 0;
+	bool python = has_python(frames);
 
 	for (size_t i = first; i < end; i++)
-		count += !is_dull(&frames.data[i]);
+		count += !is_dull(&frames.data[i], python);
 	for (size_t i = first; i < end; i++) {
 		const struct lock_frame *frame = &frames.data[i];
 
-		number += !is_dull(frame);
-		if (is_dull(frame) || (count > FOLDED_FRAMES && number > INNER_FRAMES &&
-					      number + FOLDED_FRAMES - INNER_FRAMES <= count)) {
+		number += !is_dull(frame, python);
+		if (is_dull(frame, python) ||
+			(count > FOLDED_FRAMES && number > INNER_FRAMES &&
+				number + FOLDED_FRAMES - INNER_FRAMES <= count)) {
 			left++;
 			continue;
 		}

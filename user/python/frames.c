@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+#include "python/frames.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "python/line_table.h"
+#include "symbols/names.h"
+
+struct code_key {
+	uint32_t image;
+	uint64_t address;
+};
+
+static inline uint64_t code_key_hash(struct code_key key)
+{
+	return hash_combine(key.image, key.address);
+}
+
+static inline bool code_key_equal(struct code_key a, struct code_key b)
+{
+	return a.image == b.image && a.address == b.address;
+}
+
+/* Strings are interned: equal texts are one pointer. */
+struct known_code {
+	const char *function; /* NULL: it could not be read */
+	const char *file;
+	uint8_t *lines;
+	size_t lines_size;
+	uint32_t first_line;
+	uint32_t identity;
+};
+
+DEFINE_HASH(code_map, struct code_key, struct known_code, code_key_hash, code_key_equal);
+
+static inline uint64_t frame_hash(struct python_frame frame)
+{
+	return hash_combine(
+		hash_combine((uintptr_t)frame.function, (uintptr_t)frame.file), frame.line);
+}
+
+static inline bool frame_equal(struct python_frame a, struct python_frame b)
+{
+	return a.function == b.function && a.file == b.file && a.line == b.line;
+}
+
+DEFINE_HASH(number_map, struct python_frame, uint32_t, frame_hash, frame_equal);
+
+/* Frames lie in blocks, which never move: they are read while others are added. */
+#define BLOCK_FRAMES 4096
+#define MAX_BLOCKS 4096
+
+struct python_frames {
+	struct names *names;
+	struct code_map codes;
+	struct number_map numbers;
+	struct python_frame *blocks[MAX_BLOCKS];
+	uint32_t count;
+};
+
+struct python_frames *python_frames__new(void)
+{
+	struct python_frames *frames = calloc(1, sizeof(*frames));
+
+	if (frames)
+		frames->names = names__new();
+	if (frames && frames->names)
+		return frames;
+	free(frames);
+	return NULL;
+}
+
+void python_frames__free(struct python_frames *frames)
+{
+	if (!frames)
+		return;
+	hash_for_each (slot, &frames->codes)
+		free(slot->value.lines);
+	code_map__free(&frames->codes);
+	number_map__free(&frames->numbers);
+	for (size_t i = 0; i < MAX_BLOCKS; i++)
+		free(frames->blocks[i]);
+	names__free(frames->names);
+	free(frames);
+}
+
+static uint32_t number_of(struct python_frames *frames, struct python_frame frame)
+{
+	uint32_t block = frames->count / BLOCK_FRAMES;
+	uint32_t *number = number_map__find(&frames->numbers, frame);
+
+	if (number)
+		return *number;
+	if (block == MAX_BLOCKS)
+		return 0;
+	if (!frames->blocks[block])
+		frames->blocks[block] = calloc(BLOCK_FRAMES, sizeof(frame));
+	number = frames->blocks[block] ? number_map__insert(&frames->numbers, frame) : NULL;
+	if (!number)
+		return 0;
+	frames->blocks[block][frames->count % BLOCK_FRAMES] = frame;
+	*number = ++frames->count;
+	return *number;
+}
+
+uint32_t python_frames__define(
+	struct python_frames *frames, const char *function, const char *file, uint32_t line)
+{
+	return number_of(frames, (struct python_frame){names__intern(frames->names, function),
+					 names__intern(frames->names, file), line});
+}
+
+static void read_code(struct python_frames *frames, const struct python_process *process,
+	uint64_t address, struct known_code *known)
+{
+	struct python_code code;
+
+	free(known->lines);
+	*known = (struct known_code){0};
+	if (!python_code__read(&process->memory, process->layout, address, &code)) {
+		known->function = names__intern(frames->names, code.name);
+		known->file = names__intern(frames->names, code.file);
+		known->lines = code.lines;
+		known->lines_size = code.lines_size;
+		known->first_line = code.first_line;
+		known->identity = code.identity;
+		code.lines = NULL;
+	}
+	python_code__free(&code);
+}
+
+uint32_t python_frames__resolve(struct python_frames *frames, const struct python_process *process,
+	uint32_t image, const struct python_place *place)
+{
+	struct code_key key = {image, place->code};
+	struct known_code *known = code_map__find(&frames->codes, key);
+	struct python_frame frame = {0};
+
+	if (!known || !known->function || known->identity != place->identity) {
+		known = code_map__insert(&frames->codes, key);
+		if (!known)
+			return 0;
+		read_code(frames, process, place->code, known);
+	}
+	/* It was freed, and perhaps another one took its place. */
+	if (!known->function || known->identity != place->identity)
+		return number_of(frames, frame);
+	frame.function = known->function;
+	frame.file = known->file;
+	if (place->offset != UINT32_MAX)
+		frame.line = line_table__find(process->layout->minor, known->lines,
+			known->lines_size, known->first_line, place->offset);
+	return number_of(frames, frame);
+}
+
+const struct python_frame *python_frames__get(const struct python_frames *frames, uint32_t number)
+{
+	if (!number || number > frames->count)
+		return NULL;
+	return &frames->blocks[(number - 1) / BLOCK_FRAMES][(number - 1) % BLOCK_FRAMES];
+}
+
+bool python_frame__is_lost(const struct python_frame *frame)
+{
+	return !frame->function;
+}
+
+void python_frames__forget(struct python_frames *frames, uint32_t image)
+{
+	struct code_map kept = {0};
+
+	hash_for_each (slot, &frames->codes) {
+		struct known_code *copy =
+			slot->key.image == image ? NULL : code_map__insert(&kept, slot->key);
+
+		if (copy)
+			*copy = slot->value;
+		else
+			free(slot->value.lines);
+	}
+	code_map__free(&frames->codes);
+	frames->codes = kept;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+#include "python/layout.h"
+
+#include <string.h>
+
+/* glibc's nptl/descr.h, struct pthread.specific_1stblock on x86-64: unchanged from 2.17 to 2.42. */
+#define GLIBC_SPECIFIC 0x310
+
+static const struct python_layout layouts[] = {
+	{
+		.minor = 9,
+		.interpreters = 32,
+		.tstate_current = 568,
+		.tss_key = 584,
+		.runtime_gil = 352,
+		.threads = 8,
+		.thread_next = 8,
+		.thread_id = 176,
+		.ascii_size = 48,
+		.compact_size = 72,
+		.code_filename = 104,
+		.code_name = 112,
+		.code_lines = 120,
+		.walk = {.tss_slots = GLIBC_SPECIFIC,
+			.thread_id = 176,
+			.thread_frame = 24,
+			.marks = PYTHON_MARKS_ALL,
+			.instr_scale = 1,
+			.frame_size = 112,
+			.frame_previous = 24,
+			.frame_code = 32,
+			.frame_instr = 104,
+			.code_first_line = 40,
+			.code_size = 80,
+			.code_filename = 64},
+	},
+	{
+		.minor = 10,
+		.interpreters = 32,
+		.tstate_current = 568,
+		.tss_key = 584,
+		.runtime_gil = 352,
+		.threads = 8,
+		.thread_next = 8,
+		.thread_id = 176,
+		.ascii_size = 48,
+		.compact_size = 72,
+		.code_filename = 104,
+		.code_name = 112,
+		.code_lines = 120,
+		.walk = {.tss_slots = GLIBC_SPECIFIC,
+			.thread_id = 176,
+			.thread_frame = 24,
+			.marks = PYTHON_MARKS_ALL,
+			.instr_scale = 2,
+			.frame_size = 104,
+			.frame_previous = 24,
+			.frame_code = 32,
+			.frame_instr = 96,
+			.code_first_line = 40,
+			.code_size = 80,
+			.code_filename = 64},
+	},
+	{
+		.minor = 11,
+		.interpreters = 40,
+		.tstate_current = 576,
+		.tss_key = 592,
+		.runtime_gil = 360,
+		.threads = 16,
+		.thread_next = 8,
+		.thread_id = 152,
+		.thread_native_id = 160,
+		.ascii_size = 48,
+		.compact_size = 72,
+		.code_filename = 112,
+		.code_name = 120,
+		.code_qualname = 128,
+		.code_lines = 136,
+		.walk = {.tss_slots = GLIBC_SPECIFIC,
+			.thread_id = 152,
+			.thread_frame = 56,
+			.has_cframe = 1,
+			.cframe_frame = 8,
+			.marks = PYTHON_MARKS_ENTRY,
+			.frame_size = 72,
+			.frame_previous = 48,
+			.frame_code = 32,
+			.frame_instr = 56,
+			.frame_mark = 68,
+			.code_first_line = 72,
+			.code_size = 56,
+			.code_filename = 40,
+			.code_bytes = 184},
+	},
+	{
+		.minor = 12,
+		.interpreters = 40,
+		.tss_key = 1544,
+		.threads = 72,
+		.interpreter_gil = 384,
+		.thread_next = 8,
+		.thread_id = 136,
+		.thread_native_id = 144,
+		.ascii_size = 40,
+		.compact_size = 56,
+		.code_filename = 112,
+		.code_name = 120,
+		.code_qualname = 128,
+		.code_lines = 136,
+		.walk = {.tss_slots = GLIBC_SPECIFIC,
+			.thread_id = 136,
+			.thread_frame = 56,
+			.has_cframe = 1,
+			.marks = PYTHON_MARKS_SHIM,
+			.frame_size = 72,
+			.frame_previous = 8,
+			.frame_instr = 56,
+			.frame_mark = 70,
+			.code_first_line = 68,
+			.code_size = 60,
+			.code_filename = 44,
+			.code_bytes = 192},
+	},
+	{
+		.minor = 13,
+		.interpreters = 632,
+		.tss_key = 2160,
+		.interpreter_next = 7264,
+		.threads = 7344,
+		.interpreter_gil = 16,
+		.thread_next = 8,
+		.thread_id = 152,
+		.thread_native_id = 160,
+		.ascii_size = 40,
+		.compact_size = 56,
+		.code_filename = 112,
+		.code_name = 120,
+		.code_qualname = 128,
+		.code_lines = 136,
+		.walk = {.tss_slots = GLIBC_SPECIFIC,
+			.thread_id = 152,
+			.thread_frame = 72,
+			.marks = PYTHON_MARKS_SHIM,
+			.frame_size = 72,
+			.frame_previous = 8,
+			.frame_instr = 56,
+			.frame_mark = 70,
+			.code_first_line = 68,
+			.code_size = 60,
+			.code_filename = 44,
+			.code_bytes = 200},
+	},
+};
+
+const struct python_layout *python_layout__find(int minor)
+{
+	for (size_t i = 0; i < sizeof(layouts) / sizeof(*layouts); i++)
+		if (layouts[i].minor == minor)
+			return &layouts[i];
+	return NULL;
+}
+
+static uint64_t offset_at(const uint8_t *offsets, size_t at)
+{
+	uint64_t value;
+
+	memcpy(&value, offsets + at, sizeof(value));
+	return value;
+}
+
+/* Where 3.13's struct _Py_DebugOffsets has the fields that are compared. */
+enum {
+	DEBUG_FREE_THREADED = 16,
+	DEBUG_INTERPRETERS = 40,
+	DEBUG_INTERPRETER_NEXT = 64,
+	DEBUG_THREADS = 72,
+	DEBUG_GIL = 112,
+	DEBUG_THREAD_NEXT = 168,
+	DEBUG_CURRENT_FRAME = 184,
+	DEBUG_THREAD_ID = 192,
+	DEBUG_NATIVE_ID = 200,
+	DEBUG_FRAME_PREVIOUS = 232,
+	DEBUG_FRAME_CODE = 240,
+	DEBUG_FRAME_INSTR = 248,
+	DEBUG_FRAME_OWNER = 264,
+	DEBUG_CODE_FILENAME = 280,
+	DEBUG_CODE_NAME = 288,
+	DEBUG_CODE_QUALNAME = 296,
+	DEBUG_CODE_LINES = 304,
+	DEBUG_CODE_FIRST_LINE = 312,
+	DEBUG_CODE_BYTES = 344,
+};
+
+const char *python_layout__check(
+	const struct python_layout *layout, const uint8_t *offsets, size_t size)
+{
+	const struct {
+		uint16_t at;
+		uint64_t expected;
+	} fields[] = {
+		{DEBUG_INTERPRETERS, layout->interpreters},
+		{DEBUG_INTERPRETER_NEXT, layout->interpreter_next},
+		{DEBUG_THREADS, layout->threads},
+		{DEBUG_GIL, layout->interpreter_gil},
+		{DEBUG_THREAD_NEXT, layout->thread_next},
+		{DEBUG_CURRENT_FRAME, layout->walk.thread_frame},
+		{DEBUG_THREAD_ID, layout->thread_id},
+		{DEBUG_NATIVE_ID, layout->thread_native_id},
+		{DEBUG_FRAME_PREVIOUS, layout->walk.frame_previous},
+		{DEBUG_FRAME_CODE, layout->walk.frame_code},
+		{DEBUG_FRAME_INSTR, layout->walk.frame_instr},
+		{DEBUG_FRAME_OWNER, layout->walk.frame_mark},
+		{DEBUG_CODE_FILENAME, layout->code_filename},
+		{DEBUG_CODE_NAME, layout->code_name},
+		{DEBUG_CODE_QUALNAME, layout->code_qualname},
+		{DEBUG_CODE_LINES, layout->code_lines},
+		{DEBUG_CODE_FIRST_LINE, layout->walk.code_first_line},
+		{DEBUG_CODE_BYTES, layout->walk.code_bytes},
+	};
+
+	if (layout->minor < 13)
+		return NULL;
+	if (size < PYTHON_DEBUG_OFFSETS_SIZE || memcmp(offsets, "xdebugpy", 8))
+		return "it does not say how it is laid out";
+	if (offset_at(offsets, DEBUG_FREE_THREADED))
+		return "free-threaded builds are not known";
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
+		if (offset_at(offsets, fields[i].at) != fields[i].expected)
+			return "it is laid out otherwise than its releases";
+	return NULL;
+}
