@@ -6,6 +6,8 @@ bats_require_minimum_version 1.5.0
 load helpers
 load locks_helpers
 
+# Cycles through locks that name no owner.
+UNOWNED=(reader readers own-lock)
 STUCK=(nested-monitor barrier semaphores reset forked-mutex forked-word pool)
 
 setup_file()
@@ -15,7 +17,11 @@ setup_file()
 	for name in "${STUCK[@]}"; do
 		hang "$name" "$LOCK_TARGETS/stuck" "$name" "$HUNG/$name"
 	done
-	for name in "${STUCK[@]}"; do
+	for name in "${UNOWNED[@]}"; do
+		hang "$name" "$LOCK_TARGETS/stuck" "$name" "$HUNG/$name"
+		hang "$name-idle" env IDLE_THREADS=50 "$LOCK_TARGETS/stuck" "$name" "$HUNG/$name-idle"
+	done
+	for name in "${STUCK[@]}" "${UNOWNED[@]}" "${UNOWNED[@]/%/-idle}"; do
 		wait_hung "$name"
 	done
 }
@@ -45,7 +51,8 @@ teardown()
 	done
 	"$MEMTRACE" locks -p "$(hung_pid barrier)" >out || [ $? = 3 ]
 	grep -q '^HUNG: all 3 threads of stuck (PID [0-9]*) wait, none with a timeout' out
-	grep -q '^      it holds mutex state_lock, for which late (.*) waits$' out
+	grep -q '^      it holds mutex state_lock,$' out
+	grep -q '^        for which late (.*) waits$' out
 	run ! grep 'No deadlock' out
 }
 
@@ -72,4 +79,35 @@ teardown()
 	expect '[.waits[].verdict] | unique | join(" ")' STALL
 	"$MEMTRACE" locks -p "$(hung_pid pool)" >out
 	grep -q '^No cycle of known owners.$' out
+}
+
+# Whether every wait of NAME is so old that a suspicion counts.
+is_old()
+{
+	look_at "$1"
+	jq -e '.deadlocks | length > 0' report.json >/dev/null
+}
+
+@test "the reader of a rwlock that waits elsewhere, not the writer itself" {
+	check reader "exact inferred"
+}
+
+@test "three in a cycle: a writer, the reader it waits for, and the one behind the writer" {
+	check readers "exact inferred"
+	expect '.deadlocks[0].cycle | length' 3
+}
+
+@test "a lock of the application's own making" {
+	check own-lock "exact inferred"
+}
+
+@test "the same beside 50 idle threads: suspected, with the reason" {
+	local name
+	for name in "${UNOWNED[@]}"; do
+		wait_until $WAIT_SECONDS is_old "$name-idle" || fail "$name: no deadlock"
+		check "$name-idle"
+		expect '.deadlocks[0].certainty' suspected
+		expect '[.waits[].owner | select(.certainty == "suspected") | .reason
+			| test("^suspected, the lock.s address is in its frames")] | all' true
+	done
 }

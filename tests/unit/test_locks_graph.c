@@ -27,7 +27,7 @@ static void test_two_threads_that_wait_for_each_other_are_a_deadlock(void **stat
 	assert_int_equal(verdict_of(now, 102), VERDICT_DEADLOCK);
 	assert_int_equal(now->findings.deadlocks, 1);
 	assert_true(now->findings.settled);
-	assert_true(now->findings.graph.cycles[0].exact);
+	assert_int_equal(now->findings.graph.cycles[0].certainty, CERTAINTY_EXACT);
 	free_world(before);
 	free_world(now);
 }

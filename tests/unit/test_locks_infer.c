@@ -100,7 +100,7 @@ static void test_once_inside_its_own_initializer_is_a_self_deadlock(void **state
 	judge(world);
 	assert_int_equal(wait_of(world, 100)->owner->tid, 100);
 	assert_int_equal(world->findings.graph.cycles[0].verdict, VERDICT_SELF_DEADLOCK);
-	assert_false(world->findings.graph.cycles[0].exact);
+	assert_int_equal(world->findings.graph.cycles[0].certainty, CERTAINTY_INFERRED);
 	free_world(world);
 }
 

@@ -306,12 +306,13 @@ static void test_musl_recursive_mutex_has_an_owner_and_a_normal_one_none(void **
 		frames_of("__pthread_mutex_timedlock", "app"),
 		frames_of("work", "app"),
 	};
-	struct world *world = new_world(2, 1);
+	struct world *world = new_world(3, 1);
 	uint32_t *words;
 
 	add_process(world, 100, LIBC_UNKNOWN);
 	block(add_thread(world, 100, 101), LOCK_A + 4, WAIT_PRIVATE, 102 | 0x80000000u);
 	block(add_thread(world, 100, 102), LOCK_B + 4, WAIT_PRIVATE, 16 | 0x80000000u);
+	add_thread(world, 100, 103); /* runs, and may have it */
 	set_stack(&world->snapshot.threads[0], stack, 4);
 	set_stack(&world->snapshot.threads[1], stack, 4);
 	words = (uint32_t *)add_region(world, 100, LOCK_A, 40);

@@ -52,6 +52,22 @@ static const struct lock_wait *find_again(
 	return other;
 }
 
+/* A cycle that is only suspected must have lasted so long: what healthy threads wait for each other
+ * is far shorter. */
+#define SUSPECTED_MIN_AGE_NS 1000000000ull
+
+static bool is_old(const struct wait_graph *graph, size_t cycle)
+{
+	for (size_t n = 0; n < graph->cycles[cycle].count; n++) {
+		size_t i = graph->members[graph->cycles[cycle].first + n];
+
+		/* An age that is not known is the greatest. */
+		if (graph->waits->data[i].thread->asleep_ns < SUSPECTED_MIN_AGE_NS)
+			return false;
+	}
+	return true;
+}
+
 static bool was_confirmed(
 	const struct lock_findings *before, const struct wait_graph *graph, size_t cycle)
 {
@@ -160,6 +176,9 @@ void findings__confirm(
 			now->settled &= !has_gil(&now->graph, i);
 			continue;
 		}
+		if (now->graph.cycles[i].certainty == CERTAINTY_SUSPECTED &&
+			!(never_ran && is_old(&now->graph, i)))
+			continue;
 		if (before_counts && !has_gil(&now->graph, i) &&
 			!was_confirmed(before, &now->graph, i))
 			continue;
@@ -220,8 +239,12 @@ enum verdict findings__verdict(const struct lock_findings *findings, size_t inde
 	case VERDICT_DEADLOCK:
 	case VERDICT_SELF_DEADLOCK:
 	case VERDICT_TIMED_CYCLE:
+		if (findings->confirmed[fate->cycle])
+			return fate->verdict;
+		if (findings->graph.cycles[fate->cycle].certainty == CERTAINTY_SUSPECTED)
+			return judge_unknown(findings, index, VERDICT_OWNER_UNKNOWN);
 		/* A cycle that was gone on the second look: its threads run. */
-		return findings->confirmed[fate->cycle] ? fate->verdict : VERDICT_OWNER_BUSY;
+		return VERDICT_OWNER_BUSY;
 	case VERDICT_OWNER_DEAD:
 	case VERDICT_FORKED:
 	case VERDICT_LOST:

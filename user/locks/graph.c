@@ -90,12 +90,13 @@ static void add_cycle(struct wait_graph *graph, size_t start)
 	bool timed = false;
 	size_t i = start;
 
-	*cycle = (struct wait_cycle){.first = graph->member_count, .exact = true};
+	*cycle = (struct wait_cycle){.first = graph->member_count, .certainty = CERTAINTY_EXACT};
 	do {
 		const struct lock_wait *wait = &graph->waits->data[i];
 
 		timed |= wait->futex.timed;
-		cycle->exact &= wait->certainty == CERTAINTY_EXACT;
+		if (wait->certainty < cycle->certainty)
+			cycle->certainty = wait->certainty;
 		graph->members[graph->member_count++] = i;
 		cycle->count++;
 		i = graph->edges[i];

@@ -41,8 +41,8 @@ struct wait_cycle {
 	enum verdict verdict;
 	size_t first; /* in members */
 	size_t count;
-	size_t victims; /* waits that lead into it */
-	bool exact;	/* no inferred edge in it */
+	size_t victims;		  /* waits that lead into it */
+	enum certainty certainty; /* of its least certain edge */
 };
 
 /* Waiters behind one lock. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "locks/holders.h"
 
 /* The most of a once frame's stack that is searched for the once word's address. */
 #define ONCE_FRAME_BYTES 4096
@@ -378,6 +379,8 @@ int infer__owners(
 		if (!waits->data[i].owner && !waits->data[i].owner_dead)
 			rc = infer_like_first(&search, &answered, &waits->data[i]);
 	answered__free(&answered);
+	if (!rc)
+		rc = holders__find(snapshot, memory, waits);
 	/* By elimination, when all that can be said of the others has been said. */
 	for (size_t i = 0; i < waits->size; i++)
 		if (!waits->data[i].owner && waits->data[i].state.field == OWNER_READERS)

@@ -284,6 +284,42 @@ bool layout__musl_stdio(
 	return true;
 }
 
+bool layout__rust_mutex(
+	const struct lock_memory *memory, pid_t pid, uint64_t uaddr, struct lock_state *out)
+{
+	uint32_t word;
+
+	*out = (struct lock_state){.address = uaddr};
+	if (memory->read(memory->context, pid, uaddr, &word, sizeof(word)) || word > 2)
+		return false;
+	out->field = word ? OWNER_NONE : OWNER_FREE;
+	return true;
+}
+
+/* MASK and WRITE_LOCKED of the state; the two bits above say who waits. */
+#define RUST_RW_MASK 0x3fffffffu
+
+bool layout__rust_rwlock(const struct lock_memory *memory, pid_t pid, uint64_t uaddr, bool writes,
+	struct lock_state *out)
+{
+	uint32_t state, count;
+
+	*out = (struct lock_state){.address = writes ? uaddr - 4 : uaddr};
+	if (memory->read(memory->context, pid, out->address, &state, sizeof(state)))
+		return false;
+	count = state & RUST_RW_MASK;
+	if (!count)
+		out->field = OWNER_FREE;
+	else if (count == RUST_RW_MASK)
+		out->field = OWNER_NONE;
+	else if (count > RW_MAX_READERS)
+		return false;
+	else
+		out->field = OWNER_READERS;
+	out->readers = out->field == OWNER_READERS ? count : 0;
+	return true;
+}
+
 static bool is_recursive_mutex(const struct lock_memory *memory, pid_t pid, uint64_t address)
 {
 	uint32_t words[MUTEX_SIZE / 4];

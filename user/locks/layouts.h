@@ -90,6 +90,16 @@ bool layout__musl_stdio(
 	const struct lock_memory *memory, pid_t pid, uint64_t uaddr, struct lock_state *out);
 
 /*
+ * Rust's std::sync::Mutex (sys/sync/mutex/futex.rs): a word of 0, 1 or 2 that names nobody; and its
+ * RwLock (sys/sync/rwlock/futex.rs): a state with the number of readers, on which they wait, and
+ * behind it a count on which writers do.
+ */
+bool layout__rust_mutex(
+	const struct lock_memory *memory, pid_t pid, uint64_t uaddr, struct lock_state *out);
+bool layout__rust_rwlock(const struct lock_memory *memory, pid_t pid, uint64_t uaddr, bool writes,
+	struct lock_state *out);
+
+/*
  * The name of the lock of glibc's loader that is @offset bytes into _rtld_global at @rtld_global,
  * or NULL. Its recursive mutexes stand side by side in an order that no version changed, so the
  * place in that row tells: offsets differ by version (load lock +2312 in 2.31, +2568 in 2.36).

@@ -284,8 +284,7 @@ static void put_cycle(struct json_writer *json, const struct lock_findings *find
 
 	json__begin_object(json);
 	json__put_string(json, "verdict", verdict__name(cycle->verdict));
-	json__put_string(json, "certainty",
-		certainty__name(cycle->exact ? CERTAINTY_EXACT : CERTAINTY_INFERRED));
+	json__put_string(json, "certainty", certainty__name(cycle->certainty));
 	json__key(json, "cycle");
 	json__begin_array(json);
 	for (size_t i = 0; i < cycle->count; i++)
