@@ -125,7 +125,8 @@ static void test_address_in_the_frames_of_a_thread_beside_idle_ones_is_a_suspici
 	struct scene scene = new_scene(true);
 
 	scene.stack[6] = LOCK_A;
-	expect_reader(&scene, CERTAINTY_SUSPECTED, "suspected, the lock's address is in its frames");
+	expect_reader(
+		&scene, CERTAINTY_SUSPECTED, "suspected, the lock's address is in its frames");
 }
 
 static void test_address_in_a_saved_register_counts_as_one_on_the_stack(void **state)
@@ -291,8 +292,7 @@ int main(void)
 		cmocka_unit_test(test_without_evidence_nobody_is_suspected),
 		cmocka_unit_test(test_lock_that_the_code_has_let_go_is_no_evidence),
 		cmocka_unit_test(test_code_that_initializes_the_lock_is_no_evidence),
-		cmocka_unit_test(
-			test_thread_that_could_go_on_and_knows_the_lock_makes_it_no_cycle),
+		cmocka_unit_test(test_thread_that_could_go_on_and_knows_the_lock_makes_it_no_cycle),
 		cmocka_unit_test(test_thread_that_runs_makes_it_no_cycle),
 		cmocka_unit_test(test_suspicion_is_confirmed_only_when_it_is_old),
 		cmocka_unit_test(test_rust_rwlock_is_one_lock_with_its_readers),

@@ -141,8 +141,8 @@ static bool read_code(struct code *code, uint64_t end)
 	if (end - code->start > sizeof(code->bytes))
 		code->start = end - sizeof(code->bytes);
 	code->size = end - code->start;
-	return !code->memory->read(code->memory->context, code->pid, code->start, code->bytes,
-		code->size);
+	return !code->memory->read(
+		code->memory->context, code->pid, code->start, code->bytes, code->size);
 }
 
 int code_refs__find(const struct lock_memory *memory, pid_t pid, uint64_t start, uint64_t end,

@@ -15,7 +15,7 @@
 #define OBJECT_BYTES 256
 
 /* References of the code up to one pc: where they begin in all that were found. */
-struct known_code {
+struct known_references {
 	bool known;
 	size_t first;
 	size_t count;
@@ -31,13 +31,13 @@ static inline bool pc_equal(uint64_t a, uint64_t b)
 	return a == b;
 }
 
-DEFINE_HASH(code_map, uint64_t, struct known_code, pc_hash, pc_equal);
+DEFINE_HASH(reference_map, uint64_t, struct known_references, pc_hash, pc_equal);
 
-struct search {
+struct evidence_search {
 	const struct lock_memory *memory;
 	const struct lock_waits *waits;
 	struct code_wanted wanted;
-	struct code_map code;
+	struct reference_map code;
 	code_refs refs;
 	VEC(struct lock_function) functions;
 	evidence_list *out;
@@ -45,7 +45,7 @@ struct search {
 };
 
 /* Notes that @thread knows the lock at @address, if nothing stronger was noted. */
-static int note(struct search *search, const struct lock_thread *thread, uint64_t address,
+static int note(struct evidence_search *search, const struct lock_thread *thread, uint64_t address,
 	enum evidence_kind kind, size_t frame, uint32_t takes)
 {
 	struct evidence evidence = {address, thread, kind, frame, takes};
@@ -65,7 +65,8 @@ static int note(struct search *search, const struct lock_thread *thread, uint64_
 }
 
 /* Of a word on the stack: the lock that it points to, or into the object of which it points. */
-static uint64_t find_lock(const struct search *search, uint64_t word, enum evidence_kind *kind)
+static uint64_t find_lock(
+	const struct evidence_search *search, uint64_t word, enum evidence_kind *kind)
 {
 	const uint64_t *addresses = search->wanted.addresses;
 	size_t i = search_first(search->wanted.count, n, addresses[n] < word);
@@ -97,7 +98,7 @@ static bool is_let_go(const struct lock_wait *wait, size_t frame)
 	return wait && !wait_kind__has_holder(wait->kind) && frame <= wait->site.frame;
 }
 
-static int search_word(struct search *search, const struct lock_thread *thread,
+static int search_word(struct evidence_search *search, const struct lock_thread *thread,
 	const struct lock_wait *wait, uint64_t word, size_t frame)
 {
 	enum evidence_kind kind;
@@ -108,8 +109,8 @@ static int search_word(struct search *search, const struct lock_thread *thread,
 	return note(search, thread, lock, kind, frame, 0);
 }
 
-static int search_stack(
-	struct search *search, const struct lock_thread *thread, const struct lock_wait *wait)
+static int search_stack(struct evidence_search *search, const struct lock_thread *thread,
+	const struct lock_wait *wait)
 {
 	uint64_t words[MAX_STACK_WORDS];
 	uint64_t start, end;
@@ -134,10 +135,10 @@ static int search_stack(
 	return rc;
 }
 
-static const struct known_code *find_code(
-	struct search *search, pid_t pid, const struct lock_frame *frame)
+static const struct known_references *find_code(
+	struct evidence_search *search, pid_t pid, const struct lock_frame *frame)
 {
-	struct known_code *known = code_map__insert(&search->code, frame->pc);
+	struct known_references *known = reference_map__insert(&search->code, frame->pc);
 
 	if (!known || known->known)
 		return known;
@@ -173,10 +174,11 @@ static void follow_code(const struct code_ref *refs, size_t count, uint64_t addr
 	*takes = calls > words ? calls : words;
 }
 
-static int search_code(struct search *search, const struct lock_thread *thread,
+static int search_code(struct evidence_search *search, const struct lock_thread *thread,
 	const struct lock_wait *wait, size_t frame)
 {
-	const struct known_code *code = find_code(search, thread->pid, &thread->frames[frame]);
+	const struct known_references *code =
+		find_code(search, thread->pid, &thread->frames[frame]);
 	const struct code_ref *refs;
 
 	if (!code)
@@ -212,7 +214,8 @@ static size_t find_lock_function(const struct lock_wait *wait)
 
 	while (i < thread->frame_count && functions__is_libc(thread->frames[i].module))
 		i++;
-	if (wait->kind != WAIT_UNKNOWN || i + 1 >= thread->frame_count || !thread->frames[i].function)
+	if (wait->kind != WAIT_UNKNOWN || i + 1 >= thread->frame_count ||
+		!thread->frames[i].function)
 		return thread->frame_count;
 	for (size_t n = 0; n < sizeof(parts) / sizeof(*parts); n++)
 		if (strstr(thread->frames[i].function, parts[n]))
@@ -220,7 +223,7 @@ static size_t find_lock_function(const struct lock_wait *wait)
 	return thread->frame_count;
 }
 
-static bool is_asked(const struct search *search, uint64_t address)
+static bool is_asked(const struct evidence_search *search, uint64_t address)
 {
 	const uint64_t *addresses = search->wanted.addresses;
 	size_t i = search_first(search->wanted.count, n, addresses[n] < address);
@@ -228,7 +231,7 @@ static bool is_asked(const struct search *search, uint64_t address)
 	return i < search->wanted.count && addresses[i] == address;
 }
 
-static int list_functions(struct search *search, pid_t pid)
+static int list_functions(struct evidence_search *search, pid_t pid)
 {
 	for (size_t i = 0; i < search->waits->size; i++) {
 		const struct lock_wait *wait = &search->waits->data[i];
@@ -261,7 +264,7 @@ static size_t first_frame(const struct lock_wait *wait, const struct lock_thread
 	return wait->site.frame < thread->frame_count ? wait->site.frame : 0;
 }
 
-static int search_thread(struct search *search, const struct lock_thread *thread)
+static int search_thread(struct evidence_search *search, const struct lock_thread *thread)
 {
 	const struct lock_wait *wait = waits__of(search->waits, thread);
 	size_t first = first_frame(wait, thread);
@@ -290,8 +293,10 @@ int evidence__find(const struct snapshot *snapshot, const struct lock_memory *me
 	const struct lock_waits *waits, pid_t pid, const uint64_t *addresses, size_t count,
 	evidence_list *out)
 {
-	struct search search = {
-		.memory = memory, .waits = waits, .wanted = {.addresses = addresses, .count = count}, .out = out};
+	struct evidence_search search = {.memory = memory,
+		.waits = waits,
+		.wanted = {.addresses = addresses, .count = count},
+		.out = out};
 	size_t thread_count;
 	const struct lock_thread *threads = snapshot__threads_of(snapshot, pid, &thread_count);
 	int rc = list_functions(&search, pid);
@@ -300,7 +305,7 @@ int evidence__find(const struct snapshot *snapshot, const struct lock_memory *me
 		rc = search_thread(&search, &threads[i]);
 	if (!rc && out->size)
 		qsort(out->data, out->size, sizeof(*out->data), compare);
-	code_map__free(&search.code);
+	reference_map__free(&search.code);
 	vec_free(&search.refs);
 	vec_free(&search.functions);
 	return rc;

@@ -23,7 +23,7 @@ struct evidence {
 	uint64_t address; /* of the lock */
 	const struct lock_thread *thread;
 	enum evidence_kind kind;
-	size_t frame;  /* where it was found */
+	size_t frame;	/* where it was found */
 	uint32_t takes; /* how often the code takes it: whoever waits for it does so once */
 };
 

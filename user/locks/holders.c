@@ -12,13 +12,13 @@
 /* Candidates that a reason names. */
 #define NAMED_CANDIDATES 3
 
-struct search {
+struct holder_search {
 	const struct snapshot *snapshot;
 	struct lock_waits *waits;
 	pid_t pid;
 	evidence_list evidence;
-	bool closed; /* the whole process waits */
-	bool runs;   /* a thread of it runs: its frames are not known, and it may hold anything */
+	bool closed;   /* the whole process waits */
+	bool runs;     /* a thread of it runs: its frames are not known, and it may hold anything */
 	bool *visited; /* of each wait, while a chain is followed */
 };
 
@@ -31,14 +31,15 @@ static bool is_open(const struct lock_wait *wait)
 	       (wait->state.field == OWNER_NONE || wait->state.field == OWNER_READERS);
 }
 
-static const struct lock_wait *wait_of(const struct search *search, const struct lock_thread *thread)
+static const struct lock_wait *wait_of(
+	const struct holder_search *search, const struct lock_thread *thread)
 {
 	return waits__of(search->waits, thread);
 }
 
 /* The strongest evidence alone counts; where others could go on, nothing weak does. */
-static size_t find_candidates(
-	const struct search *search, const struct lock_wait *wait, const struct evidence **first)
+static size_t find_candidates(const struct holder_search *search, const struct lock_wait *wait,
+	const struct evidence **first)
 {
 	enum evidence_kind least = search->closed ? EVIDENCE_OBJECT : EVIDENCE_AT_HAND;
 	size_t count, kept = 0, begin = evidence__of(&search->evidence, wait->address, &count);
@@ -49,7 +50,7 @@ static size_t find_candidates(
 	return kept;
 }
 
-static bool waits_for(const struct search *search, const struct lock_thread *thread,
+static bool waits_for(const struct holder_search *search, const struct lock_thread *thread,
 	const struct lock_wait *wait)
 {
 	const struct lock_wait *other = wait_of(search, thread);
@@ -59,8 +60,8 @@ static bool waits_for(const struct search *search, const struct lock_thread *thr
 
 /* Whether @thread waits, in the end, for the lock of @target: along owners, and along those who may
  * hold what names no owner. */
-static bool leads_to(
-	struct search *search, const struct lock_thread *thread, const struct lock_wait *target)
+static bool leads_to(struct holder_search *search, const struct lock_thread *thread,
+	const struct lock_wait *target)
 {
 	const struct lock_wait *wait = wait_of(search, thread);
 	const struct evidence *candidates;
@@ -83,22 +84,22 @@ static bool leads_to(
 	return false;
 }
 
-static bool is_in_chain(
-	struct search *search, const struct lock_thread *thread, const struct lock_wait *target)
+static bool is_in_chain(struct holder_search *search, const struct lock_thread *thread,
+	const struct lock_wait *target)
 {
 	memset(search->visited, 0, search->waits->size + 1);
 	return leads_to(search, thread, target);
 }
 
-static void set_holder(
-	const struct search *search, struct lock_wait *wait, const struct lock_thread *thread)
+static void set_holder(const struct holder_search *search, struct lock_wait *wait,
+	const struct lock_thread *thread)
 {
 	wait->owner = thread;
 	wait->certainty = search->closed ? CERTAINTY_INFERRED : CERTAINTY_SUSPECTED;
 }
 
 /* "suspected, the lock's address is in its frames: reader". */
-static void explain(const struct search *search, struct lock_wait *wait,
+static void explain(const struct holder_search *search, struct lock_wait *wait,
 	const struct evidence *evidence, size_t others)
 {
 	static const char *const known[] = {
@@ -122,8 +123,7 @@ static void explain(const struct search *search, struct lock_wait *wait,
 }
 
 /* "one of: a (TID 1), b (TID 2)". */
-static void explain_several(
-	struct lock_wait *wait, const struct evidence *candidates, size_t count)
+static void explain_several(struct lock_wait *wait, const struct evidence *candidates, size_t count)
 {
 	char list[WAIT_REASON_SIZE] = "";
 	size_t length = 0;
@@ -139,7 +139,7 @@ static void explain_several(
 
 /* Of the @count candidates one that closes a cycle: rather one that waits for a lock than one that
  * joins. *chained: how many do. */
-static const struct evidence *choose(struct search *search, const struct lock_wait *wait,
+static const struct evidence *choose(struct holder_search *search, const struct lock_wait *wait,
 	const struct evidence *candidates, size_t count, size_t *chained)
 {
 	const struct evidence *best = NULL;
@@ -159,7 +159,7 @@ static const struct evidence *choose(struct search *search, const struct lock_wa
 	return best;
 }
 
-static void ask_evidence(struct search *search, struct lock_wait *wait)
+static void ask_evidence(struct holder_search *search, struct lock_wait *wait)
 {
 	const struct evidence *candidates, *best;
 	size_t chained, count = find_candidates(search, wait, &candidates);
@@ -171,8 +171,8 @@ static void ask_evidence(struct search *search, struct lock_wait *wait)
 	if (best && (search->closed || (chained == count && !search->runs))) {
 		set_holder(search, wait, best->thread);
 		explain(search, wait, best, chained - 1);
-	} else if (count == 1 && candidates->kind == EVIDENCE_TAKEN &&
-		   wait->kind != WAIT_UNKNOWN && !search->closed && !search->runs) {
+	} else if (count == 1 && candidates->kind == EVIDENCE_TAKEN && wait->kind != WAIT_UNKNOWN &&
+		   !search->closed && !search->runs) {
 		set_holder(search, wait, candidates->thread);
 		explain(search, wait, candidates, 0);
 	} else if (!search->closed) {
@@ -185,7 +185,7 @@ static void ask_evidence(struct search *search, struct lock_wait *wait)
 /* The only thread that waits, for another lock and not as a joiner, for whoever waits for this one;
  * *several: there are more, or joiners. */
 static const struct lock_thread *find_only(
-	struct search *search, const struct lock_wait *wait, bool *several)
+	struct holder_search *search, const struct lock_wait *wait, bool *several)
 {
 	const struct lock_thread *found = NULL;
 	size_t count;
@@ -208,7 +208,7 @@ static const struct lock_thread *find_only(
 }
 
 /* How many threads wait for the lock of @wait. */
-static size_t count_waiters(const struct search *search, const struct lock_wait *wait)
+static size_t count_waiters(const struct holder_search *search, const struct lock_wait *wait)
 {
 	size_t count = 0;
 
@@ -218,7 +218,7 @@ static size_t count_waiters(const struct search *search, const struct lock_wait 
 }
 
 /* Whether the code of @wait's own thread takes the lock once more than it waits for it. */
-static bool takes_twice(const struct search *search, const struct lock_wait *wait)
+static bool takes_twice(const struct holder_search *search, const struct lock_wait *wait)
 {
 	size_t count, first = evidence__of(&search->evidence, wait->address, &count);
 
@@ -228,7 +228,7 @@ static bool takes_twice(const struct search *search, const struct lock_wait *wai
 	return false;
 }
 
-static void eliminate(struct search *search, struct lock_wait *wait)
+static void eliminate(struct holder_search *search, struct lock_wait *wait)
 {
 	bool several;
 	const struct lock_thread *only = find_only(search, wait, &several);
@@ -258,7 +258,7 @@ static int compare_addresses(const void *a, const void *b)
 }
 
 /* The locks of the process that name no owner, each once. */
-static size_t list_locks(const struct search *search, uint64_t *addresses)
+static size_t list_locks(const struct holder_search *search, uint64_t *addresses)
 {
 	size_t count = 0, kept = 0;
 
@@ -274,7 +274,7 @@ static size_t list_locks(const struct search *search, uint64_t *addresses)
 	return kept;
 }
 
-static void look_at_threads(struct search *search)
+static void look_at_threads(struct holder_search *search)
 {
 	size_t count;
 	const struct lock_thread *threads =
@@ -287,7 +287,7 @@ static void look_at_threads(struct search *search)
 }
 
 /* The answer for one waiter of a lock is that for all that wait alike. */
-static void copy_answer(const struct search *search, const struct lock_wait *answered)
+static void copy_answer(const struct holder_search *search, const struct lock_wait *answered)
 {
 	for (size_t i = 0; i < search->waits->size; i++) {
 		struct lock_wait *wait = &search->waits->data[i];
@@ -302,8 +302,8 @@ static void copy_answer(const struct search *search, const struct lock_wait *ans
 	}
 }
 
-static void answer(struct search *search, const uint64_t *addresses, size_t count,
-	void (*ask)(struct search *search, struct lock_wait *wait))
+static void answer(struct holder_search *search, const uint64_t *addresses, size_t count,
+	void (*ask)(struct holder_search *search, struct lock_wait *wait))
 {
 	for (size_t n = 0; n < count; n++) {
 		struct lock_wait *wait = NULL;
@@ -322,7 +322,7 @@ static void answer(struct search *search, const uint64_t *addresses, size_t coun
 }
 
 static int find_in_process(
-	struct search *search, const struct lock_memory *memory, uint64_t *addresses)
+	struct holder_search *search, const struct lock_memory *memory, uint64_t *addresses)
 {
 	size_t count = list_locks(search, addresses);
 	int rc;
@@ -341,10 +341,10 @@ static int find_in_process(
 	return rc;
 }
 
-int holders__find(const struct snapshot *snapshot, const struct lock_memory *memory,
-	struct lock_waits *waits)
+int holders__find(
+	const struct snapshot *snapshot, const struct lock_memory *memory, struct lock_waits *waits)
 {
-	struct search search = {.snapshot = snapshot, .waits = waits};
+	struct holder_search search = {.snapshot = snapshot, .waits = waits};
 	uint64_t *addresses = calloc(waits->size + 1, sizeof(*addresses));
 	int rc;
 
