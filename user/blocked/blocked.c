@@ -3,14 +3,17 @@
 #include "blocked/blocked.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "base/text.h"
 #include "base/vec.h"
+#include "blocked/kernel_facts.h"
 #include "blocked/process_origin.h"
 #include "blocked/running.h"
 #include "locks/layouts.h"
@@ -152,6 +155,12 @@ static bool find_python_lock(
 	const struct subject_python *python = subject ? subject__python(subject) : NULL;
 
 	return python && subject_python__lock(python, thread, uaddr, out);
+}
+
+static bool find_kernel_wait(
+	void *context, const struct lock_thread *thread, struct kernel_wait *out)
+{
+	return kernel_facts__find(subjects__kernel_facts(context), thread, out);
 }
 
 /* --- the snapshot */
@@ -423,8 +432,9 @@ int blocked__build(const struct look *look, struct subjects *subjects, const pid
 	*out = (struct blocked){
 		.subjects = subjects,
 		.memory = {subjects, read_memory, name_variable, name_stream, find_shared_key,
-			name_called, find_python_lock},
+			name_called, find_python_lock, find_kernel_wait},
 	};
+	kernel_facts__begin(subjects__kernel_facts(subjects), look->taken_ns);
 	builder.first = calloc(look->count + 1, sizeof(*builder.first));
 	rc = builder.first ? add_threads(look, pid_count, &out->snapshot) : -ENOMEM;
 	for (size_t i = 0; i < pid_count && !rc; i++) {
@@ -506,6 +516,19 @@ void blocked__sample(struct blocked *blocked, const struct lock_thread *thread)
 	free(sample);
 }
 
+bool blocked__describe_end(struct blocked *blocked, const struct lock_thread *thread)
+{
+	/* The note that the thread points to is ours. */
+	struct activity_note *note = (struct activity_note *)thread->activity;
+
+	if (!note || note->activity.detail ||
+		!kernel_facts__describe_end(subjects__kernel_facts(blocked->subjects), thread,
+			note->detail, sizeof(note->detail)))
+		return false;
+	note->activity.detail = note->detail;
+	return true;
+}
+
 void blocked__free(struct blocked *blocked)
 {
 	free(blocked->snapshot.threads);
@@ -529,4 +552,19 @@ bool blocked__futex(const struct look_thread *thread, struct futex_wait *out)
 		return false;
 	converted = convert(thread);
 	return futex__decode(&converted, out);
+}
+
+bool blocked__waits(const struct look_thread *thread)
+{
+	char state = look_thread__state(thread);
+	struct futex_wait futex;
+
+	if (blocked__futex(thread, &futex))
+		return true;
+	if (!(thread->flags & LOOK_USER) || (state != 'S' && state != 'D'))
+		return false;
+	return thread->syscall == SYS_flock || thread->syscall == SYS_semop ||
+	       thread->syscall == SYS_semtimedop ||
+	       (thread->syscall == SYS_fcntl &&
+		       (thread->args[1] == F_SETLKW || thread->args[1] == F_OFD_SETLKW));
 }

@@ -42,6 +42,13 @@ void blocked__free(struct blocked *blocked);
  */
 void blocked__sample(struct blocked *blocked, const struct lock_thread *thread);
 
+/* Adds to the activity of a thread of the snapshot who has the other end of the pipe or socket that
+ * it reads or writes. Returns whether there was anything to add. */
+bool blocked__describe_end(struct blocked *blocked, const struct lock_thread *thread);
+
+/* Whether @thread waits for a lock, a futex or one of the kernel's, told from the look alone. */
+bool blocked__waits(const struct look_thread *thread);
+
 /* Whether @thread sleeps on a futex, told from the look alone; then fills @out. */
 bool blocked__futex(const struct look_thread *thread, struct futex_wait *out);
 

@@ -63,20 +63,19 @@ static bool is_listed(const pid_list *pids, pid_t pid)
 	return false;
 }
 
-/* Every process that has a thread blocked on a futex, and those of which that may not be known (to
- * be counted); the threads stand in order of processes. */
+/* Every process that has a thread which waits for a lock, and those of which that may not be known
+ * (to be counted); the threads stand in order of processes. */
 static int list_all(struct session *session, const struct look *look)
 {
 	for (size_t i = 0; i < look->count; i++) {
 		pid_t pid = look->threads[i].pid;
-		struct futex_wait futex;
 		pid_list *pids = &session->pids;
 
 		if (pids->size && pids->data[pids->size - 1] == pid)
 			continue;
 		if (pid != getpid() &&
 			(look->threads[i].flags & LOOK_DENIED ||
-				blocked__futex(&look->threads[i], &futex)) &&
+				blocked__waits(&look->threads[i])) &&
 			!is_listed(pids, pid) && vec_push(pids, pid))
 			return -ENOMEM;
 	}
@@ -112,7 +111,8 @@ static int judge(
 	}
 }
 
-static int make_pass(struct session *session, struct pass *out, struct error *err)
+/* Looks and judges once. */
+static int look_once(struct session *session, struct pass *out, struct error *err)
 {
 	bool all = session->options->all;
 	const struct look *first = session->first;
@@ -125,7 +125,6 @@ static int make_pass(struct session *session, struct pass *out, struct error *er
 	}
 	rc = looker__look(session->looker, all ? NULL : session->pids.data,
 		all ? 0 : session->pids.size, &look, err);
-
 	if (rc)
 		return rc;
 	if (all && list_all(session, &look))
@@ -134,6 +133,21 @@ static int make_pass(struct session *session, struct pass *out, struct error *er
 		rc = judge(session, &look, out, err);
 	look__free(&look);
 	return rc;
+}
+
+/* Through /proc a look has the threads of the listed processes alone: those that it turned out to
+ * need take another one. */
+static int make_pass(struct session *session, struct pass *out, struct error *err)
+{
+	for (int turn = 0;; turn++) {
+		size_t listed = session->pids.size;
+		int rc = look_once(session, out, err);
+
+		if (rc || session->pids.size == listed || session->options->all ||
+			!looker__uses_proc(session->looker) || turn == MAX_TURNS)
+			return rc;
+		free_pass(out);
+	}
 }
 
 static void wait_until(uint64_t deadline_ns)
@@ -219,6 +233,30 @@ static int check_readable(const struct session *session, const struct pass *pass
 		(int)session->options->pids[0]);
 }
 
+/* Chains' ends, and threads of a process without waits, whose pipes' other ends are told. */
+#define MAX_DESCRIBED 64
+
+static void describe_ends(struct locks_look *look)
+{
+	const struct snapshot *snapshot = &look->blocked.snapshot;
+	const struct lock_findings *findings = &look->findings;
+	size_t described = 0;
+
+	for (size_t i = 0; i < findings->waits.size && described < MAX_DESCRIBED; i++)
+		if (findings->graph.fates[i].end)
+			described +=
+				blocked__describe_end(&look->blocked, findings->graph.fates[i].end);
+	for (size_t p = 0; p < snapshot->process_count; p++) {
+		size_t count;
+		const struct lock_thread *threads =
+			snapshot__threads_of(snapshot, snapshot->processes[p].pid, &count);
+
+		for (size_t i = 0; !findings->waits.size && i < count; i++)
+			if (described < MAX_DESCRIBED)
+				described += blocked__describe_end(&look->blocked, &threads[i]);
+	}
+}
+
 /* Threads that run are sampled up to so many; each takes 30 ms. */
 #define MAX_SAMPLED 4
 
@@ -265,8 +303,10 @@ int locks__look_at(
 	}
 	out->blocked = pass.blocked;
 	move_findings(&out->findings, &pass.findings, &out->blocked.snapshot);
-	if (options->samples)
+	if (options->samples) {
 		sample_running(out);
+		describe_ends(out);
+	}
 	out->used_proc = looker__uses_proc(session.looker);
 	out->took_ns = clock__now_ns() - begin;
 	return 0;

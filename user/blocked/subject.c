@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "base/vec.h"
+#include "blocked/kernel_facts.h"
 #include "blocked/module_facts.h"
 #include "probe/call_site.h"
 #include "process/memory.h"
@@ -54,6 +55,7 @@ struct subjects {
 	struct subject_map by_pid;
 	struct facts_map by_module;
 	struct python_frames *python_frames;
+	struct kernel_facts *kernel_facts;
 };
 
 struct subjects *subjects__new(bool lines, struct error *err)
@@ -65,8 +67,10 @@ struct subjects *subjects__new(bool lines, struct error *err)
 		subjects->modules = modules__new();
 		subjects->symbolizer = symbolizer__new(&options);
 		subjects->python_frames = python_frames__new();
+		subjects->kernel_facts = kernel_facts__new();
 	}
-	if (!subjects || !subjects->python_frames || !subjects->modules || !subjects->symbolizer) {
+	if (!subjects || !subjects->python_frames || !subjects->kernel_facts ||
+		!subjects->modules || !subjects->symbolizer) {
 		subjects__free(subjects);
 		error__set(err, -ENOMEM, "out of memory");
 		return NULL;
@@ -95,6 +99,7 @@ void subjects__free(struct subjects *subjects)
 	}
 	hash_for_each (slot, &subjects->by_module)
 		module_facts__free(slot->value);
+	kernel_facts__free(subjects->kernel_facts);
 	subject_map__free(&subjects->by_pid);
 	facts_map__free(&subjects->by_module);
 	python_frames__free(subjects->python_frames);
@@ -234,6 +239,11 @@ struct subject *subjects__find(struct subjects *subjects, pid_t pid)
 	struct subject **slot = subject_map__find(&subjects->by_pid, pid);
 
 	return slot ? *slot : NULL;
+}
+
+struct kernel_facts *subjects__kernel_facts(struct subjects *subjects)
+{
+	return subjects->kernel_facts;
 }
 
 const struct maps *subject__maps(const struct subject *subject)

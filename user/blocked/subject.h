@@ -40,6 +40,8 @@ struct subject *subjects__take(
 /* The one that was taken before, or NULL. */
 struct subject *subjects__find(struct subjects *subjects, pid_t pid);
 
+struct kernel_facts *subjects__kernel_facts(struct subjects *subjects);
+
 const struct maps *subject__maps(const struct subject *subject);
 enum lock_libc subject__libc(const struct subject *subject, int *minor);
 

@@ -5,6 +5,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* A longer name of a lock would not fit the line of the page: its kind stands for it. */
+#define MAX_HEADLINE_NAME 24
 
 int findings__judge(const struct snapshot *snapshot, const struct lock_memory *memory,
 	struct lock_findings *out)
@@ -283,18 +287,45 @@ bool findings__leads_to(
 	       fate->cycle == cycle && fate->in_cycle == in_cycle;
 }
 
+/* Notes @pid unless it was looked at or is noted already. */
+static size_t add_missing(
+	const struct lock_findings *findings, pid_t pid, pid_t *pids, size_t count, size_t limit)
+{
+	bool listed = count == limit || snapshot__process(findings->snapshot, pid);
+
+	for (size_t n = 0; n < count && !listed; n++)
+		listed = pids[n] == pid;
+	if (!listed)
+		pids[count++] = pid;
+	return count;
+}
+
 size_t findings__missing_owners(const struct lock_findings *findings, pid_t *pids, size_t limit)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < findings->waits.size && count < limit; i++) {
-		const struct lock_thread *owner = findings->waits.data[i].owner;
-		bool listed = !owner || snapshot__process(findings->snapshot, owner->pid);
+	for (size_t i = 0; i < findings->waits.size; i++)
+		if (findings->waits.data[i].owner)
+			count = add_missing(
+				findings, findings->waits.data[i].owner->pid, pids, count, limit);
+	vec_for_each (pid, &findings->waits.processes)
+		count = add_missing(findings, *pid, pids, count, limit);
+	return count;
+}
 
-		for (size_t n = 0; n < count && !listed; n++)
-			listed = pids[n] == owner->pid;
-		if (!listed)
-			pids[count++] = owner->pid;
+/* How many processes the threads of a cycle are of. */
+static size_t count_processes(const struct lock_findings *findings, const struct wait_cycle *of)
+{
+	const size_t *members = &findings->graph.members[of->first];
+	size_t count = 0;
+
+	for (size_t i = 0; i < of->count; i++) {
+		pid_t pid = findings->waits.data[members[i]].thread->pid;
+		bool known = false;
+
+		for (size_t n = 0; n < i; n++)
+			known |= findings->waits.data[members[n]].thread->pid == pid;
+		count += !known;
 	}
 	return count;
 }
@@ -304,13 +335,22 @@ void findings__headline(const struct lock_findings *findings, size_t cycle, char
 	const struct wait_cycle *of = &findings->graph.cycles[cycle];
 	const struct lock_wait *wait = &findings->waits.data[findings->graph.members[of->first]];
 	const struct lock_thread *thread = wait->thread;
+	const char *verdict = verdict__name(of->verdict);
+	size_t processes = count_processes(findings, of);
 
 	if (of->count == 1)
-		snprintf(out, size, "%s: %s (PID %d, TID %d) waits for itself, on %s",
-			verdict__name(of->verdict), thread->comm, thread->pid, thread->tid,
-			wait->name[0] ? wait->name : wait_kind__name(wait->kind));
+		snprintf(out, size, "%s: %s (PID %d, TID %d) waits for itself, on %s", verdict,
+			thread->comm, thread->pid, thread->tid,
+			*wait->name && strlen(wait->name) < MAX_HEADLINE_NAME
+				? wait->name
+				: wait_kind__name(wait->kind));
+	else if (processes == of->count)
+		snprintf(out, size, "%s: %zu processes wait for each other, %s (PID %d, TID %d)...",
+			verdict, processes, thread->comm, thread->pid, thread->tid);
+	else if (processes > 1)
+		snprintf(out, size, "%s: %zu threads of %zu processes, %s (PID %d, TID %d)...",
+			verdict, of->count, processes, thread->comm, thread->pid, thread->tid);
 	else
 		snprintf(out, size, "%s: %zu threads wait for each other, %s (PID %d, TID %d)...",
-			verdict__name(of->verdict), of->count, thread->comm, thread->pid,
-			thread->tid);
+			verdict, of->count, thread->comm, thread->pid, thread->tid);
 }

@@ -55,7 +55,8 @@ bool findings__leads_to(
 
 /*
  * Processes of owners that snapshot->processes does not have: to be looked at as well, as a lock in
- * shared memory ties processes together. Writes at most @limit PIDs, returns how many.
+ * shared memory, on a file, or a pipe ties processes together. Writes at most @limit PIDs, returns
+ * how many.
  */
 size_t findings__missing_owners(const struct lock_findings *findings, pid_t *pids, size_t limit);
 

@@ -30,6 +30,14 @@ static const char *const kind_names[WAIT_KIND_COUNT] = {
 	[WAIT_PYTHON_LOCK] = "python-lock",
 	[WAIT_PYTHON_RLOCK] = "python-rlock",
 	[WAIT_VECTOR] = "futex-vector",
+	[WAIT_FLOCK] = "flock",
+	[WAIT_RECORD_LOCK] = "fcntl-lock",
+	[WAIT_SYSV] = "sysv-semaphore",
+	[WAIT_PIPE_READ] = "pipe-read",
+	[WAIT_PIPE_WRITE] = "pipe-write",
+	[WAIT_SOCKET_READ] = "socket-read",
+	[WAIT_SOCKET_WRITE] = "socket-write",
+	[WAIT_CHILD] = "child",
 };
 
 const char *wait_kind__name(enum wait_kind kind)
@@ -46,6 +54,7 @@ bool wait_kind__has_holder(enum wait_kind kind)
 	case WAIT_FUTURE:
 	case WAIT_ATOMIC:
 	case WAIT_PARK:
+	case WAIT_SYSV:
 		return false;
 	default:
 		return true;

@@ -34,6 +34,16 @@ enum wait_kind {
 	WAIT_PYTHON_LOCK,  /* threading.Lock */
 	WAIT_PYTHON_RLOCK, /* threading.RLock */
 	WAIT_VECTOR,	   /* futex_waitv */
+	/* Not of futexes: kernel_wait.h. First locks... */
+	WAIT_FLOCK,	  /* flock(2) */
+	WAIT_RECORD_LOCK, /* fcntl(2) */
+	WAIT_SYSV,	  /* semop(2) */
+	/* ...then what a process has to do. */
+	WAIT_PIPE_READ,
+	WAIT_PIPE_WRITE,
+	WAIT_SOCKET_READ,
+	WAIT_SOCKET_WRITE,
+	WAIT_CHILD, /* wait4(2), waitid(2) */
 	WAIT_KIND_COUNT,
 };
 

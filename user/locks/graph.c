@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "locks/kernel_wait.h"
 
 #define NO_EDGE SIZE_MAX
 
@@ -190,7 +191,8 @@ static int find_convoys(struct wait_graph *graph)
 	for (size_t i = 0; i < graph->waits->size; i++) {
 		size_t *place;
 
-		if (!wait_kind__has_holder(graph->waits->data[i].kind))
+		if (!wait_kind__has_holder(graph->waits->data[i].kind) ||
+			!wait_kind__is_lock(graph->waits->data[i].kind))
 			continue;
 		place = convoy_map__insert(&map, graph->waits->data[i].key);
 		if (!place) {
@@ -262,6 +264,7 @@ bool graph__cycle_persists(const struct wait_graph *now, size_t index,
 	const struct wait_graph *before, bool *never_ran)
 {
 	const struct wait_cycle *cycle = &now->cycles[index];
+	bool is_talk = false;
 
 	*never_ran = true;
 	for (size_t n = 0; n < cycle->count; n++) {
@@ -282,8 +285,10 @@ bool graph__cycle_persists(const struct wait_graph *now, size_t index,
 		/* Who waits for the GIL wakes every 5 ms, and only looks whether it is free. */
 		*never_ran &= earlier->thread->switches == wait->thread->switches ||
 			      (wait->kind == WAIT_GIL && earlier->kind == WAIT_GIL);
+		is_talk |= !wait_kind__is_lock(wait->kind);
 	}
-	return true;
+	/* Two that talk to each other wait in turns: one moment after the other, not a cycle. */
+	return *never_ran || !is_talk;
 }
 
 uint64_t graph__cycle_identity(const struct wait_graph *graph, size_t index)

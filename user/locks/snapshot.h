@@ -133,6 +133,8 @@ struct lock_python {
 	uint32_t owner;	  /* TID in its namespace's numbers; 0: unknown */
 };
 
+struct kernel_wait;
+
 /* How the pure part asks about the processes of a snapshot. */
 struct lock_memory {
 	void *context;
@@ -153,6 +155,10 @@ struct lock_memory {
 	/* Whether @thread waits on @uaddr for a Python lock; then fills @out. NULL: no. */
 	bool (*python_lock)(void *context, const struct lock_thread *thread, uint64_t uaddr,
 		struct lock_python *out);
+	/* What the kernel tells of a wait for no futex (kernel_wait.h); false: it is none of those
+	 * that are known. NULL: nothing can be told. */
+	bool (*kernel_wait)(
+		void *context, const struct lock_thread *thread, struct kernel_wait *out);
 };
 
 /* The thread with that TID as we see it, or NULL. */

@@ -11,6 +11,7 @@
 #include "locks/elsewhere.h"
 #include "locks/forked.h"
 #include "locks/infer.h"
+#include "locks/kernel_wait.h"
 #include "locks/owner.h"
 
 #define NS_PER_S 1000000000ll
@@ -359,14 +360,17 @@ static bool wants_gil(const struct view *view, const struct lock_wait *wait)
 static int add_wait(
 	const struct view *view, const struct lock_thread *thread, struct lock_waits *out)
 {
-	struct lock_wait wait = {.thread = thread};
+	struct lock_wait wait = {.thread = thread, .fd = -1};
 
 	/* A turn of a wait for the GIL may just be over; without a stack it runs, and may have it.
 	 */
 	if (!futex__decode(thread, &wait.futex) &&
 		!(thread->is_python && thread->state == 'R' && thread->frame_count &&
-			futex__decode_call(thread, &wait.futex) && wants_gil(view, &wait)))
-		return 0;
+			futex__decode_call(thread, &wait.futex) && wants_gil(view, &wait))) {
+		if (!kernel_wait__judge(view->snapshot, view->memory, thread, out, &wait))
+			return 0;
+		return vec_push(out, wait) ? -ENOMEM : 0;
+	}
 	wait.left_ns = time_left(view, &wait);
 	wait.site = wait_site__find(thread);
 	wait.kind = wait.site.kind;
@@ -395,8 +399,9 @@ int waits__find(
 		}
 	}
 	for (size_t i = 0; i < out->size; i++)
-		owner__resolve(snapshot, &out->data[i]);
-	if (infer__owners(snapshot, memory, out)) {
+		if (out->data[i].futex.type != FUTEX_TYPE_NONE)
+			owner__resolve(snapshot, &out->data[i]);
+	if (infer__owners(snapshot, memory, out) || kernel_wait__drop_idle(out)) {
 		waits__free(out);
 		return -ENOMEM;
 	}
@@ -406,6 +411,7 @@ int waits__find(
 
 void waits__free(struct lock_waits *waits)
 {
+	vec_free(&waits->processes);
 	vec_free(waits);
 }
 

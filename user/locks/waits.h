@@ -8,6 +8,7 @@
 #ifndef MEMTRACE_LOCKS_WAITS_H
 #define MEMTRACE_LOCKS_WAITS_H
 
+#include "base/vec.h"
 #include "locks/futex.h"
 #include "locks/layouts.h"
 #include "locks/wait_site.h"
@@ -48,6 +49,7 @@ struct lock_wait {
 	bool owner_dead;		 /* somebody held it and is no more */
 	pid_t owner_number; /* what the lock says, in its namespace's numbers; 0 nothing */
 	bool forked;	    /* held by a thread of the parent that the fork did not copy */
+	int fd;		    /* of FUTEX_TYPE_NONE: the descriptor it is about; -1: none */
 	bool parked;	    /* refused by the kernel, and glibc parks such a thread for ever */
 	char reason[WAIT_REASON_SIZE]; /* why this owner, or why none; "" where it is plain */
 };
@@ -56,6 +58,8 @@ struct lock_waits {
 	struct lock_wait *data; /* ascending by (pid, tid) */
 	size_t size;
 	size_t capacity;
+	/* Processes that waits for no futex lead to: to be looked at as well. */
+	VEC(pid_t) processes;
 };
 
 /*

@@ -99,7 +99,8 @@ static void put_lock(struct json_writer *json, const struct lock_wait *wait)
 {
 	json__key(json, "lock");
 	json__begin_object(json);
-	json__put_integer(json, "address", wait->address);
+	if (wait->futex.type != FUTEX_TYPE_NONE)
+		json__put_integer(json, "address", wait->address);
 	if (wait->name[0])
 		json__put_string(json, "name", wait->name);
 	if (wait->module[0])
@@ -232,7 +233,10 @@ static void put_wait(struct json_writer *json, const struct lock_findings *findi
 	json__put_string(json, "kind", wait_kind__name(wait->kind));
 	if (wait->site.function)
 		json__put_string(json, "function", wait->site.function);
-	json__put_integer(json, "uaddr", wait->futex.uaddr);
+	if (wait->futex.type != FUTEX_TYPE_NONE)
+		json__put_integer(json, "uaddr", wait->futex.uaddr);
+	if (wait->fd >= 0)
+		json__put_integer(json, "fd", wait->fd);
 	if (wait->futex.type == FUTEX_TYPE_PLAIN)
 		json__put_integer(json, "expected", wait->futex.expected);
 	put_words(json, wait);
@@ -269,7 +273,8 @@ static void put_member(struct json_writer *json, const struct lock_wait *wait)
 	json__put_integer(json, "ns_tid", wait->thread->ns_tid);
 	json__put_string(json, "comm", wait->thread->comm);
 	put_lock_label(json, "waits_for", wait);
-	json__put_integer(json, "lock_address", wait->address);
+	if (wait->futex.type != FUTEX_TYPE_NONE)
+		json__put_integer(json, "lock_address", wait->address);
 	json__put_string(json, "kind", wait_kind__name(wait->kind));
 	json__put_integer(json, "held_by", wait->owner->tid);
 	json__put_string(json, "certainty", certainty__name(wait->certainty));
@@ -320,7 +325,8 @@ static void put_convoys(struct json_writer *json, const struct lock_findings *fi
 
 		json__begin_object(json);
 		put_lock_label(json, "lock", wait);
-		json__put_integer(json, "address", wait->address);
+		if (wait->futex.type != FUTEX_TYPE_NONE)
+			json__put_integer(json, "address", wait->address);
 		json__put_integer(json, "length", convoy->count);
 		if (wait->owner)
 			json__put_integer(json, "held_by", wait->owner->tid);

@@ -59,8 +59,11 @@ static void put_place(FILE *file, const struct lock_wait *wait, size_t column)
 	size_t taken;
 
 	snprintf(address, sizeof(address), " at 0x%llx", (unsigned long long)wait->address);
-	if (wait->futex.type == FUTEX_TYPE_NONE)
+	if (wait->futex.type == FUTEX_TYPE_NONE) {
 		*address = '\0';
+		if (wait->fd >= 0)
+			snprintf(address, sizeof(address), " (fd %d)", wait->fd);
+	}
 	if (wait->module[0])
 		phrase__module(wait->module, MODULE_WIDTH, module, sizeof(module));
 	taken = column + strlen(address) + strlen(module) + (*module ? 3 : 0);
@@ -87,7 +90,7 @@ void phrase__lock(FILE *file, const struct lock_wait *wait, size_t column)
 	put_place(file, wait, column + strlen(kind) + 1);
 	if (wait->word_count > 1)
 		fprintf(file, " or any of %u words more", wait->word_count - 1);
-	if (wait->shared)
+	if (wait->shared && wait->futex.type != FUTEX_TYPE_NONE)
 		fprintf(file, ", shared between processes");
 }
 
@@ -95,6 +98,10 @@ void phrase__lock_briefly(FILE *file, const struct lock_wait *wait)
 {
 	char name[NAME_SIZE];
 
+	if (wait->kind == WAIT_CHILD) {
+		fprintf(file, "its child to end");
+		return;
+	}
 	if (!wait->name[0] || wait->kind == WAIT_JOIN) {
 		phrase__lock(file, wait, 0);
 		return;
@@ -150,8 +157,40 @@ static void put_block(FILE *file, const struct lock_wait *wait, const char *inde
 	fputc('\n', file);
 }
 
+/* "to write to pipe:[17] (fd 4), which is full", and who alone can read it. */
+static void put_stream(FILE *file, const struct lock_wait *wait, const char *indent)
+{
+	bool writes = wait->kind == WAIT_PIPE_WRITE || wait->kind == WAIT_SOCKET_WRITE;
+
+	fprintf(file, "%sto %s %s (fd %d), which is %s\n", indent,
+		writes ? "write to" : "read from", wait->name, wait->fd, writes ? "full" : "empty");
+	if (!wait->owner)
+		return;
+	fprintf(file, "%suntil ", indent);
+	phrase__thread(file, wait->owner);
+	fprintf(file, " %s, %s\n", writes ? "reads it" : "writes to it",
+		certainty__name(wait->certainty));
+}
+
+static bool is_stream(enum wait_kind kind)
+{
+	return kind >= WAIT_PIPE_READ && kind <= WAIT_SOCKET_WRITE;
+}
+
 void phrase__wait(FILE *file, const struct lock_wait *wait, const char *indent)
 {
+	if (is_stream(wait->kind)) {
+		put_stream(file, wait, indent);
+		phrase__wrapped(file, wait->reason, indent);
+		return;
+	}
+	if (wait->kind == WAIT_CHILD && wait->owner) {
+		fprintf(file, "%suntil its child ", indent);
+		phrase__thread(file, wait->owner);
+		fprintf(file, " ends\n");
+		phrase__wrapped(file, wait->reason, indent);
+		return;
+	}
 	if (wait->kind == WAIT_JOIN && wait->owner) {
 		fprintf(file, "%suntil ", indent);
 		phrase__thread(file, wait->owner);

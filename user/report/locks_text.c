@@ -12,11 +12,14 @@
 #include "report/locks_blocks.h"
 #include "report/locks_phrases.h"
 #include "report/locks_stack.h"
+#include "report/locks_threads.h"
 #include "report/locks_verdicts.h"
 #include "report/names.h"
 
 /* Blocks, and lines of a list, that fit one screen. */
 #define LISTED_WAITS 12
+/* Of more processes than these the threads that wait for no lock are not listed. */
+#define FEW_PROCESSES 4
 /* Languages that one process can have, and processes whose tools are named. */
 #define LISTED_TOOLS 3
 
@@ -365,5 +368,8 @@ void locks_text__write(
 	print_convoys(file, findings);
 	print_others(file, findings, options);
 	locks_verdicts__print_summary(file, findings);
+	if (!findings->deadlocks && !findings->hangs &&
+		findings->snapshot->process_count <= FEW_PROCESSES)
+		locks_threads__print(file, findings, LISTED_WAITS, options->full_stacks);
 	print_tools(file, findings);
 }
