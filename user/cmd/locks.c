@@ -33,7 +33,7 @@ struct locks_options {
 
 static const struct argp_option argp_options[] = {
 	{"pid", 'p', "PID", 0, "Look at this process; may be given several times", 0},
-	{"all", KEY_ALL, 0, 0, "Look at every process that has a thread blocked on a futex", 0},
+	{"all", KEY_ALL, 0, 0, "Look at every process that has a thread which waits for a lock", 0},
 	{"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "JSON to FILE, default stdout", 0},
 	{"dot", KEY_DOT, "FILE", OPTION_ARG_OPTIONAL, "Graphviz to FILE, default stdout", 0},
 	{"full-stacks", KEY_FULL, 0, 0, "Every frame of every stack", 0},

@@ -165,6 +165,19 @@ static void self_flock(void)
 	take_flock(second);
 }
 
+/* Has the open file that @locker locked, and outlives it. */
+static void inherit(pid_t locker, int ready)
+{
+	while (getppid() == locker)
+		usleep(1000);
+	/* From now on it is the first process's child. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (write(ready, "x", 1) == 1)
+		for (;;)
+			pause();
+	_exit(1);
+}
+
 /* Who took the lock has ended; a child that inherited the descriptor has it still. */
 static void inherited_flock(void)
 {
@@ -172,18 +185,15 @@ static void inherited_flock(void)
 	pid_t locker;
 	char byte;
 
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (pipe(ready))
 		_exit(1);
 	locker = fork();
 	if (locker == 0) {
+		locker = getpid();
 		take_flock(fd);
-		if (fork() == 0) {
-			prctl(PR_SET_PDEATHSIG, 0);
-			alarm(TRUTH_LIFETIME);
-			if (write(ready[1], "x", 1) == 1)
-				for (;;)
-					pause();
-		}
+		if (fork() == 0)
+			inherit(locker, ready[1]);
 		_exit(0);
 	}
 	waitpid(locker, NULL, 0);
