@@ -264,7 +264,7 @@ static void find_children(const struct lock_thread *thread, struct kernel_wait *
 
 /* --- pipes and sockets */
 
-struct stream {
+struct stream_end {
 	int fd;
 	bool writes;
 	bool is_socket;
@@ -273,7 +273,7 @@ struct stream {
 	char link[WAIT_NAME_SIZE];
 };
 
-static bool find_stream(const struct lock_thread *thread, struct stream *out)
+static bool find_stream(const struct lock_thread *thread, struct stream_end *out)
 {
 	struct statx file;
 
@@ -306,7 +306,7 @@ static bool find_stream(const struct lock_thread *thread, struct stream *out)
 /* The ends that can end the wait: of a pipe those of the other direction, of a socket its peer's.
  */
 static void add_ends(const struct open_end *ends, size_t count, const struct lock_thread *thread,
-	const struct stream *stream, struct kernel_wait *out, bool *own)
+	const struct stream_end *stream, struct kernel_wait *out, bool *own)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (stream->writes ? !ends[i].reads : !ends[i].writes)
@@ -319,7 +319,7 @@ static void add_ends(const struct open_end *ends, size_t count, const struct loc
 }
 
 static void find_ends(struct kernel_facts *facts, const struct lock_thread *thread,
-	const struct stream *stream, struct kernel_wait *out, bool *own)
+	const struct stream_end *stream, struct kernel_wait *out, bool *own)
 {
 	const struct open_end *ends = NULL;
 	struct open_ends of_path;
@@ -343,7 +343,7 @@ static void find_ends(struct kernel_facts *facts, const struct lock_thread *thre
 static bool find_pipe(
 	struct kernel_facts *facts, const struct lock_thread *thread, struct kernel_wait *out)
 {
-	struct stream stream;
+	struct stream_end stream;
 	size_t threads;
 	bool own;
 
@@ -398,7 +398,7 @@ bool kernel_facts__describe_end(
 	struct kernel_facts *facts, const struct lock_thread *thread, char *out, size_t size)
 {
 	struct kernel_wait wait = {0};
-	struct stream stream;
+	struct stream_end stream;
 	size_t length;
 	bool own;
 
