@@ -54,7 +54,7 @@ static void test_two_processes_on_each_others_file_are_a_deadlock(void **state)
 	judge(world);
 	assert_int_equal(world->findings.graph.cycle_count, 1);
 	assert_int_equal(world->findings.graph.cycles[0].verdict, VERDICT_DEADLOCK);
-	assert_true(world->findings.graph.cycles[0].exact);
+	assert_int_equal(world->findings.graph.cycles[0].certainty, CERTAINTY_EXACT);
 	free_world(world);
 }
 
@@ -66,7 +66,7 @@ static void test_full_pipe_and_a_wait_for_the_child_are_a_deadlock(void **state)
 	add_sleeper(world, 200, WAIT_PIPE_WRITE, 100);
 	judge(world);
 	assert_int_equal(world->findings.graph.cycle_count, 1);
-	assert_false(world->findings.graph.cycles[0].exact);
+	assert_int_equal(world->findings.graph.cycles[0].certainty, CERTAINTY_INFERRED);
 	assert_int_equal(wait_of(world, 200)->certainty, CERTAINTY_INFERRED);
 	free_world(world);
 }
