@@ -41,15 +41,19 @@ static __always_inline bool send_control(struct event_process *event, __u64 tick
 /*
  * Tells user space of a process that has something new, and with @holds has it wait before its
  * first instruction. User space counts what came with no ticket; what has one and does not wait is
- * counted here.
+ * counted here. Returns the ticket that the process waits with, 0: none.
  */
-static __always_inline void announce(
+static __always_inline __u64 announce(
 	struct task_struct *task, struct event_process *event, bool holds)
 {
 	__u64 ticket = holds ? take_hold_ticket() : 0;
 
-	if (send_control(event, ticket) && ticket && hold_task(task, ticket))
-		count_loss(LOSS_UNHELD);
+	if (!send_control(event, ticket) || !ticket)
+		return 0;
+	if (!hold_task(task, ticket))
+		return ticket;
+	count_loss(LOSS_UNHELD);
+	return 0;
 }
 
 static __always_inline __u32 tgid_of(struct task_struct *task)
@@ -71,6 +75,7 @@ static __always_inline int on_fork(
 	struct target *target, child_target = {};
 	struct event_process event;
 	__u32 tgid, child_tgid;
+	__u64 ticket;
 
 	if (parent->tgid == child->tgid)
 		return 0; /* a thread */
@@ -101,7 +106,10 @@ static __always_inline int on_fork(
 	event.header.tid = tgid;
 	if (target->executable_mappings != target->mappings_seen)
 		event.header.flags |= CONTROL_NEW_LIBRARIES;
-	announce(child, &event, holds);
+	ticket = announce(child, &event, holds);
+	/* Of a child in its memory it may wait for the end before it comes to wait here. */
+	if (ticket && holds_crowd() && parent->mm != child->mm)
+		hold_task(parent, ticket);
 	return 0;
 }
 

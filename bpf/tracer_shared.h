@@ -92,6 +92,7 @@ struct tracer_shared {
 	__u64 hold_max_ns;   /* the longest */
 	__u64 holds;	     /* how often */
 	__u64 hold_timeouts; /* of these, ended by the bound and not by user space */
+	__u64 held_now;	     /* threads that are held at this moment */
 };
 
 #endif
