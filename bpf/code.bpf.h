@@ -15,6 +15,7 @@
 /* What a mapping is, as find_vma found it. */
 struct code_mapping {
 	__u64 address;
+	__u64 end;
 	__u64 inode;
 	__u64 page;
 	__u64 into;
@@ -30,6 +31,7 @@ static long look_at_vma(
 
 	mapping->is_code = BPF_CORE_READ(vma, vm_flags) & VM_EXEC;
 	mapping->is_file = file != NULL;
+	mapping->end = BPF_CORE_READ(vma, vm_end);
 	if (!file)
 		return 0;
 	mapping->inode = BPF_CORE_READ(file, f_inode, i_ino);
@@ -139,7 +141,8 @@ static __always_inline void note_moved_code(
 
 /*
  * mprotect. Compilers at run time switch their memory to and fro, thousands of times a second; it
- * holds nothing that a file could name, and what was there before has gone by another call.
+ * holds nothing that a file could name, and what was there before has gone by another call. Of
+ * several mappings that one call makes executable only a look can tell.
  */
 static __always_inline void note_protected_code(
 	struct thread_state *state, __u64 start, __u64 length, bool is_code)
@@ -150,7 +153,8 @@ static __always_inline void note_protected_code(
 		return;
 	if (find_mapping(start, &mapping) && !mapping.is_file)
 		return;
-	log_change(state, start, length, is_code, &nothing);
+	log_change(
+		state, start, length, is_code, mapping.end - start >= length ? &mapping : &nothing);
 }
 
 #endif

@@ -211,6 +211,7 @@ enum loss_cause {
 	LOSS_SITES_FULL,	/* a stack found the table of call sites full */
 	LOSS_HOLD_ENDED, /* LATE_ATTACH, because the wait for the probes was longer than --hold */
 	LOSS_UNHELD,	 /* processes that ran before they had their probes */
+	LOSS_CODE_GONE,	 /* a stack with code that was unmapped before it was looked at */
 	LOSS_COUNT,
 };
 

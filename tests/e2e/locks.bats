@@ -18,6 +18,9 @@ setup_file()
 	for name in "${KNOTS[@]}"; do
 		hang "$name" "$LOCK_TARGETS/knots" "$name" "$HUNG/$name"
 	done
+	for name in roots roots-g1; do
+		hang $name "$LOCK_TARGETS/$name" roots "$HUNG/$name"
+	done
 	for name in guard guard-cross once-cross; do
 		hang "$name" "$LOCK_TARGETS/guard" "$name" "$HUNG/$name"
 	done
@@ -36,7 +39,7 @@ setup_file()
 		"$HUNG/incident-a" "$LOCK_TARGETS"
 	hang incident-b env TRUTH_FILE="$HUNG/incident-b" \
 		LD_PRELOAD="$LOCK_TARGETS/libtrylock.so libjemalloc.so.2" "$LOCK_TARGETS/incident_b"
-	for name in "${KNOTS[@]}" guard guard-cross once-cross loader-lock loader-join incident-a \
+	for name in "${KNOTS[@]}" roots roots-g1 guard guard-cross once-cross loader-lock loader-join incident-a \
 		"${RIVALS[@]/#/rivals-}"; do
 		wait_hung "$name"
 	done
@@ -288,6 +291,28 @@ teardown()
 	[[ $output != *take_both+0x* ]] || fail "not folded: $output"
 	run -3 --separate-stderr "$MEMTRACE" locks --full-stacks -p "$(hung_pid abba)"
 	[[ $output == *take_both+0x* ]] || fail "not full: $output"
+}
+
+# line_of FUNCTION: where a roots.c's line says that it calls.
+line_of()
+{
+	grep -n "line of $1 " "$ROOT/tests/targets/locks/roots.c" | cut -d: -f1
+}
+
+@test "functions that are called almost like a thread's first are shown, inlined ones by their lines" {
+	local name function
+	for name in roots roots-g1; do
+		check $name exact
+		for function in clone_repository start_thread_pool _start_engine; do
+			grep -A3 -E " take  roots.c:$(line_of take)\$" out |
+				grep -A2 -E " close_ring  roots.c:$(line_of close_ring)\$" |
+				grep -qE " $function  roots.c:[0-9]+\$" || fail "no $function of $name: $(cat out)"
+			[ "$(jq "[.waits[].stack[] | select(.function == \"$function\")] | length" \
+				report.json)" = 1 ] || fail "no $function in the report"
+		done
+		# shellcheck disable=SC2126 # lines are counted, not matches
+		run -1 grep -E '  (start_thread|clone3?|_start)( |$)' out
+	done
 }
 
 @test "the graph is one that Graphviz takes" {

@@ -291,18 +291,6 @@ static int note_holds(struct trace_report *report, struct report *out)
 		holds.longest_ns / 1e6, timeouts);
 }
 
-static int note_lost_code(struct trace_report *report, struct report *out)
-{
-	uint64_t count = report->source.feed->lost_code;
-
-	if (!count)
-		return 0;
-	return report__note(out,
-		"%llu stack%s call%s code that was unmapped before it could be looked at: it has "
-		"no name (let dlopen wait longer: --hold).",
-		(unsigned long long)count, count == 1 ? "" : "s", count == 1 ? "s" : "");
-}
-
 /* An allocator that nobody has mapped under the name that was given: a typing error, or too soon.
  */
 static int note_missing_allocators(struct trace_report *report, struct report *out)
@@ -481,8 +469,6 @@ static int name_report(struct trace_report *report, struct report *out)
 		report__trim(out);
 	if (!code)
 		code = note_missing_allocators(report, out);
-	if (!code)
-		code = note_lost_code(report, out);
 	return code ? code : note_holds(report, out);
 }
 

@@ -40,6 +40,11 @@ const struct loss_words *loss__words(enum loss_cause cause)
 		[LOSS_SITES_FULL] = {"sites_full",
 			"stacks without a site of their own: the table of call sites is full",
 			"lower --max-frames"},
+		[LOSS_CODE_GONE] = {"code_gone",
+			"stacks with code that was unmapped before it could be looked at: it has "
+			"no "
+			"name",
+			"give a larger --hold, so that dlopen waits longer"},
 	};
 
 	return &words[cause];

@@ -86,6 +86,7 @@ void feed__add_losses(const struct feed *feed, uint64_t losses[LOSS_COUNT])
 {
 	losses[LOSS_MODEL_MEMORY] += feed->failures;
 	losses[LOSS_SITES_FULL] += heap__refused_stacks(feed->heap);
+	losses[LOSS_CODE_GONE] += feed->lost_code;
 }
 
 void feed__record(void *context, const struct event_header *event, size_t size)

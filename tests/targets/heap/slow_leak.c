@@ -13,20 +13,30 @@
 static void *volatile cache[ENTRIES];
 static void *volatile leaked;
 
-#define CACHE(number)                                                   \
-	__attribute__((noinline)) static void fill_cache_##number(void) \
-	{                                                               \
-		for (int i = 0; i < ENTRIES; i++)                       \
-			cache[i] = malloc(20000 + number * 100);        \
-	}
-CACHE(0)
-CACHE(1)
-CACHE(2) CACHE(3) CACHE(4) CACHE(5) CACHE(6) CACHE(7) CACHE(8) CACHE(9) CACHE(10) CACHE(11) CACHE(
-	12) CACHE(13)
+__attribute__((noinline)) static void fill_cache(size_t size)
+{
+	for (int i = 0; i < ENTRIES; i++)
+		cache[i] = malloc(size);
+}
 
-	static void (*const fill[])(void) = {fill_cache_0, fill_cache_1, fill_cache_2, fill_cache_3,
-		fill_cache_4, fill_cache_5, fill_cache_6, fill_cache_7, fill_cache_8, fill_cache_9,
-		fill_cache_10, fill_cache_11, fill_cache_12, fill_cache_13};
+/* Fourteen call sites. */
+static void fill_caches(void)
+{
+	fill_cache(20000);
+	fill_cache(20100);
+	fill_cache(20200);
+	fill_cache(20300);
+	fill_cache(20400);
+	fill_cache(20500);
+	fill_cache(20600);
+	fill_cache(20700);
+	fill_cache(20800);
+	fill_cache(20900);
+	fill_cache(21000);
+	fill_cache(21100);
+	fill_cache(21200);
+	fill_cache(21300);
+}
 
 __attribute__((noinline)) static void remember(void)
 {
@@ -38,8 +48,7 @@ int main(int argc, char **argv)
 {
 	int ticks = argc > 1 ? atoi(argv[1]) : 0;
 
-	for (size_t i = 0; i < sizeof(fill) / sizeof(*fill); i++)
-		fill[i]();
+	fill_caches();
 	for (int tick = 0; tick < ticks; tick++) {
 		for (int i = 0; i < 10; i++)
 			remember();
