@@ -396,14 +396,16 @@ static bool has_interpreter(const struct elf_view *view)
 
 /*
  * Where a process stops for us: the function that the loader calls once new libraries are mapped,
- * before they are started; in a program that has no loader, its entry point.
+ * before they are started; in a program that has no loader, its entry point. Of programs without
+ * one only a loader that was itself executed (`ld.so PROGRAM`) exports that function.
  */
 static int plan_loader(struct planner *planner)
 {
 	struct probe_site site = {.reason = "entry"};
+	bool has_none = planner->options->is_executable && !has_interpreter(&planner->view);
 	uint64_t address = candidates__find_function(
-		&planner->view, "_dl_debug_state", planner->options->is_executable);
-	bool is_static = planner->options->is_executable && !has_interpreter(&planner->view);
+		&planner->view, "_dl_debug_state", planner->options->is_executable && !has_none);
+	bool is_static = has_none && !address;
 	int64_t offset;
 
 	if (is_static)
