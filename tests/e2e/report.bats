@@ -53,6 +53,18 @@ teardown()
 		| all' report.json
 }
 
+@test "inlined calls have lines of their own, also with -g1" {
+	local program name want
+	want=$(for name in keep_block fill_row fill_table; do
+		grep -n "line of $name " "$ROOT/tests/targets/heap/inlined.c" | sed "s/:.*/ $name/"
+	done)
+	for program in inlined inlined-g1; do
+		trace_launched -- "$TARGETS/$program"
+		[ "$(report '.sites[] | select(.alloc_count == 50) | .stack[:3][] |
+			"\(.line) \(.function)"')" = "$want" ] || fail "$program: $(report '.sites[].stack[:3]')"
+	done
+}
+
 @test "the leak is the top site of a program that leaks from one place among many" {
 	trace_launched --sort live -- "$TARGETS/leak" 20000
 	[[ $(report '.sites[0].stack | map(.function // "") | join(" ")') == *remember_session* ]]
