@@ -260,6 +260,42 @@ static void test_the_called_function_is_named_and_not_the_librarys_own(void **st
 	free_world(world);
 }
 
+static void test_stack_that_goes_on_elsewhere_says_so(void **state)
+{
+	struct world *world = new_reader();
+	char *text;
+
+	world->snapshot.threads[1].is_cut = true;
+	judge(world);
+	text = write_text(&world->findings, false);
+	assert_non_null(strstr(text, "fetch  fetch.c:12\n        (its caller is on a goroutine's"));
+	assert_int_equal(count_of(text, "goroutine's"), 1);
+	free(text);
+	free_world(world);
+}
+
+/* The one that holds the lock is no thread of the crowd that waits for it: first the cause. */
+static void test_causes_come_before_what_waits_for_them(void **state)
+{
+	struct world *world = new_world(3, 1);
+	char *text;
+
+	add_process(world, 100, LIBC_GLIBC);
+	for (int i = 0; i < 2; i++) {
+		block(add_thread(world, 100, 101 + i), i ? LOCK_B : LOCK_A, WAIT_PRIVATE, 2);
+		set_stack(&world->snapshot.threads[i], mutex_stack, MUTEX_FRAMES);
+	}
+	add_thread(world, 100, 103)->state = 'S';
+	world->snapshot.threads[2].syscall = SYS_read;
+	add_mutex(world, 100, LOCK_A, 2, 102, 0);
+	add_mutex(world, 100, LOCK_B, 2, 103, 0);
+	judge(world);
+	text = write_text(&world->findings, false);
+	assert_int_equal(strncmp(text, "OWNER BLOCKED ELSEWHERE:  (PID 100, TID 102)", 43), 0);
+	free(text);
+	free_world(world);
+}
+
 static void test_long_names_keep_to_the_page(void **state)
 {
 	static const char endless[] =
@@ -346,6 +382,8 @@ int main(void)
 		cmocka_unit_test(test_a_stack_that_ends_several_chains_is_printed_once),
 		cmocka_unit_test(test_samples_of_a_thread_that_runs_are_labelled),
 		cmocka_unit_test(test_the_called_function_is_named_and_not_the_librarys_own),
+		cmocka_unit_test(test_stack_that_goes_on_elsewhere_says_so),
+		cmocka_unit_test(test_causes_come_before_what_waits_for_them),
 		cmocka_unit_test(test_long_names_keep_to_the_page),
 		cmocka_unit_test(test_a_cut_module_keeps_its_beginning_and_its_ending),
 		cmocka_unit_test(test_a_timed_wait_tells_how_long_it_still_takes),

@@ -16,6 +16,7 @@
 #include "blocked/kernel_facts.h"
 #include "blocked/process_origin.h"
 #include "blocked/running.h"
+#include "locks/functions.h"
 #include "locks/layouts.h"
 #include "python/merge.h"
 
@@ -349,6 +350,11 @@ static int add_frames(struct builder *builder, struct lock_thread *out,
 		}
 		rc = add_frame(builder, walk->frames[i], pointers[i], i > 0);
 		out->frame_count++;
+		if (!rc && functions__leaves_stack(
+				   builder->frames.data[builder->frames.size - 1].function)) {
+			out->is_cut = i + 1 < walk->record.frame_count;
+			return 0;
+		}
 	}
 	run = python_merge__rest(&merge, &first);
 	return rc ? rc : add_run(builder, places + first, run, out);

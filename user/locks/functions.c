@@ -324,6 +324,15 @@ bool functions__is_libc(const char *module)
 	return false;
 }
 
+bool functions__leaves_stack(const char *function)
+{
+	static const char *const switches[] = {"runtime.asmcgocall", "runtime.asmcgocall.abi0",
+		"runtime.mcall", "runtime.systemstack", "runtime.systemstack.abi0",
+		"runtime.morestack", "runtime.morestack.abi0"};
+
+	return function && is_one_of(function, strlen(function), switches, COUNT(switches));
+}
+
 bool functions__is_musl(const char *function)
 {
 	return function &&

@@ -68,6 +68,10 @@ enum function_role functions__role(const char *function, enum wait_kind *kind);
  * looked through. NULL is not. */
 bool functions__is_libc(const char *module);
 
+/* Whether @function of Go's runtime runs on another stack than its caller: unwind tables lead from
+ * it to frames that are not those of the caller. */
+bool functions__leaves_stack(const char *function);
+
 /* Whether @function is one of musl's own, which tells a static program's C library. */
 bool functions__is_musl(const char *function);
 

@@ -61,8 +61,9 @@ size_t graph__next_held(const struct wait_graph *graph, size_t index, size_t wai
 	const struct lock_key *told = wait == NO_EDGE ? NULL : &waits[wait].key;
 	size_t next = told ? graph->next_behind[wait] : graph->first_behind[index];
 
-	while (next != NO_EDGE && (waits[next].kind == WAIT_JOIN ||
-					  (told && lock_key__equal(told, &waits[next].key))))
+	while (next != NO_EDGE &&
+		(waits[next].kind == WAIT_JOIN || !wait_kind__is_lock(waits[next].kind) ||
+			(told && lock_key__equal(told, &waits[next].key))))
 		next = graph->next_behind[next];
 	return next;
 }

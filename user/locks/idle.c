@@ -19,6 +19,8 @@ static const struct {
 	{"VMThread::loop", "the JVM"},
 	{"VMThread::inner_execute", "the JVM"},
 	{"VMThread::wait_for_vm_operation", "the JVM"},
+	{"VMThread::wait_for_operation", "the JVM"},
+	{"NMethodSweeper::sweeper_loop", "the JVM"},
 	{"ConcurrentGCThread::run", "the JVM"},
 	{"ServiceThread::service_thread_entry", "the JVM"},
 	{"MonitorDeflationThread::monitor_deflation_thread_entry", "the JVM"},
@@ -125,6 +127,10 @@ static const struct {
 
 const char *idle__language_tool(const struct lock_thread *thread)
 {
+	/* Python's frames that are there already need no other tool. */
+	for (size_t i = 0; i < thread->frame_count; i++)
+		if (thread->frames[i].is_python)
+			return NULL;
 	for (size_t i = 0; i < COUNT(tools); i++)
 		if ((tools[i].module && is_in_module(thread, tools[i].module)) ||
 			(tools[i].part && has_part(thread, tools[i].part)))

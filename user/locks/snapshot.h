@@ -83,6 +83,7 @@ struct lock_thread {
 	size_t saved_count;
 	struct lock_frame *frames;
 	size_t frame_count;
+	bool is_cut; /* the stack goes on elsewhere: functions__leaves_stack */
 	const struct lock_activity *activity; /* NULL: the system call alone is known */
 	/* Of one that runs and that others wait for: its stack, sampled so often; frames is empty.
 	 */

@@ -106,6 +106,9 @@ static int compare(const void *a, const void *b)
 
 	if (x->urgency != y->urgency)
 		return x->urgency < y->urgency ? -1 : 1;
+	/* Causes before what waits for them. */
+	if (x->depth != y->depth)
+		return x->depth < y->depth ? -1 : 1;
 	if (x->is_owner != y->is_owner)
 		return x->is_owner ? -1 : 1;
 	return (x->wait > y->wait) - (x->wait < y->wait);
@@ -131,6 +134,7 @@ static int add_wait(const struct lock_findings *findings, size_t index, const bo
 			.longest = LOCK_AGE_UNKNOWN,
 			.shortest = LOCK_AGE_UNKNOWN,
 			.urgency = urgency,
+			.depth = findings->graph.fates[index].depth,
 		};
 
 		/* One that holds what others want, or waits for somebody, is not idle. */

@@ -18,6 +18,7 @@ struct wait_block {
 	uint64_t longest;  /* ns, LOCK_AGE_UNKNOWN where no age is known */
 	uint64_t shortest; /* the same */
 	size_t urgency;	   /* 0: most */
+	size_t depth;	   /* waits from the first of them to the end of its chain */
 	const char *idle;  /* the runtime whose idle threads they are; NULL: no such */
 	bool is_owner;	   /* others wait for one of them: never left out */
 };

@@ -157,6 +157,8 @@ static void put_thread_stack(struct json_writer *json, const struct lock_thread 
 {
 	if (!thread->sample_counts[0]) {
 		put_stack(json, "stack", thread->frames, thread->frame_count);
+		if (thread->is_cut)
+			json__put_boolean(json, "stack_cut", true);
 		return;
 	}
 	json__put_boolean(json, "sampled", true);
@@ -251,6 +253,8 @@ static void put_wait(struct json_writer *json, const struct lock_findings *findi
 	put_end(json, findings, index);
 	put_held(json, findings, index);
 	put_stack(json, "stack", thread->frames, thread->frame_count);
+	if (thread->is_cut)
+		json__put_boolean(json, "stack_cut", true);
 	json__end_object(json);
 }
 

@@ -102,6 +102,11 @@ void phrase__lock_briefly(FILE *file, const struct lock_wait *wait)
 		fprintf(file, "its child to end");
 		return;
 	}
+	if (wait->kind == WAIT_JOIN && wait->owner) {
+		fprintf(file, "the end of ");
+		phrase__thread(file, wait->owner);
+		return;
+	}
 	if (!wait->name[0] || wait->kind == WAIT_JOIN) {
 		phrase__lock(file, wait, 0);
 		return;
@@ -253,4 +258,9 @@ void phrase__wrapped(FILE *file, const char *text, const char *indent)
 void phrase__line(FILE *file, const char *text, const char *indent)
 {
 	put_words(file, text, indent, "", "  ", "");
+}
+
+void phrase__lines(FILE *file, const char *text, const char *first, const char *others)
+{
+	put_words(file, text, "", first, others, "");
 }

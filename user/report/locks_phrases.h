@@ -38,6 +38,9 @@ void phrase__wrapped(FILE *file, const char *text, const char *indent);
 /* @text in lines that fit the page: the first behind @indent, the others two columns further. */
 void phrase__line(FILE *file, const char *text, const char *indent);
 
+/* The same, the first behind @first, the others behind @others. */
+void phrase__lines(FILE *file, const char *text, const char *first, const char *others);
+
 /* The name of a file, printable, cut in its middle to @width columns: its beginning tells most. */
 void phrase__module(const char *name, size_t width, char *out, size_t size);
 

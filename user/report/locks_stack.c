@@ -20,6 +20,7 @@
 struct frames {
 	const struct lock_frame *data;
 	size_t count;
+	bool is_cut;
 };
 
 /* Behind @used columns: "  file.c:12", with as much of a long name's end as fits. */
@@ -106,6 +107,12 @@ static int root_rank(const struct lock_frame *frame)
 	return 0;
 }
 
+/* A stripped program's _start, which called __libc_start_main. */
+static bool is_nameless_start(struct frames frames, size_t i)
+{
+	return i && !frames.data[i].function && root_rank(&frames.data[i - 1]) == 2;
+}
+
 /* No stack begins with more frames of the C library than main's does. */
 #define MAX_NAMELESS_ROOTS 3
 
@@ -126,6 +133,11 @@ static size_t skip_roots(struct frames frames, size_t first)
 		if (!frame->function && functions__is_libc(frame->module) &&
 			nameless++ < MAX_NAMELESS_ROOTS) {
 			end--;
+			continue;
+		}
+		if (!rank && is_nameless_start(frames, end - 1)) {
+			end--;
+			rank = 1;
 			continue;
 		}
 		if (own <= rank || (!rank && own > 1 && !functions__is_libc(frame->module)))
@@ -162,6 +174,13 @@ static void print_left_out(FILE *file, size_t count, const struct locks_stack_op
 			count == 1 ? "" : "s", options->advises ? " (--full-stacks)" : "");
 }
 
+static void print_cut(FILE *file, struct frames frames, const struct locks_stack_options *options)
+{
+	if (frames.is_cut)
+		fprintf(file, "%s(its caller is on a goroutine's stack: not followed)\n",
+			options->indent);
+}
+
 /* Of a long stack the frames next to the wait, and those by which the application came there. */
 static void print_folded(
 	FILE *file, struct frames frames, size_t first, const struct locks_stack_options *options)
@@ -188,12 +207,14 @@ static void print_folded(
 		print_frame(file, frame, options);
 	}
 	print_left_out(file, left, options);
+	print_cut(file, frames, options);
 }
 
 static void print_all(FILE *file, struct frames frames, const struct locks_stack_options *options)
 {
 	for (size_t i = 0; i < frames.count; i++)
 		print_frame(file, &frames.data[i], options);
+	print_cut(file, frames, options);
 }
 
 /*
@@ -260,7 +281,8 @@ static bool is_named(const struct lock_frame *frame, const char *function)
 void locks_stack__print_wait(
 	FILE *file, const struct lock_wait *wait, const struct locks_stack_options *options)
 {
-	struct frames frames = {wait->thread->frames, wait->thread->frame_count};
+	struct frames frames = {
+		wait->thread->frames, wait->thread->frame_count, wait->thread->is_cut};
 	size_t first = wait->site.frame < frames.count ? wait->site.frame : 0, caller;
 	const char *called = first ? wait->site.function : NULL;
 
@@ -312,9 +334,9 @@ static void print_frames(
 void locks_stack__print_thread(
 	FILE *file, const struct lock_thread *thread, const struct locks_stack_options *options)
 {
-	struct frames first = {thread->samples[0], thread->sample_counts[0]};
-	struct frames second = {thread->samples[1], thread->sample_counts[1]};
-	struct frames blocked = {thread->frames, thread->frame_count};
+	struct frames first = {thread->samples[0], thread->sample_counts[0], false};
+	struct frames second = {thread->samples[1], thread->sample_counts[1], false};
+	struct frames blocked = {thread->frames, thread->frame_count, thread->is_cut};
 
 	if (first.count) {
 		bool alike = second.count && are_alike(first, second);

@@ -20,7 +20,7 @@
 #define LISTED_WAITS 12
 /* Of more processes than these the threads that wait for no lock are not listed. */
 #define FEW_PROCESSES 4
-/* Languages that one process can have, and processes whose tools are named. */
+/* Processes whose languages' tools are named. */
 #define LISTED_TOOLS 3
 
 static struct locks_stack_options stack_options(
@@ -33,6 +33,24 @@ static struct locks_stack_options stack_options(
 	};
 }
 
+static void print_member_line(
+	FILE *file, const struct lock_wait *wait, const char *arrow, const char *bar)
+{
+	char *line = NULL, others[16];
+	size_t size;
+	FILE *text = open_memstream(&line, &size);
+
+	if (!text)
+		return;
+	phrase__thread(text, wait->thread);
+	fprintf(text, " has waited");
+	phrase__age(text, wait);
+	snprintf(others, sizeof(others), "%s   ", bar);
+	if (!fclose(text))
+		phrase__lines(file, line, arrow, others);
+	free(line);
+}
+
 static void print_member(FILE *file, const struct lock_wait *wait, bool first, bool last,
 	const struct locks_text_options *options)
 {
@@ -40,12 +58,7 @@ static void print_member(FILE *file, const struct lock_wait *wait, bool first, b
 	struct locks_stack_options stack;
 	char indent[16];
 
-	fprintf(file, first ? "  +->" : last ? "  +--" : "  +->");
-	fprintf(file, " ");
-	phrase__thread(file, wait->thread);
-	fprintf(file, " has waited");
-	phrase__age(file, wait);
-	fputc('\n', file);
+	print_member_line(file, wait, first ? "  +-> " : last ? "  +-- " : "  +-> ", bar);
 	snprintf(indent, sizeof(indent), "%s   ", bar);
 	phrase__wait(file, wait, indent);
 	snprintf(indent, sizeof(indent), "%s     ", bar);
@@ -178,23 +191,39 @@ static bool is_told(struct told *told, const struct lock_thread *thread)
 	return false;
 }
 
-/* The first of a block, in lines behind @indent, and how many others there are. */
-static void print_who(FILE *file, const struct wait_block *block, const struct lock_wait *wait)
+/* "STALL: 12 threads, worker (PID 12, TID 14) and others, have waited for 1.20 s". */
+static void put_who(FILE *file, enum verdict verdict, const struct wait_block *block,
+	const struct lock_wait *wait)
 {
+	struct human shortest = human__duration(block->shortest);
+	struct human longest = human__duration(block->longest);
+
+	fprintf(file, "%s: ", verdict__name(verdict));
 	if (block->count > 1)
 		fprintf(file, "%s threads, ", human__count(block->count).text);
 	phrase__thread(file, wait->thread);
-	if (block->count > 1)
-		fprintf(file, " and others, have waited");
-	else
-		fprintf(file, " has waited");
-	if (block->count == 1 || block->longest == block->shortest) {
+	fprintf(file, block->count > 1 ? " and others, have waited" : " has waited");
+	if (block->count == 1 || !strcmp(shortest.text, longest.text)) {
 		phrase__age(file, wait);
 		return;
 	}
-	fprintf(file, "\n      for %s", human__duration(block->shortest).text);
-	fprintf(file, " to %s%s", human__duration(block->longest).text,
+	fprintf(file, " for %s to %s%s", shortest.text, longest.text,
 		wait->futex.timed ? ", with a timeout" : "");
+}
+
+static void print_who(FILE *file, enum verdict verdict, const struct wait_block *block,
+	const struct lock_wait *wait)
+{
+	char *line = NULL;
+	size_t size;
+	FILE *text = open_memstream(&line, &size);
+
+	if (!text)
+		return;
+	put_who(text, verdict, block, wait);
+	if (!fclose(text))
+		phrase__lines(file, line, "", "      ");
+	free(line);
 }
 
 /* Writes "the chain ends in worker (PID 12, TID 14): read of fd 3 (pipe:[17])". */
@@ -252,9 +281,7 @@ static void print_block(FILE *file, const struct lock_findings *findings,
 	/* That all of the process hang is said above; here, what this one waits for. */
 	if (verdict == VERDICT_HUNG)
 		verdict = findings->graph.fates[block->wait].verdict;
-	fprintf(file, "%s: ", verdict__name(verdict));
-	print_who(file, block, wait);
-	fputc('\n', file);
+	print_who(file, verdict, block, wait);
 	phrase__wait(file, wait, "      ");
 	if (block->locks > 1)
 		fprintf(file, "      (each for one of its own)\n");
@@ -335,26 +362,33 @@ static void print_convoys(FILE *file, const struct lock_findings *findings)
 	}
 }
 
-/* What shows more of a language's own stacks than the native ones tell: a line for each. */
+/* The tool of the first thread of a process that has one. */
+static const char *find_tool(const struct lock_findings *findings, pid_t pid)
+{
+	size_t count;
+	const struct lock_thread *threads = snapshot__threads_of(findings->snapshot, pid, &count);
+	const char *tool = NULL;
+
+	for (size_t i = 0; i < count && !tool; i++)
+		tool = idle__language_tool(&threads[i]);
+	return tool;
+}
+
+/* What shows more of a language's own stacks than the native ones tell: a line for each process. */
 static void print_tools(FILE *file, const struct lock_findings *findings)
 {
-	const char *told[LISTED_TOOLS];
-	size_t count = 0;
-	pid_t last = 0;
+	const struct snapshot *snapshot = findings->snapshot;
+	size_t told = 0;
 
-	for (size_t i = 0; i < findings->waits.size && count < LISTED_TOOLS; i++) {
-		const struct lock_thread *thread = findings->waits.data[i].thread;
-		const char *tool = idle__language_tool(thread);
-		bool known = !tool;
+	for (size_t i = 0; i < snapshot->process_count && told < LISTED_TOOLS; i++) {
+		pid_t pid = snapshot->processes[i].pid;
+		const char *tool = find_tool(findings, pid);
 
-		for (size_t n = 0; n < count; n++)
-			known |= thread->pid == last && told[n] == tool;
-		if (known)
+		if (!tool)
 			continue;
-		told[count++] = tool;
-		last = thread->pid;
-		fprintf(file, tool, thread->pid);
+		fprintf(file, tool, pid);
 		fputc('\n', file);
+		told++;
 	}
 }
 
