@@ -284,6 +284,7 @@ static void test_causes_come_before_what_waits_for_them(void **state)
 	for (int i = 0; i < 2; i++) {
 		block(add_thread(world, 100, 101 + i), i ? LOCK_B : LOCK_A, WAIT_PRIVATE, 2);
 		set_stack(&world->snapshot.threads[i], mutex_stack, MUTEX_FRAMES);
+		snprintf(world->snapshot.threads[i].comm, LOCK_COMM_SIZE, "w%d", i);
 	}
 	add_thread(world, 100, 103)->state = 'S';
 	world->snapshot.threads[2].syscall = SYS_read;
@@ -291,7 +292,7 @@ static void test_causes_come_before_what_waits_for_them(void **state)
 	add_mutex(world, 100, LOCK_B, 2, 103, 0);
 	judge(world);
 	text = write_text(&world->findings, false);
-	assert_int_equal(strncmp(text, "OWNER BLOCKED ELSEWHERE:  (PID 100, TID 102)", 43), 0);
+	assert_int_equal(strncmp(text, "OWNER BLOCKED ELSEWHERE: w1 (PID 100, TID 102)", 46), 0);
 	free(text);
 	free_world(world);
 }
