@@ -139,6 +139,19 @@ last_pair_ns()
 	run -143 timeout 60 "$MEMTRACE" --exit-status -- sh -c 'kill -TERM $$'
 }
 
+@test "a process goes on without its first thread: libraries have names, but -p is refused" {
+	trace_launched -- "$TARGETS/first_ends" "$TARGETS/plugin_a.so"
+	expect '[.sites[] | select(.stack[0].function == "keep_of_a" and .stack_end == "complete") |
+		.alloc_bytes] | add' 100000
+	expect_nothing_lost
+	STAY=1 "$TARGETS/first_ends" "$TARGETS/plugin_a.so" 3>&- &
+	STARTED+=($!)
+	wait_until 10 grep -q '^State:.Z' "/proc/$!/status"
+	run -1 timeout 30 "$MEMTRACE" -d 1 -p $!
+	[[ $output == *"its first thread has ended"* ]] || fail "$output"
+	[ ${#lines[@]} = 1 ] || fail "$output"
+}
+
 @test "a command that outlives -d runs on, and is named; --kill-on-exit ends it" {
 	start_memtrace -d 0.2 -- "$TARGETS/spin" 20 "$PWD/pairs"
 	wait_attached

@@ -21,6 +21,7 @@ setup_file()
 	for name in roots roots-g1; do
 		hang $name "$LOCK_TARGETS/$name" roots "$HUNG/$name"
 	done
+	hang leaderless "$LOCK_TARGETS/roots" leaderless "$HUNG/leaderless"
 	for name in guard guard-cross once-cross; do
 		hang "$name" "$LOCK_TARGETS/guard" "$name" "$HUNG/$name"
 	done
@@ -39,7 +40,7 @@ setup_file()
 		"$HUNG/incident-a" "$LOCK_TARGETS"
 	hang incident-b env TRUTH_FILE="$HUNG/incident-b" \
 		LD_PRELOAD="$LOCK_TARGETS/libtrylock.so libjemalloc.so.2" "$LOCK_TARGETS/incident_b"
-	for name in "${KNOTS[@]}" roots roots-g1 guard guard-cross once-cross loader-lock loader-join incident-a \
+	for name in "${KNOTS[@]}" roots roots-g1 leaderless guard guard-cross once-cross loader-lock loader-join incident-a \
 		"${RIVALS[@]/#/rivals-}"; do
 		wait_hung "$name"
 	done
@@ -297,6 +298,11 @@ teardown()
 line_of()
 {
 	grep -n "line of $1 " "$ROOT/tests/targets/locks/roots.c" | cut -d: -f1
+}
+
+@test "a process whose first thread has ended" {
+	check leaderless exact
+	[ "$(frames_named clone_repository)" = 1 ] || fail "no stacks"
 }
 
 @test "functions that are called almost like a thread's first are shown, inlined ones by their lines" {

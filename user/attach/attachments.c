@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "probe/plan.h"
+#include "process/threads.h"
 
 static int attach_program(struct tracer *tracer, enum probe_program program, struct links *links,
 	const struct module *module, const probe_sites *sites, pid_t pid, struct error *err)
@@ -321,6 +322,12 @@ static int attach_ranges(struct tracer *tracer, pid_t pid, struct traced *traced
 		attachment.is_executable = is_file(attachment.module, &program);
 		code = attach_module(tracer, traced, pid, &attachment, err);
 		came += code > 0;
+	}
+	if (came && threads__shown(pid) != pid) {
+		log__warn("process %d: its first thread has ended, by which the kernel finds where "
+			  "probes go: allocators that it loads from now on are not traced",
+			pid);
+		tracer->late_attachments += came;
 	}
 	for (size_t i = 0; i < view->count && code >= 0 && !traced->has_loader; i++) {
 		struct attachment *known = view->ranges[i].module

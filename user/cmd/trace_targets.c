@@ -7,12 +7,19 @@
 #include "attach/confined.h"
 #include "base/log.h"
 #include "process/children.h"
+#include "process/threads.h"
 
 int trace_targets__add(const struct trace_targets *targets, pid_t pid, const char *comm,
 	bool awaits_exec, struct error *err)
 {
-	uint32_t process = tracer__add(targets->tracer, pid, awaits_exec, err);
+	uint32_t process;
 
+	if (threads__shown(pid) != pid)
+		return error__set(err, -ENOTSUP,
+			"process %d: its first thread has ended, by which the kernel finds where "
+			"probes go, so it cannot be traced; memtrace locks can look at it",
+			pid);
+	process = tracer__add(targets->tracer, pid, awaits_exec, err);
 	if (!process)
 		return err->code;
 	stream__lock(targets->stream);

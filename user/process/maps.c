@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/search.h"
 #include "base/vec.h"
+#include "process/threads.h"
 
 /* 65,530 mappings (the kernel's default limit) of the longest path are 270 MB; nobody has that. */
 #define MAPS_TEXT_LIMIT (256u << 20)
@@ -158,7 +159,7 @@ int maps__read(pid_t pid, struct maps *out, struct error *err)
 	int code;
 
 	*out = (struct maps){0};
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	snprintf(path, sizeof(path), "/proc/%d/maps", threads__shown(pid));
 	code = file__read(path, MAPS_TEXT_LIMIT, &text, &size);
 	if (code == -ESRCH)
 		return 0;

@@ -16,6 +16,7 @@
 #include "process/image.h"
 #include "process/memory.h"
 #include "process/root.h"
+#include "process/threads.h"
 
 /* The vDSO has 2 pages on x86-64, at most a few elsewhere. */
 #define MAX_VDSO_BYTES (1u << 20)
@@ -88,7 +89,7 @@ static int open_mapped_file(pid_t pid, const struct mapping *m)
 {
 	char path[96];
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", pid,
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", threads__shown(pid),
 		(unsigned long long)m->start, (unsigned long long)m->end);
 	return root__reopen(open(path, O_PATH | O_CLOEXEC));
 }

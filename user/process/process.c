@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "process/status.h"
+#include "process/threads.h"
 
 /* As much of a command line as is worth showing; the kernel allows 2 MiB. */
 #define COMMAND_LINE_LIMIT 4096
@@ -61,7 +62,7 @@ static int check_status(pid_t pid, const char *status, struct error *err)
 		return error__set(err, -EINVAL,
 			"%d (%s) is a kernel thread: it has no memory of its own to trace", pid,
 			comm);
-	if (state && (*state == 'Z' || *state == 'X'))
+	if (state && (*state == 'Z' || *state == 'X') && threads__shown(pid) == pid)
 		return error__set(err, -ESRCH,
 			"process %d (%s) is a zombie: it has exited and only waits for its parent "
 			"to notice",
@@ -77,7 +78,7 @@ static int check_architecture(pid_t pid, struct error *err)
 	ssize_t got;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	snprintf(path, sizeof(path), "/proc/%d/exe", threads__shown(pid));
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
 		return error__set(err, -EPERM,
@@ -108,7 +109,7 @@ static char *read_exe(pid_t pid)
 	char path[64], target[4096];
 	ssize_t length;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	snprintf(path, sizeof(path), "/proc/%d/exe", threads__shown(pid));
 	length = readlink(path, target, sizeof(target) - 1);
 	target[length > 0 ? length : 0] = '\0';
 	text__make_printable(target);

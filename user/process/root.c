@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "process/threads.h"
+
 int root__reopen(int path_fd)
 {
 	struct stat status;
@@ -34,7 +36,7 @@ int root__pin(pid_t pid)
 	char path[64];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	snprintf(path, sizeof(path), "/proc/%d/root", threads__shown(pid));
 	fd = open(path, O_PATH | O_CLOEXEC | O_DIRECTORY);
 	return fd < 0 ? -errno : fd;
 }

@@ -78,6 +78,28 @@ void threads__free(struct threads *threads)
 	*threads = (struct threads){0};
 }
 
+static bool has_ended(const struct thread_info *thread)
+{
+	return thread->state == 'Z' || thread->state == 'X';
+}
+
+pid_t threads__shown(pid_t pid)
+{
+	struct thread_info first;
+	struct threads threads;
+	struct error ignored;
+	pid_t shown = pid;
+
+	if (threads__read_one(pid, pid, &first) || !has_ended(&first) ||
+		threads__list(pid, &threads, &ignored))
+		return pid;
+	for (size_t i = 0; i < threads.size && shown == pid; i++)
+		if (!has_ended(&threads.data[i]))
+			shown = threads.data[i].tid;
+	threads__free(&threads);
+	return shown;
+}
+
 const struct thread_info *threads__find(const struct threads *threads, pid_t tid)
 {
 	struct thread_info key = {.tid = tid};

@@ -29,6 +29,12 @@ void threads__free(struct threads *threads);
 const struct thread_info *threads__find(const struct threads *threads, pid_t tid);
 const struct thread_info *threads__find_own(const struct threads *threads, pid_t own_tid);
 
+/*
+ * The number under which /proc shows what the threads of @pid share, such as its memory and its
+ * root: its own, or where its first thread has ended and others run, the TID of one of these.
+ */
+pid_t threads__shown(pid_t pid);
+
 /* Reads one thread of process @pid. Returns 0 or a negative errno (-ESRCH: it is gone). */
 int threads__read_one(pid_t pid, pid_t tid, struct thread_info *out);
 

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/vec.h"
 #include "process/root.h"
+#include "process/threads.h"
 #include "symbols/jit_map.h"
 #include "symbols/module_symbols.h"
 #include "symbols/names.h"
@@ -289,7 +290,7 @@ static bool identify_root(pid_t pid, int fd, struct pinned_root *root)
 	struct stat namespace, directory;
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", threads__shown(pid));
 	if (stat(path, &namespace) || fstat(fd, &directory))
 		return false;
 	*root = (struct pinned_root){namespace.st_ino, directory.st_dev, directory.st_ino, fd};

@@ -58,7 +58,7 @@ void *_start_engine(void *arg)
 	return arg;
 }
 
-static void roots(void)
+static pthread_t start_ring(void)
 {
 	void *(*const functions[])(void *) = {clone_repository, start_thread_pool, _start_engine};
 	pthread_t threads[3];
@@ -68,14 +68,29 @@ static void roots(void)
 	for (int i = 0; i < 3; i++)
 		pthread_create(&threads[i], NULL, functions[i], NULL);
 	truth__settle();
+	return threads[0];
+}
+
+static void roots(void)
+{
+	pthread_t first = start_ring();
+
 	truth__wait("thread", NULL, tids[0], false);
 	truth__verdict("DEADLOCK");
-	pthread_join(threads[0], NULL);
+	pthread_join(first, NULL);
+}
+
+/* The process goes on without its first thread, by which /proc shows its memory. */
+static void leaderless(void)
+{
+	start_ring();
+	truth__verdict("DEADLOCK");
+	pthread_exit(NULL);
 }
 
 int main(int argc, char **argv)
 {
-	const struct scenario scenarios[] = {{"roots", roots}};
+	const struct scenario scenarios[] = {{"roots", roots}, {"leaderless", leaderless}};
 
-	return truth__main(argc, argv, scenarios, 1);
+	return truth__main(argc, argv, scenarios, 2);
 }
