@@ -21,6 +21,12 @@ setup_file()
 		hang "$name" "$LOCK_TARGETS/stuck" "$name" "$HUNG/$name"
 		hang "$name-idle" env IDLE_THREADS=50 "$LOCK_TARGETS/stuck" "$name" "$HUNG/$name-idle"
 	done
+	for name in absl_locks-mutexes absl_locks-condition qt_locks-mutexes qt_locks-reader \
+		qt_locks-others; do
+		[ -x "$LOCK_TARGETS/${name%-*}" ] || continue
+		hang "$name" "$LOCK_TARGETS/${name%-*}" "${name#*-}" "$HUNG/$name"
+		wait_hung "$name"
+	done
 	for name in "${STUCK[@]}" "${UNOWNED[@]}" "${UNOWNED[@]/%/-idle}"; do
 		wait_hung "$name"
 	done
@@ -110,4 +116,24 @@ is_old()
 		expect '[.waits[].owner | select(.certainty == "suspected") | .reason
 			| test("^suspected, the lock.s address is in its frames")] | all' true
 	done
+}
+
+@test "locks of absl, whatever its inline namespace is called" {
+	[ -x "$LOCK_TARGETS/absl_locks" ] || skip "no absl"
+	check absl_locks-mutexes inferred
+	expect '[.deadlocks[].cycle[].kind] | unique | join(" ")' mutex
+	check absl_locks-condition
+	expect '.waits[0].kind' condition
+}
+
+@test "locks of Qt: mutexes, the reader of a rwlock, a thread that is waited for" {
+	[ -x "$LOCK_TARGETS/qt_locks" ] || skip "no Qt"
+	check qt_locks-mutexes inferred
+	look_at qt_locks-reader
+	expect '[.deadlocks[].cycle[] | "\(.comm) \(.kind) \(.certainty)"] | sort | join(", ")' \
+		"reader mutex exact, writer rwlock-write inferred"
+	expect '[.waits[] | select(.kind == "rwlock-write").lock.name] | join(" ")' model
+	look_at qt_locks-others
+	expect '[.waits[].kind] | sort | join(" ")' "join semaphore"
+	expect '.hung | length' 1
 }

@@ -109,7 +109,7 @@ static bool judge_call(const char *name, enum code_use *use)
 	enum wait_kind kind = WAIT_UNKNOWN;
 	enum function_role role = functions__role(name, &kind);
 
-	if (strstr(name, "unlock") || strstr(name, "~")) {
+	if (strstr(name, "unlock") || strstr(name, "Unlock") || strstr(name, "~")) {
 		*use = CODE_LETS_GO;
 		return true;
 	}
@@ -118,7 +118,7 @@ static bool judge_call(const char *name, enum code_use *use)
 			return false;
 	*use = CODE_NAMES;
 	if (((role == ROLE_WAIT || role == ROLE_FOREIGN) && wait_kind__has_holder(kind)) ||
-		strstr(name, "lock"))
+		strstr(name, "lock") || strstr(name, "Lock"))
 		*use = CODE_TAKES_CALL;
 	return true;
 }

@@ -4,54 +4,7 @@
 
 #include <string.h>
 
-/* So much of the stack of a function that waits and of those that it calls is looked through. */
-#define MAX_WORDS 512
-
-struct words {
-	uint64_t data[MAX_WORDS + LOCK_SAVED_REGISTERS];
-	size_t count;
-};
-
-/* Adds what lies from @start to @end on the stack of @thread, at most the MAX_WORDS nearest @end.
- */
-static void add_stack(const struct lock_memory *memory, const struct lock_thread *thread,
-	uint64_t start, uint64_t end, struct words *out)
-{
-	size_t count;
-
-	if (!start || end <= start)
-		return;
-	count = (end - start) / 8;
-	if (count > MAX_WORDS) {
-		start = end - 8 * MAX_WORDS;
-		count = MAX_WORDS;
-	}
-	if (!memory->read(memory->context, thread->pid, start, out->data, count * 8))
-		out->count = count;
-}
-
-static void add_registers(const struct lock_thread *thread, struct words *out)
-{
-	for (size_t i = 0; i < thread->saved_count; i++)
-		out->data[out->count++] = thread->saved[i];
-}
-
-/* What the function that @wait waits in, and those that it called, have at hand: the stack up to
- * its frame, innermost first, then the registers. */
-static void take_waiter(
-	const struct lock_memory *memory, const struct lock_wait *wait, struct words *out)
-{
-	const struct lock_thread *thread = wait->thread;
-	size_t last = wait->site.frame;
-
-	out->count = 0;
-	if (!thread->frame_count)
-		return;
-	if (last >= thread->frame_count)
-		last = thread->frame_count - 1;
-	add_stack(memory, thread, thread->frames[0].slot, thread->frames[last].slot, out);
-	add_registers(thread, out);
-}
+#include "locks/at_hand.h"
 
 static const struct lock_thread *find_number(
 	const struct snapshot *snapshot, pid_t pid, uint32_t number)
@@ -106,13 +59,13 @@ bool elsewhere__find_parked(const struct snapshot *snapshot, const struct lock_m
 {
 	const struct lock_thread *thread = wait->thread;
 	enum fit best = FIT_NONE;
-	struct words words;
+	struct at_hand words;
 	size_t last = wait->site.frame;
 
 	if (last >= thread->frame_count || wait->futex.uaddr < thread->frames[0].slot ||
 		wait->futex.uaddr >= thread->frames[last].slot)
 		return false;
-	take_waiter(memory, wait, &words);
+	at_hand__take(memory, wait, &words);
 	for (size_t i = 0; i < words.count; i++) {
 		struct lock_state state;
 		enum fit fit;
@@ -131,7 +84,7 @@ bool elsewhere__find_parked(const struct snapshot *snapshot, const struct lock_m
 
 /* --- once */
 
-static bool holds(const struct words *words, uint64_t word)
+static bool holds(const struct at_hand *words, uint64_t word)
 {
 	for (size_t i = 0; i < words->count; i++)
 		if (words->data[i] == word)
@@ -166,12 +119,12 @@ static bool runs_once(const struct lock_memory *memory, const struct lock_thread
 
 	for (size_t i = first + 1 + (waits && saved_too);
 		(i = wait_site__find_caller(thread, i, WAIT_ONCE)) < thread->frame_count; i++) {
-		struct words words = {.count = 0};
+		struct at_hand words = {.count = 0};
 
-		add_stack(
+		at_hand__add_stack(
 			memory, thread, thread->frames[first].slot, thread->frames[i].slot, &words);
 		if (!waits)
-			add_registers(thread, &words);
+			at_hand__add_registers(thread, &words);
 		if (holds(&words, flag))
 			return true;
 	}
@@ -222,11 +175,11 @@ bool elsewhere__find_once(
 	const struct snapshot *snapshot, const struct lock_memory *memory, struct lock_wait *wait)
 {
 	pid_t pid = wait->thread->pid;
-	struct words words;
+	struct at_hand words;
 
 	if (!wait->site.adopted)
 		return take_once(snapshot, memory, wait->futex.uaddr, wait);
-	take_waiter(memory, wait, &words);
+	at_hand__take(memory, wait, &words);
 	for (size_t i = 0; i < words.count; i++) {
 		uint32_t value;
 
@@ -250,9 +203,9 @@ bool elsewhere__find_guard(
 	const struct snapshot *snapshot, const struct lock_memory *memory, struct lock_wait *wait)
 {
 	pid_t pid = wait->thread->pid;
-	struct words words;
+	struct at_hand words;
 
-	take_waiter(memory, wait, &words);
+	at_hand__take(memory, wait, &words);
 	for (size_t i = 0; i < words.count; i++) {
 		uint8_t guard[8];
 		uint32_t tid;

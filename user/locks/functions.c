@@ -112,7 +112,6 @@ static const struct entry waits[] = {
  * futex words. Names of C libraries, in the form of core_name.
  */
 static const struct entry foreign_waits[] = {
-	{"AbslInternalPerThreadSemWait", WAIT_RUNTIME},
 	{"g_mutex_lock", WAIT_RUNTIME},
 	{"g_cond_wait", WAIT_CONDITION},
 	{"g_cond_wait_until", WAIT_CONDITION},
@@ -144,7 +143,19 @@ static const struct entry foreign_parts[] = {
 	{"std::thread::park", WAIT_PARK},
 	{"Parker::park", WAIT_PARK},
 	{"parking_lot", WAIT_RUNTIME},
-	{"absl::Mutex", WAIT_RUNTIME},
+	/* Qt 5 and 6 */
+	{"QBasicMutex::lockInternal", WAIT_MUTEX},
+	{"QMutex::lock", WAIT_MUTEX},
+	{"QMutex::tryLock", WAIT_MUTEX},
+	{"QRecursiveMutex::lock", WAIT_MUTEX},
+	{"QRecursiveMutex::tryLock", WAIT_MUTEX},
+	{"QSemaphore::acquire", WAIT_SEMAPHORE},
+	{"QSemaphore::tryAcquire", WAIT_SEMAPHORE},
+	/* brpc */
+	{"bthread::TaskGroup::wait_task", WAIT_PARK},
+	{"bthread::ParkingLot::wait", WAIT_PARK},
+	{"bthread::TimerThread::run", WAIT_PARK},
+	{"bthread::wait_pthread", WAIT_RUNTIME},
 	/* Go: notes are how its threads sleep while there is no work. */
 	{"runtime.notesleep", WAIT_PARK},
 	{"runtime.notetsleep", WAIT_PARK},
@@ -177,6 +188,14 @@ static const struct {
 	{WAIT_CONDITION, "std::__1::timed_mutex::", WAIT_RUNTIME},
 	{WAIT_CONDITION, "std::__1::recursive_timed_mutex::", WAIT_RUNTIME},
 	{WAIT_CONDITION, "std::__1::__assoc_sub_state::", WAIT_FUTURE},
+	/* Qt. Of Qt 6's QWaitCondition the wait is pthread_cond_wait's, too. */
+	{WAIT_CONDITION, "QReadWriteLock::tryLockForRead", WAIT_READ_LOCK},
+	{WAIT_CONDITION, "QReadWriteLock::lockForRead", WAIT_READ_LOCK},
+	{WAIT_CONDITION, "QReadWriteLock::tryLockForWrite", WAIT_WRITE_LOCK},
+	{WAIT_CONDITION, "QReadWriteLock::lockForWrite", WAIT_WRITE_LOCK},
+	{WAIT_CONDITION, "QReadWriteLockPrivate::lockForRead", WAIT_READ_LOCK},
+	{WAIT_CONDITION, "QReadWriteLockPrivate::lockForWrite", WAIT_WRITE_LOCK},
+	{WAIT_CONDITION, "QThread::wait(", WAIT_JOIN},
 	/* GLib */
 	{WAIT_CONDITION, "g_once_impl", WAIT_ONCE},
 	{WAIT_CONDITION, "g_once_init_enter", WAIT_ONCE},
@@ -251,9 +270,74 @@ static bool is_one_of(const char *name, size_t length, const char *const *list, 
 	return false;
 }
 
+/*
+ * absl's locks by the names in their namespaces: "absl::", an inline one that each release and
+ * distribution calls otherwise, and the class. Mutex::Block and what leads to it wait for the
+ * mutex, unless the function that was called waits for a condition.
+ */
+static const struct entry absl_functions[] = {
+	{"Mutex::Await", WAIT_CONDITION},
+	{"Mutex::LockWhen", WAIT_CONDITION},
+	{"Mutex::ReaderLockWhen", WAIT_CONDITION},
+	{"Mutex::", WAIT_MUTEX},
+	{"CondVar::", WAIT_CONDITION},
+	{"Notification::", WAIT_CONDITION},
+	{"BlockingCounter::", WAIT_CONDITION},
+	{"Barrier::", WAIT_BARRIER},
+};
+
+/* What stands behind "absl::" and the inline namespace; NULL: it is not absl's. */
+static const char *skip_absl(const char *function)
+{
+	const char *next;
+
+	if (strncmp(function, "absl::", 6) != 0)
+		return NULL;
+	function += 6;
+	next = function + strspn(function, "abcdefghijklmnopqrstuvwxyz_0123456789");
+	/* Classes begin with capitals, namespaces do not. */
+	return next != function && !strncmp(next, "::", 2) ? next + 2 : function;
+}
+
+static bool find_absl(const char *function, enum wait_kind *kind)
+{
+	const char *name = skip_absl(function);
+
+	for (size_t i = 0; name && i < COUNT(absl_functions); i++) {
+		if (strncmp(name, absl_functions[i].name, strlen(absl_functions[i].name)) != 0)
+			continue;
+		*kind = absl_functions[i].kind;
+		return true;
+	}
+	return false;
+}
+
+bool functions__is_absl(const char *function)
+{
+	enum wait_kind kind;
+
+	return find_absl(function, &kind);
+}
+
+/* How an absl thread sleeps, for whatever it waits. */
+static bool is_below_absl(const char *function)
+{
+	const char *name;
+
+	if (!strncmp(function, "AbslInternalPerThreadSemWait", 28))
+		return true;
+	/* Without an inline namespace that name is taken for one. */
+	if (!strncmp(function, "absl::synchronization_internal::", 32))
+		return true;
+	name = skip_absl(function);
+	return name && (!strncmp(name, "synchronization_internal::", 26) ||
+			       !strncmp(name, "Mutex::DecrementSynchSem", 24));
+}
+
 static bool is_below(const char *function, const char *core, size_t length)
 {
-	return !strncmp(core, "futex_", 6) || is_one_of(core, length, below, COUNT(below)) ||
+	return !strncmp(core, "futex_", 6) || is_below_absl(function) ||
+	       is_one_of(core, length, below, COUNT(below)) ||
 	       is_one_of(function, strlen(function), below_musl, COUNT(below_musl));
 }
 
@@ -272,7 +356,8 @@ static bool find_entry(const char *core, size_t length, const struct entry *list
 static bool find_foreign(
 	const char *function, const char *core, size_t length, enum wait_kind *kind)
 {
-	if (find_entry(core, length, foreign_waits, COUNT(foreign_waits), kind))
+	if (find_entry(core, length, foreign_waits, COUNT(foreign_waits), kind) ||
+		find_absl(function, kind))
 		return true;
 	for (size_t i = 0; i < COUNT(foreign_parts); i++) {
 		if (!strstr(function, foreign_parts[i].name))
@@ -341,6 +426,9 @@ bool functions__is_musl(const char *function)
 
 bool functions__adopts(const char *function, enum wait_kind made_of, enum wait_kind *kind)
 {
+	/* absl's conditions are waited for in its mutexes. */
+	if (function && made_of == WAIT_MUTEX && find_absl(function, kind))
+		return *kind != WAIT_MUTEX;
 	for (size_t i = 0; function && i < COUNT(adopters); i++) {
 		if (adopters[i].made_of != made_of || !strstr(function, adopters[i].part))
 			continue;

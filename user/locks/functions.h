@@ -72,6 +72,9 @@ bool functions__is_libc(const char *module);
  * it to frames that are not those of the caller. */
 bool functions__leaves_stack(const char *function);
 
+/* Whether @function is of absl's locks, in whatever inline namespace: absl::lts_20240722::Mutex. */
+bool functions__is_absl(const char *function);
+
 /* Whether @function is one of musl's own, which tells a static program's C library. */
 bool functions__is_musl(const char *function);
 

@@ -200,6 +200,33 @@ bool layout__glibc_stdio(
 	return out->field == OWNER_TID;
 }
 
+/* Whether @at holds the pthread_t of a thread and how often it has what lies there. */
+static bool is_qt_owner(
+	const struct lock_memory *memory, pid_t pid, uint64_t at, struct lock_state *out)
+{
+	struct {
+		uint64_t owner;
+		uint32_t count;
+	} held;
+	uint32_t tid;
+
+	if (memory->read(memory->context, pid, at, &held, 12) || held.count > LAYOUT_MAX_TID ||
+		!is_descriptor(memory, pid, held.owner) ||
+		memory->read(
+			memory->context, pid, held.owner + GLIBC_TID_OFFSET, &tid, sizeof(tid)))
+		return false;
+	set_owner(out, tid);
+	return out->field == OWNER_TID;
+}
+
+bool layout__qt_recursive(
+	const struct lock_memory *memory, pid_t pid, uint64_t uaddr, struct lock_state *out)
+{
+	*out = (struct lock_state){.address = uaddr, .recursive = true};
+	return is_qt_owner(memory, pid, uaddr - 16, out) ||
+	       is_qt_owner(memory, pid, uaddr + 8, out);
+}
+
 /* musl: int _m_type; volatile int _m_lock, _m_waiters; the word is a TID but for NORMAL, which has
  * EBUSY. A PI mutex whose owner died is given back to nobody, with -1 waiters. */
 #define MUSL_WAITERS 0x80000000u

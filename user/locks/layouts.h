@@ -100,6 +100,14 @@ bool layout__rust_rwlock(const struct lock_memory *memory, pid_t pid, uint64_t u
 	struct lock_state *out);
 
 /*
+ * The mutex inside a recursive one of Qt, whose owner's pthread_t stands beside it: qmutex_p.h of
+ * Qt 5 (QRecursiveMutexPrivate: owner 16 bytes before, count 8), qmutex.h of Qt 6 (QRecursiveMutex:
+ * 8 and 16 behind).
+ */
+bool layout__qt_recursive(
+	const struct lock_memory *memory, pid_t pid, uint64_t uaddr, struct lock_state *out);
+
+/*
  * The name of the lock of glibc's loader that is @offset bytes into _rtld_global at @rtld_global,
  * or NULL. Its recursive mutexes stand side by side in an order that no version changed, so the
  * place in that row tells: offsets differ by version (load lock +2312 in 2.31, +2568 in 2.36).

@@ -9,6 +9,7 @@
 #include "base/search.h"
 #include "base/vec.h"
 #include "locks/elsewhere.h"
+#include "locks/foreign.h"
 #include "locks/forked.h"
 #include "locks/infer.h"
 #include "locks/kernel_wait.h"
@@ -178,22 +179,6 @@ static void refine_nameless(const struct view *view, struct lock_wait *wait)
 	}
 }
 
-static void refine_rust(const struct view *view, struct lock_wait *wait)
-{
-	pid_t pid = wait->thread->pid;
-	const char *function = wait->site.function;
-
-	if (wait->site.adopted)
-		return;
-	if ((wait->kind == WAIT_READ_LOCK || wait->kind == WAIT_WRITE_LOCK) &&
-		!layout__rust_rwlock(view->memory, pid, wait->futex.uaddr,
-			wait->kind == WAIT_WRITE_LOCK, &wait->state))
-		wait->kind = WAIT_UNKNOWN;
-	if (wait->kind == WAIT_RUNTIME &&
-		(strstr(function, "futex::Mutex") || strstr(function, "futex_mutex::Mutex")))
-		layout__rust_mutex(view->memory, pid, wait->futex.uaddr, &wait->state);
-}
-
 /* A lock of another library, made of the C library's or of bare futexes. */
 static void refine_foreign(const struct view *view, struct lock_wait *wait)
 {
@@ -202,7 +187,7 @@ static void refine_foreign(const struct view *view, struct lock_wait *wait)
 	else if (wait->kind == WAIT_GUARD)
 		elsewhere__find_guard(view->snapshot, view->memory, wait);
 	else
-		refine_rust(view, wait);
+		foreign__refine(view->memory, wait);
 }
 
 static void refine_by_layout(const struct view *view, struct lock_wait *wait)

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+/* Locks of absl and Qt: the kinds of their waits, where the locks are, and what those say. */
+#include "locks_fixture.h"
+
+#define STACK 0x8000
+#define IDENTITY 0x7f0000
+#define OTHER_IDENTITY 0x7f0100
+
+/* --- absl, with the inline namespace of some release */
+
+static struct lock_frame absl_lock[] = {
+	{.pc = 0x1010, .slot = STACK, .function = "syscall", .module = "libc.so.6"},
+	{.pc = 0x2010,
+		.slot = STACK + 0x10,
+		.function = "absl::lts_20230802::synchronization_internal::FutexWaiter::Wait()",
+		.module = "libabsl.so"},
+	{.pc = 0x2110,
+		.slot = STACK + 0x20,
+		.function = "AbslInternalPerThreadSemWait_lts_20230802",
+		.module = "libabsl.so"},
+	{.pc = 0x2210,
+		.slot = STACK + 0x40,
+		.function = "absl::lts_20230802::Mutex::Block(int*)",
+		.module = "libabsl.so"},
+	{.pc = 0x2310,
+		.slot = STACK + 0x60,
+		.function = "absl::lts_20230802::Mutex::Lock()",
+		.module = "libabsl.so"},
+	{.pc = 0x401010, .slot = STACK + 0xa0, .function = "work", .module = "app"},
+};
+
+/* Thread 101 sleeps on the word of its identity, the second in the queue of @word. */
+static struct world *new_absl(uint64_t word)
+{
+	struct world *world = new_world(3, 1);
+	uint64_t *stack;
+
+	add_process(world, 100, LIBC_GLIBC);
+	block(add_thread(world, 100, 101), IDENTITY + 0x40, WAIT_PRIVATE, 0);
+	add_thread(world, 100, 102);
+	set_stack(&world->snapshot.threads[0], absl_lock, 6);
+	stack = (uint64_t *)add_region(world, 100, STACK, 256);
+	stack[9] = LOCK_A;
+	*(uint64_t *)add_region(world, 100, LOCK_A, 8) = word;
+	*(uint64_t *)add_region(world, 100, OTHER_IDENTITY, 8) = IDENTITY;
+	*(uint64_t *)add_region(world, 100, IDENTITY, 8) = OTHER_IDENTITY;
+	return world;
+}
+
+static void test_absl_mutex_is_the_one_in_whose_queue_the_thread_is(void **state)
+{
+	struct world *world = new_absl(OTHER_IDENTITY | 4 | 8);
+
+	judge(world);
+	assert_int_equal(wait_of(world, 101)->kind, WAIT_MUTEX);
+	assert_int_equal(wait_of(world, 101)->address, LOCK_A);
+	assert_int_equal(verdict_of(world, 101), VERDICT_OWNER_UNKNOWN);
+	free_world(world);
+}
+
+static void test_word_that_is_no_queue_of_the_thread_is_not_its_absl_mutex(void **state)
+{
+	struct world *world = new_absl(0x7e0000 | 4 | 8);
+
+	judge(world);
+	assert_int_equal(wait_of(world, 101)->kind, WAIT_MUTEX);
+	assert_int_equal(wait_of(world, 101)->address, IDENTITY + 0x40);
+	free_world(world);
+}
+
+static void test_absl_condition_is_no_mutex_in_any_namespace(void **state)
+{
+	static const char *const names[] = {
+		"absl::CondVar::WaitCommon(int)",
+		"absl::debian3::CondVar::Wait(absl::debian3::Mutex*)",
+		"absl::lts_20240722::Mutex::Await(absl::lts_20240722::Condition const&)",
+	};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct world *world = new_absl(OTHER_IDENTITY | 4 | 8);
+		struct lock_frame stack[6];
+
+		memcpy(stack, absl_lock, sizeof(stack));
+		stack[4].function = names[i];
+		world->snapshot.threads[0].frames = stack;
+		/* Await sleeps in Block, WaitCommon not. */
+		if (i < 2)
+			stack[3].function = "absl::debian3::Mutex::DecrementSynchSem(int*)";
+		judge(world);
+		assert_int_equal(wait_of(world, 101)->kind, WAIT_CONDITION);
+		free_world(world);
+	}
+}
+
+/* --- Qt */
+
+static struct lock_frame qt_write[] = {
+	{.pc = 0x1010, .slot = STACK, .function = "pthread_cond_wait", .module = "libc.so.6"},
+	{.pc = 0x2010, .slot = STACK + 0x20, .function = "QWaitCondition::wait", .module = "Qt"},
+	{.pc = 0x2110, .slot = STACK + 0x40, .module = "Qt"},
+	{.pc = 0x2210,
+		.slot = STACK + 0x80,
+		.function = "QReadWriteLock::tryLockForWrite(int)",
+		.module = "Qt"},
+	{.pc = 0x401010, .slot = STACK + 0xa0, .function = "work", .module = "app"},
+};
+
+#define PRIVATE 0x610000
+#define CONDITION 0x620000
+
+static struct world *new_qt(uint64_t word)
+{
+	struct world *world = new_world(3, 1);
+
+	add_process(world, 100, LIBC_GLIBC);
+	block(add_thread(world, 100, 101), word, WAIT_PRIVATE, 0);
+	add_thread(world, 100, 102);
+	set_stack(&world->snapshot.threads[0], qt_write, 5);
+	((uint64_t *)add_region(world, 100, STACK, 256))[14] = LOCK_A;
+	*(uint64_t *)add_region(world, 100, LOCK_A, 8) = PRIVATE;
+	return world;
+}
+
+static void expect_model(struct world *world)
+{
+	judge(world);
+	assert_int_equal(wait_of(world, 101)->kind, WAIT_WRITE_LOCK);
+	assert_int_equal(wait_of(world, 101)->address, LOCK_A);
+	assert_int_equal(wait_of(world, 101)->state.readers, 2);
+	free_world(world);
+}
+
+static void test_rwlock_of_qt_5_has_its_conditions_by_pointers(void **state)
+{
+	struct world *world = new_qt(CONDITION + 80);
+	uint64_t *data = (uint64_t *)add_region(world, 100, PRIVATE, 64);
+
+	data[1] = CONDITION;
+	data[2] = CONDITION + 0x1000;
+	data[3] = 2;	       /* two readers, no writer */
+	data[4] = 1ull << 32; /* and one that wants to be */
+	expect_model(world);
+}
+
+static void test_rwlock_of_qt_6_has_its_conditions_in_itself(void **state)
+{
+	struct world *world = new_qt(PRIVATE + 40 + 48 + 40);
+	uint32_t *data = (uint32_t *)add_region(world, 100, PRIVATE, 160);
+
+	data[136 / 4] = 2;
+	data[136 / 4 + 3] = 1;
+	expect_model(world);
+}
+
+static struct lock_frame qt_mutex[] = {
+	{.pc = 0x1010, .slot = STACK, .function = "syscall", .module = "libc.so.6"},
+	{.pc = 0x2010,
+		.slot = STACK + 0x20,
+		.function = "QBasicMutex::lockInternal()",
+		.module = "Qt"},
+	{.pc = 0x401010, .slot = STACK + 0x40, .function = "work", .module = "app"},
+};
+
+#define DESCRIPTOR 0x7d0000
+
+static void expect_recursive(size_t owner_at, bool is_known)
+{
+	struct world *world = new_world(3, 1);
+	uint8_t *mutex = add_region(world, 100, LOCK_A, 64);
+	uint64_t descriptor = DESCRIPTOR;
+	uint32_t one = 1;
+
+	add_process(world, 100, LIBC_GLIBC);
+	block(add_thread(world, 100, 101), LOCK_A + 24, WAIT_PRIVATE, 3);
+	add_thread(world, 100, 102);
+	set_stack(&world->snapshot.threads[0], qt_mutex, 3);
+	*(uint32_t *)(mutex + 24) = 3;
+	if (is_known) {
+		memcpy(mutex + owner_at, &descriptor, 8);
+		memcpy(mutex + owner_at + 8, &one, 4);
+	}
+	/* struct pthread: self at 0x10, tid at 0x2d0; on arm64 tid at 0xd0 */
+	((uint64_t *)add_region(world, 100, DESCRIPTOR + 0x10, 8))[0] = DESCRIPTOR;
+	((uint32_t *)add_region(world, 100, DESCRIPTOR + 0x2d0, 4))[0] = 102;
+	((uint32_t *)add_region(world, 100, DESCRIPTOR + 0xd0, 4))[0] = 102;
+	judge(world);
+	assert_int_equal(wait_of(world, 101)->kind, WAIT_MUTEX);
+	if (is_known) {
+		assert_int_equal(wait_of(world, 101)->owner->tid, 102);
+		assert_int_equal(wait_of(world, 101)->certainty, CERTAINTY_EXACT);
+	} else {
+		assert_null(wait_of(world, 101)->owner);
+	}
+	free_world(world);
+}
+
+static void test_recursive_mutex_of_qt_names_its_owner(void **state)
+{
+	expect_recursive(8, true);  /* Qt 5: 16 bytes before the mutex */
+	expect_recursive(32, true); /* Qt 6: right behind it */
+}
+
+static void test_plain_mutex_of_qt_names_nobody(void **state)
+{
+	expect_recursive(0, false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_absl_mutex_is_the_one_in_whose_queue_the_thread_is),
+		cmocka_unit_test(
+			test_word_that_is_no_queue_of_the_thread_is_not_its_absl_mutex),
+		cmocka_unit_test(test_absl_condition_is_no_mutex_in_any_namespace),
+		cmocka_unit_test(test_rwlock_of_qt_5_has_its_conditions_by_pointers),
+		cmocka_unit_test(test_rwlock_of_qt_6_has_its_conditions_in_itself),
+		cmocka_unit_test(test_recursive_mutex_of_qt_names_its_owner),
+		cmocka_unit_test(test_plain_mutex_of_qt_names_nobody),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
