@@ -138,7 +138,7 @@ static void test_rwlock_of_qt_5_has_its_conditions_by_pointers(void **state)
 
 	data[1] = CONDITION;
 	data[2] = CONDITION + 0x1000;
-	data[3] = 2;	       /* two readers, no writer */
+	data[3] = 2;	      /* two readers, no writer */
 	data[4] = 1ull << 32; /* and one that wants to be */
 	expect_model(world);
 }
@@ -210,8 +210,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_absl_mutex_is_the_one_in_whose_queue_the_thread_is),
-		cmocka_unit_test(
-			test_word_that_is_no_queue_of_the_thread_is_not_its_absl_mutex),
+		cmocka_unit_test(test_word_that_is_no_queue_of_the_thread_is_not_its_absl_mutex),
 		cmocka_unit_test(test_absl_condition_is_no_mutex_in_any_namespace),
 		cmocka_unit_test(test_rwlock_of_qt_5_has_its_conditions_by_pointers),
 		cmocka_unit_test(test_rwlock_of_qt_6_has_its_conditions_in_itself),

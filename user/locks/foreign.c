@@ -9,8 +9,7 @@
 static bool read_memory(const struct lock_memory *memory, const struct lock_wait *wait,
 	uint64_t address, void *data, size_t size)
 {
-	return address &&
-	       !memory->read(memory->context, wait->thread->pid, address, data, size);
+	return address && !memory->read(memory->context, wait->thread->pid, address, data, size);
 }
 
 /* --- Rust */
@@ -126,8 +125,8 @@ static bool read_qt6_lock(const struct lock_memory *memory, const struct lock_wa
 	uint64_t private, uint32_t counts[4])
 {
 	return private % 8 == 0 &&
-	       is_within(wait->futex.uaddr, private + QT6_CONDITIONS,
-		       QT6_COUNTS - QT6_CONDITIONS) &&
+	       is_within(
+		       wait->futex.uaddr, private + QT6_CONDITIONS, QT6_COUNTS - QT6_CONDITIONS) &&
 	       read_memory(memory, wait, private + QT6_COUNTS, counts, 4 * sizeof(*counts)) &&
 	       are_counts(counts);
 }
