@@ -184,6 +184,62 @@ static void test_deadlock_says_more_than_that_all_wait(void **state)
 	end(&story);
 }
 
+/* --- what a look at threads does not see */
+
+/* A lock whose owner runs: the wait will end. */
+static struct world *new_held(struct lock_frame *stack, size_t count)
+{
+	struct world *world = new_world(8, 2);
+
+	add_process(world, 100, LIBC_GLIBC);
+	set_stack(add_thread(world, 100, 100), stack, count);
+	block(add_thread(world, 100, 101), LOCK_A, WAIT_PRIVATE, 2);
+	set_stack(&world->snapshot.threads[1], mutex_stack, MUTEX_FRAMES);
+	add_mutex(world, 100, LOCK_A, 2, 100, 0);
+	return world;
+}
+
+static void test_it_is_not_said_that_all_waits_end_where_goroutines_or_bthreads_are(void **state)
+{
+	struct lock_frame plain[] = {{.pc = 1, .function = "work", .module = "app"}};
+	struct lock_frame go[] = {{.pc = 1, .function = "runtime.schedule", .module = "app"}};
+	struct lock_frame brpc[] = {
+		{.pc = 1, .function = "bthread::TaskGroup::run_main_task()", .module = "app"}};
+	struct lock_frame *stacks[] = {plain, go, brpc};
+	static const char *const names[] = {NULL, "goroutines", "bthreads"};
+
+	for (int i = 0; i < 3; i++) {
+		struct world *world = new_held(stacks[i], 1);
+		const char *what;
+
+		judge(world);
+		what = findings__user_threads(&world->findings, 100);
+		assert_int_equal(findings__all_end(&world->findings), i == 0);
+		assert_true(i == 0 ? !what : what && !strcmp(what, names[i]));
+		free_world(world);
+	}
+}
+
+static void test_idle_workers_of_brpc_are_no_convoy(void **state)
+{
+	struct lock_frame parked[] = {
+		{.pc = 1, .function = "syscall", .module = "libc.so.6"},
+		{.pc = 2, .function = "bthread::TaskGroup::wait_task(unsigned long*)"},
+		{.pc = 3, .function = "bthread::TaskGroup::run_main_task()"},
+	};
+	struct world *world = new_world(8, 2);
+
+	add_process(world, 100, LIBC_GLIBC);
+	for (int i = 0; i < 4; i++) {
+		block(add_thread(world, 100, 100 + i), LOCK_A, WAIT_PRIVATE, 0);
+		set_stack(&world->snapshot.threads[i], parked, 3);
+	}
+	judge(world);
+	assert_int_equal(wait_of(world, 100)->kind, WAIT_PARK);
+	assert_int_equal(world->findings.graph.convoy_count, 0);
+	free_world(world);
+}
+
 /* --- a free lock that somebody waits for */
 
 /* Thread 101 waits for a mutex that is free; 100 runs. */
@@ -320,6 +376,9 @@ int main(void)
 		cmocka_unit_test(test_pause_is_for_a_signal_where_there_is_a_handler),
 		cmocka_unit_test(test_thread_that_has_ended_wakes_nobody),
 		cmocka_unit_test(test_deadlock_says_more_than_that_all_wait),
+		cmocka_unit_test(
+			test_it_is_not_said_that_all_waits_end_where_goroutines_or_bthreads_are),
+		cmocka_unit_test(test_idle_workers_of_brpc_are_no_convoy),
 		cmocka_unit_test(
 			test_lock_that_stays_free_while_a_thread_sleeps_for_it_lost_a_wake_up),
 		cmocka_unit_test(test_lock_that_a_woken_thread_is_about_to_take_is_not_lost),

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "locks/idle.h"
+
 /* A longer name of a lock would not fit the line of the page: its kind stands for it. */
 #define MAX_HEADLINE_NAME 24
 
@@ -266,8 +268,22 @@ enum verdict findings__verdict(const struct lock_findings *findings, size_t inde
 	}
 }
 
+const char *findings__user_threads(const struct lock_findings *findings, pid_t pid)
+{
+	size_t count;
+	const struct lock_thread *threads = snapshot__threads_of(findings->snapshot, pid, &count);
+	const char *what = NULL;
+
+	for (size_t i = 0; i < count && !what; i++)
+		what = idle__user_threads(&threads[i]);
+	return what;
+}
+
 bool findings__all_end(const struct lock_findings *findings)
 {
+	for (size_t i = 0; i < findings->snapshot->process_count; i++)
+		if (findings__user_threads(findings, findings->snapshot->processes[i].pid))
+			return false;
 	for (size_t i = 0; i < findings->waits.size; i++) {
 		enum verdict verdict = findings__verdict(findings, i);
 

@@ -45,9 +45,13 @@ const struct hung_process *findings__hung(const struct lock_findings *findings, 
 
 /*
  * Whether it is certain that every wait comes to an end: none without a timeout that depends on
- * what is not known, or on what nobody seems to do.
+ * what is not known, or on what nobody seems to do; and no process has threads that are not seen.
  */
 bool findings__all_end(const struct lock_findings *findings);
+
+/* What the process @pid schedules by itself, which no look at threads sees: idle.h. NULL: nothing.
+ */
+const char *findings__user_threads(const struct lock_findings *findings, pid_t pid);
 
 /* Whether wait @index waits behind cycle @cycle, or is in it (@in_cycle). */
 bool findings__leads_to(

@@ -49,10 +49,6 @@ static const struct {
 	{"base::internal::WorkerThread::", "Chromium"},
 };
 
-/* Java's own threads: their frames have no names, the threads have. */
-static const char *const java_threads[] = {
-	"Reference Handl", "Finalizer", "Common-Cleaner", "Signal Dispatch"};
-
 static bool has_part(const struct lock_thread *thread, const char *part)
 {
 	for (size_t i = 0; i < thread->frame_count; i++)
@@ -60,6 +56,36 @@ static bool has_part(const struct lock_thread *thread, const char *part)
 			return true;
 	return false;
 }
+
+/* Parts of names of the functions that run user-level threads. */
+static const struct {
+	const char *part;
+	const char *what;
+} schedulers[] = {
+	{"bthread::TaskGroup::", "bthreads"},
+	{"bthread::TaskControl::", "bthreads"},
+	{"runtime.schedule", "goroutines"},
+	{"runtime.findRunnable", "goroutines"},
+	{"runtime.findrunnable", "goroutines"},
+	{"runtime.sysmon", "goroutines"},
+	{"runtime.mstart", "goroutines"},
+	{"tokio::runtime::scheduler::", "tokio's tasks"},
+	{"boost::fibers::", "fibers"},
+	{"seastar::reactor::", "Seastar's fibers"},
+	{"folly::fibers::", "fibers"},
+};
+
+const char *idle__user_threads(const struct lock_thread *thread)
+{
+	for (size_t i = 0; i < COUNT(schedulers); i++)
+		if (has_part(thread, schedulers[i].part))
+			return schedulers[i].what;
+	return NULL;
+}
+
+/* Java's own threads: their frames have no names, the threads have. */
+static const char *const java_threads[] = {
+	"Reference Handl", "Finalizer", "Common-Cleaner", "Signal Dispatch"};
 
 static bool is_in_module(const struct lock_thread *thread, const char *prefix)
 {

@@ -12,6 +12,13 @@
 /* Whose idle thread it is ("the JVM", "libuv"), a constant; NULL: no such thread. */
 const char *idle__runtime(const struct lock_thread *thread);
 
+/*
+ * What the runtime on the stack of @thread schedules by itself ("goroutines", "bthreads"): they
+ * wait for each other without the kernel's knowing, and no thread shows it. NULL: none that is
+ * known.
+ */
+const char *idle__user_threads(const struct lock_thread *thread);
+
 /* Whether @thread is in the runtime of a language whose own stacks a tool of its own shows better:
  * returns what to run, with one %d for the PID; NULL: it is not. */
 const char *idle__language_tool(const struct lock_thread *thread);

@@ -384,22 +384,27 @@ void locks_json__put_cycle(
 	put_waits(json, findings, cycle);
 }
 
-static void put_processes(struct json_writer *json, const struct snapshot *snapshot)
+static void put_processes(struct json_writer *json, const struct lock_findings *findings)
 {
+	const struct snapshot *snapshot = findings->snapshot;
+
 	json__key(json, "processes");
 	json__begin_array(json);
 	for (size_t i = 0; i < snapshot->process_count; i++) {
+		pid_t pid = snapshot->processes[i].pid;
+		const char *user_threads = findings__user_threads(findings, pid);
 		size_t count;
-		const struct lock_thread *threads =
-			snapshot__threads_of(snapshot, snapshot->processes[i].pid, &count);
+		const struct lock_thread *threads = snapshot__threads_of(snapshot, pid, &count);
 
 		json__begin_object(json);
-		json__put_integer(json, "pid", snapshot->processes[i].pid);
+		json__put_integer(json, "pid", pid);
 		json__put_integer(json, "threads", count);
 		if (threads) {
 			json__put_integer(json, "ns_pid", threads->ns_pid);
 			json__put_string(json, "comm", threads->comm);
 		}
+		if (user_threads)
+			json__put_string(json, "user_threads", user_threads);
 		json__end_object(json);
 	}
 	json__end_array(json);
@@ -418,7 +423,7 @@ void locks_json__write(FILE *file, const struct lock_findings *findings,
 	json__put_integer(&json, "looks", head->looks);
 	json__put_integer(&json, "took_ns", head->took_ns);
 	json__put_string(&json, "source", head->used_proc ? "proc" : "bpf");
-	put_processes(&json, findings->snapshot);
+	put_processes(&json, findings);
 	locks_json__put(&json, findings);
 	json__end_object(&json);
 	json__finish(&json);

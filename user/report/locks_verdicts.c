@@ -83,6 +83,22 @@ void locks_verdicts__print_held(
 	}
 }
 
+/* "User-level threads (goroutines) of hang (PID 12) are not looked at." */
+static void print_unseen(FILE *file, const struct lock_findings *findings)
+{
+	for (size_t i = 0; i < findings->snapshot->process_count; i++) {
+		pid_t pid = findings->snapshot->processes[i].pid;
+		const char *what = findings__user_threads(findings, pid);
+		size_t count;
+		const struct lock_thread *threads =
+			snapshot__threads_of(findings->snapshot, pid, &count);
+
+		if (what)
+			fprintf(file, "User-level threads (%s) of %s (PID %d) are not looked at.\n",
+				what, threads->comm, pid);
+	}
+}
+
 void locks_verdicts__print_summary(FILE *file, const struct lock_findings *findings)
 {
 	size_t lost = 0;
@@ -98,4 +114,5 @@ void locks_verdicts__print_summary(FILE *file, const struct lock_findings *findi
 	else if (!findings->deadlocks && !findings->hangs)
 		fprintf(file, findings__all_end(findings) ? "No deadlock.\n"
 							  : "No cycle of known owners.\n");
+	print_unseen(file, findings);
 }
