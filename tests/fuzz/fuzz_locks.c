@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "locks/findings.h"
+#include "locks/kernel_wait.h"
 #include "report/locks_dot.h"
 #include "report/locks_json.h"
 #include "report/locks_text.h"
@@ -45,6 +46,27 @@ static bool share(void *context, pid_t pid, uint64_t address, struct lock_key *k
 {
 	*key = (struct lock_key){.space = 1, .inode = 2, .offset = address};
 	return address % 7 == 0;
+}
+
+/* What the kernel says of a wait is another view of the same bytes. */
+static bool tell_kernel_wait(
+	void *context, const struct lock_thread *thread, struct kernel_wait *out)
+{
+	const struct bytes *bytes = context;
+	uint8_t choice = bytes->size ? bytes->data[(thread->tid * 7u) % bytes->size] : 0;
+
+	if (choice % 3 == 0)
+		return false;
+	out->kind = WAIT_FLOCK + choice % (WAIT_CHILD - WAIT_FLOCK + 1);
+	out->fd = choice % 5;
+	out->key = (struct lock_key){.space = out->kind, .inode = choice};
+	out->process_count = choice % 4;
+	for (size_t i = 0; i < out->process_count; i++)
+		out->processes[i] = 1 + (choice + i) % 2 * MAX_THREADS;
+	out->own_too = choice & 64;
+	out->handles_signals = choice & 128;
+	memcpy(out->name, "a name", 7);
+	return true;
 }
 
 static struct lock_frame make_frame(struct bytes *bytes)
@@ -129,7 +151,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct lock_thread threads[MAX_THREADS];
 	struct lock_process processes[] = {
 		{1, LIBC_GLIBC, 36}, {1 + MAX_THREADS, take(&bytes) % 3, 0}};
-	struct lock_memory memory = {.context = &bytes, .read = read_memory, .shared_key = share};
+	struct lock_memory memory = {.context = &bytes,
+		.read = read_memory,
+		.shared_key = share,
+		.kernel_wait = tell_kernel_wait};
 	struct snapshot snapshot = {
 		.threads = threads, .processes = processes, .process_count = 2, .complete = true};
 	struct lock_findings before, now;

@@ -335,6 +335,36 @@ static void test_long_names_keep_to_the_page(void **state)
 	free_world(world);
 }
 
+/* A cycle with a victim, all of names as long as the kernel lets them be. */
+static void test_long_names_of_threads_keep_to_the_page(void **state)
+{
+	struct world *both[2];
+	char *text;
+
+	for (int w = 0; w < 2; w++) {
+		both[w] = new_world(3, 1);
+		add_process(both[w], 4000000, LIBC_GLIBC);
+		for (int i = 0; i < 3; i++) {
+			struct lock_thread *thread = add_thread(both[w], 4000000, 4100000 + i);
+
+			block(thread, i == 1 ? LOCK_A : LOCK_B, WAIT_PRIVATE, 2);
+			set_stack(thread, mutex_stack, MUTEX_FRAMES);
+			snprintf(thread->comm, LOCK_COMM_SIZE, "a-name-as-long-");
+			thread->asleep_ns = 1000000000ull * 123456;
+		}
+		add_mutex(both[w], 4000000, LOCK_A, 2, 4100000, 0);
+		add_mutex(both[w], 4000000, LOCK_B, 2, 4100001, 0);
+		judge(both[w]);
+	}
+	findings__confirm(&both[1]->findings, &both[0]->findings, false);
+	text = write_text(&both[1]->findings, false);
+	assert_non_null(strstr(text, "DEADLOCK: 2 threads"));
+	assert_fits_the_page(text);
+	free(text);
+	free_world(both[0]);
+	free_world(both[1]);
+}
+
 static void test_a_cut_module_keeps_its_beginning_and_its_ending(void **state)
 {
 	char out[64];
@@ -386,6 +416,7 @@ int main(void)
 		cmocka_unit_test(test_stack_that_goes_on_elsewhere_says_so),
 		cmocka_unit_test(test_causes_come_before_what_waits_for_them),
 		cmocka_unit_test(test_long_names_keep_to_the_page),
+		cmocka_unit_test(test_long_names_of_threads_keep_to_the_page),
 		cmocka_unit_test(test_a_cut_module_keeps_its_beginning_and_its_ending),
 		cmocka_unit_test(test_a_timed_wait_tells_how_long_it_still_takes),
 	};

@@ -50,8 +50,10 @@ static void put_lock(FILE *file, const struct lock_wait *wait, const char *colou
 	put_lock_id(file, wait);
 	fprintf(file, " [color=%s, label=\"", colour);
 	put_text(file, wait->name[0] ? wait->name : wait_kind__name(wait->kind));
-	fprintf(file, "\\n%s 0x%llx\"];\n", wait_kind__name(wait->kind),
-		(unsigned long long)wait->address);
+	fprintf(file, "\\n%s", wait_kind__name(wait->kind));
+	if (wait->futex.type != FUTEX_TYPE_NONE)
+		fprintf(file, " 0x%llx", (unsigned long long)wait->address);
+	fprintf(file, "\"];\n");
 }
 
 static void put_edges(FILE *file, const struct lock_wait *wait, const char *colour)

@@ -13,6 +13,9 @@
 /* The least that a name is cut to, and the most for that of its module. */
 #define NAME_WIDTH_MIN 16
 #define MODULE_WIDTH 24
+/* Of a function and of its file, on a line of their own. */
+#define FUNCTION_WIDTH 32
+#define FILE_WIDTH 18
 
 void phrase__thread(FILE *file, const struct lock_thread *thread)
 {
@@ -141,6 +144,7 @@ void phrase__owner(FILE *file, const struct lock_wait *wait)
 static void put_block(FILE *file, const struct lock_wait *wait, const char *indent)
 {
 	const struct lock_frame *named = NULL;
+	char function[NAME_SIZE], source[NAME_SIZE];
 
 	for (size_t i = 0; wait->block && i < wait->block->frame_count; i++) {
 		const struct lock_frame *frame = &wait->block->frames[i];
@@ -156,9 +160,12 @@ static void put_block(FILE *file, const struct lock_wait *wait, const char *inde
 	}
 	if (!named)
 		return;
-	fprintf(file, "%sallocated by %s", indent, named->function);
-	if (named->file)
-		fprintf(file, "  %s:%u", names__base(named->file), named->line);
+	names__shorten(named->function, FUNCTION_WIDTH, function);
+	fprintf(file, "%sallocated by %s", indent, function);
+	if (named->file) {
+		names__shorten(names__base(named->file), FILE_WIDTH, source);
+		fprintf(file, "  %s:%u", source, named->line);
+	}
 	fputc('\n', file);
 }
 

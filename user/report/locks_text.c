@@ -90,13 +90,20 @@ static size_t count_alike(const struct lock_findings *findings, size_t cycle, si
 
 static void print_alike(FILE *file, const struct lock_wait *wait, size_t count)
 {
-	fprintf(file, "      ");
+	char *line = NULL;
+	size_t size;
+	FILE *text = open_memstream(&line, &size);
+
+	if (!text)
+		return;
 	if (count > 1)
-		fprintf(file, "%s threads, ", human__count(count).text);
-	phrase__thread(file, wait->thread);
-	fprintf(file, count > 1 ? " and others: " : ": ");
-	phrase__lock_briefly(file, wait);
-	fputc('\n', file);
+		fprintf(text, "%s threads, ", human__count(count).text);
+	phrase__thread(text, wait->thread);
+	fprintf(text, count > 1 ? " and others: " : ": ");
+	phrase__lock_briefly(text, wait);
+	if (!fclose(text))
+		phrase__line(file, line, "      ");
+	free(line);
 }
 
 static void print_victims(FILE *file, const struct lock_findings *findings, size_t cycle)
@@ -162,7 +169,7 @@ void locks_text__write_cycle(FILE *file, const struct lock_findings *findings, s
 	char headline[256];
 
 	findings__headline(findings, cycle, headline, sizeof(headline));
-	fprintf(file, "%s\n", headline);
+	phrase__lines(file, headline, "", "      ");
 	for (size_t i = 0; i < of->count; i++)
 		print_member(file, &findings->waits.data[findings->graph.members[of->first + i]],
 			i == 0, i + 1 == of->count, options);
