@@ -118,6 +118,7 @@ static NOINLINE void offer_stack(int out, int in)
 	record.functions[record.count++] = (uintptr_t)known_alloc;
 	for (int i = known.depth - 1; i >= 0; i--)
 		record.functions[record.count++] = (uintptr_t)known.functions[i];
+#ifdef __x86_64__
 	__asm__ volatile("leaq 0(%%rip), %%rax\n\t"
 			 "movq %%rax, 0(%0)\n\t"
 			 "movq %%rsp, 8(%0)\n\t"
@@ -126,6 +127,7 @@ static NOINLINE void offer_stack(int out, int in)
 			 :
 			 : "D"(&record)
 			 : "rax", "memory");
+#endif
 	if (write(out, &record, sizeof(record)) != sizeof(record) || read(in, &answer, 1) != 1)
 		_exit(2);
 }
