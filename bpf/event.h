@@ -42,6 +42,7 @@ enum event_kind {
 				    is in no mapping that is known */
 	EVENT_WAIT_END = 17, /* struct event_wait: a futex wait that was longer than asked for */
 	EVENT_MEMORY = 18, /* struct event_memory: by user space now and then, and before an EXIT */
+	EVENT_CONTENTION = 32, /* struct contention_wait (contention.h), never recorded */
 };
 
 /* Which function an allocation came through; the names are in process/allocators.c. */

@@ -16,27 +16,9 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "futex.bpf.h"
 #include "task_number.bpf.h"
 #include "watch.h"
-
-#define PF_KTHREAD 0x00200000
-#if defined(__TARGET_ARCH_x86)
-#define NR_FUTEX 202
-#else
-#define NR_FUTEX 98
-#endif
-#define NR_FUTEX_WAITV 449
-#define NR_FUTEX_WAIT 455
-#define FUTEX_CMD_MASK 0x7f
-#define FUTEX_WAIT 0
-#define FUTEX_LOCK_PI 6
-#define FUTEX_WAIT_BITSET 9
-#define FUTEX_WAIT_REQUEUE_PI 11
-#define FUTEX_LOCK_PI2 13
-/* The operations above, as bits. */
-#define WAITING_OPS                                                         \
-	(1u << FUTEX_WAIT | 1u << FUTEX_LOCK_PI | 1u << FUTEX_WAIT_BITSET | \
-		1u << FUTEX_WAIT_REQUEUE_PI | 1u << FUTEX_LOCK_PI2)
 
 const volatile __u64 threshold_ns = 1000000000;
 const volatile __u32 pid_namespace_level;
@@ -82,39 +64,16 @@ static __always_inline __u32 bucket_of(__u64 time_ns)
 	return time_ns / WATCH_BUCKET_NS % WATCH_BUCKETS;
 }
 
-/* A thread that sleeps in a system call entered the kernel with its number and arguments. */
-static __always_inline bool is_futex_wait(struct task_struct *task, __u64 *uaddr)
-{
-	struct pt_regs *regs;
-	__u64 number, op;
-
-	if (task->flags & PF_KTHREAD)
-		return false;
-	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	if (!regs)
-		return false;
-#if defined(__TARGET_ARCH_x86)
-	number = regs->orig_ax;
-	*uaddr = regs->di;
-	op = regs->si & FUTEX_CMD_MASK;
-#else
-	number = regs->syscallno;
-	*uaddr = regs->orig_x0;
-	op = regs->regs[1] & FUTEX_CMD_MASK;
-#endif
-	if (number == NR_FUTEX)
-		return op <= FUTEX_LOCK_PI2 && WAITING_OPS >> op & 1;
-	return number == NR_FUTEX_WAIT || number == NR_FUTEX_WAITV;
-}
-
 static __always_inline void begin_wait(
 	struct watch_counters *counts, struct task_struct *task, __u64 now)
 {
 	struct wait_state state = {.begin_ns = now};
+	struct futex_call call;
 	__u32 key = task->pid;
 
-	if (!is_futex_wait(task, &state.uaddr))
+	if (!futex_is_wait(task, &call))
 		return;
+	state.uaddr = call.uaddr;
 	counts->seen++;
 	if (bpf_map_update_elem(&wait_states, &key, &state, BPF_ANY)) {
 		counts->no_memory++;
@@ -156,13 +115,6 @@ static __always_inline void end_wait(
 	counts->open[bucket_of(state.begin_ns)]--;
 	if (now - state.begin_ns >= threshold_ns)
 		send_end(counts, task, &state, now);
-}
-
-static __always_inline bool goes_to_sleep(struct task_struct *task)
-{
-	if (bpf_core_field_exists(task->__state))
-		return BPF_CORE_READ(task, __state);
-	return BPF_CORE_READ((struct task_struct___old *)task, state);
 }
 
 SEC("tp_btf/sched_switch")

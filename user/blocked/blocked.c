@@ -429,6 +429,12 @@ static void place_frames(struct builder *builder, struct blocked *out)
 			out->snapshot.threads[i].frames = out->frames + builder->first[i];
 }
 
+struct lock_memory blocked__memory(struct subjects *subjects)
+{
+	return (struct lock_memory){subjects, read_memory, name_variable, name_stream,
+		find_shared_key, name_called, find_python_lock, find_kernel_wait};
+}
+
 int blocked__build(const struct look *look, struct subjects *subjects, const pid_t *pids,
 	size_t pid_count, struct blocked *out, struct error *err)
 {
@@ -437,8 +443,7 @@ int blocked__build(const struct look *look, struct subjects *subjects, const pid
 
 	*out = (struct blocked){
 		.subjects = subjects,
-		.memory = {subjects, read_memory, name_variable, name_stream, find_shared_key,
-			name_called, find_python_lock, find_kernel_wait},
+		.memory = blocked__memory(subjects),
 	};
 	kernel_facts__begin(subjects__kernel_facts(subjects), look->taken_ns);
 	builder.first = calloc(look->count + 1, sizeof(*builder.first));

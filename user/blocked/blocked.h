@@ -27,6 +27,9 @@ struct blocked {
 	size_t unreadable; /* processes that could not be looked at (gone, no permission) */
 };
 
+/* The answers about memory and names of the processes that @subjects were taken of. */
+struct lock_memory blocked__memory(struct subjects *subjects);
+
 /*
  * Builds the snapshot of @look: all of its threads, those of the processes @pids with stacks and to
  * be judged. Processes that are gone or may not be looked at are counted. Returns 0 or a negative

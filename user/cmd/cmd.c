@@ -42,6 +42,8 @@ static const struct command commands[] = {
 	{"memtrace locks", "who waits for whom, now", cmd_locks, locks_argp},
 	{"memtrace watch", "find deadlocks on the whole machine when they form", cmd_watch,
 		watch_argp},
+	{"memtrace contention", "which locks are waited for, where, and who holds them",
+		cmd_contention, contention_argp},
 	{"memtrace doctor", "what this kernel and these privileges allow", cmd_doctor, doctor_argp},
 	{"memtrace help", "help for a command, or a list of them", cmd_help, help_argp},
 	{"memtrace completion", "a script that completes commands and options in a shell",

@@ -51,6 +51,7 @@ int cmd_diff(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_locks(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
+int cmd_contention(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
 
@@ -62,6 +63,7 @@ const struct argp *diff_argp(void);
 const struct argp *doctor_argp(void);
 const struct argp *locks_argp(void);
 const struct argp *watch_argp(void);
+const struct argp *contention_argp(void);
 const struct argp *help_argp(void);
 const struct argp *completion_argp(void);
 

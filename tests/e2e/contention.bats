@@ -1,0 +1,132 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
+# memtrace contention: waits for locks, compared with what the target measured itself.
+bats_require_minimum_version 1.5.0
+load helpers
+
+ROUNDS_PROGRAM=${TARGETS%/*}/locks/rounds
+
+setup()
+{
+	begin_test
+	require_tracing
+}
+
+teardown()
+{
+	end_test
+}
+
+# start_rounds ROUNDS HOLD_MS: the target, which waits for SIGUSR1. Sets TARGET.
+start_rounds()
+{
+	"$ROUNDS_PROGRAM" "$@" >truth 3>&- &
+	TARGET=$!
+	STARTED+=("$TARGET")
+}
+
+# start_tracing [OPTION]...: in the background. Sets TRACER.
+start_tracing()
+{
+	"$MEMTRACE" contention "$@" >out 2>err 3>&- &
+	TRACER=$!
+	STARTED+=("$TRACER")
+	wait_until "$WAIT_SECONDS" grep -q '^tracing' err || fail "does not start: $(cat err)"
+}
+
+# Runs the target to its end, and the tracer to its own.
+run_rounds()
+{
+	kill -USR1 "$TARGET"
+	finish "$TARGET" || fail "the target failed"
+	finish "$TRACER" || fail "memtrace failed: $(cat err)"
+}
+
+truth()
+{
+	jq -r ".$1" truth
+}
+
+# lock NAME: jq's path to that lock.
+lock()
+{
+	echo ".locks[] | select(.name == \"$1\")"
+}
+
+# held_in LOCK FUNCTION: jq's path to the numbers of waits that are put down to that function.
+held_in()
+{
+	echo "$(lock "$1") | .holders[] | select([.stack[]?.function] | index(\"$2\")) | .waits"
+}
+
+# expect_near JQ NS: within 5 %.
+expect_near()
+{
+	expect "($1) | . >= 0.95 * $2 and . <= 1.05 * $2" true
+}
+
+# Whether a thread of the target is in a futex call.
+waits_for_lock()
+{
+	cat "/proc/$TARGET/task/"*/syscall | grep -q '^202 '
+}
+
+@test "waits are counted exactly, timed within 5 %, and the holder is known" {
+	start_rounds 12 20
+	start_tracing -p "$TARGET" --json=report.json
+	run_rounds
+	expect '.waits_seen' 36
+	expect '[.losses[]] | add' 0
+	expect "$(lock ledger_lock) | [.kind, .waits, .threads, .ranked] | tojson" '["mutex",12,1,true]'
+	expect "$(lock index_lock) | [.kind, .waits, .threads, .ranked] | tojson" '["rwlock-read",12,1,true]'
+	expect "$(lock queue_filled) | [.kind, .waits, .ranked] | tojson" '["condition",12,false]'
+	expect_near "$(lock ledger_lock) | .total_ns" "$(truth mutex_ns)"
+	expect_near "$(lock index_lock) | .total_ns" "$(truth read_ns)"
+	expect_near "$(lock queue_filled) | .total_ns" "$(truth condition_ns)"
+	expect_near "$(lock ledger_lock) | .max_ns" "$(truth mutex_max_ns)"
+	# Conditions are in no total.
+	expect '.contention.waits' 24
+	expect ".threads[] | select(.tid == $(truth holder)) | .held_waits" 24
+	expect ".threads[] | select(.tid == $(truth waiter)) | .waits" 24
+	expect "[$(lock ledger_lock) | .waiters[].stack[].function] | any(. == \"read_ledger\")" true
+	expect "[$(held_in ledger_lock write_ledger)] | add >= 12 * 0.95" true
+	expect "[$(held_in index_lock write_index)] | add >= 12 * 0.95" true
+	expect '(.waiting_functions | map(.own_ns) | add) == .contention.total_ns' true
+	# shellcheck disable=SC2016 # jq's variable
+	expect '.contention.total_ns as $all | .waiting_functions[]
+		| select(.function == "run_waiter") | .inclusive_ns == $all' true
+	expect "$(lock ledger_lock) | .histogram | add" 12
+}
+
+@test "the text has 80 columns, and what is not contention apart" {
+	start_rounds 3 5
+	start_tracing -p "$TARGET"
+	run_rounds
+	grep -q '^not ranked  condition: 3 waits' out
+	grep -q '^  [12]  mutex ledger_lock (rounds) at 0x' out
+	grep -q '^        write_ledger  rounds.c:' out
+	run ! grep -q 'queue_filled' out
+	run ! grep -nE '.{81}' out
+}
+
+@test "processes by name; waits under way at the start and at the end are told" {
+	start_rounds 50 100000
+	start_tracing --comm rounds --json=report.json
+	kill -USR1 "$TARGET"
+	wait_until "$WAIT_SECONDS" waits_for_lock || fail "nobody waits"
+	kill -INT "$TRACER"
+	finish "$TRACER" || fail "memtrace failed: $(cat err)"
+	expect "$(lock ledger_lock) | [.waits, .open_at_begin, .open_at_end, .pid] | tojson" "[0,0,1,$TARGET]"
+	start_tracing -p "$TARGET" --json=report.json -d 100ms
+	finish "$TRACER" || fail "memtrace failed: $(cat err)"
+	expect "$(lock ledger_lock) | [.waits, .open_at_begin, .open_at_end] | tojson" '[0,1,0]'
+}
+
+@test "what cannot be traced is said" {
+	run -2 "$MEMTRACE" contention
+	run -2 "$MEMTRACE" contention -p 1 --all
+	run -2 "$MEMTRACE" contention -p 1 --kind spoon
+	run -1 "$MEMTRACE" contention -p 4194303
+	[[ $output == *"4194303"* ]]
+}

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+/* memtrace contention: which locks are waited for, from where, and who holds them meanwhile. */
+#include "report/contention.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attach/capabilities.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "blocked/locks_look.h"
+#include "cmd/cmd.h"
+#include "cmd/contention_feed.h"
+#include "process/process.h"
+#include "report/output.h"
+#include "version.h"
+
+/* How often what was sent is read: a ring full of waits in that time would be 300,000 a second. */
+#define READ_MS 50
+#define DEFAULT_TOP 10
+
+enum {
+	KEY_ALL = 0x100,
+	KEY_CGROUP,
+	KEY_COMM,
+	KEY_EXCLUDE,
+	KEY_JSON,
+	KEY_TOP,
+	KEY_KIND,
+	KEY_ALL_KINDS,
+	KEY_FULL,
+};
+
+struct contention_options {
+	struct watch_filter filter;
+	bool all;
+	uint64_t duration_ns; /* 0: until a signal, or the end of the processes */
+	bool json;
+	const char *json_path; /* NULL: stdout */
+	size_t top;
+	struct contention_filter kinds;
+	bool full_stacks;
+};
+
+struct contention_run {
+	struct contention_options options;
+	struct looker *looker;
+	struct contention_feed *feed;
+	VEC(struct process_info) processes;
+	VEC(struct contention_process) described;
+	uint64_t started_ns;
+	uint64_t start_unix_ns;
+	uint64_t duration_ns;
+};
+
+static const struct argp_option argp_options[] = {
+	{"pid", 'p', "PID", 0, "Trace this process; may be given several times", 0},
+	{"all", KEY_ALL, 0, 0, "Trace every process of the machine", 0},
+	{"cgroup", KEY_CGROUP, "FOLDER", 0, "Trace the processes of this cgroup and below", 0},
+	{"comm", KEY_COMM, "NAME", 0, "Trace processes of this name", 0},
+	{"exclude", KEY_EXCLUDE, "NAME", 0, "Leave out processes of this name", 0},
+	{"duration", 'd', "TIME", 0, "Stop after TIME", 0},
+	{"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "JSON to FILE, default stdout", 0},
+	{"top", KEY_TOP, "N", 0, "Show N locks and functions (default 10; JSON has all)", 0},
+	{"kind", KEY_KIND, "KIND", 0, "Only waits of this kind: mutex, condition, loader...", 0},
+	{"all-kinds", KEY_ALL_KINDS, 0, 0,
+		"Rank waits for work, conditions and joins among them, as well", 0},
+	{"full-stacks", KEY_FULL, 0, 0, "Every frame of every stack", 0},
+	{"verbose", 'v', 0, 0, "Say more on stderr", 0},
+	{0},
+};
+
+static error_t add_pid(
+	struct contention_options *options, const char *argument, struct argp_state *state)
+{
+	char *end;
+	long pid = strtol(argument, &end, 10);
+
+	if (*end || end == argument || pid <= 0 || pid > LAYOUT_MAX_TID)
+		argp_error(state, "-p %s: not a PID", argument);
+	return vec_push(&options->filter.pids, (pid_t)pid) ? ENOMEM : 0;
+}
+
+static error_t parse_top(
+	struct contention_options *options, const char *argument, struct argp_state *state)
+{
+	char *end;
+
+	options->top = strtoul(argument, &end, 10);
+	if (*end || end == argument || *argument == '-' || !options->top)
+		argp_error(state, "--top %s: not a number of locks", argument);
+	return 0;
+}
+
+/* The loader's locks are mutexes, but a kind of their own here. */
+static error_t parse_kind(
+	struct contention_options *options, const char *argument, struct argp_state *state)
+{
+	bool known = !strcmp(argument, "loader");
+
+	for (int kind = 0; kind < WAIT_KIND_COUNT; kind++)
+		known |= !strcmp(argument, wait_kind__name(kind));
+	if (!known)
+		argp_error(state, "--kind %s: not a kind of wait (mutex, rwlock-read, loader...)",
+			argument);
+	options->kinds.kind = argument;
+	return 0;
+}
+
+static error_t check_scope(const struct contention_options *options, struct argp_state *state)
+{
+	bool filtered = options->filter.comms.size || options->filter.cgroup ||
+			options->filter.excluded.size || options->all;
+
+	if (options->filter.pids.size && filtered)
+		argp_error(state, "-p names the processes: --all, --comm, --cgroup and --exclude "
+				  "do not go with it");
+	if (!options->filter.pids.size && !filtered)
+		argp_error(
+			state, "give -p PID (or several), --comm NAME, --cgroup FOLDER or --all");
+	return 0;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct contention_options *options = state->input;
+
+	switch (key) {
+	case 'p':
+		return add_pid(options, argument, state);
+	case KEY_ALL:
+		options->all = true;
+		return 0;
+	case KEY_CGROUP:
+		options->filter.cgroup = argument;
+		return 0;
+	case KEY_COMM:
+		return vec_push(&options->filter.comms, (const char *)argument) ? ENOMEM : 0;
+	case KEY_EXCLUDE:
+		return vec_push(&options->filter.excluded, (const char *)argument) ? ENOMEM : 0;
+	case 'd':
+		if (units__parse_time(argument, &options->duration_ns) || !options->duration_ns)
+			argp_error(state, "-d %s: not a time", argument);
+		return 0;
+	case KEY_JSON:
+		options->json = true;
+		options->json_path = argument && strcmp(argument, "-") ? argument : NULL;
+		return 0;
+	case KEY_TOP:
+		return parse_top(options, argument, state);
+	case KEY_KIND:
+		return parse_kind(options, argument, state);
+	case KEY_ALL_KINDS:
+		options->kinds.all = true;
+		return 0;
+	case KEY_FULL:
+		options->full_stacks = true;
+		return 0;
+	case 'v':
+		log__set_verbose(true);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "%s: what to trace is given by -p PID, --comm, --cgroup or --all",
+			argument);
+		return 0;
+	case ARGP_KEY_END:
+		return check_scope(options, state);
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp argp = {
+	.options = argp_options,
+	.parser = parse_option,
+	.args_doc = "-p PID...\n--comm NAME\n--cgroup FOLDER\n--all",
+	.doc = "Shows which locks threads wait for, how often and how long, from which call "
+	       "stacks, "
+	       "and in which the locks are held meanwhile. Nothing is probed in the processes: a "
+	       "lock that nobody waits for costs nothing.\v"
+	       "Ends on SIGINT, SIGTERM, after -d TIME, or with the last of the processes.",
+};
+
+const struct argp *contention_argp(void)
+{
+	return &argp;
+}
+
+/* --- a run */
+
+static bool traces_all(const struct contention_run *session)
+{
+	return !session->options.filter.pids.size;
+}
+
+/* Says what is wrong with a PID better than "no such process" can. */
+static int open_processes(struct contention_run *session, struct error *err)
+{
+	vec_for_each (pid, &session->options.filter.pids) {
+		struct contention_process described = {.pid = *pid};
+		struct process_info process;
+		int rc = process__open(*pid, &process, err);
+
+		if (rc)
+			return rc;
+		if (vec_push(&session->processes, process)) {
+			process__close(&process);
+			return error__set(err, -ENOMEM, "out of memory");
+		}
+		described.command = process.command_line;
+		if (vec_push(&session->described, described))
+			return error__set(err, -ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
+static int find_namespace_level(
+	struct contention_run *session, unsigned int *level, struct error *err)
+{
+	struct look look;
+	int rc = looker__new(false, &session->looker, err);
+
+	if (!rc)
+		rc = looker__look(session->looker, NULL, 0, &look, err);
+	if (rc)
+		return rc;
+	look__free(&look);
+	*level = looker__namespace_level(session->looker);
+	return 0;
+}
+
+static int open_session(struct contention_run *session, struct error *err)
+{
+	struct contention_feed_options options = {
+		.lines = !traces_all(session),
+		.all = traces_all(session),
+		.filter = &session->options.filter,
+	};
+	int rc = open_processes(session, err);
+
+	if (!rc)
+		rc = find_namespace_level(session, &options.namespace_level, err);
+	if (!rc && session->options.filter.cgroup) {
+		rc = watch_filter__refresh(&session->options.filter);
+		if (rc)
+			error__set(err, rc, "cannot read the cgroup %s: %s",
+				session->options.filter.cgroup, strerror(-rc));
+	}
+	if (!rc)
+		rc = contention_feed__new(&options, &session->feed, err);
+	vec_for_each (pid, &session->options.filter.pids)
+		if (!rc)
+			rc = contention_feed__add(session->feed, *pid, err);
+	return rc;
+}
+
+static int note_open(struct contention_run *session, const struct locks_look *look)
+{
+	uint64_t before_ns = look->findings.snapshot->taken_ns - session->started_ns;
+
+	vec_for_each (wait, &look->findings.waits)
+		/* What began since is traced. */
+		if (wait->thread->asleep_ns >= before_ns &&
+			contention_feed__add_open(session->feed, wait))
+			return -ENOMEM;
+	return 0;
+}
+
+/* Waits that had begun before: a look finds them, as no switch of their threads will tell. */
+static int look_for_open(struct contention_run *session, struct error *err)
+{
+	struct locks_look_options options = {
+		.pids = session->options.filter.pids.data,
+		.pid_count = session->options.filter.pids.size,
+		.all = traces_all(session),
+		.looker = session->looker,
+	};
+	struct locks_look look;
+	int rc = locks__look_at(&options, &look, err);
+
+	/* The processes may have ended meanwhile. */
+	if (rc)
+		return rc == -ESRCH || rc == -EPERM ? 0 : rc;
+	if (note_open(session, &look))
+		rc = error__set(err, -ENOMEM, "out of memory");
+	locks_look__free(&look);
+	return rc;
+}
+
+static bool is_over(const struct contention_run *session)
+{
+	const struct contention_options *options = &session->options;
+
+	if (options->duration_ns && clock__now_ns() - session->started_ns >= options->duration_ns)
+		return true;
+	vec_for_each (process, &session->processes)
+		if (process__is_alive(process))
+			return false;
+	return session->processes.size;
+}
+
+static int read_interval(const struct contention_run *session)
+{
+	uint64_t end_ns = session->started_ns + session->options.duration_ns, now = clock__now_ns();
+
+	if (!session->options.duration_ns || end_ns > now + READ_MS * 1000000ull)
+		return READ_MS;
+	return end_ns > now ? (end_ns - now) / 1000000 + 1 : 0;
+}
+
+static uint64_t unix_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+static int run(struct contention_run *session, struct error *err)
+{
+	struct pollfd fds[] = {
+		{.fd = interrupt__tell(), .events = POLLIN},
+		{.fd = contention_feed__fd(session->feed), .events = POLLIN},
+	};
+	int rc = contention_feed__start(session->feed, err);
+
+	session->started_ns = clock__now_ns();
+	session->start_unix_ns = unix_ns();
+	if (!rc)
+		rc = look_for_open(session, err);
+	if (!rc)
+		fprintf(stderr, "tracing waits for locks\n");
+	while (!rc && !is_over(session) && !(fds[0].revents & POLLIN)) {
+		if (poll(fds, 2, read_interval(session)) < 0 && errno != EINTR)
+			return error__set(err, -errno, "cannot wait: %s", strerror(errno));
+		contention_feed__read(session->feed);
+	}
+	session->duration_ns = clock__now_ns() - session->started_ns;
+	contention_feed__stop(session->feed);
+	return rc;
+}
+
+/* --- the report */
+
+static void describe_run(const struct contention_run *session, struct contention_report *out)
+{
+	const struct contention_options *options = &session->options;
+
+	*out = (struct contention_report){
+		.model = contention_feed__model(session->feed),
+		.processes = session->described.data,
+		.process_count = session->described.size,
+		.scope = options->filter.cgroup	      ? options->filter.cgroup
+			 : options->filter.comms.size ? options->filter.comms.data[0]
+						      : "the whole machine",
+		.start_unix_ns = session->start_unix_ns,
+		.duration_ns = session->duration_ns,
+		.filter = options->kinds,
+		.top = options->top,
+		.full_stacks = options->full_stacks,
+	};
+	contention_feed__losses(session->feed, &out->losses);
+}
+
+static int write_json(const struct contention_run *session, const struct contention_report *report,
+	struct error *err)
+{
+	struct output output;
+	int rc = output__open(&output, session->options.json_path, err);
+
+	if (rc)
+		return rc;
+	rc = contention_json__write(report, MEMTRACE_VERSION, output.file);
+	rc = rc ? error__set(err, rc, "out of memory for the report")
+		: output__commit(&output, err);
+	output__abort(&output);
+	return rc;
+}
+
+static int write_text(const struct contention_report *report, struct error *err)
+{
+	struct output output;
+	int rc = output__open(&output, NULL, err);
+
+	if (rc)
+		return rc;
+	rc = contention_text__write(report, output.file);
+	rc = rc ? error__set(err, rc, "out of memory for the report")
+		: output__commit(&output, err);
+	output__abort(&output);
+	return rc;
+}
+
+/* Text goes to stdout unless something else does. */
+static int write_reports(const struct contention_run *session, struct error *err)
+{
+	struct contention_report report;
+	int rc = 0;
+
+	describe_run(session, &report);
+	if (session->options.json)
+		rc = write_json(session, &report, err);
+	if (!rc && !(session->options.json && !session->options.json_path))
+		rc = write_text(&report, err);
+	return rc;
+}
+
+static void close_session(struct contention_run *session)
+{
+	contention_feed__free(session->feed);
+	looker__free(session->looker);
+	vec_for_each (process, &session->processes)
+		process__close(process);
+	vec_free(&session->processes);
+	vec_free(&session->described);
+	watch_filter__free(&session->options.filter);
+}
+
+int cmd_contention(int argc, char **argv)
+{
+	struct contention_run session = {.options.top = DEFAULT_TOP};
+	struct error err = {0};
+	int rc;
+
+	rc = argp_parse(&argp, argc, argv, 0, NULL, &session.options);
+	if (rc)
+		return EXIT_COULD_NOT;
+	file__allow_many(); /* every file that is mapped somewhere is held open */
+	rc = capabilities__check(&err);
+	if (!rc && session.options.json)
+		rc = output__check(session.options.json_path, &err);
+	if (!rc)
+		rc = open_session(&session, &err);
+	if (!rc)
+		rc = run(&session, &err);
+	if (!rc)
+		rc = write_reports(&session, &err);
+	close_session(&session);
+	return cmd__failed(&err, rc) ? EXIT_COULD_NOT : EXIT_DONE;
+}

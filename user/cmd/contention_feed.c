@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+#include "cmd/contention_feed.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/text.h"
+
+/* A process's mappings are not read more often for code that is not known. */
+#define REFRESH_INTERVAL_NS 100000000ull
+
+struct fed_process {
+	bool known;
+	bool wanted;
+	uint64_t mm;
+	uint64_t taken_ns;
+};
+
+/* What a futex word and a stack together are: judged when they are first seen. */
+struct fed_lock {
+	bool known;
+	uint32_t lock;
+	enum wait_kind kind;
+	bool musl;
+};
+
+DEFINE_HASH_NUMBER(fed_processes, uint64_t, struct fed_process);
+DEFINE_HASH_NUMBER(judged_map, uint64_t, struct fed_lock);
+
+struct contention_feed {
+	struct contention_feed_options options;
+	struct contention *model;
+	struct wait_names *names;
+	struct wait_tracer *tracer;
+	struct fed_processes processes;
+	struct judged_map judged;
+	struct contention_losses losses;
+	uint64_t stopped_ns;
+};
+
+/* --- processes */
+
+static bool read_comm(pid_t pid, char *comm, size_t size)
+{
+	char path[64], *text;
+	size_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	if (file__read(path, 4096, &text, &length))
+		return false;
+	snprintf(comm, size, "%.*s", (int)strcspn(text, "\n"), text);
+	free(text);
+	return true;
+}
+
+static bool is_wanted(struct contention_feed *feed, pid_t pid)
+{
+	struct look_thread leader = {.pid = pid, .tid = pid};
+
+	if (pid == getpid())
+		return false;
+	if (!feed->options.all)
+		return true;
+	if (feed->options.filter->cgroup && watch_filter__refresh(feed->options.filter))
+		return false;
+	return read_comm(pid, leader.comm, sizeof(leader.comm)) &&
+	       watch_filter__wants(feed->options.filter, &leader);
+}
+
+static void take_process(struct contention_feed *feed, pid_t pid, struct fed_process *process)
+{
+	process->taken_ns = clock__now_ns();
+	wait_names__take(feed->names, pid);
+	if (process->mm)
+		wait_tracer__refresh(feed->tracer, pid, process->mm);
+}
+
+static struct fed_process *find_process(struct contention_feed *feed, pid_t pid)
+{
+	struct fed_process *process = fed_processes__insert(&feed->processes, pid);
+
+	if (!process) {
+		feed->losses.no_memory++;
+		return NULL;
+	}
+	if (process->known)
+		return process;
+	process->known = true;
+	process->wanted = is_wanted(feed, pid);
+	if (process->wanted)
+		take_process(feed, pid, process);
+	else
+		wait_tracer__ignore(feed->tracer, pid);
+	return process;
+}
+
+/* --- records */
+
+/* The first frame outside of the C library: what waits, or lets a lock go, on the way into it. */
+static size_t find_application(const struct lock_frame *frames, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!functions__is_libc(frames[i].module))
+			return i;
+	return 0;
+}
+
+static void take_stack(void *context, const struct event_stack *record)
+{
+	struct contention_feed *feed = context;
+	struct fed_process *process = find_process(feed, record->header.process);
+	struct contention_stack stack = {.count = record->frame_count};
+	unsigned int stop = record->header.flags;
+
+	if (!process || !process->wanted || record->frame_count > EVENT_MAX_FRAMES)
+		return;
+	if (record->header.thread_sequence &&
+		clock__now_ns() - process->taken_ns > REFRESH_INTERVAL_NS)
+		take_process(feed, record->header.process, process);
+	stack.frames = wait_names__stack(feed->names, record);
+	stack.by_frame_pointer = stop == STACK_NO_TABLES;
+	stack.is_cut = stop != STACK_COMPLETE && stop != STACK_END_OF_THREAD;
+	if (stack.frames)
+		stack.first = find_application(stack.frames, stack.count);
+	if (!stack.frames || contention__add_stack(feed->model, record->stack, &stack)) {
+		feed->losses.no_memory++;
+		return;
+	}
+	feed->losses.stacks++;
+	feed->losses.by_frame_pointer += stack.by_frame_pointer;
+	feed->losses.cut += stack.is_cut && !stack.by_frame_pointer;
+}
+
+static struct contention_identity identify(const struct lock_wait *wait, pid_t pid)
+{
+	struct contention_identity out = {
+		.key = wait->key,
+		.kind = wait->kind,
+		.is_loader = wait_names__is_loader(wait),
+		.shared = wait->shared,
+		.pid = pid,
+		.address = wait->address,
+	};
+
+	memcpy(out.name, wait->name, sizeof(out.name));
+	memcpy(out.module, wait->module, sizeof(out.module));
+	return out;
+}
+
+static int judge(
+	struct contention_feed *feed, const struct contention_wait *record, struct fed_lock *out)
+{
+	const struct contention_stack *known = contention__stack(feed->model, record->stack);
+	struct contention_stack stack = known ? *known : (struct contention_stack){0};
+	struct contention_identity identity;
+	struct judged_wait judged;
+	int64_t lock;
+
+	if (wait_names__judge(feed->names, record, stack.frames, stack.count, &judged))
+		return -ENOMEM;
+	identity = identify(&judged.wait, record->header.process);
+	lock = contention__add_lock(feed->model, &identity);
+	if (lock < 0)
+		return lock;
+	*out = (struct fed_lock){true, lock, judged.wait.kind, judged.musl};
+	if (!known || judged.wait.site.frame >= stack.count)
+		return 0;
+	stack.first = judged.wait.site.frame;
+	return contention__add_stack(feed->model, record->stack, &stack);
+}
+
+static struct fed_lock *find_lock(
+	struct contention_feed *feed, const struct contention_wait *record)
+{
+	uint64_t key = hash_combine(hash_combine(record->stack, record->uaddr), record->mm);
+	struct fed_lock *lock = judged_map__insert(&feed->judged, key);
+
+	if (!lock || (!lock->known && judge(feed, record, lock))) {
+		feed->losses.no_memory++;
+		return NULL;
+	}
+	return lock;
+}
+
+/* The kernel took a stack of whom the memory seemed to name: only the layout knows. */
+static void set_holder(const struct contention_wait *record, const struct fed_lock *lock,
+	struct contention_wait_facts *wait)
+{
+	uint32_t owner = wait_names__owner(record, lock->kind, lock->musl);
+	bool agrees = owner && owner == record->owner;
+
+	if (agrees)
+		wait->holder_tid = record->owner_tid;
+	if (record->header.flags & CONTENTION_HOLDER_AT_RELEASE) {
+		wait->moment = HOLDER_AT_RELEASE;
+		wait->holder_stack = record->holder_stack;
+		if (!agrees)
+			wait->holder_tid = record->waker_tid;
+	} else if (record->header.flags & CONTENTION_HOLDER_AT_BEGIN && agrees) {
+		wait->moment = HOLDER_AT_BEGIN;
+		wait->holder_stack = record->holder_stack;
+	}
+}
+
+static void take_wait(void *context, const struct contention_wait *record)
+{
+	struct contention_feed *feed = context;
+	struct fed_process *process = find_process(feed, record->header.process);
+	struct contention_wait_facts wait;
+	struct fed_lock *lock;
+
+	if (!process || !process->wanted)
+		return;
+	if (process->mm != record->mm) {
+		bool is_first = !process->mm && !feed->options.all;
+
+		process->mm = record->mm;
+		/* That of a process that was asked for has its tables already. */
+		if (!is_first)
+			take_process(feed, record->header.process, process);
+	}
+	lock = find_lock(feed, record);
+	if (!lock)
+		return;
+	if (!record->header.time_ns) {
+		contention__add_open(
+			feed->model, lock->lock, true, feed->stopped_ns - record->begin_ns);
+		return;
+	}
+	wait = (struct contention_wait_facts){
+		.lock = lock->lock,
+		.pid = record->header.process,
+		.tid = record->header.tid,
+		.comm = record->comm,
+		.begin_ns = record->begin_ns,
+		.end_ns = record->header.time_ns,
+		.stack = record->stack,
+	};
+	set_holder(record, lock, &wait);
+	if (contention__add_wait(feed->model, &wait))
+		feed->losses.no_memory++;
+}
+
+/* --- life */
+
+int contention_feed__new(const struct contention_feed_options *options,
+	struct contention_feed **out, struct error *err)
+{
+	struct wait_tracer_options tracer = {options->namespace_level, options->all};
+	struct contention_feed *feed = calloc(1, sizeof(*feed));
+	struct wait_handlers handlers = {take_stack, take_wait, feed};
+	int rc = 0;
+
+	if (feed) {
+		feed->options = *options;
+		feed->model = contention__new();
+		feed->names = wait_names__new(options->lines, err);
+	}
+	if (!feed || !feed->model || !feed->names)
+		rc = error__set(err, -ENOMEM, "out of memory");
+	if (!rc)
+		rc = wait_tracer__new(&tracer, &handlers, &feed->tracer, err);
+	if (rc) {
+		contention_feed__free(feed);
+		return rc;
+	}
+	*out = feed;
+	return 0;
+}
+
+void contention_feed__free(struct contention_feed *feed)
+{
+	if (!feed)
+		return;
+	wait_tracer__free(feed->tracer);
+	contention__free(feed->model);
+	wait_names__free(feed->names);
+	fed_processes__free(&feed->processes);
+	judged_map__free(&feed->judged);
+	free(feed);
+}
+
+int contention_feed__add(struct contention_feed *feed, pid_t pid, struct error *err)
+{
+	if (!find_process(feed, pid))
+		return error__set(err, -ENOMEM, "out of memory");
+	return wait_tracer__add(feed->tracer, pid, err);
+}
+
+int contention_feed__start(struct contention_feed *feed, struct error *err)
+{
+	wait_tracer__ignore(feed->tracer, getpid());
+	return wait_tracer__start(feed->tracer, err);
+}
+
+int contention_feed__fd(const struct contention_feed *feed)
+{
+	return wait_tracer__fd(feed->tracer);
+}
+
+void contention_feed__read(struct contention_feed *feed)
+{
+	wait_tracer__read(feed->tracer);
+}
+
+int contention_feed__add_open(struct contention_feed *feed, const struct lock_wait *wait)
+{
+	struct fed_process *process = find_process(feed, wait->thread->pid);
+	struct contention_identity identity = identify(wait, wait->thread->pid);
+	int64_t lock;
+
+	if (!process || !process->wanted)
+		return 0;
+	lock = contention__add_lock(feed->model, &identity);
+	if (lock < 0)
+		return lock;
+	contention__add_open(feed->model, lock, false, 0);
+	return 0;
+}
+
+void contention_feed__stop(struct contention_feed *feed)
+{
+	wait_tracer__stop(feed->tracer);
+	feed->stopped_ns = clock__now_ns();
+	wait_tracer__read(feed->tracer);
+	wait_tracer__read_open(feed->tracer);
+}
+
+struct contention *contention_feed__model(struct contention_feed *feed)
+{
+	return feed->model;
+}
+
+void contention_feed__losses(const struct contention_feed *feed, struct contention_losses *out)
+{
+	struct contention_counters counters;
+
+	*out = feed->losses;
+	if (wait_tracer__count(feed->tracer, &counters))
+		return;
+	out->seen = counters.seen;
+	out->not_noted = counters.no_memory;
+	out->ring_full = counters.ring_full;
+	out->stacks_lost = counters.stack_ring_full;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+/* Reports of contention: text of 80 columns, and JSON. */
+#ifndef MEMTRACE_REPORT_CONTENTION_H
+#define MEMTRACE_REPORT_CONTENTION_H
+
+#include <stdio.h>
+
+#include "contention/contention.h"
+
+struct contention_process {
+	pid_t pid;
+	const char *command;
+};
+
+/* What was looked at, and how it is to be shown. */
+struct contention_report {
+	struct contention *model;
+	const struct contention_process *processes; /* those that were asked for */
+	size_t process_count;
+	const char *scope; /* in words, where no processes were named: "the whole machine" */
+	uint64_t start_unix_ns;
+	uint64_t duration_ns;
+	struct contention_losses losses;
+	struct contention_filter filter;
+	size_t top; /* locks, functions and stacks of a lock that the text shows */
+	bool full_stacks;
+};
+
+/* 0 or -ENOMEM; errors of the stream are the caller's (ferror). */
+int contention_text__write(const struct contention_report *report, FILE *file);
+
+/* The same; @version is the program's. All locks, whatever the filter says. */
+int contention_json__write(const struct contention_report *report, const char *version, FILE *file);
+
+#endif
