@@ -6,8 +6,8 @@ bats_require_minimum_version 1.5.0
 load helpers
 load locks_helpers
 
-OTHERS=(cross-flock cross-record self-flock inherited-flock full-pipes full-sockets full-fifo full-child
-	silence supervised hung-child sleepers semaphores)
+OTHERS=(cross-flock cross-record cross-description self-flock inherited-flock full-pipes full-sockets full-fifo full-child
+	silence supervised hung-child traced-child sleepers semaphores)
 
 setup_file()
 {
@@ -45,7 +45,7 @@ all_sleep()
 {
 	local pid
 	for pid in "$1" $(pgrep -P "$1"); do
-		grep -q '^State:.S' "/proc/$pid/status" || return 1
+		grep -q '^State:.[St]' "/proc/$pid/status" || return 1
 	done
 }
 
@@ -71,6 +71,7 @@ show()
 	expect '.waits | all(.fd >= 3 and (has("uaddr") | not) and (.lock | has("address") | not))' true
 	check cross-record exact
 	expect '[.deadlocks[0].cycle[].kind] | sort | join(" ")' "fcntl-lock flock"
+	check cross-description exact
 }
 
 @test "the same through /proc alone" {
@@ -121,6 +122,13 @@ show()
 @test "a parent whose child hangs: the child is looked at" {
 	check hung-child
 	expect '.waits | map(.kind) | sort | join(" ")' "child mutex"
+}
+
+@test "a lock held by a thread that its tracer has stopped" {
+	timeout 60 "$MEMTRACE" locks -p "$(pgrep -P "$(hung_pid traced-child)")" >page 2>err || true
+	PAGE=$(tr -s '[:space:]' ' ' <page)
+	[[ $PAGE == *"the chain ends in others (PID "*": stopped by its tracer, others (PID "*traced_child* ]] ||
+		fail "$PAGE"
 }
 
 @test "nothing waits for a lock: a line for each thread says what it does" {

@@ -63,6 +63,18 @@ static void test_the_blocker_has_the_same_number(void **state)
 	vec_free(&locks);
 }
 
+static void test_requests_of_open_file_descriptions_note_no_process(void **state)
+{
+	file_locks locks = {0};
+
+	file_locks__parse("3: OFDLCK ADVISORY  WRITE -1 fe:01:537 0 0\n"
+			  "3: -> OFDLCK ADVISORY  WRITE -1 fe:01:537 0 0\n",
+		&locks);
+	assert_non_null(file_locks__blocker(&locks, 100, FILE_LOCK_DESCRIPTION, 537));
+	assert_null(file_locks__blocker(&locks, 100, FILE_LOCK_POSIX, 537));
+	vec_free(&locks);
+}
+
 static void test_lines_that_are_cut_or_odd_are_passed_over(void **state)
 {
 	static const char *const odd[] = {"", "\n\n", "1:", "1: ->", "1: FLOCK",
@@ -151,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_locks_and_those_that_wait_are_told_apart),
 		cmocka_unit_test(test_the_blocker_has_the_same_number),
+		cmocka_unit_test(test_requests_of_open_file_descriptions_note_no_process),
 		cmocka_unit_test(test_lines_that_are_cut_or_odd_are_passed_over),
 		cmocka_unit_test(test_own_lock_is_in_proc_and_in_fdinfo),
 		cmocka_unit_test(test_ends_of_a_pipe_know_their_direction),

@@ -183,7 +183,7 @@ static int search_code(struct evidence_search *search, const struct lock_thread 
 
 	if (!code)
 		return -ENOMEM;
-	refs = search->refs.data + code->first;
+	refs = code->count ? search->refs.data + code->first : NULL;
 	for (size_t i = 0; i < code->count; i++) {
 		uint64_t address = refs[i].address;
 		enum evidence_kind kind;

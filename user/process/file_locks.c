@@ -100,8 +100,10 @@ const struct file_lock *file_locks__blocker(
 {
 	const struct file_lock *request = NULL;
 
+	/* Requests for locks of open file descriptions note no process, either. */
 	vec_for_each (lock, locks)
-		if (lock->waits && lock->pid == pid && lock->type == type && lock->inode == inode)
+		if (lock->waits && lock->type == type && lock->inode == inode &&
+			(lock->pid == pid || type == FILE_LOCK_DESCRIPTION))
 			request = lock;
 	vec_for_each (lock, locks)
 		if (request && !lock->waits && lock->id == request->id && lock->inode == inode)

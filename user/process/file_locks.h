@@ -47,7 +47,7 @@ int file_locks__read(file_locks *out);
 
 /*
  * The lock that the request of @pid for file @inode waits for, or NULL: of @type, held by whom
- * the kernel put the request behind.
+ * the kernel put the request behind. Of an open file description's any request serves.
  */
 const struct file_lock *file_locks__blocker(
 	const file_locks *locks, pid_t pid, enum file_lock_type type, uint64_t inode);

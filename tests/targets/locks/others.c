@@ -17,6 +17,7 @@
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -114,6 +115,13 @@ static void take_record(int fd)
 	fcntl(fd, F_SETLKW, &lock);
 }
 
+static void take_description(int fd)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 100};
+
+	fcntl(fd, F_OFD_SETLKW, &lock);
+}
+
 static void cross_files(void (*take)(int fd))
 {
 	int me = part();
@@ -130,6 +138,12 @@ static void cross_files(void (*take)(int fd))
 static void cross_flock(void)
 {
 	cross_files(take_flock);
+}
+
+/* Its holders are noted nowhere but with their descriptors. */
+static void cross_description(void)
+{
+	cross_files(take_description);
 }
 
 static void cross_record(void)
@@ -353,6 +367,32 @@ static void hung_child(void)
 	waitpid(meeting->pid[1], NULL, 0);
 }
 
+static void *want_journal(void *arg)
+{
+	pthread_mutex_lock(&journal_lock);
+	return arg;
+}
+
+/* Who holds the lock is stopped by its tracer, the parent. */
+static void traced_child(void)
+{
+	int me = part();
+	pthread_t thread;
+	int status;
+
+	if (me) {
+		pthread_mutex_lock(&journal_lock);
+		pthread_create(&thread, NULL, want_journal, NULL);
+		truth__settle();
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+	}
+	waitpid(meeting->pid[1], &status, 0);
+	truth__verdict("OWNER BLOCKED ELSEWHERE");
+	for (;;)
+		pause();
+}
+
 /* --- what merely sleeps */
 
 static int events[2];
@@ -405,6 +445,7 @@ static void semaphores(void)
 static const struct scenario scenarios[] = {
 	{"cross-flock", cross_flock},
 	{"cross-record", cross_record},
+	{"cross-description", cross_description},
 	{"self-flock", self_flock},
 	{"inherited-flock", inherited_flock},
 	{"full-pipes", full_pipes},
@@ -414,6 +455,7 @@ static const struct scenario scenarios[] = {
 	{"silence", silence},
 	{"supervised", supervised},
 	{"hung-child", hung_child},
+	{"traced-child", traced_child},
 	{"sleepers", sleepers},
 	{"semaphores", semaphores},
 };
