@@ -110,6 +110,26 @@ waits_for_lock()
 	run ! grep -nE '.{81}' out
 }
 
+@test "folded stacks and pprof have the same time, of waiters and of holders" {
+	start_rounds 3 5
+	start_tracing -p "$TARGET" --json=report.json -F pprof -o profile.pb.gz
+	run_rounds
+	gzip -dc profile.pb.gz | strings >names
+	grep -q contentions names
+	grep -q nanoseconds names
+	grep -q read_ledger names
+	if command -v go >/dev/null; then
+		go tool pprof -top -sample_index=contentions profile.pb.gz | grep -q read_index
+	fi
+	start_rounds 3 5
+	start_tracing -p "$TARGET" --json=report.json -F folded -o folded --holders
+	run_rounds
+	local total
+	total=$(jq .contention.total_ns report.json)
+	[ "$(awk '{ sum += $NF } END { printf "%d", sum }' folded)" = "$total" ]
+	grep -q ';write_ledger;' folded
+}
+
 @test "processes by name; waits under way at the start and at the end are told" {
 	start_rounds 50 100000
 	start_tracing --comm rounds --json=report.json

@@ -38,14 +38,21 @@ enum {
 	KEY_KIND,
 	KEY_ALL_KINDS,
 	KEY_FULL,
+	KEY_HOLDERS,
 };
+
+typedef int contention_write_fn(
+	const struct contention_report *report, enum contention_side side, FILE *file);
 
 struct contention_options {
 	struct watch_filter filter;
 	bool all;
 	uint64_t duration_ns; /* 0: until a signal, or the end of the processes */
 	bool json;
-	const char *json_path; /* NULL: stdout */
+	const char *json_path;	     /* NULL: stdout */
+	contention_write_fn *format; /* of -F; NULL: text, JSON */
+	const char *output_path;     /* of -F; NULL: stdout */
+	enum contention_side side;   /* whose stacks -F writes */
 	size_t top;
 	struct contention_filter kinds;
 	bool full_stacks;
@@ -70,6 +77,9 @@ static const struct argp_option argp_options[] = {
 	{"exclude", KEY_EXCLUDE, "NAME", 0, "Leave out processes of this name", 0},
 	{"duration", 'd', "TIME", 0, "Stop after TIME", 0},
 	{"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "JSON to FILE, default stdout", 0},
+	{"format", 'F', "FORMAT", 0, "folded or pprof, to stdout or -o FILE", 0},
+	{"output", 'o', "FILE", 0, "Where -F writes", 0},
+	{"holders", KEY_HOLDERS, 0, 0, "-F writes the holders' stacks, not the waiters'", 0},
 	{"top", KEY_TOP, "N", 0, "Show N locks and functions (default 10; JSON has all)", 0},
 	{"kind", KEY_KIND, "KIND", 0, "Only waits of this kind: mutex, condition, loader...", 0},
 	{"all-kinds", KEY_ALL_KINDS, 0, 0,
@@ -98,6 +108,18 @@ static error_t parse_top(
 	options->top = strtoul(argument, &end, 10);
 	if (*end || end == argument || *argument == '-' || !options->top)
 		argp_error(state, "--top %s: not a number of locks", argument);
+	return 0;
+}
+
+static error_t parse_format(
+	struct contention_options *options, const char *argument, struct argp_state *state)
+{
+	if (!strcmp(argument, "folded"))
+		options->format = contention_folded__write;
+	else if (!strcmp(argument, "pprof"))
+		options->format = contention_pprof__write;
+	else
+		argp_error(state, "-F %s: not a format (folded, pprof)", argument);
 	return 0;
 }
 
@@ -154,6 +176,14 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_JSON:
 		options->json = true;
 		options->json_path = argument && strcmp(argument, "-") ? argument : NULL;
+		return 0;
+	case 'F':
+		return parse_format(options, argument, state);
+	case 'o':
+		options->output_path = strcmp(argument, "-") ? argument : NULL;
+		return 0;
+	case KEY_HOLDERS:
+		options->side = CONTENTION_HOLDER;
 		return 0;
 	case KEY_TOP:
 		return parse_top(options, argument, state);
@@ -385,6 +415,21 @@ static int write_json(const struct contention_run *session, const struct content
 	return rc;
 }
 
+static int write_format(const struct contention_run *session,
+	const struct contention_report *report, struct error *err)
+{
+	struct output output;
+	int rc = output__open(&output, session->options.output_path, err);
+
+	if (rc)
+		return rc;
+	rc = session->options.format(report, session->options.side, output.file);
+	rc = rc ? error__set(err, rc, "out of memory for the profile")
+		: output__commit(&output, err);
+	output__abort(&output);
+	return rc;
+}
+
 static int write_text(const struct contention_report *report, struct error *err)
 {
 	struct output output;
@@ -408,7 +453,10 @@ static int write_reports(const struct contention_run *session, struct error *err
 	describe_run(session, &report);
 	if (session->options.json)
 		rc = write_json(session, &report, err);
-	if (!rc && !(session->options.json && !session->options.json_path))
+	if (!rc && session->options.format)
+		rc = write_format(session, &report, err);
+	if (!rc && !(session->options.json && !session->options.json_path) &&
+		!(session->options.format && !session->options.output_path))
 		rc = write_text(&report, err);
 	return rc;
 }
@@ -437,6 +485,8 @@ int cmd_contention(int argc, char **argv)
 	rc = capabilities__check(&err);
 	if (!rc && session.options.json)
 		rc = output__check(session.options.json_path, &err);
+	if (!rc && session.options.format)
+		rc = output__check(session.options.output_path, &err);
 	if (!rc)
 		rc = open_session(&session, &err);
 	if (!rc)

@@ -33,4 +33,12 @@ int contention_text__write(const struct contention_report *report, FILE *file);
 /* The same; @version is the program's. All locks, whatever the filter says. */
 int contention_json__write(const struct contention_report *report, const char *version, FILE *file);
 
+/* Stacks folded, each with its nanoseconds: what flamegraph.pl takes. The same. */
+int contention_folded__write(
+	const struct contention_report *report, enum contention_side side, FILE *file);
+
+/* As Go's mutex profile: contentions/count and delay/nanoseconds, gzipped. The same. */
+int contention_pprof__write(
+	const struct contention_report *report, enum contention_side side, FILE *file);
+
 #endif

@@ -22,6 +22,7 @@ typedef Perftools__Profiles__Line Line;
 typedef Perftools__Profiles__Function Function;
 
 #define SAMPLE_TYPES 7
+#define WAIT_TYPES 2
 
 struct pair {
 	uint64_t a;
@@ -51,6 +52,7 @@ struct pprof {
 	VEC(Mapping *) mappings;
 	VEC(uint64_t) biases; /* of the mappings: address - ELF address, as first seen */
 	VEC(Sample *) samples;
+	bool is_waits;	/* of waits, not of a heap */
 	bool no_memory; /* sticky: whatever failed, nothing is written */
 };
 
@@ -241,7 +243,11 @@ static void add_sample(struct pprof *pprof, const struct report_site *site, bool
 		return;
 	}
 	sample->n_value = SAMPLE_TYPES;
-	if (is_mapped) {
+	if (pprof->is_waits) {
+		sample->n_value = WAIT_TYPES;
+		sample->value[0] = site->alloc_count;
+		sample->value[1] = site->alloc_bytes;
+	} else if (is_mapped) {
 		sample->value[4] = site->live_bytes;
 	} else {
 		sample->value[0] = site->alloc_count;
@@ -320,13 +326,14 @@ static void make_texts_valid(struct pprof *pprof)
 	}
 }
 
-static int write_profile(struct pprof *pprof, const struct report *report, FILE *file)
+/* The types of a sample's values; returns how many. */
+static size_t set_types(struct pprof *pprof, ValueType *types)
 {
-	ValueType types[SAMPLE_TYPES], period, *type_list[SAMPLE_TYPES];
-	Profile profile = PERFTOOLS__PROFILES__PROFILE__INIT;
-	int64_t comments[1];
-	char loss[1024];
-
+	if (pprof->is_waits) {
+		set_type(pprof, &types[0], "contentions", "count");
+		set_type(pprof, &types[1], "delay", "nanoseconds");
+		return WAIT_TYPES;
+	}
 	set_type(pprof, &types[0], "alloc_objects", "count");
 	set_type(pprof, &types[1], "alloc_space", "bytes");
 	set_type(pprof, &types[2], "inuse_objects", "count");
@@ -334,15 +341,36 @@ static int write_profile(struct pprof *pprof, const struct report *report, FILE 
 	set_type(pprof, &types[4], "mapped_space", "bytes");
 	set_type(pprof, &types[5], "left_objects", "count");
 	set_type(pprof, &types[6], "left_space", "bytes");
-	set_type(pprof, &period, "space", "bytes");
-	for (int i = 0; i < SAMPLE_TYPES; i++)
+	return SAMPLE_TYPES;
+}
+
+static size_t default_type(const struct pprof *pprof, const struct report *report)
+{
+	if (pprof->is_waits)
+		return 1;
+	return report__shows_left(report) ? 6 : 3;
+}
+
+static int write_profile(struct pprof *pprof, const struct report *report, FILE *file)
+{
+	ValueType types[SAMPLE_TYPES], period, *type_list[SAMPLE_TYPES];
+	Profile profile = PERFTOOLS__PROFILES__PROFILE__INIT;
+	int64_t comments[1];
+	char loss[1024];
+	size_t type_count = set_types(pprof, types);
+
+	if (pprof->is_waits)
+		set_type(pprof, &period, "contentions", "count");
+	else
+		set_type(pprof, &period, "space", "bytes");
+	for (size_t i = 0; i < type_count; i++)
 		type_list[i] = &types[i];
 	text__describe_loss(report, loss, sizeof(loss));
 	comments[0] = text(pprof, loss);
 	make_texts_valid(pprof);
-	profile.n_sample_type = SAMPLE_TYPES;
+	profile.n_sample_type = type_count;
 	profile.sample_type = type_list;
-	profile.default_sample_type = types[report__shows_left(report) ? 6 : 3].type;
+	profile.default_sample_type = types[default_type(pprof, report)].type;
 	profile.period_type = &period;
 	profile.period = 1; /* every allocation, not samples */
 	profile.time_nanos = report->run.start_unix_ns;
@@ -362,9 +390,9 @@ static int write_profile(struct pprof *pprof, const struct report *report, FILE 
 	return pprof->no_memory ? -ENOMEM : write_packed(&profile, file);
 }
 
-int pprof__write_report(const struct report *report, FILE *file)
+static int write_report(const struct report *report, bool is_waits, FILE *file)
 {
-	struct pprof pprof = {0};
+	struct pprof pprof = {.is_waits = is_waits};
 	int err;
 
 	text(&pprof, ""); /* the format wants it first */
@@ -385,4 +413,14 @@ int pprof__write_report(const struct report *report, FILE *file)
 	vec_free(&pprof.samples);
 	arena__free(&pprof.arena);
 	return err;
+}
+
+int pprof__write_report(const struct report *report, FILE *file)
+{
+	return write_report(report, false, file);
+}
+
+int pprof__write_waits(const struct report *report, FILE *file)
+{
+	return write_report(report, true, file);
 }

@@ -15,4 +15,10 @@
 /* 0, -ENOMEM, or -EIO when compressing failed; errors of the stream are the caller's (ferror). */
 int pprof__write_report(const struct report *report, FILE *file);
 
+/*
+ * A profile of waits, as Go's mutex profile: alloc_count of each site of @report are contentions,
+ * alloc_bytes the nanoseconds of delay. The same.
+ */
+int pprof__write_waits(const struct report *report, FILE *file);
+
 #endif
