@@ -119,10 +119,20 @@ int kernel_function__allow_held(void)
 	LIBBPF_OPTS(libbpf_prog_handler_opts, options, .prog_prepare_load_fn = prepare_held);
 	/* libbpf 1.1 cannot take the last handler back: it goes on using what it has freed. */
 	static int handle;
+	static bool is_whole;
 
+	/*
+	 * From libbpf 1.3 on a program that is given another type than its section's loses the
+	 * handler: the loader's hook has a handler of its own type. The first that fits is taken.
+	 */
 	if (handle <= 0)
 		handle = libbpf_register_prog_handler(
+			"held/loader", BPF_PROG_TYPE_KPROBE, 0, &options);
+	if (handle > 0 && !is_whole) {
+		is_whole = true;
+		handle = libbpf_register_prog_handler(
 			"held/", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, &options);
+	}
 	return handle < 0 ? handle : 0;
 }
 
