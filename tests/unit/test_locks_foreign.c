@@ -206,6 +206,143 @@ static void test_plain_mutex_of_qt_names_nobody(void **state)
 	expect_recursive(0, false);
 }
 
+/* --- Java's monitors, in a JVM that tells its layout */
+
+#define TABLE 0x700000
+#define NAMES 0x701000
+#define VARIABLES 0x702000
+#define MONITOR 0x630000
+#define JAVA_THREAD 0x640000
+#define OS_THREAD 0x650000
+#define STRIDE 48
+
+static uint64_t find_variable(void *context, pid_t pid, const char *module, const char *name)
+{
+	static const char *const names[] = {
+		"gHotSpotVMStructs",
+		"gHotSpotVMStructEntryArrayStride",
+		"gHotSpotVMStructEntryTypeNameOffset",
+		"gHotSpotVMStructEntryFieldNameOffset",
+		"gHotSpotVMStructEntryOffsetOffset",
+	};
+
+	assert_string_equal(module, "libjvm.so");
+	for (size_t i = 0; i < 5; i++)
+		if (!strcmp(names[i], name))
+			return VARIABLES + 8 * i;
+	return 0;
+}
+
+static uint64_t add_name(uint8_t *names, size_t *used, const char *name)
+{
+	uint64_t address = NAMES + *used;
+
+	strcpy((char *)names + *used, name);
+	*used += 32;
+	return address;
+}
+
+/* Its entries, each of a type's name, a field's and the offset at 24; the last has none. */
+static void add_table(struct world *world)
+{
+	static const struct {
+		const char *type;
+		const char *field;
+		uint64_t offset;
+	} entries[] = {
+		{"ObjectMonitor", "_owner", 64},
+		{"Thread", "_osthread", 16},
+		{"OSThread", "_thread_id", 8},
+		{"ObjectMonitor", "_header", 0},
+	};
+	uint64_t *table = (uint64_t *)add_region(world, 100, TABLE, 5 * STRIDE);
+	uint8_t *names = add_region(world, 100, NAMES, 256);
+	uint64_t *variables = (uint64_t *)add_region(world, 100, VARIABLES, 40);
+	size_t used = 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		uint64_t *entry = table + i * STRIDE / 8;
+
+		entry[0] = add_name(names, &used, entries[i].type);
+		entry[1] = add_name(names, &used, entries[i].field);
+		entry[3] = entries[i].offset;
+	}
+	memcpy(variables, (uint64_t[]){TABLE, STRIDE, 0, 8, 24}, 40);
+	world->memory.variable = find_variable;
+}
+
+static struct lock_frame enter[] = {
+	{.pc = 0x1010, .slot = STACK, .function = "pthread_cond_timedwait", .module = "libc.so.6"},
+	{.pc = 0x2010,
+		.slot = STACK + 0x20,
+		.function = "ObjectMonitor::EnterI(JavaThread*)",
+		.module = "libjvm.so"},
+	{.pc = 0x2110,
+		.slot = STACK + 0x60,
+		.function = "ObjectMonitor::enter(JavaThread*)",
+		.module = "libjvm.so"},
+	{.pc = 0x2210, .slot = STACK + 0xa0, .function = "run", .module = "libjvm.so"},
+};
+static struct lock_frame works[] = {
+	{.pc = 0x1110, .slot = 0x9000, .function = "read", .module = "libc.so.6"},
+	{.pc = 0x2310, .slot = 0x9100, .function = "run", .module = "libjvm.so"},
+};
+
+/* Thread 101 waits, for a second at a time, to enter the monitor that @owner has. */
+static struct world *new_monitor(uint64_t owner, uint64_t header)
+{
+	struct world *world = new_world(3, 1);
+	struct lock_thread *thread;
+	uint64_t *monitor;
+
+	add_process(world, 100, LIBC_GLIBC);
+	add_table(world);
+	thread = add_thread(world, 100, 101);
+	block(thread, CONDITION + 40, WAIT_PRIVATE, 0);
+	thread->args[3] = 0x7ff0;
+	set_stack(thread, enter, 4);
+	thread = add_thread(world, 100, 102);
+	thread->state = 'S';
+	set_stack(thread, works, 2);
+	((uint64_t *)add_region(world, 100, STACK, 256))[2] = MONITOR;
+	((uint32_t *)add_region(world, 100, CONDITION, 48))[9] = 1 << 3;
+	monitor = (uint64_t *)add_region(world, 100, MONITOR, 128);
+	monitor[0] = header;
+	monitor[8] = owner;
+	((uint64_t *)add_region(world, 100, JAVA_THREAD, 64))[2] = OS_THREAD;
+	((uint32_t *)add_region(world, 100, OS_THREAD, 16))[2] = 102;
+	return world;
+}
+
+static void expect_monitor(uint64_t owner, uint64_t header, bool is_known)
+{
+	struct world *world = new_monitor(owner, header);
+
+	judge(world);
+	assert_int_equal(wait_of(world, 101)->kind, WAIT_RUNTIME);
+	assert_int_equal(wait_of(world, 101)->owner != NULL, is_known);
+	assert_int_equal(wait_of(world, 101)->futex.timed, !is_known);
+	if (is_known) {
+		assert_int_equal(wait_of(world, 101)->address, MONITOR);
+		assert_int_equal(wait_of(world, 101)->owner->tid, 102);
+		assert_int_equal(wait_of(world, 101)->certainty, CERTAINTY_EXACT);
+	}
+	free_world(world);
+}
+
+static void test_monitor_of_java_is_held_by_a_thread_or_a_lock_on_its_stack(void **state)
+{
+	expect_monitor(JAVA_THREAD, 1, true);
+	expect_monitor(0x9040, 1, true);
+}
+
+static void test_what_is_no_monitor_or_has_no_owner_tells_nothing(void **state)
+{
+	expect_monitor(JAVA_THREAD, 0x12340, false);
+	expect_monitor(0, 1, false);
+	expect_monitor(1, 1, false); /* anonymous: JDK 21 and later */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +353,8 @@ int main(void)
 		cmocka_unit_test(test_rwlock_of_qt_6_has_its_conditions_in_itself),
 		cmocka_unit_test(test_recursive_mutex_of_qt_names_its_owner),
 		cmocka_unit_test(test_plain_mutex_of_qt_names_nobody),
+		cmocka_unit_test(test_monitor_of_java_is_held_by_a_thread_or_a_lock_on_its_stack),
+		cmocka_unit_test(test_what_is_no_monitor_or_has_no_owner_tells_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

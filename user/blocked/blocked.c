@@ -58,6 +58,13 @@ static bool name_variable(
 				  name_shared_memory(subject, address, name, size));
 }
 
+static uint64_t find_variable(void *context, pid_t pid, const char *module, const char *name)
+{
+	struct subject *subject = subjects__find(context, pid);
+
+	return subject ? subject__find_variable(subject, module, name) : 0;
+}
+
 static const char *name_called(void *context, pid_t pid, uint64_t return_address)
 {
 	struct subject *subject = subjects__find(context, pid);
@@ -432,7 +439,8 @@ static void place_frames(struct builder *builder, struct blocked *out)
 struct lock_memory blocked__memory(struct subjects *subjects)
 {
 	return (struct lock_memory){subjects, read_memory, name_variable, name_stream,
-		find_shared_key, name_called, find_python_lock, find_kernel_wait};
+		find_shared_key, find_variable, name_called, find_python_lock,
+		find_kernel_wait};
 }
 
 int blocked__build(const struct look *look, struct subjects *subjects, const pid_t *pids,

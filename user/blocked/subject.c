@@ -486,6 +486,19 @@ bool subject__variable(
 	return true;
 }
 
+uint64_t subject__find_variable(struct subject *subject, const char *module, const char *name)
+{
+	vec_for_each (placed, &subject->placed) {
+		uint64_t vaddr;
+
+		if (strncmp(placed->module->name, module, strlen(module)) != 0)
+			continue;
+		vaddr = module_facts__find_variable(placed->facts, name);
+		return vaddr ? vaddr + placed->bias : 0;
+	}
+	return 0;
+}
+
 uint64_t subject__libc_variable(struct subject *subject, const char *name)
 {
 	vec_for_each (placed, &subject->placed) {

@@ -81,6 +81,10 @@ const char *subject__called(struct subject *subject, uint64_t return_address);
 bool subject__variable(
 	struct subject *subject, uint64_t address, char *name, char *module, size_t size);
 
+/* The run-time address of the variable @name of the first module whose name begins with @module; 0:
+ * there is none. */
+uint64_t subject__find_variable(struct subject *subject, const char *module, const char *name);
+
 /* The run-time address of the variable @name, which the C library exports; 0: there is none. */
 uint64_t subject__libc_variable(struct subject *subject, const char *name);
 

@@ -151,6 +151,10 @@ struct lock_memory {
 	bool (*stream)(void *context, pid_t pid, uint64_t lock, char *name, size_t size);
 	/* Whether @address is in memory that other processes can map; then fills @key. */
 	bool (*shared_key)(void *context, pid_t pid, uint64_t address, struct lock_key *key);
+	/* The address of variable @name of the first module whose name begins with @module; 0:
+	 * none.
+	 */
+	uint64_t (*variable)(void *context, pid_t pid, const char *module, const char *name);
 	/* The name of the function that the call in front of @return_address calls; NULL: none. */
 	const char *(*called)(void *context, pid_t pid, uint64_t return_address);
 	/* Whether @thread waits on @uaddr for a Python lock; then fills @out. NULL: no. */

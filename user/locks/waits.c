@@ -11,6 +11,7 @@
 #include "locks/elsewhere.h"
 #include "locks/foreign.h"
 #include "locks/forked.h"
+#include "locks/hotspot.h"
 #include "locks/infer.h"
 #include "locks/kernel_wait.h"
 #include "locks/owner.h"
@@ -43,6 +44,7 @@ struct view {
 	const struct snapshot *snapshot;
 	const struct lock_memory *memory;
 	const struct lock_process *process;
+	struct jvm_layout *jvm;
 };
 
 static bool uses_musl(const struct view *view, const struct lock_wait *wait)
@@ -186,7 +188,7 @@ static void refine_foreign(const struct view *view, struct lock_wait *wait)
 		elsewhere__find_once(view->snapshot, view->memory, wait);
 	else if (wait->kind == WAIT_GUARD)
 		elsewhere__find_guard(view->snapshot, view->memory, wait);
-	else
+	else if (!hotspot__find_monitor(view->snapshot, view->memory, view->jvm, wait))
 		foreign__refine(view->memory, wait);
 }
 
@@ -371,7 +373,8 @@ int waits__find(
 {
 	*out = (struct lock_waits){0};
 	for (size_t i = 0; i < snapshot->process_count; i++) {
-		struct view view = {snapshot, memory, &snapshot->processes[i]};
+		struct jvm_layout jvm = {0};
+		struct view view = {snapshot, memory, &snapshot->processes[i], &jvm};
 		size_t count;
 		const struct lock_thread *threads =
 			snapshot__threads_of(snapshot, view.process->pid, &count);
