@@ -439,8 +439,7 @@ static void place_frames(struct builder *builder, struct blocked *out)
 struct lock_memory blocked__memory(struct subjects *subjects)
 {
 	return (struct lock_memory){subjects, read_memory, name_variable, name_stream,
-		find_shared_key, find_variable, name_called, find_python_lock,
-		find_kernel_wait};
+		find_shared_key, find_variable, name_called, find_python_lock, find_kernel_wait};
 }
 
 int blocked__build(const struct look *look, struct subjects *subjects, const pid_t *pids,

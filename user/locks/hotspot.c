@@ -18,14 +18,14 @@ struct reader {
 
 static bool read_at(const struct reader *reader, uint64_t address, void *data, size_t size)
 {
-	return address && !reader->memory->read(
-				  reader->memory->context, reader->pid, address, data, size);
+	return address &&
+	       !reader->memory->read(reader->memory->context, reader->pid, address, data, size);
 }
 
 static bool read_variable(const struct reader *reader, const char *name, uint64_t *value)
 {
-	uint64_t address = reader->memory->variable(
-		reader->memory->context, reader->pid, "libjvm.so", name);
+	uint64_t address =
+		reader->memory->variable(reader->memory->context, reader->pid, "libjvm.so", name);
 
 	return read_at(reader, address, value, sizeof(*value));
 }
@@ -111,8 +111,8 @@ static void read_layout(const struct reader *reader, struct jvm_layout *layout)
 			break;
 		take_entry(reader, &table, entry, layout);
 	}
-	layout->is_known = layout->monitor_owner != UINT64_MAX &&
-			   layout->thread_os != UINT64_MAX && layout->os_number != UINT64_MAX;
+	layout->is_known = layout->monitor_owner != UINT64_MAX && layout->thread_os != UINT64_MAX &&
+			   layout->os_number != UINT64_MAX;
 }
 
 /* The thread whose JavaThread is at @owner, or on whose stack that is; NULL: none. */

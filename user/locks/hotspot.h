@@ -11,7 +11,8 @@
 
 #include "locks/waits.h"
 
-/* Offsets in the structures of one process's JVM, read when they are first needed: starts as {0}. */
+/* Offsets in the structures of one process's JVM, read when they are first needed: starts as {0}.
+ */
 struct jvm_layout {
 	bool is_read;
 	bool is_known;
