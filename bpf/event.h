@@ -40,7 +40,8 @@ enum event_kind {
 	EVENT_THREAD_EXIT = 12, /* struct event_thread */
 	EVENT_UNKNOWN_CODE = 13, /* struct event_process, never recorded: a stack leads to code that
 				    is in no mapping that is known */
-	EVENT_WAIT_END = 17, /* struct event_wait: a futex wait that was longer than asked for */
+	EVENT_WAIT_END = 17,	/* struct event_wait: a futex wait that was longer than asked for */
+	EVENT_PYTHON_CODE = 19, /* struct event_python_code (python.h), never recorded */
 	EVENT_MEMORY = 18, /* struct event_memory: by user space now and then, and before an EXIT */
 	EVENT_CONTENTION = 32, /* struct contention_wait (contention.h), never recorded */
 };

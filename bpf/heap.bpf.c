@@ -424,6 +424,7 @@ __noinline __u64 capture_call_stack(struct thread_state *state)
 /* For process.bpf.c: a forked child unwinds with its parent's tables from its first call on. */
 __noinline int share_unwind_space(__u32 parent, __u32 child)
 {
+	python__share_space(parent, child);
 	return unwind__share_space(parent, child);
 }
 

@@ -46,11 +46,22 @@ struct python_space {
 	__u8 code_filename; /* from co_firstlineno on: co_filename and co_name follow each other */
 	__u8 reserved;
 	__u16 code_bytes; /* co_code_adaptive; 3.9, 3.10: 0 */
-	__u16 reserved2;
+	/* What is sent of a code object: where it has its name, file and line table, and a str. */
+	__u16 code_name;
+	__u16 code_file;
+	__u16 code_lines;
+	__u16 ascii_size;
+	__u16 compact_size;
+	__u16 minor; /* 3.N */
+	/* Tells code objects at one address apart: an image and its forked children share them. */
+	__u32 image;
 };
 
 /*
- * A Python frame is two words behind the native frames of a record, innermost first:
+ * Behind the native frames of a record stands a word for the interpreter, then two words for each
+ * Python frame, innermost first:
+ *
+ *	bit 63 1, bits 32-47 the version (3.N), bits 0-31 the image
  *
  *	bit 63 1, bit 62 outermost of its run, bits 0-47 the code object's address
  *	bit 63 1, bits 32-51 half the offset of the instruction, bits 0-31 the code's identity
@@ -63,6 +74,44 @@ struct python_space {
 #define PYTHON_ADDRESS ((1ull << 48) - 1)
 #define PYTHON_OFFSET_SHIFT 32
 #define PYTHON_OFFSET_MAX ((1u << 20) - 1) /* and beyond: the line is not known */
+
+#define PYTHON_MINOR_SHIFT 32
+
+/* PyASCIIObject.state: bytes of a character, compact, ASCII. */
+#define PYTHON_KIND_SHIFT 2
+#define PYTHON_KIND_MASK 7
+#define PYTHON_TEXT_COMPACT (1u << 5)
+#define PYTHON_TEXT_ASCII (1u << 6)
+
+/* A str as it is in memory; a longer one is cut. */
+struct python_text {
+	__u32 state;
+	__u32 length; /* characters; 0: it could not be read */
+};
+
+/*
+ * EVENT_PYTHON_CODE: a code object, sent before the first stack that has it. What a program frees
+ * and makes anew is so named by what it was. Line tables are cut at the larger of two sizes: 8 KiB
+ * are some 1,500 lines of one function.
+ */
+#define PYTHON_SENT_NAME 256
+#define PYTHON_SENT_FILE 512
+#define PYTHON_SENT_LINES 768
+#define PYTHON_SENT_LINES_MAX 8192
+struct event_python_code {
+	struct event_header header; /* flags: the version (3.N) */
+	__u64 code;
+	__u32 image;
+	__u32 identity;
+	__u32 first_line;
+	__u32 lines_size; /* bytes of lines */
+	struct python_text name;
+	struct python_text file;
+	__u8 name_bytes[PYTHON_SENT_NAME];
+	__u8 file_bytes[PYTHON_SENT_FILE];
+	__u8 lines[];
+};
+_Static_assert(sizeof(struct event_python_code) == 64 + PYTHON_SENT_NAME + PYTHON_SENT_FILE, "");
 
 #define PYTHON_MIX 0x9e3779b97f4a7c15ull
 

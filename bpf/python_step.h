@@ -12,21 +12,11 @@
 #ifndef MEMTRACE_PYTHON_STEP_H
 #define MEMTRACE_PYTHON_STEP_H
 
-#include "python.h"
+#include "python_state.h"
 
 #ifndef __always_inline
 #define __always_inline inline __attribute__((always_inline))
 #endif
-
-/* Room behind what is read, so that a masked offset in it stays inside for the verifier. */
-#define PYTHON_BUFFER_MASK 127
-#define PYTHON_BUFFER_BYTES 136
-
-struct python_walk {
-	__u64 frame;   /* the next to be read; 0: none */
-	__u64 context; /* user space: whose memory is read */
-	__u8 buffer[PYTHON_BUFFER_BYTES] __attribute__((aligned(8)));
-};
 
 /* pthread_getspecific's slots are { uintptr_t sequence; void *data }, 32 of them in a block. */
 #define PYTHON_SLOTS_PER_BLOCK 32

@@ -6,6 +6,7 @@
 #ifndef MEMTRACE_STACK_BPF_H
 #define MEMTRACE_STACK_BPF_H
 
+#include "python.bpf.h"
 #include "state.bpf.h"
 #include "unwind.bpf.h"
 
@@ -175,6 +176,12 @@ static __always_inline void walk_tables_from_call(struct thread_state *state)
 	walk_tables(regs, state, PT_REGS_IP(regs), PT_REGS_SP(regs));
 }
 
+/* One load and a branch where no Python is. */
+static __always_inline bool walks_python(void)
+{
+	return *(volatile __u32 *)&shared.walks_python;
+}
+
 /* The hash of the stack of the system call that the current thread is leaving; 0: none is wanted.
  */
 static __always_inline __u64 capture_system_call_stack(struct thread_state *state)
@@ -185,6 +192,8 @@ static __always_inline __u64 capture_system_call_stack(struct thread_state *stat
 		walk_frame_pointers_from_call(state);
 	else
 		walk_tables_from_call(state);
+	if (walks_python())
+		python_walk_frames(state);
 	return publish_stack(state);
 }
 
@@ -198,6 +207,8 @@ static __always_inline __u64 capture_stack(
 		walk_frame_pointers(ctx, state, pc);
 	else
 		walk_tables(ctx, state, pc, sp);
+	if (walks_python())
+		python_walk_frames(state);
 	return publish_stack(state);
 }
 

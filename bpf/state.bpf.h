@@ -14,6 +14,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "own_calls.h"
+#include "python_state.h"
 #include "tracer_shared.h"
 #include "unwind.h"
 
@@ -37,6 +38,7 @@ struct thread_state {
 	int own_stop;	     /* how the search for it goes on, or ended */
 	__u32 own_frames;    /* left behind by that search */
 	struct own_call own; /* one that begins or ends */
+	struct python_walk python;
 	/*
 	 * Where stacks are walked and their records built. It is the thread's own and not the
 	 * CPU's: a program can be preempted by another thread's on the same CPU.

@@ -100,3 +100,13 @@ line_of()
 		[ "$LOOK_STATUS" -eq 0 ] || fail "$(cat out)"
 	done
 }
+
+@test "every kind of Python frame is in the stacks of allocations as Python has it itself" {
+	timeout $RUN_SECONDS "$MEMTRACE" --json=report.json --full-stacks -- \
+		"$PYTHON" "$PROGRAMS/stacks.py" truth >out 2>err || fail "$(cat err)"
+	[ "$(wc -l <truth)" -ge 12 ]
+	jq -r '.sites[] | [.alloc_bytes, (.stack[] | select(.language == "python")
+		| "\(.function) \(.file | split("/") | last):\(.line)")] | @tsv' report.json >sites
+	grep -vxFf sites truth >missing || true
+	[ ! -s missing ] || fail "not so in the report: $(cat missing)"
+}

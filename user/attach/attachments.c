@@ -282,12 +282,14 @@ static bool is_file(const struct module *module, const struct stat *program)
 }
 
 /* What the code of an image is now: for the unwinder. */
-static int note_code(struct tracer *tracer, struct traced *traced, const struct space_view *view,
-	struct error *err)
+static int note_code(struct tracer *tracer, struct traced *traced, pid_t pid,
+	const struct space_view *view, struct error *err)
 {
 	bool is_new = view->generation != traced->generation || !traced->generation;
 
 	traced->generation = view->generation;
+	if (tracer->pythons && is_new)
+		pythons__set(tracer->pythons, traced->process, pid, view);
 	if (!tracer->unwinding || !is_new)
 		return 0;
 	return unwinding__set(tracer->unwinding, traced->process, view, err);
@@ -352,7 +354,7 @@ int tracer__attach_mapped(
 	if (code)
 		return code;
 	came = traced->is_translated ? 0 : attach_ranges(tracer, pid, traced, &view, err);
-	if (came >= 0 && note_code(tracer, traced, &view, err))
+	if (came >= 0 && note_code(tracer, traced, pid, &view, err))
 		came = err->code;
 	space_view__free(&view);
 	return came;

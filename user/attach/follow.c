@@ -156,6 +156,8 @@ static void handle_exec(struct tracer *tracer, const struct event_process *event
 		tracer__forget_own_calls(tracer, event->parent_process);
 		if (tracer->unwinding)
 			unwinding__drop(tracer->unwinding, event->parent_process);
+		if (tracer->pythons)
+			pythons__drop(tracer->pythons, event->parent_process);
 	}
 	tracer->late_attachments += traced->unproven;
 	traced->process = event->header.process;
@@ -180,6 +182,8 @@ static void handle_exit(struct tracer *tracer, const struct event_process *event
 	tracer__forget_own_calls(tracer, event->header.process);
 	if (tracer->unwinding)
 		unwinding__drop(tracer->unwinding, event->header.process);
+	if (tracer->pythons)
+		pythons__drop(tracer->pythons, event->header.process);
 	if (!traced)
 		return;
 	tracer->late_attachments += traced->unproven;

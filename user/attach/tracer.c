@@ -215,6 +215,12 @@ static int prepare_unwinding(struct tracer *tracer, struct error *err)
 		.segments = bpf_map__fd(tracer->skel->maps.unwind_segments),
 	};
 
+	if (tracer->options.python && tracer->options.stacks != STACKS_NONE) {
+		tracer->pythons =
+			pythons__new(bpf_map__fd(tracer->skel->maps.python_spaces), tracer->shared);
+		if (!tracer->pythons)
+			return error__set(err, -ENOMEM, "out of memory");
+	}
 	if (tracer->options.stacks != STACKS_CFI)
 		return 0;
 	tracer->unwinding = unwinding__new(&fds, &tracer->skel->bss->unwind_shared, err);
@@ -331,6 +337,7 @@ void tracer__free(struct tracer *tracer)
 	closer__free(tracer->closer);
 	tracer__free_plans(tracer);
 	ring_buffer__free(tracer->control);
+	pythons__free(tracer->pythons);
 	unwinding__free(tracer->unwinding);
 	tracer_bpf__destroy(tracer->skel);
 	traced_map__free(&tracer->traced);

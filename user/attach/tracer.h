@@ -27,6 +27,7 @@ struct tracer_options {
 	uint32_t max_frames;
 	uint64_t ring_size; /* bytes, a power of two */
 	uint64_t hold_limit_ns;
+	bool python;		       /* Python frames are walked, too */
 	bool follow;		       /* forked children are traced too */
 	bool is_single;		       /* no more than one process is added */
 	const char *const *allocators; /* LIB-OR-EXE[:PREFIX] */

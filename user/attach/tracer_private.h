@@ -6,6 +6,7 @@
 
 #include "attach/closer.h"
 #include "attach/links.h"
+#include "attach/pythons.h"
 #include "attach/tracer.h"
 #include "attach/unwinding.h"
 #include "base/hash.h"
@@ -58,6 +59,7 @@ struct tracer {
 	struct code_change *code_log; /* mapped; NULL: not yet */
 	struct links *links;	      /* to tracepoints; those to processes are theirs */
 	struct closer *closer;
+	struct pythons *pythons;     /* NULL: Python frames are not walked */
 	struct unwinding *unwinding; /* NULL: stacks are not walked by tables */
 	enum link_kind link_kind;
 	bool wide_nops;

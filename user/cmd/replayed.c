@@ -56,6 +56,7 @@ static struct report_frame frame_at(
 		.module = module ? module->path : NULL,
 		.build_id = module ? module->build_id : NULL,
 		.offset = address->offset,
+		.is_python = address->module == SITE_MODULE_PYTHON,
 	};
 }
 

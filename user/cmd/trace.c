@@ -162,6 +162,7 @@ static int make_tracer(struct trace *trace, struct error *err)
 	const struct trace_options *options = &trace->options;
 	struct tracer_options tracer_options = {
 		.stacks = options->stacks,
+		.python = options->python != PYTHON_NATIVE,
 		.max_frames = options->max_frames,
 		.ring_size = options->ring_size,
 		.hold_limit_ns = options->hold_limit_ns,
@@ -192,7 +193,10 @@ static int make_model(struct trace *trace, struct error *err)
 
 	trace->feed.spaces = trace->spaces;
 	trace->feed.heap = heap__new(&options);
-	if (!trace->feed.heap)
+	trace->feed.python_frames = python_frames__new();
+	trace->feed.python_runtimes = python_runtimes__new();
+	trace->feed.python_only = trace->options.python == PYTHON_ONLY;
+	if (!trace->feed.heap || !trace->feed.python_frames || !trace->feed.python_runtimes)
 		return error__set(err, -ENOMEM, "out of memory");
 	trace->stream =
 		stream__start(tracer__ring_fd(trace->tracer), feed__record, &trace->feed, err);
@@ -487,6 +491,8 @@ static void free_trace(struct trace *trace)
 	stream__stop(trace->stream);
 	tracer__free(trace->tracer);
 	heap__free(trace->feed.heap);
+	python_frames__free(trace->feed.python_frames);
+	python_runtimes__free(trace->feed.python_runtimes);
 	spaces__free(trace->spaces);
 	modules__free(trace->modules);
 	if (trace->launched)

@@ -14,6 +14,7 @@
 enum {
 	OPT_ALLOCATOR = 0x100,
 	OPT_STACKS,
+	OPT_PYTHON,
 	OPT_MAX_FRAMES,
 	OPT_RING_SIZE,
 	OPT_HOLD,
@@ -47,6 +48,10 @@ static const struct argp_option option_table[] = {
 	{0, 0, 0, 0, "Tuning:", 4},
 	{"stacks", OPT_STACKS, "KIND", 0,
 		"cfi (default: unwind tables), fp (frame pointers) or none", 0},
+	{"python", OPT_PYTHON, "KIND", 0,
+		"Of a Python program's stacks: hybrid (default: native and Python frames), python "
+		"(these alone) or native",
+		0},
 	{"max-frames", OPT_MAX_FRAMES, "N", 0, "Deepest stack kept (default 256, at most 512)", 0},
 	{"ring-size", OPT_RING_SIZE, "BYTES", 0,
 		"Ring buffer, rounded up to a power of two (default 64M)", 0},
@@ -89,6 +94,17 @@ static int parse_stacks(struct argp_state *state, struct trace_options *options,
 	if (choice < 0)
 		return options__bad_value(state, "--stacks cfi|fp|none", text);
 	options->stacks = choice;
+	return 0;
+}
+
+static int parse_python(struct argp_state *state, struct trace_options *options, const char *text)
+{
+	static const char *const names[] = {"hybrid", "python", "native"};
+	int choice = parse_choice(text, names, 3);
+
+	if (choice < 0)
+		return options__bad_value(state, "--python hybrid|python|native", text);
+	options->python = choice;
 	return 0;
 }
 
@@ -139,6 +155,8 @@ static error_t parse_tuning_option(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case OPT_STACKS:
 		return parse_stacks(state, options, arg);
+	case OPT_PYTHON:
+		return parse_python(state, options, arg);
 	case OPT_MAX_FRAMES:
 		err = parse_count(state, "--max-frames N", arg, 1, EVENT_MAX_FRAMES, &frames);
 		options->max_frames = frames;

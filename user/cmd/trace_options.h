@@ -12,6 +12,9 @@
 #include "cmd/view_options.h"
 #include "tracer_shared.h"
 
+/* Which frames of stacks that run Python are shown. */
+enum python_mode { PYTHON_HYBRID = 0, PYTHON_ONLY, PYTHON_NATIVE };
+
 struct trace_options {
 	/* what is traced */
 	VEC(pid_t) pids;
@@ -21,6 +24,7 @@ struct trace_options {
 
 	/* how */
 	enum stack_mode stacks;
+	enum python_mode python;
 	uint32_t max_frames;
 	uint64_t ring_size;   /* bytes, a power of two */
 	uint64_t duration_ns; /* 0: until something else ends it */

@@ -229,6 +229,21 @@ static int add_frame(struct report_frames *frames, const struct symbol_frame *sy
 	return vec_push(&frames->list, frame);
 }
 
+static int add_python_frame(
+	struct trace_report *report, struct report_frames *frames, const struct site_frame *address)
+{
+	const struct python_frame *python =
+		python_frames__get(report->source.feed->python_frames, address->offset);
+	struct report_frame frame = {.is_python = true};
+
+	if (python) {
+		frame.function = python->function;
+		frame.file = python->file;
+		frame.line = python->line;
+	}
+	return vec_push(&frames->list, frame);
+}
+
 int trace_report__name_frame(
 	void *context, const struct site_frame *address, struct report_frames *frames)
 {
@@ -238,6 +253,8 @@ int trace_report__name_frame(
 	const struct module *module = NULL;
 	int err;
 
+	if (address->module == SITE_MODULE_PYTHON)
+		return add_python_frame(report, frames, address);
 	if (address->module)
 		module = modules__find(report->source.modules, address->module);
 	if (module)

@@ -34,6 +34,9 @@ enum site_special {
 /* Lifetimes are counted by their log2 in ns; the last bucket has all from 2^47 ns (39 hours). */
 #define LIFETIME_BUCKETS 48
 
+/* site_frame.module of a Python frame: its offset is a number of python/frames.h. */
+#define SITE_MODULE_PYTHON UINT32_MAX
+
 struct site_frame {
 	uint32_t module;  /* 0: in no module (JIT code, unknown) */
 	uint64_t offset;  /* in the module: ELF vaddr; absolute address when there is no module */

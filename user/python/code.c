@@ -9,10 +9,6 @@
 /* PyASCIIObject: length and state; the characters follow the header. */
 #define TEXT_LENGTH 16
 #define TEXT_STATE 32
-#define STATE_KIND_SHIFT 2
-#define STATE_KIND_MASK 7
-#define STATE_COMPACT (1u << 5)
-#define STATE_ASCII (1u << 6)
 
 /* PyBytesObject */
 #define BYTES_LENGTH 16
@@ -91,18 +87,28 @@ int python_text__read(const struct python_memory *memory, const struct python_la
 		return rc;
 	memcpy(&length, header + TEXT_LENGTH, sizeof(length));
 	memcpy(&state, header + TEXT_STATE, sizeof(state));
-	kind = state >> STATE_KIND_SHIFT & STATE_KIND_MASK;
-	if (!(state & STATE_COMPACT) || length > TEXT_LENGTH_MAX ||
+	kind = state >> PYTHON_KIND_SHIFT & PYTHON_KIND_MASK;
+	if (!(state & PYTHON_TEXT_COMPACT) || length > TEXT_LENGTH_MAX ||
 		(kind != 1 && kind != 2 && kind != 4))
 		return -EBADMSG;
 	/* Longer than any path or name is meant to be: its beginning. */
 	if (length > PYTHON_PATH_SIZE)
 		length = PYTHON_PATH_SIZE;
-	address += state & STATE_ASCII ? layout->ascii_size : layout->compact_size;
+	address += state & PYTHON_TEXT_ASCII ? layout->ascii_size : layout->compact_size;
 	rc = read_at(memory, address, characters, length * kind);
 	if (!rc)
 		encode(characters, length, kind, out, size);
 	return rc;
+}
+
+void python_text__decode(
+	const struct python_text *text, const uint8_t *bytes, size_t room, char *out, size_t size)
+{
+	size_t kind = text->state >> PYTHON_KIND_SHIFT & PYTHON_KIND_MASK;
+
+	*out = '\0';
+	if ((kind == 1 || kind == 2 || kind == 4) && text->length <= room / kind)
+		encode(bytes, text->length, kind, out, size);
 }
 
 /* Without a line table a function has its name still. */

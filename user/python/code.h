@@ -46,4 +46,8 @@ void python_code__free(struct python_code *code);
 int python_text__read(const struct python_memory *memory, const struct python_layout *layout,
 	uint64_t address, char *out, size_t size);
 
+/* The same of a text that was sent: @bytes of it, of which there are at most @room. */
+void python_text__decode(
+	const struct python_text *text, const uint8_t *bytes, size_t room, char *out, size_t size);
+
 #endif

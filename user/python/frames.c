@@ -3,6 +3,7 @@
 #include "python/frames.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/hash.h"
 #include "python/line_table.h"
@@ -10,17 +11,18 @@
 
 struct code_key {
 	uint32_t image;
+	uint32_t identity;
 	uint64_t address;
 };
 
 static inline uint64_t code_key_hash(struct code_key key)
 {
-	return hash_combine(key.image, key.address);
+	return hash_combine(hash_combine(key.image, key.identity), key.address);
 }
 
 static inline bool code_key_equal(struct code_key a, struct code_key b)
 {
-	return a.image == b.image && a.address == b.address;
+	return a.image == b.image && a.identity == b.identity && a.address == b.address;
 }
 
 /* Strings are interned: equal texts are one pointer. */
@@ -30,8 +32,11 @@ struct known_code {
 	uint8_t *lines;
 	size_t lines_size;
 	uint32_t first_line;
-	uint32_t identity;
 };
+
+/* Code objects that are kept, 0.4 KB each; of a program that makes ever more, later ones are not.
+ */
+#define MAX_CODES (1u << 19)
 
 DEFINE_HASH(code_map, struct code_key, struct known_code, code_key_hash, code_key_equal);
 
@@ -112,47 +117,94 @@ uint32_t python_frames__define(
 					 names__intern(frames->names, file), line});
 }
 
-static void read_code(struct python_frames *frames, const struct python_process *process,
-	uint64_t address, struct known_code *known)
+static bool read_code(struct python_frames *frames, const struct python_process *process,
+	const struct python_place *place, struct known_code *known)
 {
 	struct python_code code;
+	bool same = !python_code__read(&process->memory, process->layout, place->code, &code) &&
+		    code.identity == place->identity;
 
-	free(known->lines);
-	*known = (struct known_code){0};
-	if (!python_code__read(&process->memory, process->layout, address, &code)) {
+	if (same) {
 		known->function = names__intern(frames->names, code.name);
 		known->file = names__intern(frames->names, code.file);
 		known->lines = code.lines;
 		known->lines_size = code.lines_size;
 		known->first_line = code.first_line;
-		known->identity = code.identity;
 		code.lines = NULL;
 	}
 	python_code__free(&code);
+	return same;
+}
+
+static uint32_t number_at(struct python_frames *frames, int minor, const struct known_code *known,
+	const struct python_place *place)
+{
+	struct python_frame frame = {0};
+
+	/* It was freed, and perhaps another one took its place. */
+	if (!known || !known->function)
+		return number_of(frames, frame);
+	frame.function = known->function;
+	frame.file = known->file;
+	if (place->offset != UINT32_MAX)
+		frame.line = line_table__find(
+			minor, known->lines, known->lines_size, known->first_line, place->offset);
+	return number_of(frames, frame);
 }
 
 uint32_t python_frames__resolve(struct python_frames *frames, const struct python_process *process,
 	uint32_t image, const struct python_place *place)
 {
-	struct code_key key = {image, place->code};
-	struct known_code *known = code_map__find(&frames->codes, key);
-	struct python_frame frame = {0};
+	struct code_key key = {image, place->identity, place->code};
+	struct known_code *known = code_map__find(&frames->codes, key), read = {0};
 
-	if (!known || !known->function || known->identity != place->identity) {
+	if (!known && frames->codes.size < MAX_CODES && read_code(frames, process, place, &read)) {
 		known = code_map__insert(&frames->codes, key);
-		if (!known)
+		if (!known) {
+			free(read.lines);
 			return 0;
-		read_code(frames, process, place->code, known);
+		}
+		*known = read;
 	}
-	/* It was freed, and perhaps another one took its place. */
-	if (!known->function || known->identity != place->identity)
-		return number_of(frames, frame);
-	frame.function = known->function;
-	frame.file = known->file;
-	if (place->offset != UINT32_MAX)
-		frame.line = line_table__find(process->layout->minor, known->lines,
-			known->lines_size, known->first_line, place->offset);
-	return number_of(frames, frame);
+	return number_at(frames, process->layout->minor, known, place);
+}
+
+uint32_t python_frames__known(
+	struct python_frames *frames, int minor, uint32_t image, const struct python_place *place)
+{
+	struct code_key key = {image, place->identity, place->code};
+
+	return number_at(frames, minor, code_map__find(&frames->codes, key), place);
+}
+
+int python_frames__take_code(
+	struct python_frames *frames, const struct event_python_code *event, size_t size)
+{
+	struct code_key key;
+	char name[PYTHON_NAME_SIZE], file[PYTHON_PATH_SIZE];
+	struct known_code *known;
+
+	if (size < sizeof(*event) || event->lines_size > size - sizeof(*event))
+		return 0;
+	key = (struct code_key){event->image, event->identity, event->code};
+	if (code_map__find(&frames->codes, key) || frames->codes.size >= MAX_CODES)
+		return 0;
+	if (!event->name.length)
+		return 0;
+	known = code_map__insert(&frames->codes, key);
+	if (!known)
+		return -ENOMEM;
+	python_text__decode(&event->name, event->name_bytes, PYTHON_SENT_NAME, name, sizeof(name));
+	python_text__decode(&event->file, event->file_bytes, PYTHON_SENT_FILE, file, sizeof(file));
+	known->function = names__intern(frames->names, name);
+	known->file = names__intern(frames->names, file);
+	known->first_line = event->first_line;
+	known->lines = malloc(event->lines_size + 1);
+	if (!known->lines)
+		return -ENOMEM;
+	memcpy(known->lines, event->lines, event->lines_size);
+	known->lines_size = event->lines_size;
+	return 0;
 }
 
 const struct python_frame *python_frames__get(const struct python_frames *frames, uint32_t number)

@@ -33,6 +33,14 @@ uint32_t python_frames__define(
 uint32_t python_frames__resolve(struct python_frames *frames, const struct python_process *process,
 	uint32_t image, const struct python_place *place);
 
+/* A code object that the kernel's side has sent (python.h). 0 or -ENOMEM; others are ignored. */
+int python_frames__take_code(
+	struct python_frames *frames, const struct event_python_code *event, size_t size);
+
+/* The number of the frame at @place of code that was sent so, of 3.@minor. 0: no memory. */
+uint32_t python_frames__known(
+	struct python_frames *frames, int minor, uint32_t image, const struct python_place *place);
+
 /* What a number stands for; NULL: none. Its strings are valid as long as @frames. */
 const struct python_frame *python_frames__get(const struct python_frames *frames, uint32_t number);
 

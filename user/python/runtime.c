@@ -147,6 +147,12 @@ struct python_space python_runtime__space(const struct python_runtime *runtime, 
 	const struct python_layout *layout = runtime->layout;
 	struct python_space space = layout->walk;
 
+	space.code_name = layout->code_qualname ? layout->code_qualname : layout->code_name;
+	space.code_file = layout->code_filename;
+	space.code_lines = layout->code_lines;
+	space.ascii_size = layout->ascii_size;
+	space.compact_size = layout->compact_size;
+	space.minor = layout->minor;
 	space.tss_key = bias + runtime->runtime + layout->tss_key;
 	if (layout->tstate_current)
 		space.tstate_current = bias + runtime->runtime + layout->tstate_current;

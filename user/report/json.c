@@ -209,8 +209,10 @@ static void write_stacks(struct json_writer *json, const struct report_run *run)
 static void write_frame(struct json_writer *json, const struct report_frame *frame)
 {
 	json__begin_object(json);
+	if (frame->is_python)
+		json__put_string(json, "language", "python");
 	/* No user address is that large: a walk that went wrong. */
-	if (frame->address <= INT64_MAX)
+	if (frame->address <= INT64_MAX && !frame->is_python)
 		json__put_integer(json, "address", frame->address);
 	if (frame->module) {
 		json__put_string(json, "module", frame->module);
@@ -218,10 +220,10 @@ static void write_frame(struct json_writer *json, const struct report_frame *fra
 			json__put_string(json, "build_id", frame->build_id);
 		json__put_integer(json, "offset", frame->offset);
 	}
-	if (frame->function) {
+	if (frame->function)
 		json__put_string(json, "function", frame->function);
+	if (frame->function && !frame->is_python)
 		json__put_integer(json, "function_offset", frame->function_offset);
-	}
 	if (frame->file)
 		json__put_string(json, "file", frame->file);
 	if (frame->line)

@@ -31,6 +31,7 @@ struct report_frame {
 	const char *file; /* NULL: unknown */
 	uint32_t line;	  /* 0: unknown */
 	bool inlined;
+	bool is_python; /* a Python frame: it has no module and no address */
 };
 
 struct report_site {

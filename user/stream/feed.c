@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "python/merge.h"
+
 static struct recording_text text_of(const char *text)
 {
 	return (struct recording_text){text, text ? strlen(text) : 0};
@@ -39,30 +41,153 @@ static struct site_frame resolve_frame(
 	};
 }
 
+/* What define_stack builds: native frames, with the Python frames where the loop runs them. */
+struct building {
+	struct feed *feed;
+	const struct event_stack *event;
+	uint32_t native; /* of the event's words, those that are native frames */
+	int minor;
+	uint32_t image;
+	struct python_place places[EVENT_MAX_FRAMES / 2];
+	size_t place_count;
+	bool is_lost;
+	bool is_lost_python;
+	struct recording_stack stack;
+};
+
+static void split_words(struct building *building)
+{
+	const struct event_stack *event = building->event;
+	uint32_t i = 0, count = event->frame_count;
+
+	while (i < count && !(event->frames[i] & PYTHON_FRAME))
+		i++;
+	building->native = i;
+	if (i == count || !building->feed->python_frames)
+		return;
+	building->minor = event->frames[i] >> PYTHON_MINOR_SHIFT & UINT16_MAX;
+	building->image = event->frames[i];
+	for (i++; i + 1 < count; i += 2)
+		building->places[building->place_count++] = python_place__of(&event->frames[i]);
+}
+
+static void append(struct building *building, struct site_frame frame)
+{
+	if (building->stack.count < EVENT_MAX_FRAMES)
+		building->stack.frames[building->stack.count++] = frame;
+}
+
+static void append_run(struct building *building, size_t first, size_t count)
+{
+	struct python_frames *frames = building->feed->python_frames;
+
+	for (size_t i = first; i < first + count; i++) {
+		const struct python_place *place = &building->places[i];
+		uint32_t number =
+			python_frames__known(frames, building->minor, building->image, place);
+		const struct python_frame *frame = python_frames__get(frames, number);
+
+		building->is_lost_python |= !frame || python_frame__is_lost(frame);
+		append(building, (struct site_frame){.module = SITE_MODULE_PYTHON,
+					 .offset = number,
+					 .address = place->code});
+	}
+}
+
+static bool is_in_loop(struct feed *feed, const struct resolved_address *resolved)
+{
+	const struct python_runtime *runtime =
+		resolved->module ? python_runtimes__get(feed->python_runtimes, resolved->module)
+				 : NULL;
+
+	return runtime && python_runtime__in_loop(runtime, resolved->offset);
+}
+
+/* How many native frames run Python frames. */
+static size_t count_loops(struct building *building)
+{
+	const struct event_stack *event = building->event;
+	size_t loops = 0;
+
+	for (uint32_t i = 0; building->place_count && i < building->native; i++) {
+		struct resolved_address resolved = spaces__resolve(building->feed->spaces,
+			event->header.process, event->header.thread_sequence, event->frames[i] - 1);
+
+		loops += is_in_loop(building->feed, &resolved);
+	}
+	return loops;
+}
+
+static void merge_frames(struct building *building)
+{
+	const struct event_stack *event = building->event;
+	struct feed *feed = building->feed;
+	struct python_merge merge =
+		python_merge__begin(building->places, building->place_count, count_loops(building));
+	size_t first, run;
+
+	for (uint32_t i = 0; i < building->native; i++) {
+		struct site_frame frame;
+
+		run = 0;
+		if (merge.loops) {
+			struct resolved_address resolved =
+				spaces__resolve(feed->spaces, event->header.process,
+					event->header.thread_sequence, event->frames[i] - 1);
+
+			if (is_in_loop(feed, &resolved))
+				run = python_merge__next(&merge, &first);
+		}
+		if (run)
+			append_run(building, first, run);
+		if (run || (feed->python_only && building->place_count))
+			continue;
+		frame = resolve_frame(feed, &event->header, event->frames[i], &building->is_lost);
+		append(building, frame);
+	}
+	run = python_merge__rest(&merge, &first);
+	append_run(building, first, run);
+}
+
+static void count_stack(struct feed *feed, const struct building *building)
+{
+	uint32_t stop = building->event->header.flags & 0xff;
+	uint32_t python_stop = building->event->header.flags >> PYTHON_STOP_SHIFT;
+
+	feed->lost_code += building->is_lost;
+	feed->lost_python += building->is_lost_python;
+	if (stop < STACK_STOP_COUNT)
+		feed->stack_stops[stop]++;
+	if (python_stop < PYTHON_STOP_COUNT)
+		feed->python_stops[python_stop]++;
+	feed->guessed_frames += building->event->guessed_frames;
+}
+
 static void define_stack(struct feed *feed, const struct event_stack *event, size_t size)
 {
-	uint32_t count = event->frame_count, process = event->header.process;
-	struct recording_stack stack;
-	bool is_lost = false;
+	struct building building;
+	struct recording_stack *stack = &building.stack;
 
-	if (size < sizeof(*event) || count > EVENT_MAX_FRAMES ||
-		size < sizeof(*event) + count * sizeof(event->frames[0]))
+	if (size < sizeof(*event) || event->frame_count > EVENT_MAX_FRAMES ||
+		size < sizeof(*event) + event->frame_count * sizeof(event->frames[0]))
 		return;
-	stack.header = event->header;
-	stack.stack = event->stack;
-	stack.guessed_frames = event->guessed_frames;
-	stack.count = count;
-	for (uint32_t i = 0; i < count; i++)
-		stack.frames[i] = resolve_frame(feed, &event->header, event->frames[i], &is_lost);
+	building.feed = feed;
+	building.event = event;
+	building.place_count = 0;
+	building.is_lost = building.is_lost_python = false;
+	stack->header = event->header;
+	stack->header.flags &= 0xff;
+	stack->stack = event->stack;
+	stack->guessed_frames = event->guessed_frames;
+	stack->count = 0;
+	split_words(&building);
+	merge_frames(&building);
 	spaces__pass(feed->spaces, event->header.time_ns);
-	feed->lost_code += is_lost;
+	count_stack(feed, &building);
 	if (feed->recorder)
-		recorder__put_stack(feed->recorder, &stack);
-	if (event->header.flags < STACK_STOP_COUNT)
-		feed->stack_stops[event->header.flags]++;
-	feed->guessed_frames += event->guessed_frames;
-	if (heap__define_stack(
-		    feed->heap, process, event->stack, stack.frames, count, event->header.flags))
+		recorder__put_stack(feed->recorder, stack);
+	if (heap__define_stack(feed->heap, event->header.process, event->stack, stack->frames,
+		    stack->count, stack->header.flags))
 		feed->failures++;
 }
 
@@ -94,6 +219,12 @@ void feed__record(void *context, const struct event_header *event, size_t size)
 	const struct event_process *process = (const struct event_process *)event;
 	struct feed *feed = context;
 
+	if (event->kind == EVENT_PYTHON_CODE) {
+		if (feed->python_frames && python_frames__take_code(feed->python_frames,
+						   (const struct event_python_code *)event, size))
+			feed->failures++;
+		return;
+	}
 	if (feed->recorder && event->kind != EVENT_STACK)
 		recorder__put_record(feed->recorder, event, size);
 	switch (event->kind) {

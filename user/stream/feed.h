@@ -11,14 +11,21 @@
 #include "event.h"
 #include "heap/heap.h"
 #include "process/spaces.h"
+#include "python/frames.h"
+#include "python/runtimes.h"
 #include "stream/recorder.h"
 
 struct feed {
 	struct heap *heap;
 	struct spaces *spaces;
+	struct python_frames *python_frames; /* NULL, as the next: no Python frames come */
+	struct python_runtimes *python_runtimes;
+	bool python_only;			/* of stacks with Python frames, these alone */
 	struct recorder *recorder;		/* NULL: none */
 	uint64_t stack_stops[STACK_STOP_COUNT]; /* distinct stacks, by how the walk ended */
 	uint64_t guessed_frames;
+	uint64_t python_stops[PYTHON_STOP_COUNT]; /* the same of walks of Python frames */
+	uint64_t lost_python;			  /* stacks with Python frames that have no names */
 	uint64_t lost_code; /* of these, with code that was gone before it could be looked at */
 	uint64_t failures;  /* records that there was no memory for, here or in the model */
 };
