@@ -14,12 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "process/image.h"
 #include "process/module.h"
+#include "process/mounts.h"
+#include "process/remote_file.h"
 
 static struct modules *registry;
 static struct maps own_maps;
@@ -222,9 +225,47 @@ static void test_files_that_are_not_elf_are_refused(void **state)
 	close(fd);
 }
 
+static void test_a_mount_is_local_only_if_its_type_is_known_to_be(void **state)
+{
+	const char *text =
+		"22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+		"30 22 0:45 / /home rw master:1 propagate_from:2 - nfs4 server:/home rw,addr=::1\n"
+		"31 22 0:46 / /mnt\\040-\\040ext4 rw - fuse.sshfs host: rw\n"
+		"a line that is none\n"
+		"32 22 7:0 / /media rw - fuseblk /dev/loop0 rw\n"
+		"33 22 0:47 / /tmp rw - tmpfs tmpfs rw";
+
+	assert_int_equal(mounts__find(text, 8, 1), 1);
+	assert_int_equal(mounts__find(text, 0, 45), 0);
+	assert_int_equal(mounts__find(text, 0, 46), 0);
+	assert_int_equal(mounts__find(text, 7, 0), 0);
+	assert_int_equal(mounts__find(text, 0, 47), 1);
+	assert_int_equal(mounts__find(text, 0, 48), -ENOENT);
+	assert_int_equal(mounts__find("", 8, 1), -ENOENT);
+}
+
+static void test_a_fetched_file_is_a_copy_beside_the_file_itself(void **state)
+{
+	struct remote_file remote;
+	struct stat own, copy, file;
+
+	assert_int_equal(remote_file__fetch("/proc/self/exe", &remote), 0);
+	assert_int_equal(stat("/proc/self/exe", &own), 0);
+	assert_int_equal(fstat(remote.file, &file), 0);
+	assert_int_equal(fstat(remote.copy, &copy), 0);
+	assert_true(file.st_ino == own.st_ino && file.st_dev == own.st_dev);
+	assert_true(copy.st_size == own.st_size && copy.st_ino != own.st_ino);
+	close(remote.file);
+	close(remote.copy);
+	assert_int_equal(remote_file__fetch("/dev/null", &remote), -ENOEXEC);
+	assert_int_equal(remote_file__fetch("/nowhere", &remote), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_mount_is_local_only_if_its_type_is_known_to_be),
+		cmocka_unit_test(test_a_fetched_file_is_a_copy_beside_the_file_itself),
 		cmocka_unit_test(test_a_library_is_opened_once_and_its_bias_is_the_loaders),
 		cmocka_unit_test(test_the_vdso_becomes_a_file_and_is_shared),
 		cmocka_unit_test(test_memory_without_a_file_has_no_module),

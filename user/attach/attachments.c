@@ -22,7 +22,7 @@ static int attach_program(struct tracer *tracer, enum probe_program program, str
 {
 	struct program_pair pair = tracer__programs(tracer, program);
 	struct link_request request = {
-		.file_fd = module->fd,
+		.file_fd = module->file_fd,
 		.file_name = module->name,
 		.sites = sites->data,
 		.site_count = sites->size,
@@ -273,12 +273,12 @@ int tracer__attach_child(struct tracer *tracer, pid_t pid, struct traced *child,
 }
 
 /* The program's own file: it may hold an allocator linked into it. */
-static bool is_file(const struct module *module, const struct stat *program)
+static bool is_file(const struct module *module, const struct file_identity *program)
 {
-	struct stat file;
+	struct file_identity file;
 
-	return program->st_ino == module->inode && !fstat(module->fd, &file) &&
-	       program->st_ino == file.st_ino && program->st_dev == file.st_dev;
+	return program->inode == module->inode && !file__identify_fd(module->file_fd, &file) &&
+	       file__is_same(program, &file);
 }
 
 /* What the code of an image is now: for the unwinder. */
@@ -309,13 +309,13 @@ static int attach_ranges(struct tracer *tracer, pid_t pid, struct traced *traced
 {
 	/* Of the process, not of each of its files: there may be hundreds. */
 	struct attachment attachment = {.declines_returns = may_decline(tracer, pid)};
-	struct stat program = {0};
+	struct file_identity program = {0};
 	int code = 0, came = 0;
 	char exe[64];
 
 	snprintf(exe, sizeof(exe), "/proc/%d/exe", pid);
-	if (stat(exe, &program))
-		program.st_ino = 0; /* gone: then nothing needs its probes */
+	if (file__identify(exe, &program))
+		program.inode = 0; /* gone: then nothing needs its probes */
 	for (size_t i = 0; i < view->count && code >= 0; i++) {
 		attachment.module = view->ranges[i].module;
 		if (!attachment.module ||

@@ -7,8 +7,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/file.h"
 
 /* Splits FILE[:PREFIX]: @path gets the file, the result is the prefix, "" if there is none. */
 static const char *split(const char *spec, char path[PATH_MAX])
@@ -79,10 +80,10 @@ static bool ends_in(const char *path, const char *end)
 
 static bool leads_to(const char *path, const struct module *module)
 {
-	struct stat wanted, found;
+	struct file_identity wanted, found;
 
-	return strchr(path, '/') && !stat(path, &wanted) && !fstat(module->fd, &found) &&
-	       wanted.st_dev == found.st_dev && wanted.st_ino == found.st_ino;
+	return strchr(path, '/') && !file__identify(path, &wanted) &&
+	       !file__identify_fd(module->file_fd, &found) && file__is_same(&wanted, &found);
 }
 
 int named_allocators__find(const char *const *specs, size_t count, const struct module *module,

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FIRST_READ 4096
@@ -68,6 +69,31 @@ int file__read(const char *path, size_t limit, char **data, size_t *size)
 	err = file__read_fd(fd, limit, data, size);
 	close(fd);
 	return err;
+}
+
+static int identify(int fd, const char *path, int flags, struct file_identity *out)
+{
+	struct statx status;
+
+	if (statx(fd, path, flags | AT_STATX_DONT_SYNC, STATX_INO, &status))
+		return -errno;
+	*out = (struct file_identity){status.stx_dev_major, status.stx_dev_minor, status.stx_ino};
+	return 0;
+}
+
+int file__identify(const char *path, struct file_identity *out)
+{
+	return identify(AT_FDCWD, path, 0, out);
+}
+
+int file__identify_fd(int fd, struct file_identity *out)
+{
+	return identify(fd, "", AT_EMPTY_PATH, out);
+}
+
+bool file__is_same(const struct file_identity *a, const struct file_identity *b)
+{
+	return a->inode == b->inode && a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
 }
 
 void file__allow_many(void)

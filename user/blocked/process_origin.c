@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "process/status.h"
@@ -44,14 +43,14 @@ static unsigned long long stat_field(const char *stat, int number)
 /* Whether both run one file; whoever adopted an orphan runs another one. */
 static bool run_the_same(pid_t a, pid_t b)
 {
-	struct stat one, two;
+	struct file_identity one, two;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)a);
-	if (stat(path, &one))
+	if (file__identify(path, &one))
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/exe", (int)b);
-	return !stat(path, &two) && one.st_dev == two.st_dev && one.st_ino == two.st_ino;
+	return !file__identify(path, &two) && file__is_same(&one, &two);
 }
 
 static void read_parent(const char *stat, struct lock_process *process)

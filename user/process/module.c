@@ -9,17 +9,27 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/vec.h"
 #include "process/image.h"
 #include "process/memory.h"
+#include "process/mounts.h"
+#include "process/remote_file.h"
 #include "process/root.h"
 #include "process/threads.h"
 
 /* The vDSO has 2 pages on x86-64, at most a few elsewhere. */
 #define MAX_VDSO_BYTES (1u << 20)
+/* "/proc/PID/map_files/START-END" */
+#define MAP_FILE_SIZE 96
+/* What did not answer is asked again so much later: a dead server would take each time the limit.
+ */
+#define SILENCE_NS 60000000000ull
 
 struct file_key {
 	uint32_t dev_major;
@@ -46,10 +56,19 @@ struct known_module {
 	off_t size;
 };
 
+/* A file system that did not answer. */
+struct silent_device {
+	uint32_t dev_major;
+	uint32_t dev_minor;
+	uint64_t until_ns;
+};
+
 struct modules {
 	pthread_mutex_t lock;
 	VEC(struct known_module *) all; /* by id - 1 */
 	struct known_modules by_file;	/* the newest of each file */
+	VEC(struct silent_device) silent;
+	VEC(pid_t) helpers; /* of remote_file.h, that could not end */
 };
 
 struct modules *modules__new(void)
@@ -65,11 +84,23 @@ static void free_entry(struct known_module *entry)
 {
 	if (!entry)
 		return;
+	if (entry->module.file_fd >= 0 && entry->module.file_fd != entry->module.fd)
+		close(entry->module.file_fd);
 	if (entry->module.fd >= 0)
 		close(entry->module.fd);
 	free(entry->module.path);
 	free(entry->module.segments);
 	free(entry);
+}
+
+static void reap_helpers(struct modules *modules)
+{
+	size_t kept = 0;
+
+	vec_for_each (helper, &modules->helpers)
+		if (waitpid(*helper, NULL, WNOHANG) == 0)
+			modules->helpers.data[kept++] = *helper;
+	modules->helpers.size = kept;
 }
 
 void modules__free(struct modules *modules)
@@ -80,17 +111,26 @@ void modules__free(struct modules *modules)
 		free_entry(*entry);
 	vec_free(&modules->all);
 	known_modules__free(&modules->by_file);
+	reap_helpers(modules);
+	vec_free(&modules->helpers);
+	vec_free(&modules->silent);
 	pthread_mutex_destroy(&modules->lock);
 	free(modules);
 }
 
-/* The very file that is mapped, whatever its name names now. Needs CAP_CHECKPOINT_RESTORE. */
+/* Where the very file that is mapped is found, whatever its name names now. */
+static void name_mapped_file(pid_t pid, const struct mapping *m, char path[MAP_FILE_SIZE])
+{
+	snprintf(path, MAP_FILE_SIZE, "/proc/%d/map_files/%llx-%llx", threads__shown(pid),
+		(unsigned long long)m->start, (unsigned long long)m->end);
+}
+
+/* Needs CAP_CHECKPOINT_RESTORE. */
 static int open_mapped_file(pid_t pid, const struct mapping *m)
 {
-	char path[96];
+	char path[MAP_FILE_SIZE];
 
-	snprintf(path, sizeof(path), "/proc/%d/map_files/%llx-%llx", threads__shown(pid),
-		(unsigned long long)m->start, (unsigned long long)m->end);
+	name_mapped_file(pid, m, path);
 	return root__reopen(open(path, O_PATH | O_CLOEXEC));
 }
 
@@ -185,7 +225,7 @@ static struct known_module *new_entry(
 		error__set(err, -ENOMEM, "out of memory");
 		return NULL;
 	}
-	entry->module.fd = fd;
+	entry->module.fd = entry->module.file_fd = fd;
 	code = fstat(fd, &status) ? -errno : image__read(fd, image);
 	entry->module.segments = image->segments;
 	entry->module.path = strdup(path);
@@ -240,19 +280,84 @@ static struct module *adopt(struct modules *modules, struct known_module *entry,
 	return m;
 }
 
+static bool is_silent(struct modules *modules, const struct mapping *m)
+{
+	uint64_t now = clock__now_ns();
+
+	vec_for_each (device, &modules->silent)
+		if (device->dev_major == m->dev_major && device->dev_minor == m->dev_minor)
+			return now < device->until_ns;
+	return false;
+}
+
+static void note_silence(struct modules *modules, pid_t pid, const struct mapping *m)
+{
+	struct silent_device silent = {m->dev_major, m->dev_minor, clock__now_ns() + SILENCE_NS};
+
+	log__warn("the file system that holds %s of process %d does not answer: its files' "
+		  "functions stay unnamed",
+		m->path, pid);
+	vec_for_each (device, &modules->silent) {
+		if (device->dev_major == m->dev_major && device->dev_minor == m->dev_minor) {
+			*device = silent;
+			return;
+		}
+	}
+	vec_push(&modules->silent, silent);
+}
+
+static struct known_module *fetch_entry(struct modules *modules, pid_t pid, const struct mapping *m,
+	struct image *image, struct error *err)
+{
+	struct remote_file remote = {0};
+	char path[MAP_FILE_SIZE];
+	struct known_module *entry;
+	int code = -ETIMEDOUT;
+
+	reap_helpers(modules);
+	name_mapped_file(pid, m, path);
+	if (!is_silent(modules, m)) {
+		code = remote_file__fetch(path, &remote);
+		if (remote.helper)
+			vec_push(&modules->helpers, remote.helper);
+		if (code == -ETIMEDOUT)
+			note_silence(modules, pid, m);
+	}
+	if (code) {
+		error__set(err, code, "cannot fetch %s of process %d: %s", m->path, pid,
+			strerror(-code));
+		return NULL;
+	}
+	entry = new_entry(remote.copy, m->path, image, err);
+	if (entry)
+		entry->module.file_fd = remote.file;
+	else
+		close(remote.file);
+	return entry;
+}
+
+static struct known_module *open_entry(struct modules *modules, pid_t pid,
+	const struct mapping *mapping, struct image *image, struct error *err)
+{
+	int fd;
+
+	if (!mounts__is_local(pid, mapping))
+		return fetch_entry(modules, pid, mapping, image, err);
+	fd = open_file(pid, mapping, err);
+	return fd < 0 ? NULL : new_entry(fd, mapping->path, image, err);
+}
+
 static struct module *open_module(
 	struct modules *modules, pid_t pid, const struct mapping *mapping, struct error *err)
 {
 	struct image image = {0};
-	struct known_module *entry;
-	int fd = open_file(pid, mapping, err);
+	struct known_module *entry = open_entry(modules, pid, mapping, &image, err);
 
-	if (fd < 0)
-		return NULL;
-	entry = new_entry(fd, mapping->path, &image, err);
 	if (!entry)
 		return NULL;
-	if (is_other_file(pid, mapping, &entry->module, &image)) {
+	/* A copy is of the very file, and to look at its pages may be a question to its server. */
+	if (entry->module.file_fd == entry->module.fd &&
+		is_other_file(pid, mapping, &entry->module, &image)) {
 		error__set(err, -ESTALE, "%s is not the file that process %d has mapped",
 			mapping->path, pid);
 		free_entry(entry);

@@ -3,7 +3,8 @@
 /*
  * Modules: the ELF files (and the vDSO) whose code a target has mapped, each pinned by an open fd
  * when it is first seen. From then on it can be read whatever happens to its name: deleted,
- * replaced by an upgrade, private to a container, its process gone.
+ * replaced by an upgrade, private to a container, its process gone. Files of file systems that may
+ * stop answering (remote_file.h) are copied into memory for that.
  *
  * The registry owns the modules until modules__free; a `struct module *` is valid that long, and
  * what it points to never changes. All functions that take the registry may be called by any
@@ -40,6 +41,7 @@ struct module_segment {
 struct module {
 	uint32_t id; /* 1, 2, 3... in the order of discovery */
 	int fd;	     /* readable; of the vDSO: a memfd with its image. Use pread, not its offset */
+	int file_fd; /* the file itself, to attach to; maybe O_PATH, and `fd` a copy in memory */
 	uint64_t inode;
 	uint32_t dev_major; /* as /proc/PID/maps gives it; not always st_dev (btrfs, overlayfs) */
 	uint32_t dev_minor;
@@ -65,6 +67,7 @@ void modules__free(struct modules *modules);
  * NULL with @err set, and its code
  *	-ENOEXEC	there is no ELF file behind it (JIT or other anonymous memory, a data file)
  *	-ESTALE		the file found is not what is mapped (another build ID): it is not used
+ *	-ETIMEDOUT	its file system does not answer, which was said on stderr
  *	others		it cannot be opened or read
  */
 struct module *modules__get(

@@ -21,11 +21,8 @@
 /* As much of a command line as is worth showing; the kernel allows 2 MiB. */
 #define COMMAND_LINE_LIMIT 4096
 
-#ifdef __x86_64__
-#define OWN_MACHINE EM_X86_64
-#else
-#define OWN_MACHINE EM_AARCH64
-#endif
+/* The kernel has some 20, at most 64: AT_VECTOR_SIZE. */
+#define AUXV_ENTRIES 64
 
 static int read_proc_file(pid_t pid, const char *name, size_t limit, char **data, size_t *size)
 {
@@ -70,15 +67,30 @@ static int check_status(pid_t pid, const char *status, struct error *err)
 	return 0;
 }
 
-/* Refuses programs of another word size or machine, whose ABI memtrace does not know. */
+/*
+ * Whether the auxiliary vector, proc_pid_auxv(5), has entries of 32 bits: read as ones of 64, such
+ * a one is the type and above it the value.
+ */
+static bool has_short_entries(const uint64_t *vector, size_t count)
+{
+	for (size_t i = 0; i + 1 < count && vector[i] != AT_NULL; i += 2)
+		if (vector[i] > UINT32_MAX)
+			return true;
+	return false;
+}
+
+/*
+ * Refuses programs of another word size, whose ABI memtrace does not know. The program's file could
+ * tell, too, but may be on a file system that does not answer.
+ */
 static int check_architecture(pid_t pid, struct error *err)
 {
-	Elf64_Ehdr header = {0};
+	uint64_t vector[AUXV_ENTRIES * 2];
 	char path[64];
 	ssize_t got;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", threads__shown(pid));
+	snprintf(path, sizeof(path), "/proc/%d/auxv", threads__shown(pid));
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
 		return error__set(err, -EPERM,
@@ -90,17 +102,11 @@ static int check_architecture(pid_t pid, struct error *err)
 			pid);
 	if (fd < 0)
 		return errno == ESRCH ? error__set(err, -ESRCH, "process %d is gone", pid) : 0;
-	got = pread(fd, &header, sizeof(header), 0);
+	got = read(fd, vector, sizeof(vector));
 	close(fd);
-	if (got < EI_NIDENT || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
-		return 0;
-	if (header.e_ident[EI_CLASS] != ELFCLASS64)
+	if (got > 0 && has_short_entries(vector, got / sizeof(*vector)))
 		return error__set(err, -ENOTSUP,
 			"process %d runs a 32-bit program: memtrace traces 64-bit ones only", pid);
-	if (got == sizeof(header) && header.e_machine != OWN_MACHINE)
-		return error__set(err, -ENOTSUP,
-			"process %d runs a program of another architecture (ELF machine %d)", pid,
-			header.e_machine);
 	return 0;
 }
 
