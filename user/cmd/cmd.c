@@ -39,6 +39,7 @@ static const struct command commands[] = {
 	{"memtrace report", "report a recorded run", cmd_report, report_argp},
 	{"memtrace diff", "compare two recorded runs, or two instants of one", cmd_diff, diff_argp},
 	{"memtrace top", "a live view of a process", cmd_trace, top_argp},
+	{"memtrace heap", "what is in a heap that grew before anyone looked", cmd_heap, heap_argp},
 	{"memtrace locks", "who waits for whom, now", cmd_locks, locks_argp},
 	{"memtrace watch", "find deadlocks on the whole machine when they form", cmd_watch,
 		watch_argp},

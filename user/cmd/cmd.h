@@ -49,6 +49,7 @@ int cmd_trace(int argc, char **argv); /* record and top too */
 int cmd_report(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_heap(int argc, char **argv);
 int cmd_locks(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 int cmd_contention(int argc, char **argv);
@@ -61,6 +62,7 @@ int cmd__take_topic(int key, char *arg, struct argp_state *state);
 const struct argp *report_argp(void);
 const struct argp *diff_argp(void);
 const struct argp *doctor_argp(void);
+const struct argp *heap_argp(void);
 const struct argp *locks_argp(void);
 const struct argp *watch_argp(void);
 const struct argp *contention_argp(void);

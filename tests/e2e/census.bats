@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
+# memtrace heap: the census of a heap from outside equals what its program knows of it.
+load helpers
+
+setup()
+{
+	begin_test
+	CENSUS=$ROOT/build/targets/census
+}
+
+teardown()
+{
+	end_test
+}
+
+# take_census [OPTION]...: of the target, into report.json.
+take_census()
+{
+	"$MEMTRACE" heap -p "$TARGET" --json=report.json "$@" >out 2>err ||
+		fail "memtrace heap ended with status $?"
+}
+
+# expect_heap OWN: counts and bytes are the program's, but for OWN blocks of the C library's start.
+expect_heap()
+{
+	local count bytes
+	count=$(report .heap.live_count)
+	bytes=$(report .heap.live_bytes)
+	[ "$count" = $(($(truth live_count) + $1)) ] ||
+		fail "$count blocks, the program has $(truth live_count)"
+	[ "$1" != 0 ] || [ "$bytes" = "$(truth live_bytes)" ] ||
+		fail "$bytes bytes, the program has $(truth live_bytes)"
+	expect '.in_motion + .heap.skipped_bytes + (.heap.corrupt | length)' 0
+	expect '.heap.mapped_by_allocator == ([.heap.arenas[].mapped_count] | add)' true
+}
+
+# expect_rss: the account adds up to the resident memory, within 1 %.
+expect_rss()
+{
+	local rss sum
+	rss=$(($(sed -n 's/^Rss: *\([0-9]*\) kB/\1/p' "/proc/$TARGET/smaps_rollup") * 1024))
+	sum=$(report '[.account[]] | add')
+	[ $((sum > rss ? sum - rss : rss - sum)) -le $((rss / 100)) ] ||
+		fail "the account adds up to $sum, RSS is $rss"
+}
+
+census_of()
+{
+	local own=$1
+	shift
+	require_file "$1"
+	start_target "$@" || return 1
+	take_census || return 1
+	expect_rss || return 1
+	expect_heap "$own" || return 1
+	touch "$GATE/finish"
+	finish "$TARGET" || fail "the target ended with status $?"
+}
+
+@test "census: one thread's heap is counted to the unit" {
+	census_of 0 "$CENSUS/blocks" 1 20000 1
+}
+
+@test "census: eight threads' arenas, caches and mappings are counted to the unit" {
+	census_of 0 "$CENSUS/blocks" 8 20000 2
+	expect '(.heap.arenas | length) > 1 and .heap.own_count > 8' true
+}
+
+# The C library's start leaves five blocks of its own in a static program.
+@test "census: a static program's heap is counted to the unit" {
+	census_of 5 "$CENSUS/blocks-static" 3 20000 3
+}
+
+@test "census: a static position-independent and a stripped program need no symbols" {
+	census_of 5 "$CENSUS/blocks-static-pie" 2 20000 4
+	census_of 5 "$CENSUS/blocks-stripped" 2 20000 5
+}
+
+@test "census: a heap in motion is read whole, and the program is as it was" {
+	local faults
+	"$CENSUS/blocks" 2 100000000 6 run >target.out 2>&1 3>&- &
+	TARGET=$!
+	STARTED+=("$TARGET")
+	wait_until $WAIT_SECONDS test -s "/proc/$TARGET/task/$TARGET/children" -o -d "/proc/$TARGET/task" ||
+		fail "the target does not start"
+	sleep 0.5
+	take_census || return 1
+	[ "$(report .heap.live_count)" -gt 1000 ] || fail "hardly a block"
+	expect '.heap.corrupt | length' 0
+	expect '.in_motion * 20 < .heap.live_count' true
+	expect '.heap.skipped_bytes * 20 < .heap.live_bytes' true
+	process_ended "$TARGET" && fail "the target has ended"
+	return 0
+}
+
+@test "census: looking adds neither pages nor faults to a process that stands still" {
+	local before after
+	start_target "$CENSUS/blocks" 4 20000 7 || return 1
+	before=$(awk '{print $10, $24}' "/proc/$TARGET/stat")
+	take_census || return 1
+	after=$(awk '{print $10, $24}' "/proc/$TARGET/stat")
+	[ "$before" = "$after" ] || fail "minor faults and RSS were $before, are $after"
+}
+
+@test "census: a process without a known heap has its account, and a line that says why" {
+	require_file "$TARGETS/idle32"
+	"$TARGETS/idle32" 3>&- &
+	STARTED+=("$!")
+	run "$MEMTRACE" heap -p "$!"
+	[ "$status" = 1 ] || fail "status $status: $output"
+	[[ $output == *32-bit* ]] || fail "$output"
+}
+
+@test "census: usage errors have status 2" {
+	run "$MEMTRACE" heap
+	[ "$status" = 2 ] && [[ $output == *"give -p PID"* ]] || fail "$output"
+	run "$MEMTRACE" heap -p nobody
+	[ "$status" = 2 ] || fail "$output"
+	run "$MEMTRACE" heap -p 4194304
+	[ "$status" = 1 ] || fail "$output"
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+/*
+ * A census: what is in the heap of a process that grew before anyone looked, from its memory alone.
+ */
+#ifndef MEMTRACE_CENSUS_CENSUS_H
+#define MEMTRACE_CENSUS_CENSUS_H
+
+#include "census/account.h"
+#include "census/survey.h"
+
+struct census {
+	bool has_heap;
+	char no_heap[ERROR_MESSAGE_SIZE]; /* why there is none */
+	struct survey survey;
+	struct account account;
+	size_t looks;
+};
+
+/*
+ * Takes a census of @image. A process without a heap that is known has its account alone. 0 or a
+ * negative errno with @err set; the caller calls census__free in every case.
+ */
+int census__take(const struct census_image *image, struct census *out, struct error *err);
+
+void census__free(struct census *census);
+
+#endif

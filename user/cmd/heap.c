@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+/* memtrace heap: what is in a heap that grew before anyone looked. */
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "census/census.h"
+#include "cmd/cmd.h"
+#include "cmd/heap_target.h"
+#include "report/census_json.h"
+#include "report/census_text.h"
+#include "report/output.h"
+
+/* PID_MAX_LIMIT of a 64-bit kernel: include/linux/threads.h. */
+#define MAX_PID (1 << 22)
+
+enum { KEY_JSON = 0x100 };
+
+struct options {
+	pid_t pid;
+	bool json;
+	const char *json_path; /* NULL: stdout */
+};
+
+static const struct argp_option argp_options[] = {
+	{"pid", 'p', "PID", 0, "Look at the heap of this process", 0},
+	{"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "JSON to FILE, default stdout", 0},
+	{"verbose", 'v', 0, 0, "Say more on stderr", 0},
+	{0},
+};
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct options *options = state->input;
+	char *end;
+	long pid;
+
+	switch (key) {
+	case 'p':
+		pid = strtol(argument, &end, 10);
+		if (*end || end == argument || pid <= 0 || pid > MAX_PID)
+			argp_error(state, "-p %s: not a PID", argument);
+		if (options->pid)
+			argp_error(state, "-p %s: one process at a time", argument);
+		options->pid = pid;
+		return 0;
+	case KEY_JSON:
+		options->json = true;
+		options->json_path = argument;
+		return 0;
+	case 'v':
+		log__set_verbose(true);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "%s: what to look at is given by -p PID", argument);
+		return 0;
+	case ARGP_KEY_END:
+		if (!options->pid)
+			argp_error(state, "give -p PID");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp argp = {
+	.options = argp_options,
+	.parser = parse_option,
+	.args_doc = "-p PID",
+	.doc = "Shows what is in the heap of a process, from the allocator's own bookkeeping: no "
+	       "probes, no history needed. The process is neither stopped nor touched.",
+};
+
+const struct argp *heap_argp(void)
+{
+	return &argp;
+}
+
+static int write_json(const struct options *options, const struct census *census,
+	const struct census_head *head, struct error *err)
+{
+	struct output output;
+	int rc = output__open(&output, options->json_path, err);
+
+	if (rc)
+		return rc;
+	census_json__write(output.file, census, head);
+	rc = output__commit(&output, err);
+	output__abort(&output);
+	return rc;
+}
+
+/* Text goes to stdout unless the JSON does. */
+static int write_reports(const struct options *options, const struct census *census,
+	const struct census_head *head, struct error *err)
+{
+	int rc = options->json ? write_json(options, census, head, err) : 0;
+
+	if (!rc && (!options->json || options->json_path))
+		census_text__write(stdout, census, head);
+	return rc;
+}
+
+static int look(const struct options *options, struct error *err)
+{
+	uint64_t started = clock__now_ns();
+	struct heap_target target;
+	struct census census;
+	int rc = options->json ? output__check(options->json_path, err) : 0;
+
+	rc = rc ? rc : heap_target__open(options->pid, &target, err);
+	if (rc)
+		return rc;
+	rc = census__take(&target.image, &census, err);
+	if (!rc) {
+		struct census_head head = {
+			.pid = options->pid,
+			.command = target.process.command_line,
+			.threads = target.threads.size,
+			.took_ns = clock__now_ns() - started,
+		};
+
+		rc = write_reports(options, &census, &head, err);
+	}
+	census__free(&census);
+	heap_target__close(&target);
+	return rc;
+}
+
+int cmd_heap(int argc, char **argv)
+{
+	struct options options = {0};
+	struct error err = {0};
+	int rc = argp_parse(&argp, argc, argv, 0, NULL, &options);
+
+	if (!rc)
+		rc = look(&options, &err);
+	return cmd__failed(&err, rc) ? EXIT_COULD_NOT : EXIT_DONE;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+#include "process/smaps.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/vec.h"
+
+/* Some 800 bytes for each of at most 65,530 mappings; vm.max_map_count may be raised. */
+#define SMAPS_TEXT_LIMIT (1ull << 30)
+#define PAGE 4096
+
+/* A mapping's line begins with a hexadecimal address, a field's with a capital and no '-'. */
+static bool is_header(const char *line, const char *end)
+{
+	const char *at = line;
+
+	while (at < end && ((*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'f')))
+		at++;
+	return at > line && at < end && *at == '-';
+}
+
+static bool read_field(const char *line, const char *end, const char *name, uint64_t *bytes)
+{
+	size_t length = strlen(name);
+
+	if ((size_t)(end - line) < length || memcmp(line, name, length) != 0)
+		return false;
+	*bytes = strtoull(line + length, NULL, 10) * 1024;
+	return true;
+}
+
+static void read_flags(const char *line, const char *end, struct mapping_memory *memory)
+{
+	static const char name[] = "VmFlags:";
+
+	if ((size_t)(end - line) < sizeof(name) - 1 || memcmp(line, name, sizeof(name) - 1) != 0)
+		return;
+	for (const char *flag = line + sizeof(name); flag + 2 <= end; flag += 3)
+		if (memcmp(flag, "io", 2) == 0 || memcmp(flag, "pf", 2) == 0)
+			memory->is_device = true;
+}
+
+struct entry {
+	uint64_t start;
+	struct mapping_memory memory;
+};
+
+typedef VEC(struct entry) entries;
+
+/* Splits @text into the lines of maps, one behind the other in @headers, and what is said of each.
+ */
+static int split(const char *text, size_t size, char *headers, size_t *length, entries *out)
+{
+	const char *end = text + size;
+
+	*length = 0;
+	for (const char *line = text; line < end;) {
+		const char *stop = memchr(line, '\n', end - line);
+		struct entry *last = out->size ? &out->data[out->size - 1] : NULL;
+
+		stop = stop ? stop : end;
+		if (is_header(line, stop)) {
+			struct entry entry = {.start = strtoull(line, NULL, 16)};
+
+			if (vec_push(out, entry))
+				return -ENOMEM;
+			memcpy(headers + *length, line, stop - line);
+			*length += stop - line;
+			headers[(*length)++] = '\n';
+		} else if (last) {
+			if (!read_field(line, stop, "Rss:", &last->memory.resident))
+				read_field(line, stop, "Swap:", &last->memory.swapped);
+			read_flags(line, stop, &last->memory);
+		}
+		line = stop + 1;
+	}
+	return 0;
+}
+
+/* Lines that maps__parse left out have no mapping: both lists ascend. */
+static int join(const entries *entries, struct smaps *out)
+{
+	size_t next = 0;
+
+	out->memory = calloc(out->maps.size + 1, sizeof(*out->memory));
+	if (!out->memory)
+		return -ENOMEM;
+	for (size_t i = 0; i < out->maps.size; i++) {
+		while (next < entries->size && entries->data[next].start != out->maps.data[i].start)
+			next++;
+		if (next < entries->size)
+			out->memory[i] = entries->data[next++].memory;
+	}
+	return 0;
+}
+
+int smaps__parse(const char *text, size_t size, struct smaps *out)
+{
+	entries entries = {0};
+	char *headers = malloc(size + 1);
+	size_t length;
+	int rc;
+
+	*out = (struct smaps){0};
+	if (!headers)
+		return -ENOMEM;
+	rc = split(text, size, headers, &length, &entries);
+	rc = rc ? rc : maps__parse(headers, length, &out->maps);
+	rc = rc ? rc : join(&entries, out);
+	free(headers);
+	vec_free(&entries);
+	if (rc)
+		smaps__free(out);
+	return rc;
+}
+
+int smaps__read(pid_t pid, struct smaps *out, struct error *err)
+{
+	char path[64], *text;
+	size_t size;
+	int rc;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
+	rc = file__read(path, SMAPS_TEXT_LIMIT, &text, &size);
+	if (rc == -ENOENT || rc == -ESRCH)
+		return error__set(err, -ESRCH, "process %d is gone", (int)pid);
+	if (rc == -EACCES || rc == -EPERM)
+		return error__set(err, rc,
+			"may not read the mappings of process %d: run memtrace as root", (int)pid);
+	if (rc)
+		return error__set(err, rc, "cannot read %s: %s", path, strerror(-rc));
+	rc = smaps__parse(text, size, out);
+	free(text);
+	if (rc)
+		return error__set(err, rc, "out of memory for the mappings of %d", (int)pid);
+	if (!out->maps.size) {
+		smaps__free(out);
+		return error__set(err, -ESRCH, "process %d has ended", (int)pid);
+	}
+	return 0;
+}
+
+void smaps__free(struct smaps *smaps)
+{
+	maps__free(&smaps->maps);
+	free(smaps->memory);
+	smaps->memory = NULL;
+}
+
+int pagemap__open(pid_t pid, struct error *err)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && (errno == ENOENT || errno == ESRCH))
+		return error__set(err, -ESRCH, "process %d is gone", (int)pid);
+	if (fd < 0)
+		return error__set(err, -errno,
+			"cannot open %s: %s; without it pages that are swapped out would be read",
+			path, strerror(errno));
+	return fd;
+}
+
+int pagemap__read(int fd, uint64_t address, size_t count, uint64_t *entries)
+{
+	size_t wanted = count * sizeof(*entries), got = 0;
+
+	while (got < wanted) {
+		ssize_t n = pread(fd, (char *)entries + got, wanted - got,
+			address / PAGE * sizeof(*entries) + got);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		/* The memory of a process that has exited reads as nothing. */
+		if (n <= 0)
+			return -ESRCH;
+		got += n;
+	}
+	return 0;
+}
