@@ -104,7 +104,7 @@ census_of()
 	[ "$before" = "$after" ] || fail "minor faults and RSS were $before, are $after"
 }
 
-@test "census: a process without a known heap has its account, and a line that says why" {
+@test "census: a 32-bit program is refused by name" {
 	require_file "$TARGETS/idle32"
 	"$TARGETS/idle32" 3>&- &
 	STARTED+=("$!")
