@@ -54,8 +54,8 @@ static inline long fake__read(void *context, uint64_t address, void *to, size_t 
 	if (size > range->end - address)
 		size = range->end - address;
 	for (uint64_t page = page_floor(address); page < address + size; page += CENSUS_PAGE)
-		fake->wrong_reads += fake->states[index][(page - range->start) / CENSUS_PAGE] !=
-				     PAGE_PRESENT;
+		fake->wrong_reads +=
+			fake->states[index][(page - range->start) / CENSUS_PAGE] != PAGE_PRESENT;
 	memcpy(to, fake->bytes[index] + (address - range->start), size);
 	return size;
 }
@@ -68,8 +68,8 @@ static inline int fake__pages(void *context, uint64_t address, size_t count, uin
 		uint64_t page = address + i * CENSUS_PAGE;
 		struct census_range *range = fake__range(fake, page);
 
-		states[i] = range ? fake->states[range - fake->ranges][(page - range->start) /
-									CENSUS_PAGE]
+		states[i] = range ? fake->states[range - fake->ranges]
+						[(page - range->start) / CENSUS_PAGE]
 				  : PAGE_ABSENT;
 	}
 	return 0;

@@ -16,7 +16,7 @@
 #define MAX_ALIGNMENT 40
 #define MIN_ALIGNMENT 5 /* smaller ones need no moving */
 
-struct mapped {
+struct mapped_chunk {
 	uint64_t chunk;
 	uint64_t size;
 	uint64_t end;
@@ -24,7 +24,7 @@ struct mapped {
 
 /* Whether a mapped chunk lies at @chunk, of a mapping that begins at @start. */
 static bool is_mapped_chunk(
-	struct census_reader *reader, uint64_t start, uint64_t chunk, struct mapped *out)
+	struct census_reader *reader, uint64_t start, uint64_t chunk, struct mapped_chunk *out)
 {
 	uint64_t words[2], size;
 	const void *at = reader__at(reader, chunk, sizeof(words));
@@ -37,7 +37,7 @@ static bool is_mapped_chunk(
 		size < CHUNK_MIN || size % CHUNK_ALIGN || size > reader->limit - chunk ||
 		(chunk + size) % CENSUS_PAGE)
 		return false;
-	*out = (struct mapped){chunk, size, chunk + size};
+	*out = (struct mapped_chunk){chunk, size, chunk + size};
 	return true;
 }
 
@@ -45,9 +45,9 @@ static bool is_mapped_chunk(
  * The chunk of a mapping that begins at @start. memalign moves it to where its block is aligned,
  * at least CHUNK_MIN up, and leaves the head at the beginning as it was.
  */
-static bool find_at(struct census_reader *reader, uint64_t start, struct mapped *out)
+static bool find_at(struct census_reader *reader, uint64_t start, struct mapped_chunk *out)
 {
-	struct mapped first;
+	struct mapped_chunk first;
 	bool has_first = is_mapped_chunk(reader, start, start, &first);
 	uint64_t end = has_first ? first.end : start + CENSUS_PAGE;
 
@@ -70,7 +70,7 @@ static bool find_at(struct census_reader *reader, uint64_t start, struct mapped 
  * pages in front, back to its mapping's start, were never touched. @first: where that may be.
  */
 static bool find_aligned(
-	struct census_reader *reader, uint64_t first, uint64_t page, struct mapped *out)
+	struct census_reader *reader, uint64_t first, uint64_t page, struct mapped_chunk *out)
 {
 	uint64_t chunk = page + CENSUS_PAGE - CHUNK_HEADER, before;
 
@@ -80,7 +80,7 @@ static bool find_aligned(
 	return is_mapped_chunk(reader, chunk - before, chunk, out);
 }
 
-static int add_mapped(struct glibc *glibc, const struct mapped *found, uint64_t start)
+static int add_mapped(struct glibc *glibc, const struct mapped_chunk *found, uint64_t start)
 {
 	struct survey *survey = glibc->survey;
 	struct census_span span = {.start = start, .end = found->end, .is_mapped = true};
@@ -102,7 +102,7 @@ int glibc__walk_mapped(struct glibc *glibc, uint64_t start, uint64_t end)
 
 	reader__aim(&reader, end);
 	for (uint64_t page = start; !rc && page < end && !reader.failed;) {
-		struct mapped found;
+		struct mapped_chunk found;
 
 		if (!reader__at(&reader, page, CHUNK_HEADER)) {
 			page += CENSUS_PAGE;

@@ -28,7 +28,7 @@ struct trail_point {
 	size_t blocks; /* how many there were when it was reached */
 };
 
-struct walk {
+struct chunk_walk {
 	struct glibc *glibc;
 	struct glibc_region region; /* its end is raised when it grows meanwhile */
 	size_t growths;
@@ -57,7 +57,7 @@ struct chunk {
 };
 
 /* The arena's top now: it moves while the walk goes on. */
-static uint64_t read_top(struct walk *walk)
+static uint64_t read_top(struct chunk_walk *walk)
 {
 	struct glibc *glibc = walk->glibc;
 	uint64_t arena = glibc->arenas.data[walk->region.arena].address;
@@ -70,7 +70,7 @@ static uint64_t read_top(struct walk *walk)
 }
 
 /* Whether the region ends further up than it did when it was found. */
-static bool grow(struct walk *walk)
+static bool grow(struct chunk_walk *walk)
 {
 	struct census_reader *narrow = &walk->glibc->narrow;
 	uint64_t head, size, top = read_top(walk), end = 0;
@@ -92,7 +92,7 @@ static bool grow(struct walk *walk)
  * What the chunk at @address is that reaches the region's end, or that no chunk follows: the top,
  * if the arena's has moved on within it since, or what lies behind a top that has moved down.
  */
-static void judge_last(struct walk *walk, uint64_t address, struct chunk *chunk)
+static void judge_last(struct chunk_walk *walk, uint64_t address, struct chunk *chunk)
 {
 	uint64_t left = walk->region.end - address, top = read_top(walk);
 	bool within = top >= address && top - address < chunk->size;
@@ -106,7 +106,7 @@ static void judge_last(struct walk *walk, uint64_t address, struct chunk *chunk)
 	}
 }
 
-static struct chunk read_chunk(struct walk *walk, uint64_t address)
+static struct chunk read_chunk(struct chunk_walk *walk, uint64_t address)
 {
 	struct chunk chunk = {.kind = CHUNK_UNREADABLE};
 	uint64_t next, head, pair[2];
@@ -147,7 +147,7 @@ static struct chunk read_chunk(struct walk *walk, uint64_t address)
 	return chunk;
 }
 
-static int add_block(const struct walk *walk, uint64_t address, const struct chunk *chunk)
+static int add_block(const struct chunk_walk *walk, uint64_t address, const struct chunk *chunk)
 {
 	static const uint8_t states[] = {
 		[CHUNK_IN_USE] = BLOCK_LIVE, [CHUNK_FREE] = BLOCK_FREE, [CHUNK_TOP] = BLOCK_TOP};
@@ -163,7 +163,7 @@ static int add_block(const struct walk *walk, uint64_t address, const struct chu
 }
 
 /* Whether from @address on chunks follow each other. */
-static bool is_chain(struct walk *walk, uint64_t address)
+static bool is_chain(struct chunk_walk *walk, uint64_t address)
 {
 	for (size_t i = 0; i < CHAIN_LENGTH; i++) {
 		struct chunk chunk = read_chunk(walk, address);
@@ -183,7 +183,7 @@ static bool is_chain(struct walk *walk, uint64_t address)
 }
 
 /* The next place from @from on where a chain begins; the region's end if there is none. */
-static uint64_t find_chain(struct walk *walk, uint64_t from)
+static uint64_t find_chain(struct chunk_walk *walk, uint64_t from)
 {
 	uint64_t end = walk->region.end;
 	struct census_reader *reader = walk->reader;
@@ -204,14 +204,14 @@ static uint64_t find_chain(struct walk *walk, uint64_t from)
 }
 
 /* The first chunk of a region where nothing says where it is: at its start, as a rule. */
-static uint64_t find_first(struct walk *walk)
+static uint64_t find_first(struct chunk_walk *walk)
 {
 	struct chunk chunk = read_chunk(walk, walk->region.start);
 
 	return chunk.kind < CHUNK_FENCE ? walk->region.start : find_chain(walk, walk->region.start);
 }
 
-static uint64_t swapped_bytes(const struct walk *walk, uint64_t from, uint64_t to)
+static uint64_t swapped_bytes(const struct chunk_walk *walk, uint64_t from, uint64_t to)
 {
 	const struct census_memory *memory = &walk->glibc->image->memory;
 	uint64_t bytes = 0;
@@ -227,7 +227,7 @@ static uint64_t swapped_bytes(const struct walk *walk, uint64_t from, uint64_t t
 }
 
 /* A head that was written over is a finding; a page that is not there is none. */
-static void note_broken(struct walk *walk, uint64_t address, const struct chunk *chunk)
+static void note_broken(struct chunk_walk *walk, uint64_t address, const struct chunk *chunk)
 {
 	const struct census_blocks *blocks = &walk->glibc->survey->blocks;
 	const struct census_block *last = blocks->size ? &blocks->data[blocks->size - 1] : NULL;
@@ -246,7 +246,7 @@ static void note_broken(struct walk *walk, uint64_t address, const struct chunk 
  * Nothing makes sense at @address: where to go on. Further back first, with what is there now;
  * after some tries behind it.
  */
-static uint64_t recover(struct walk *walk, uint64_t address, const struct chunk *chunk)
+static uint64_t recover(struct chunk_walk *walk, uint64_t address, const struct chunk *chunk)
 {
 	struct survey *survey = walk->glibc->survey;
 	uint64_t onward;
@@ -274,7 +274,7 @@ static uint64_t recover(struct walk *walk, uint64_t address, const struct chunk 
 }
 
 /* Behind a fence: others' memory, then perhaps more of this arena's. */
-static uint64_t pass_fence(struct walk *walk, uint64_t address)
+static uint64_t pass_fence(struct chunk_walk *walk, uint64_t address)
 {
 	uint64_t end = walk->region.end;
 
@@ -286,7 +286,7 @@ static uint64_t pass_fence(struct walk *walk, uint64_t address)
 
 int glibc__walk(struct glibc *glibc, const struct glibc_region *region)
 {
-	struct walk walk = {
+	struct chunk_walk walk = {
 		.glibc = glibc,
 		.region = *region,
 		.reader = &glibc->wide,

@@ -13,13 +13,14 @@
 #include "report/census_json.h"
 #include "report/census_text.h"
 #include "report/output.h"
+#include "version.h"
 
 /* PID_MAX_LIMIT of a 64-bit kernel: include/linux/threads.h. */
 #define MAX_PID (1 << 22)
 
 enum { KEY_JSON = 0x100 };
 
-struct options {
+struct census_options {
 	pid_t pid;
 	bool json;
 	const char *json_path; /* NULL: stdout */
@@ -34,7 +35,7 @@ static const struct argp_option argp_options[] = {
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
-	struct options *options = state->input;
+	struct census_options *options = state->input;
 	char *end;
 	long pid;
 
@@ -78,7 +79,7 @@ const struct argp *heap_argp(void)
 	return &argp;
 }
 
-static int write_json(const struct options *options, const struct census *census,
+static int write_json(const struct census_options *options, const struct census *census,
 	const struct census_head *head, struct error *err)
 {
 	struct output output;
@@ -93,7 +94,7 @@ static int write_json(const struct options *options, const struct census *census
 }
 
 /* Text goes to stdout unless the JSON does. */
-static int write_reports(const struct options *options, const struct census *census,
+static int write_reports(const struct census_options *options, const struct census *census,
 	const struct census_head *head, struct error *err)
 {
 	int rc = options->json ? write_json(options, census, head, err) : 0;
@@ -103,7 +104,7 @@ static int write_reports(const struct options *options, const struct census *cen
 	return rc;
 }
 
-static int look(const struct options *options, struct error *err)
+static int look(const struct census_options *options, struct error *err)
 {
 	uint64_t started = clock__now_ns();
 	struct heap_target target;
@@ -117,6 +118,7 @@ static int look(const struct options *options, struct error *err)
 	if (!rc) {
 		struct census_head head = {
 			.pid = options->pid,
+			.version = MEMTRACE_VERSION,
 			.command = target.process.command_line,
 			.threads = target.threads.size,
 			.took_ns = clock__now_ns() - started,
@@ -131,7 +133,7 @@ static int look(const struct options *options, struct error *err)
 
 int cmd_heap(int argc, char **argv)
 {
-	struct options options = {0};
+	struct census_options options = {0};
 	struct error err = {0};
 	int rc = argp_parse(&argp, argc, argv, 0, NULL, &options);
 

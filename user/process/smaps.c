@@ -48,27 +48,27 @@ static void read_flags(const char *line, const char *end, struct mapping_memory 
 			memory->is_device = true;
 }
 
-struct entry {
+struct smaps_entry {
 	uint64_t start;
 	struct mapping_memory memory;
 };
 
-typedef VEC(struct entry) entries;
+typedef VEC(struct smaps_entry) smaps_entries;
 
 /* Splits @text into the lines of maps, one behind the other in @headers, and what is said of each.
  */
-static int split(const char *text, size_t size, char *headers, size_t *length, entries *out)
+static int split(const char *text, size_t size, char *headers, size_t *length, smaps_entries *out)
 {
 	const char *end = text + size;
 
 	*length = 0;
 	for (const char *line = text; line < end;) {
 		const char *stop = memchr(line, '\n', end - line);
-		struct entry *last = out->size ? &out->data[out->size - 1] : NULL;
+		struct smaps_entry *last = out->size ? &out->data[out->size - 1] : NULL;
 
 		stop = stop ? stop : end;
 		if (is_header(line, stop)) {
-			struct entry entry = {.start = strtoull(line, NULL, 16)};
+			struct smaps_entry entry = {.start = strtoull(line, NULL, 16)};
 
 			if (vec_push(out, entry))
 				return -ENOMEM;
@@ -86,7 +86,7 @@ static int split(const char *text, size_t size, char *headers, size_t *length, e
 }
 
 /* Lines that maps__parse left out have no mapping: both lists ascend. */
-static int join(const entries *entries, struct smaps *out)
+static int join(const smaps_entries *entries, struct smaps *out)
 {
 	size_t next = 0;
 
@@ -104,7 +104,7 @@ static int join(const entries *entries, struct smaps *out)
 
 int smaps__parse(const char *text, size_t size, struct smaps *out)
 {
-	entries entries = {0};
+	smaps_entries entries = {0};
 	char *headers = malloc(size + 1);
 	size_t length;
 	int rc;

@@ -92,7 +92,7 @@ void census_json__write(FILE *file, const struct census *census, const struct ce
 	json__start(&json, file, 3);
 	json__begin_object(&json);
 	json__put_integer(&json, "version", CENSUS_JSON_VERSION);
-	json__put_string(&json, "memtrace", MEMTRACE_VERSION);
+	json__put_string(&json, "memtrace", head->version);
 	json__put_integer(&json, "took_ns", head->took_ns);
 	put_target(&json, census, head);
 	put_account(&json, &census->account);

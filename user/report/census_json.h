@@ -18,6 +18,7 @@
 /* Whose heap it is, and how the look went. */
 struct census_head {
 	int pid;
+	const char *version; /* of the program */
 	const char *command; /* printable */
 	size_t threads;
 	uint64_t took_ns;
