@@ -15,10 +15,10 @@ teardown()
 	end_test
 }
 
-# take_census [OPTION]...: of the target, into report.json.
+# take_census: of the target, into report.json.
 take_census()
 {
-	"$MEMTRACE" heap -p "$TARGET" --json=report.json "$@" >out 2>err ||
+	"$MEMTRACE" heap -p "$TARGET" --json=report.json >out 2>err ||
 		fail "memtrace heap ended with status $?"
 }
 
@@ -79,7 +79,6 @@ census_of()
 }
 
 @test "census: a heap in motion is read whole, and the program is as it was" {
-	local faults
 	"$CENSUS/blocks" 2 100000000 6 run >target.out 2>&1 3>&- &
 	TARGET=$!
 	STARTED+=("$TARGET")
