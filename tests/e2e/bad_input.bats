@@ -57,15 +57,8 @@ refuse()
 
 @test "a 32-bit process" {
 	require_tracing
-	require_file "$TARGETS/idle32"
-	"$TARGETS/idle32" 3>&- 2>/dev/null &
-	STARTED+=($!)
-	if ! wait_until 5 grep -q idle32 "/proc/$!/maps"; then
-		# Confidential guests have the emulation built in and switched off.
-		process_ended $! && skip "this kernel runs no 32-bit programs"
-		fail "idle32 does not start"
-	fi
-	refuse 1 "32-bit" -p $!
+	start_32_bit
+	refuse 1 "32-bit" -p "$TARGET"
 }
 
 @test "a thread that is not its process's first" {

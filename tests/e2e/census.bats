@@ -104,10 +104,8 @@ census_of()
 }
 
 @test "census: a 32-bit program is refused by name" {
-	require_file "$TARGETS/idle32"
-	"$TARGETS/idle32" 3>&- &
-	STARTED+=("$!")
-	run "$MEMTRACE" heap -p "$!"
+	start_32_bit
+	run "$MEMTRACE" heap -p "$TARGET"
 	[ "$status" = 1 ] || fail "status $status: $output"
 	[[ $output == *32-bit* ]] || fail "$output"
 }

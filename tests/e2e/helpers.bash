@@ -272,3 +272,17 @@ expect_error()
 	[[ $output == *"$2"* ]] || fail "no '$2' in: $output"
 	[ "${#lines[@]}" -le 2 ] || fail "not one clear line: $output"
 }
+
+# Starts a 32-bit program; the test is skipped where the kernel runs none: confidential guests have
+# the emulation built in and switched off.
+start_32_bit()
+{
+	require_file "$TARGETS/idle32"
+	"$TARGETS/idle32" 3>&- 2>/dev/null &
+	TARGET=$!
+	STARTED+=("$TARGET")
+	if ! wait_until 5 grep -q idle32 "/proc/$TARGET/maps"; then
+		process_ended "$TARGET" && skip "this kernel runs no 32-bit programs"
+		fail "idle32 does not start"
+	fi
+}
