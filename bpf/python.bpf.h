@@ -58,13 +58,21 @@ static __always_inline __u64 python_current_thread(void)
 #endif
 }
 
+/* At most @room, in a way that the compiler leaves for the verifier of Linux 6.1 to see. */
+static __always_inline __u64 python_bounded(__u64 size, __u64 room)
+{
+	asm volatile("" : "+r"(size));
+	if (size > room)
+		size = room;
+	return size;
+}
+
 /* Characters of the str at @address, as they are. */
 static __always_inline void python_copy_text(struct python_walk *w,
 	const struct python_space *space, __u64 address, struct python_text *text, void *bytes,
 	__u32 room)
 {
-	__u64 length;
-	__u32 size;
+	__u64 length, size;
 
 	text->state = 0;
 	text->length = 0;
@@ -79,9 +87,7 @@ static __always_inline void python_copy_text(struct python_walk *w,
 	if (length > room / 4 * 4 / size)
 		length = room / 4 * 4 / size;
 	address += text->state & PYTHON_TEXT_ASCII ? space->ascii_size : space->compact_size;
-	size *= (__u32)length;
-	if (size > room)
-		size = room;
+	size = python_bounded(size * length, room);
 	if (size && !bpf_probe_read_user(bytes, size, (const void *)address))
 		text->length = length;
 }
@@ -102,6 +108,7 @@ static __always_inline int python_fill_code(struct thread_state *state,
 	__u32 identity, __u64 lines, __u32 size, __u32 room)
 {
 	struct python_walk *w = &state->python;
+	__u64 bounded;
 
 	fill_header(&event->header, state, EVENT_PYTHON_CODE, 0);
 	event->header.flags = space->minor;
@@ -114,10 +121,9 @@ static __always_inline int python_fill_code(struct thread_state *state,
 	python_copy_text(w, space, python_pointer(w, code + space->code_file), &event->file,
 		event->file_bytes, PYTHON_SENT_FILE);
 	event->lines_size = 0;
-	if (size > room)
-		size = room;
-	if (size && !bpf_probe_read_user(event->lines, size, (const void *)lines))
-		event->lines_size = size;
+	bounded = python_bounded(size, room);
+	if (bounded && !bpf_probe_read_user(event->lines, bounded, (const void *)lines))
+		event->lines_size = bounded;
 	return 0;
 }
 
