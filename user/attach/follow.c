@@ -100,7 +100,10 @@ static void handle_fork(struct tracer *tracer, const struct event_process *event
 	if (!parent || parent->process != event->parent_process ||
 		event->header.flags & CONTROL_NEW_LIBRARIES)
 		attach_new(tracer, child, event);
-	if (!answer_hold(tracer, event) && child->has_allocator)
+	/* Also if it has ended before they could be looked for: it has what its parent had. */
+	child->has_allocator |=
+		!parent || parent->process != event->parent_process || parent->has_allocator;
+	if (!answer_hold(tracer, event) && child->has_allocator && !child->is_translated)
 		count_unheld(tracer, 1);
 	if (tracer->callbacks.started)
 		tracer->callbacks.started(tracer->callbacks.context, event->pid);
