@@ -110,6 +110,17 @@ census_of()
 	[[ $output == *32-bit* ]] || fail "$output"
 }
 
+@test "census: another allocator than the C library's is named" {
+	local jemalloc=/usr/lib/x86_64-linux-gnu/libjemalloc.so.2
+	require_file "$jemalloc"
+	LD_PRELOAD=$jemalloc sleep 20 3>&- &
+	STARTED+=("$!")
+	wait_until 5 grep -q libjemalloc "/proc/$!/maps"
+	run "$MEMTRACE" heap -p "$!"
+	[[ $output == *"jemalloc is mapped: its heap is not read"* ]] || fail "$output"
+	[ "$("$MEMTRACE" heap -p "$!" --json | jq -r .unread_allocator)" = jemalloc ]
+}
+
 @test "census: usage errors have status 2" {
 	run "$MEMTRACE" heap
 	[ "$status" = 2 ] && [[ $output == *"give -p PID"* ]] || fail "$output"

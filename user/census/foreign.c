@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+#include "census/foreign.h"
+
+#include <string.h>
+
+/* The beginnings of the libraries' file names, as their makers and distributions install them. */
+static const struct {
+	const char *file;
+	const char *name;
+} foreign[] = {
+	{"libjemalloc", "jemalloc"},
+	{"libtcmalloc", "tcmalloc"},
+	{"libmimalloc", "mimalloc"},
+	{"libtbbmalloc", "oneTBB's malloc"},
+	{"libasan", "AddressSanitizer's malloc"},
+	{"ld-musl-", "musl's malloc"},
+	{"libc.musl-", "musl's malloc"},
+};
+
+const char *foreign__allocator(const struct census_image *image)
+{
+	for (size_t i = 0; i < image->range_count; i++) {
+		const char *path = image->ranges[i].name, *file = path ? strrchr(path, '/') : NULL;
+
+		for (size_t j = 0; file && j < sizeof(foreign) / sizeof(foreign[0]); j++)
+			if (!strncmp(file + 1, foreign[j].file, strlen(foreign[j].file)))
+				return foreign[j].name;
+	}
+	return NULL;
+}
