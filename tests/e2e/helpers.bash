@@ -281,8 +281,14 @@ start_32_bit()
 	"$TARGETS/idle32" 3>&- 2>/dev/null &
 	TARGET=$!
 	STARTED+=("$TARGET")
-	if ! wait_until 5 grep -q idle32 "/proc/$TARGET/maps"; then
-		process_ended "$TARGET" && skip "this kernel runs no 32-bit programs"
-		fail "idle32 does not start"
+	wait_until 5 runs_or_ended "$TARGET" idle32 || fail "idle32 does not start"
+	if process_ended "$TARGET"; then
+		skip "this kernel runs no 32-bit programs"
 	fi
+}
+
+# runs_or_ended PID NAME: it has become the program of that name, or failed to.
+runs_or_ended()
+{
+	process_ended "$1" || grep -q "$2" "/proc/$1/maps" 2>/dev/null
 }
