@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # SPDX-FileCopyrightText: 2026 the memtrace authors
+# Takes long.
 # Real programs under the tracer: same output as without it, nothing lost.
 load helpers
 
