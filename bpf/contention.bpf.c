@@ -18,6 +18,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "futex.bpf.h"
+#include "sent_stacks.bpf.h"
 #include "task_number.bpf.h"
 #include "tracer_shared.h"
 #include "unwind.bpf.h"
@@ -62,13 +63,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct contention_target);
 } targets SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SENT_STACK_BUCKETS);
-	__type(key, __u32);
-	__type(value, __u64[SENT_STACK_WAYS]);
-} sent_stacks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -142,27 +136,14 @@ static __always_inline int send_stack(struct unwind_walk *walk, __u32 pid, __u64
 static __noinline __u64 publish_stack(struct unwind_walk *walk, __u32 pid)
 {
 	struct contention_counters *counts = get_counters();
-	__u64 hash = walk->hash ? walk->hash : 1, *bucket;
-	__u32 index = (hash >> 40) % SENT_STACK_BUCKETS;
+	__u64 hash = walk->hash ? walk->hash : 1, *bucket = sent_stack_bucket(hash);
 
-	bucket = bpf_map_lookup_elem(&sent_stacks, &index);
-	if (!bucket)
+	if (!bucket || stack_was_sent(bucket, hash))
 		return hash;
-	for (int way = 0; way < SENT_STACK_WAYS; way++)
-		if (bucket[way] == hash)
-			return hash;
-	if (send_stack(walk, pid, hash)) {
-		if (counts)
-			counts->stack_ring_full++;
-		return hash;
-	}
-	for (int way = 0; way < SENT_STACK_WAYS; way++) {
-		if (bucket[way] == 0) {
-			bucket[way] = hash;
-			return hash;
-		}
-	}
-	bucket[(hash >> 8) % SENT_STACK_WAYS] = hash;
+	if (!send_stack(walk, pid, hash))
+		note_sent_stack(bucket, hash);
+	else if (counts)
+		counts->stack_ring_full++;
 	return hash;
 }
 

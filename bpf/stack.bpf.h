@@ -7,18 +7,12 @@
 #define MEMTRACE_STACK_BPF_H
 
 #include "python.bpf.h"
+#include "sent_stacks.bpf.h"
 #include "state.bpf.h"
 #include "unwind.bpf.h"
 
 const volatile __u32 stack_mode = STACKS_FP;
 const volatile __u32 max_frames = EVENT_MAX_FRAMES;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SENT_STACK_BUCKETS);
-	__type(key, __u32);
-	__type(value, __u64[SENT_STACK_WAYS]);
-} sent_stacks SEC(".maps");
 
 static __always_inline int send_stack(struct thread_state *state, __u64 hash)
 {
@@ -41,30 +35,17 @@ static __always_inline int send_stack(struct thread_state *state, __u64 hash)
 static __noinline __u64 publish_stack(struct thread_state *state)
 {
 	__u64 hash, *bucket;
-	__u32 index;
 
 	if (!state)
 		return 0;
 	hash = state->walk.hash ? state->walk.hash : 1;
-	index = (hash >> 40) % SENT_STACK_BUCKETS;
-	bucket = bpf_map_lookup_elem(&sent_stacks, &index);
-	if (!bucket)
+	bucket = sent_stack_bucket(hash);
+	if (!bucket || stack_was_sent(bucket, hash))
 		return hash;
-	for (int way = 0; way < SENT_STACK_WAYS; way++)
-		if (bucket[way] == hash)
-			return hash;
-	if (send_stack(state, hash)) {
+	if (send_stack(state, hash))
 		count_loss(LOSS_STACK_RING_FULL);
-		return hash;
-	}
-	for (int way = 0; way < SENT_STACK_WAYS; way++) {
-		if (bucket[way] == 0) {
-			bucket[way] = hash;
-			return hash;
-		}
-	}
-	/* Which one to forget: bits of the hash that did not choose the bucket. */
-	bucket[(hash >> 8) % SENT_STACK_WAYS] = hash;
+	else
+		note_sent_stack(bucket, hash);
 	return hash;
 }
 

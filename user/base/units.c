@@ -72,3 +72,16 @@ int units__parse_time(const char *text, uint64_t *ns)
 
 	return parse_with_units(text, units, sizeof(units) / sizeof(units[0]), ns);
 }
+
+#define MAX_PID (1 << 22)
+
+int units__parse_pid(const char *text, pid_t *pid)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	if (*end || end == text || value <= 0 || value > MAX_PID)
+		return -EINVAL;
+	*pid = value;
+	return 0;
+}

@@ -5,14 +5,14 @@
 #include <errno.h>
 #include <string.h>
 
-#include "census/foreign.h"
+#include "census/unread.h"
 
 int census__take(const struct census_image *image, struct census *out, struct error *err)
 {
 	struct error none = {0};
 	int rc;
 
-	*out = (struct census){.looks = 1, .foreign = foreign__allocator(image)};
+	*out = (struct census){.looks = 1, .unread = unread__allocator(image)};
 	rc = survey__take(image, &out->survey, &none);
 	out->has_heap = !rc;
 	if (rc == -ENOENT || rc == -ENOTSUP)

@@ -12,7 +12,7 @@
 struct census {
 	bool has_heap;
 	char no_heap[ERROR_MESSAGE_SIZE]; /* why there is none */
-	const char *foreign;		  /* census/foreign.h: an allocator that is not read */
+	const char *unread;		  /* census/unread.h: an allocator that is not read */
 	struct survey survey;
 	struct account account;
 	size_t looks;

@@ -92,12 +92,11 @@ static const struct argp_option argp_options[] = {
 static error_t add_pid(
 	struct contention_options *options, const char *argument, struct argp_state *state)
 {
-	char *end;
-	long pid = strtol(argument, &end, 10);
+	pid_t pid;
 
-	if (*end || end == argument || pid <= 0 || pid > LAYOUT_MAX_TID)
+	if (units__parse_pid(argument, &pid))
 		argp_error(state, "-p %s: not a PID", argument);
-	return vec_push(&options->filter.pids, (pid_t)pid) ? ENOMEM : 0;
+	return vec_push(&options->filter.pids, pid) ? ENOMEM : 0;
 }
 
 static error_t parse_top(

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "census/census.h"
 #include "cmd/cmd.h"
 #include "cmd/heap_target.h"
@@ -14,9 +15,6 @@
 #include "report/census_text.h"
 #include "report/output.h"
 #include "version.h"
-
-/* PID_MAX_LIMIT of a 64-bit kernel: include/linux/threads.h. */
-#define MAX_PID (1 << 22)
 
 enum { KEY_JSON = 0x100 };
 
@@ -36,13 +34,11 @@ static const struct argp_option argp_options[] = {
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct census_options *options = state->input;
-	char *end;
-	long pid;
+	pid_t pid;
 
 	switch (key) {
 	case 'p':
-		pid = strtol(argument, &end, 10);
-		if (*end || end == argument || pid <= 0 || pid > MAX_PID)
+		if (units__parse_pid(argument, &pid))
 			argp_error(state, "-p %s: not a PID", argument);
 		if (options->pid)
 			argp_error(state, "-p %s: one process at a time", argument);

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "base/vec.h"
 #include "blocked/locks_look.h"
 #include "cmd/cmd.h"
@@ -45,15 +46,13 @@ static const struct argp_option argp_options[] = {
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct locks_options *options = state->input;
-	char *end;
-	long pid;
+	pid_t pid;
 
 	switch (key) {
 	case 'p':
-		pid = strtol(argument, &end, 10);
-		if (*end || end == argument || pid <= 0 || pid > LAYOUT_MAX_TID)
+		if (units__parse_pid(argument, &pid))
 			argp_error(state, "-p %s: not a PID", argument);
-		return vec_push(&options->pids, (pid_t)pid) ? ENOMEM : 0;
+		return vec_push(&options->pids, pid) ? ENOMEM : 0;
 	case KEY_ALL:
 		options->all = true;
 		return 0;

@@ -100,8 +100,8 @@ void census_json__write(FILE *file, const struct census *census, const struct ce
 		put_heap(&json, census);
 	else
 		json__put_string(&json, "no_heap", census->no_heap);
-	if (census->foreign)
-		json__put_string(&json, "unread_allocator", census->foreign);
+	if (census->unread)
+		json__put_string(&json, "unread_allocator", census->unread);
 	json__put_integer(&json, "in_motion", census->survey.in_motion);
 	json__put_integer(&json, "looks", census->looks);
 	json__end_object(&json);

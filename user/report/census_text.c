@@ -124,9 +124,9 @@ void census_text__write(FILE *file, const struct census *census, const struct ce
 	} else {
 		fprintf(file, "\n%s\n", census->no_heap);
 	}
-	if (census->foreign)
+	if (census->unread)
 		fprintf(file,
 			"%s is mapped: its heap is not read (memtrace -p %d traces it from now "
 			"on)\n",
-			census->foreign, head->pid);
+			census->unread, head->pid);
 }

@@ -4,8 +4,8 @@
  * Allocators whose bookkeeping is not read: told by the files that a process has mapped, so that
  * nobody takes the C library's few blocks for all of its heap.
  */
-#ifndef MEMTRACE_CENSUS_FOREIGN_H
-#define MEMTRACE_CENSUS_FOREIGN_H
+#ifndef MEMTRACE_CENSUS_UNREAD_H
+#define MEMTRACE_CENSUS_UNREAD_H
 
 #include "census/image.h"
 
@@ -13,6 +13,6 @@
  * The name of such an allocator ("jemalloc"), NULL: none is mapped. One that is linked into the
  * program itself has no file of its own and is not found.
  */
-const char *foreign__allocator(const struct census_image *image);
+const char *unread__allocator(const struct census_image *image);
 
 #endif

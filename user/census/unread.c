@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
-#include "census/foreign.h"
+#include "census/unread.h"
 
 #include <string.h>
 
@@ -8,7 +8,7 @@
 static const struct {
 	const char *file;
 	const char *name;
-} foreign[] = {
+} libraries[] = {
 	{"libjemalloc", "jemalloc"},
 	{"libtcmalloc", "tcmalloc"},
 	{"libmimalloc", "mimalloc"},
@@ -18,14 +18,14 @@ static const struct {
 	{"libc.musl-", "musl's malloc"},
 };
 
-const char *foreign__allocator(const struct census_image *image)
+const char *unread__allocator(const struct census_image *image)
 {
 	for (size_t i = 0; i < image->range_count; i++) {
 		const char *path = image->ranges[i].name, *file = path ? strrchr(path, '/') : NULL;
 
-		for (size_t j = 0; file && j < sizeof(foreign) / sizeof(foreign[0]); j++)
-			if (!strncmp(file + 1, foreign[j].file, strlen(foreign[j].file)))
-				return foreign[j].name;
+		for (size_t j = 0; file && j < sizeof(libraries) / sizeof(libraries[0]); j++)
+			if (!strncmp(file + 1, libraries[j].file, strlen(libraries[j].file)))
+				return libraries[j].name;
 	}
 	return NULL;
 }
