@@ -15,7 +15,7 @@ static void parse_jit_map(const char *text, size_t size)
 	ssize_t used;
 	uint64_t start;
 
-	jit_map__init(&map, -1, 1, 0);
+	jit_map__init(&map, -1, 1, 0, NULL);
 	used = jit_map__parse(&map, text, size);
 	if (used > (ssize_t)size || (used > 0 && text[used - 1] != '\n'))
 		abort();

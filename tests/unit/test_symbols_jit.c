@@ -2,6 +2,7 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Names of JIT code out of perf-PID.map files. */
 #include <errno.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,7 +61,7 @@ static struct jit_map parse(const char *text)
 {
 	struct jit_map map;
 
-	jit_map__init(&map, root, getpid(), getuid());
+	jit_map__init(&map, root, getpid(), getuid(), NULL);
 	assert_int_equal(jit_map__parse(&map, text, strlen(text)), strlen(text));
 	return map;
 }
@@ -116,7 +118,7 @@ static void test_a_half_written_line_waits_for_its_end(void **state)
 {
 	struct jit_map map;
 
-	jit_map__init(&map, root, getpid(), getuid());
+	jit_map__init(&map, root, getpid(), getuid(), NULL);
 	assert_int_equal(jit_map__refresh(&map), -ENOENT);
 	append("1000 10 first\n2000 10 sec");
 	assert_int_equal(jit_map__refresh(&map), 0);
@@ -137,7 +139,7 @@ static void test_a_map_of_another_user_is_not_believed(void **state)
 		skip();
 	append("1000 10 forged\n");
 	assert_int_equal(chown(map_path, 12345, -1), 0);
-	jit_map__init(&map, root, getpid(), 1000);
+	jit_map__init(&map, root, getpid(), 1000, NULL);
 	assert_int_equal(jit_map__refresh(&map), -EPERM);
 	assert_int_equal(jit_map__refresh(&map), -EPERM);
 	assert_name(&map, 0x1000, NULL);
@@ -149,7 +151,7 @@ static void test_a_fifo_in_place_of_the_map_does_not_block(void **state)
 	struct jit_map map;
 
 	assert_int_equal(mkfifo(map_path, 0600), 0);
-	jit_map__init(&map, root, getpid(), getuid());
+	jit_map__init(&map, root, getpid(), getuid(), NULL);
 	assert_int_equal(jit_map__refresh(&map), -EPERM);
 	jit_map__free(&map);
 }
@@ -208,6 +210,92 @@ static void test_the_map_of_a_process_that_has_exited_is_read(void **state)
 	symbolizer__free(s);
 }
 
+/* Functions of 16 bytes one after the other, in a file of @bytes. */
+static void write_large_map(size_t bytes)
+{
+	FILE *file = fopen(map_path, "w");
+
+	assert_non_null(file);
+	for (uint64_t at = 0x100000, written = 0; written < bytes; at += 0x10)
+		written += fprintf(file, "%" PRIx64 " 10 f%" PRIx64 "\n", at, at);
+	fclose(file);
+}
+
+/* The first half of the budget is for JIT code, over all maps; the rest stays for files' symbols.
+ */
+static void test_maps_of_all_processes_share_a_bound(void **state)
+{
+	struct symbol_budget budget;
+	struct jit_map first, second;
+
+	budget__init(&budget);
+	budget.jit_bytes_left = 1 << 20;
+	budget__begin(&budget);
+	write_large_map(1 << 20);
+	jit_map__init(&first, root, getpid(), getuid(), &budget);
+	jit_map__init(&second, root, getpid(), getuid(), &budget);
+	assert_int_equal(jit_map__refresh(&first), -E2BIG);
+	assert_true(first.taken <= 1 << 20);
+	assert_true(first.names.size > 4096);
+	assert_name(&first, 0x100000, "f100000");
+	assert_int_equal(jit_map__refresh(&first), -EPERM);
+	assert_int_equal(jit_map__refresh(&second), -E2BIG);
+	assert_int_equal(second.names.size, 0);
+	jit_map__free(&first);
+	jit_map__free(&second);
+	assert_int_equal(budget.jit_bytes_left, 1 << 20);
+	assert_int_equal(budget.bytes_left, SYMBOL_BUDGET_BYTES);
+}
+
+static void test_without_time_a_map_waits(void **state)
+{
+	struct symbol_budget budget;
+	struct jit_map map;
+
+	budget__init(&budget);
+	budget.ns_left /= SYMBOL_BUDGET_JIT_SHARE;
+	budget__begin(&budget);
+	append("1000 10 late\n");
+	jit_map__init(&map, root, getpid(), getuid(), &budget);
+	assert_int_equal(jit_map__refresh(&map), 0);
+	assert_name(&map, 0x1000, NULL);
+	budget__init(&budget);
+	budget__begin(&budget);
+	assert_int_equal(jit_map__refresh(&map), 0);
+	assert_name(&map, 0x1000, "late");
+	jit_map__free(&map);
+}
+
+/* In a process of its own, whose time and memory are looked at: with 250 MB, bound as documented.
+ */
+static void test_a_map_of_hostile_size_takes_little_time_and_memory(void **state)
+{
+	struct rusage usage;
+	int status;
+	pid_t pid;
+
+	write_large_map(64u << 20);
+	pid = fork();
+	if (!pid) {
+		struct symbolizer *s = symbolizer__new(NULL);
+		struct process_info process;
+		struct symbol_frames frames;
+		int err = process__open(getppid(), &process, NULL);
+
+		if (!err)
+			symbolizer__watch_jit(s, &process);
+		for (int i = 0; !err && i < 100; i++)
+			err = symbolizer__resolve_any_jit(s, 0x100005, false, &frames);
+		_exit(err || !frames.frames[0].function);
+	}
+	assert_int_equal(wait4(pid, &status, 0, &usage), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	print_message("%ld.%02ld s, %ld MiB\n", usage.ru_utime.tv_sec,
+		usage.ru_utime.tv_usec / 10000, usage.ru_maxrss / 1024);
+	assert_true(usage.ru_utime.tv_sec < 4);
+	assert_true(usage.ru_maxrss / 1024 < 512);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +313,13 @@ int main(void)
 			remove_map),
 		cmocka_unit_test_setup_teardown(
 			test_the_map_of_a_process_that_has_exited_is_read, set_path, remove_map),
+		cmocka_unit_test_setup_teardown(
+			test_maps_of_all_processes_share_a_bound, set_path, remove_map),
+		cmocka_unit_test_setup_teardown(
+			test_without_time_a_map_waits, set_path, remove_map),
+		cmocka_unit_test_setup_teardown(
+			test_a_map_of_hostile_size_takes_little_time_and_memory, set_path,
+			remove_map),
 	};
 
 	return cmocka_run_group_tests(tests, pin_own_root, close_root);

@@ -19,12 +19,16 @@
 #define SYMBOL_BUDGET_BYTES (256ull << 20)
 /* Of the time that goes by, one part in so many is given back. */
 #define SYMBOL_BUDGET_REFILL 20
+/* Of both, maps of JIT code may use one part in so many: whoever writes one must not cost all
+ * others their names. */
+#define SYMBOL_BUDGET_JIT_SHARE 2
 
 struct symbol_budget {
 	uint64_t ns_left;
 	uint64_t bytes_left;
-	uint64_t started_ns;  /* of this thread's processor time */
-	uint64_t refilled_ns; /* of the clock */
+	uint64_t jit_bytes_left; /* of these */
+	uint64_t started_ns;	 /* of this thread's processor time */
+	uint64_t refilled_ns;	 /* of the clock */
 	bool told;
 };
 
@@ -40,6 +44,7 @@ static inline void budget__init(struct symbol_budget *budget)
 {
 	*budget = (struct symbol_budget){.ns_left = SYMBOL_BUDGET_NS,
 		.bytes_left = SYMBOL_BUDGET_BYTES,
+		.jit_bytes_left = SYMBOL_BUDGET_BYTES / SYMBOL_BUDGET_JIT_SHARE,
 		.refilled_ns = clock__now_ns()};
 }
 
@@ -68,6 +73,14 @@ static inline bool budget__has_time(const struct symbol_budget *budget)
 	return budget__thread_ns() - budget->started_ns < budget->ns_left;
 }
 
+/* The same for a map of JIT code. */
+static inline bool budget__has_jit_time(const struct symbol_budget *budget)
+{
+	uint64_t spent = budget__thread_ns() - budget->started_ns;
+
+	return spent + SYMBOL_BUDGET_NS / SYMBOL_BUDGET_JIT_SHARE < budget->ns_left;
+}
+
 /* Takes @bytes off; false, and none taken, where there are not as many. */
 static inline bool budget__take(struct symbol_budget *budget, uint64_t bytes)
 {
@@ -75,6 +88,21 @@ static inline bool budget__take(struct symbol_budget *budget, uint64_t bytes)
 		return false;
 	budget->bytes_left -= bytes;
 	return true;
+}
+
+static inline bool budget__take_for_jit(struct symbol_budget *budget, uint64_t bytes)
+{
+	if (bytes > budget->jit_bytes_left || !budget__take(budget, bytes))
+		return false;
+	budget->jit_bytes_left -= bytes;
+	return true;
+}
+
+/* What a map took, when it goes. */
+static inline void budget__give_back_jit(struct symbol_budget *budget, uint64_t bytes)
+{
+	budget->bytes_left += bytes;
+	budget->jit_bytes_left += bytes;
 }
 
 static inline void budget__tell(struct symbol_budget *budget, const char *path)

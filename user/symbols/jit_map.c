@@ -9,17 +9,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "process/root.h"
 
-/* A long-lived node writes some 10 MB, and the names take several times as much in memory. */
-#define MAX_FILE (32u << 20)
+/* How much of the file is read at a time; a line that is longer than this is not one. */
+#define CHUNK (1u << 20)
 /* What is kept of a name: generated ones may hold whole source lines. */
 #define MAX_NAME 1024
 
-void jit_map__init(struct jit_map *map, int root, pid_t own_pid, uid_t uid)
+/* A line's memory beside its name: arrays grow by doubling, and so does what malloc rounds up. */
+#define LINE_BYTES (2 * (sizeof(struct range) + sizeof(char *)) + 32)
+
+void jit_map__init(
+	struct jit_map *map, int root, pid_t own_pid, uid_t uid, struct symbol_budget *budget)
 {
-	*map = (struct jit_map){.root = root, .own_pid = own_pid, .uid = uid, .fd = -1};
+	*map = (struct jit_map){
+		.root = root, .own_pid = own_pid, .uid = uid, .fd = -1, .budget = budget};
 }
 
 void jit_map__free(struct jit_map *map)
@@ -30,6 +34,9 @@ void jit_map__free(struct jit_map *map)
 		free(*name);
 	vec_free(&map->names);
 	range_index__free(&map->ranges);
+	if (map->budget)
+		budget__give_back_jit(map->budget, map->taken);
+	map->taken = 0;
 	map->fd = -1;
 }
 
@@ -57,9 +64,18 @@ static bool read_hex(const char **at, const char *end, uint64_t *value)
 	return true;
 }
 
+static bool take(struct jit_map *map, size_t bytes)
+{
+	if (map->budget && !budget__take_for_jit(map->budget, bytes))
+		return false;
+	map->taken += bytes;
+	return true;
+}
+
 static int parse_line(struct jit_map *map, const char *line, const char *end)
 {
 	uint64_t start, size, stop;
+	size_t length;
 	char *name;
 
 	if (!read_hex(&line, end, &start) || !read_hex(&line, end, &size) || line == end ||
@@ -67,7 +83,10 @@ static int parse_line(struct jit_map *map, const char *line, const char *end)
 		map->skipped++;
 		return 0;
 	}
-	name = strndup(line, end - line < MAX_NAME ? end - line : MAX_NAME);
+	length = end - line < MAX_NAME ? end - line : MAX_NAME;
+	if (!take(map, length + LINE_BYTES))
+		return -E2BIG;
+	name = strndup(line, length);
 	if (!name || vec_push(&map->names, name)) {
 		free(name);
 		return -ENOMEM;
@@ -75,19 +94,28 @@ static int parse_line(struct jit_map *map, const char *line, const char *end)
 	return range_index__add(&map->ranges, start, stop, map->names.size, map->names.size - 1);
 }
 
-ssize_t jit_map__parse(struct jit_map *map, const char *text, size_t size)
+/* Without sorting: returns the bytes of the whole lines, *code says what ended them. */
+static size_t parse_lines(struct jit_map *map, const char *text, size_t size, int *code)
 {
 	const char *line = text, *end = text + size, *stop;
 
+	*code = 0;
 	while (line < end && (stop = memchr(line, '\n', end - line))) {
-		int code = parse_line(map, line, stop);
-
-		if (code)
-			return code;
+		*code = parse_line(map, line, stop);
+		if (*code)
+			break;
 		line = stop + 1;
 	}
-	range_index__sort(&map->ranges);
 	return line - text;
+}
+
+ssize_t jit_map__parse(struct jit_map *map, const char *text, size_t size)
+{
+	int code;
+	size_t used = parse_lines(map, text, size, &code);
+
+	range_index__sort(&map->ranges);
+	return code ? code : (ssize_t)used;
 }
 
 static int open_map(struct jit_map *map)
@@ -107,12 +135,46 @@ static int open_map(struct jit_map *map)
 	return 0;
 }
 
+static void refuse(struct jit_map *map)
+{
+	char path[64];
+
+	map->refused = true;
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", map->own_pid);
+	if (map->budget)
+		budget__tell(map->budget, path);
+}
+
+/* Reads on while there is time: what is left waits for more of it. */
+static int read_lines(struct jit_map *map, uint64_t end, char *chunk)
+{
+	while (map->parsed < end) {
+		size_t wanted = end - map->parsed < CHUNK ? end - map->parsed : CHUNK, used;
+		ssize_t got;
+		int code;
+
+		if (map->budget && !budget__has_jit_time(map->budget)) {
+			budget__tell(map->budget, "a map of JIT code");
+			return 0;
+		}
+		got = pread(map->fd, chunk, wanted, map->parsed);
+		if (got < 0)
+			return -errno;
+		used = parse_lines(map, chunk, got, &code);
+		map->parsed += used;
+		if (code == -E2BIG || (!used && got == CHUNK))
+			refuse(map);
+		if (code || !used)
+			return code;
+	}
+	return 0;
+}
+
 int jit_map__refresh(struct jit_map *map)
 {
 	struct stat status;
-	ssize_t got, used = -EFBIG;
-	size_t wanted;
-	char *text;
+	size_t known = map->ranges.ranges.size;
+	char *chunk;
 	int code;
 
 	if (map->refused)
@@ -123,24 +185,14 @@ int jit_map__refresh(struct jit_map *map)
 		return -errno;
 	if (status.st_size <= (off_t)map->parsed)
 		return 0;
-	if (status.st_size > MAX_FILE) {
-		map->refused = true;
-		log__warn("/tmp/perf-%d.map is larger than %u MiB: what it names from there on "
-			  "stays unnamed",
-			map->own_pid, MAX_FILE >> 20);
-		return -EFBIG;
-	}
-	wanted = status.st_size - map->parsed;
-	text = malloc(wanted);
-	if (!text)
+	chunk = malloc(CHUNK);
+	if (!chunk)
 		return -ENOMEM;
-	got = pread(map->fd, text, wanted, map->parsed);
-	used = got < 0 ? -errno : jit_map__parse(map, text, got);
-	free(text);
-	if (used < 0)
-		return used;
-	map->parsed += used;
-	return 0;
+	code = read_lines(map, status.st_size, chunk);
+	free(chunk);
+	if (map->ranges.ranges.size != known)
+		range_index__sort(&map->ranges);
+	return code;
 }
 
 const char *jit_map__find(const struct jit_map *map, uint64_t address, uint64_t *start)

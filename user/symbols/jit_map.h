@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "symbols/budget.h"
 #include "symbols/range_index.h"
 
 struct jit_map {
@@ -25,20 +26,25 @@ struct jit_map {
 	uint64_t parsed;   /* bytes of the file, whole lines */
 	uint64_t tried_ns; /* when the file was last looked for: kept for the owner */
 	bool refused;	   /* the file is another user's, or grew too large */
-	struct range_index ranges; /* value: index into names */
+	struct symbol_budget *budget; /* not ours; NULL: without bound */
+	uint64_t taken;		      /* bytes of it */
+	struct range_index ranges;    /* value: index into names */
 	VEC(char *) names;
 	size_t skipped; /* lines that were not understood */
 };
 
 /*
  * @root: the process's (root__pin), which stays the caller's and open as long as the map. @own_pid:
- * as the process itself sees it. @uid: the user whose file is believed.
+ * as the process itself sees it. @uid: the user whose file is believed. @budget: what reading may
+ * cost, all maps together; stays the caller's; or NULL.
  */
-void jit_map__init(struct jit_map *map, int root, pid_t own_pid, uid_t uid);
+void jit_map__init(
+	struct jit_map *map, int root, pid_t own_pid, uid_t uid, struct symbol_budget *budget);
 
 /*
- * Takes up what was written since the last call. Returns 0, -ENOENT while there is no file, or
- * another negative errno.
+ * Takes up what was written since the last call, between the budget's begin and end; beyond it the
+ * rest stays unnamed, which is told. Returns 0, -ENOENT while there is no file, or another negative
+ * errno.
  */
 int jit_map__refresh(struct jit_map *map);
 
@@ -48,7 +54,10 @@ int jit_map__refresh(struct jit_map *map);
  */
 const char *jit_map__find(const struct jit_map *map, uint64_t address, uint64_t *start);
 
-/* Parses the whole lines of @text; returns how many bytes they have, or -ENOMEM. */
+/*
+ * Parses the whole lines of @text; returns how many bytes they have, or -ENOMEM, or -E2BIG beyond
+ * the budget, with the names before it kept.
+ */
 ssize_t jit_map__parse(struct jit_map *map, const char *text, size_t size);
 
 void jit_map__free(struct jit_map *map);

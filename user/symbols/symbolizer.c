@@ -321,6 +321,16 @@ refuse:
 	return -ENOENT;
 }
 
+static int refresh_jit(struct symbolizer *s, struct jit_map *map)
+{
+	int code;
+
+	budget__begin(&s->budget);
+	code = jit_map__refresh(map);
+	budget__end(&s->budget);
+	return code;
+}
+
 void symbolizer__watch_jit(struct symbolizer *s, const struct process_info *process)
 {
 	struct jit_map *map = jit_map_map__find(&s->jit_maps, process->pid);
@@ -331,9 +341,9 @@ void symbolizer__watch_jit(struct symbolizer *s, const struct process_info *proc
 		map = root < 0 ? NULL : jit_map_map__insert(&s->jit_maps, process->pid);
 		if (!map)
 			return;
-		jit_map__init(map, root, process__own_pid(process), process->uid);
+		jit_map__init(map, root, process__own_pid(process), process->uid, &s->budget);
 	}
-	jit_map__refresh(map);
+	refresh_jit(s, map);
 }
 
 /* Compilers reuse memory: the name at an address may have changed since the last answer. */
@@ -341,7 +351,7 @@ void symbolizer__unwatch_jit(struct symbolizer *s, pid_t pid)
 {
 	struct jit_map *map = jit_map_map__find(&s->jit_maps, pid);
 
-	if (!map || jit_map__refresh(map) != -ENOENT)
+	if (!map || refresh_jit(s, map) != -ENOENT)
 		return;
 	jit_map__free(map);
 	jit_map_map__remove(&s->jit_maps, pid, NULL);
@@ -400,7 +410,7 @@ int symbolizer__resolve_jit(struct symbolizer *s, pid_t pid, uint64_t address,
 	*out = nameless();
 	if (!map)
 		return 0;
-	jit_map__refresh(map);
+	refresh_jit(s, map);
 	name = jit_map__find(map, address - is_return_address, &start);
 	name = name ? names__intern(s->names, name) : NULL;
 	return name ? keep_jit_answer(s, place, name, address - start, out) : 0;
