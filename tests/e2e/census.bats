@@ -78,18 +78,24 @@ census_of()
 	census_of 5 "$CENSUS/blocks-stripped" 2 20000 5
 }
 
+# works_for PID TICKS: it has had so much of the processor, in 1/100 s, however long that took.
+works_for()
+{
+	[ "$(awk '{print $14 + $15}' "/proc/$1/stat")" -ge "$2" ]
+}
+
+# All 5,500 blocks or so are others within some milliseconds, the longer it is kept from its
+# processor in the middle of malloc the more of them have to be read again.
 @test "census: a heap in motion is read whole, and the program is as it was" {
-	"$CENSUS/blocks" 2 100000000 6 run >target.out 2>&1 3>&- &
+	"$CENSUS/blocks" 2 1 6 run >target.out 2>&1 3>&- &
 	TARGET=$!
 	STARTED+=("$TARGET")
-	wait_until $WAIT_SECONDS test -s "/proc/$TARGET/task/$TARGET/children" -o -d "/proc/$TARGET/task" ||
-		fail "the target does not start"
-	sleep 0.5
+	wait_until $WAIT_SECONDS works_for "$TARGET" 20 || fail "the target does not work"
 	take_census || return 1
-	[ "$(report .heap.live_count)" -gt 1000 ] || fail "hardly a block"
+	expect '.heap.live_count > 3000 and .heap.live_count < 10000' true
 	expect '.heap.corrupt | length' 0
-	expect '.in_motion * 20 < .heap.live_count' true
-	expect '.heap.skipped_bytes * 20 < .heap.live_bytes' true
+	expect '.in_motion * 2 < .heap.live_count' true
+	expect '.heap.skipped_bytes * 5 < .heap.live_bytes' true
 	process_ended "$TARGET" && fail "the target has ended"
 	return 0
 }

@@ -60,6 +60,7 @@ struct glibc {
 	VEC(struct glibc_arena) arenas;
 	VEC(struct glibc_region) regions; /* ascending */
 	uint64_t sbrk_base;		  /* 0: unknown */
+	size_t pauses;			  /* the walk waited for the target so often */
 };
 
 static inline uint64_t chunk_size(uint64_t head)

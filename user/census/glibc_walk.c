@@ -11,8 +11,15 @@
 #include "census/glibc.h"
 
 /* How far back a retry begins, in chunks: what was read last may have led astray. */
-static const size_t retreats[] = {1, 8, 60};
+static const size_t retreats[] = {1, 8, 60, 8, 60, 60, 60};
 #define RETRIES (sizeof(retreats) / sizeof(*retreats))
+/*
+ * From this one on the target gets time first: a thread that lost its processor in the middle of
+ * malloc, or stands in a page fault there, leaves chunks half cut for that long. A heap that is
+ * broken all over does not get it every time.
+ */
+#define FIRST_PATIENT 3
+#define MAX_PAUSES 100
 #define TRAIL 64
 /* So many chunks in a row that make sense are a chain: noise does not hold out so long. */
 #define CHAIN_LENGTH 12
@@ -242,6 +249,19 @@ static void note_broken(struct chunk_walk *walk, uint64_t address, const struct 
 	survey__note(walk->glibc->survey, finding);
 }
 
+/* False where waiting would be due and is of no use any more: nothing runs, or it was in vain. */
+static bool wait_if_patient(struct chunk_walk *walk)
+{
+	const struct census_memory *memory = &walk->glibc->image->memory;
+
+	if (walk->tries < FIRST_PATIENT)
+		return true;
+	if (!memory->pause || walk->glibc->pauses++ >= MAX_PAUSES)
+		return false;
+	memory->pause(memory->context);
+	return true;
+}
+
 /*
  * Nothing makes sense at @address: where to go on. Further back first, with what is there now;
  * after some tries behind it.
@@ -251,11 +271,11 @@ static uint64_t recover(struct chunk_walk *walk, uint64_t address, const struct 
 	struct survey *survey = walk->glibc->survey;
 	uint64_t onward;
 
-	reader__drop(walk->reader);
+	reader__distrust(walk->reader);
 	if (walk->trouble != address)
 		walk->tries = 0;
 	walk->trouble = address;
-	if (walk->tries < RETRIES && walk->steps > retreats[walk->tries]) {
+	if (walk->tries < RETRIES && walk->steps > retreats[walk->tries] && wait_if_patient(walk)) {
 		const struct trail_point *back =
 			&walk->trail[(walk->steps - 1 - retreats[walk->tries]) % TRAIL];
 

@@ -10,6 +10,7 @@ int reader__init(struct census_reader *reader, const struct census_memory *memor
 	*reader = (struct census_reader){
 		.memory = memory,
 		.capacity = capacity,
+		.window = capacity,
 		.data = malloc(capacity),
 		.states = malloc(capacity / CENSUS_PAGE),
 		.limit = UINT64_MAX,
@@ -45,13 +46,21 @@ static void load_run(struct census_reader *reader, size_t first, size_t behind)
 		reader->states[i] = PAGE_ABSENT;
 }
 
+void reader__distrust(struct census_reader *reader)
+{
+	reader__drop(reader);
+	reader->window = reader->capacity < READER_WARY ? reader->capacity : READER_WARY;
+}
+
 void reader__load(struct census_reader *reader, uint64_t address)
 {
 	uint64_t start = page_floor(address), left = reader->limit - start;
 	size_t pages, i = 0;
 
-	pages = left < reader->capacity ? (left + CENSUS_PAGE - 1) / CENSUS_PAGE
-					: reader->capacity / CENSUS_PAGE;
+	pages = left < reader->window ? (left + CENSUS_PAGE - 1) / CENSUS_PAGE
+				      : reader->window / CENSUS_PAGE;
+	reader->window =
+		reader->window * 2 < reader->capacity ? reader->window * 2 : reader->capacity;
 	reader->start = start;
 	reader->size = 0;
 	if (reader->failed || start >= reader->limit)

@@ -15,12 +15,15 @@
 #define READER_WIDE (4u << 20)
 /* Of scattered looks. */
 #define READER_NARROW CENSUS_PAGE
+/* Right after what was read proved to be older than what lies beside it: less time to change in. */
+#define READER_WARY (64u << 10)
 
 struct census_reader {
 	const struct census_memory *memory;
 	uint8_t *data;
 	uint8_t *states; /* enum page_state of each page of the window */
 	size_t capacity; /* bytes */
+	size_t window;	 /* bytes that the next load reads: up to capacity */
 	uint64_t start;	 /* of the window; its pages that are not present read as zeros */
 	size_t size;	 /* 0: nothing loaded */
 	uint64_t limit;	 /* the window never reaches beyond */
@@ -44,6 +47,12 @@ static inline void reader__aim(struct census_reader *reader, uint64_t limit)
 	reader->limit = limit;
 	reader->size = 0;
 }
+
+/*
+ * What was loaded changed while it was read: the next loads are small, for the less time one takes
+ * the less changes in it, and grow again.
+ */
+void reader__distrust(struct census_reader *reader);
 
 /* Moves the window to the page of @address. */
 void reader__load(struct census_reader *reader, uint64_t address);
