@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The heap model over very many processes that come and go: nothing is lost, nothing piles up. */
+#include <malloc.h>
+
 #include "heap/ended.h"
 #include "heap_feed.h"
 #include "report/model.h"
@@ -162,9 +164,45 @@ static void test_images_replaced_by_exec_are_added_up_too(void **state)
 	feed_stop(&feed);
 }
 
+/* Bytes that malloc has given out, mapped ones as well. */
+static size_t memory_in_use(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
+static void test_many_blocks_left_by_many_processes_take_bounded_memory(void **state)
+{
+	const uint32_t children = 400, blocks = 2000;
+	struct feed feed = feed_start();
+	struct report report = {0};
+	size_t before = memory_in_use();
+
+	for (uint32_t i = 0; i < children; i++) {
+		feed.process = 1;
+		feed.tid = 100;
+		feed_life(&feed, EVENT_FORK, 2 + i, 1, 0);
+		feed.process = 2 + i;
+		feed.tid = 1000 + i;
+		for (uint32_t j = 0; j < blocks; j++)
+			feed_alloc(&feed, 0x10000 + j * 32, 10, STACK_A);
+		feed_life(&feed, EVENT_EXIT, 2 + i, 1, 0);
+	}
+	/* One by one they would take 400 tables of 128 KiB. */
+	assert_true(memory_in_use() - before < 32u << 20);
+	assert_int_equal(heap__process_count(feed.heap), 1 + children);
+	collect(&report, &feed, 0);
+	assert_int_equal(find_site(&report, 0xa)->at_exit_count, children * blocks);
+	assert_int_equal(find_site(&report, 0xa)->at_exit_bytes, 10ull * children * blocks);
+	report__free(&report);
+	feed_stop(&feed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_many_blocks_left_by_many_processes_take_bounded_memory),
 		cmocka_unit_test(test_totals_keep_what_ended_processes_did),
 		cmocka_unit_test(test_ended_processes_and_their_threads_are_bounded),
 		cmocka_unit_test(test_what_threads_did_at_a_site_adds_up),

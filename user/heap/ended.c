@@ -39,14 +39,24 @@ static void leave_block(struct heap *heap, const struct block *block, uint64_t e
 		left->oldest_ns = age;
 }
 
+/* The process stays in the list, with its counts. */
+static void add_up_blocks(struct heap *heap, struct process *process)
+{
+	struct live_set *live = &process->space->live;
+
+	if (process->shares_memory || process->space->users)
+		return;
+	heap->kept_blocks -= live_set__size(live);
+	live_set_for_each(block, live) leave_block(heap, block, process->end_ns);
+	live_set__free(live);
+}
+
 static void add_up_process(struct heap *heap, struct process *process)
 {
 	heap_counts__add(&heap->ended_counts, &process->counts);
 	heap->ended_count++;
 	heap->kept_ended--;
-	if (!process->shares_memory)
-		live_set_for_each(block, &process->space->live)
-			leave_block(heap, block, process->end_ns);
+	add_up_blocks(heap, process);
 	process_map__remove(&heap->by_number, process->number, NULL);
 	if (heap->latest_process == process)
 		heap->latest_process = NULL;
@@ -72,14 +82,11 @@ static void add_up_threads(struct heap *heap, bool *is_gone)
 	}
 }
 
-void ended__add_up(struct heap *heap)
+static void add_up_processes(struct heap *heap)
 {
 	size_t to_go = ENDED_LIMIT / 2, kept = 0;
-	bool *is_gone;
+	bool *is_gone = calloc(heap->threads.size, sizeof(*is_gone));
 
-	if (heap->kept_ended < ENDED_LIMIT)
-		return;
-	is_gone = calloc(heap->threads.size, sizeof(*is_gone));
 	if (!is_gone)
 		return;
 	vec_for_each (process, &heap->processes) {
@@ -94,4 +101,17 @@ void ended__add_up(struct heap *heap)
 	add_up_threads(heap, is_gone);
 	shares__add_up(&heap->shares, &heap->sites, is_gone);
 	free(is_gone);
+}
+
+void ended__add_up(struct heap *heap)
+{
+	if (heap->kept_ended >= ENDED_LIMIT)
+		add_up_processes(heap);
+	if (heap->kept_blocks <= ENDED_BLOCKS)
+		return;
+	for (size_t i = 0; i + ENDED_WITH_BLOCKS < heap->processes.size; i++) {
+		add_up_blocks(heap, heap->processes.data[i]);
+		if (heap->kept_blocks <= ENDED_BLOCKS / 2)
+			break;
+	}
 }

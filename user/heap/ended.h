@@ -16,6 +16,13 @@
  * so many, the older half is added up.
  */
 #define ENDED_LIMIT 2048
+/*
+ * Blocks left by ended processes that are kept one by one: 8 to 16 MB. When there are more, those
+ * of the older processes are added up, until half as many are kept; a process of the newest few
+ * keeps its own, however many: while it ran it took the same memory.
+ */
+#define ENDED_BLOCKS (1u << 18)
+#define ENDED_WITH_BLOCKS 16
 
 /* Blocks left at one site whose ages at exit, in ns, have one log2. */
 struct left_blocks {
@@ -28,7 +35,7 @@ struct left_blocks {
 
 struct heap;
 
-/* After a process has ended: adds the oldest up if there are too many. */
+/* After a process has ended: adds up the oldest, or what they left, if there are too many. */
 void ended__add_up(struct heap *heap);
 
 #endif

@@ -77,6 +77,7 @@ struct heap {
 	VEC(struct heap_thread) threads;
 	VEC(uint32_t) free_threads;	 /* places in it that are free again */
 	size_t kept_ended;		 /* of `processes`, those that have ended */
+	size_t kept_blocks;		 /* left by them, and kept one by one */
 	uint64_t ended_count;		 /* processes that were added up, */
 	struct heap_counts ended_counts; /* here, */
 	struct left_map left;		 /* and here the blocks that they left */

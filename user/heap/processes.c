@@ -288,15 +288,17 @@ static bool has_age_shown(const struct block *block)
 	return !(block->site & BLOCK_INHERITED) && !is_filtered(block);
 }
 
-/* Keeps of an ended process only the blocks whose ages a report shows. */
-static void keep_blocks_at_exit(struct live_set *live)
+/* Keeps of an ended process only the blocks whose ages a report shows; returns how many. */
+static size_t keep_blocks_at_exit(struct live_set *live)
 {
 	struct live_set kept;
 
-	if (live_set__copy(&kept, live, has_age_shown))
-		return; /* no memory: visits tell them apart, too */
-	live_set__free(live);
-	*live = kept;
+	/* Without memory for it they stay: visits tell them apart, too. */
+	if (!live_set__copy(&kept, live, has_age_shown)) {
+		live_set__free(live);
+		*live = kept;
+	}
+	return live_set__size(live);
 }
 
 /* The last process that worked on a space is gone. */
@@ -308,7 +310,7 @@ static void end_space(struct heap *heap, struct process *process)
 	live_set_for_each(block, &space->live) if (!is_filtered(block))
 		leave_at_end(heap, process, block);
 	if (process->end == PROCESS_EXITED)
-		keep_blocks_at_exit(&space->live);
+		heap->kept_blocks += keep_blocks_at_exit(&space->live);
 	else
 		live_set__free(&space->live);
 	process->allocator_bytes = space->mapped.kind_bytes[MAPPED_ALLOCATOR];
