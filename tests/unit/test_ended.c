@@ -7,7 +7,7 @@
 #include "heap_feed.h"
 #include "report/model.h"
 
-#define CHILDREN 20000u
+#define CHILDREN 6000u
 
 /* Each child copies two blocks, frees one, allocates three, frees one of these, and ends. */
 static void run_child(struct feed *feed, uint32_t number)
