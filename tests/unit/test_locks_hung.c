@@ -2,6 +2,7 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Processes that can never go on although no cycle of owners is known, and those that only seem so.
  */
+#include "locks/finding.h"
 #include "locks_fixture.h"
 
 static struct lock_frame asleep[] = {
@@ -279,6 +280,23 @@ static void test_lock_that_a_woken_thread_is_about_to_take_is_not_lost(void **st
 	end(&story);
 }
 
+/* Between the write that frees the word and the call that wakes it lost its CPU. */
+static void test_lock_is_not_lost_while_who_let_it_go_has_not_run_on(void **state)
+{
+	struct story story = begin(new_free);
+	struct world *both[] = {story.before, story.now};
+
+	for (int i = 0; i < 2; i++) {
+		struct lock_thread *starved = add_thread(both[i], 100, 102);
+
+		starved->state = 'R';
+		set_stack(starved, mutex_stack, MUTEX_FRAMES);
+	}
+	judge_both(&story);
+	assert_int_equal(story.now->findings.hangs, 0);
+	end(&story);
+}
+
 static void test_lock_that_was_held_before_is_not_lost(void **state)
 {
 	struct story story = begin(new_free);
@@ -362,6 +380,48 @@ static void test_thread_of_the_child_that_ended_is_dead_and_not_left_behind(void
 	expect_child(new_own_dead, VERDICT_OWNER_DEAD, "no live thread");
 }
 
+static void test_what_the_fork_lost_says_more_than_that_all_wait(void **state)
+{
+	struct story story = begin(new_owned_there);
+	finding_list list;
+	char line[256];
+
+	judge_both(&story);
+	assert_null(findings__hung(&story.now->findings, 200));
+	assert_int_equal(story.now->findings.hangs, 1);
+	assert_int_equal(finding__list(&story.now->findings, &list), 0);
+	assert_int_equal(list.size, 1);
+	assert_int_equal(list.data[0].verdict, VERDICT_FORKED);
+	finding__headline(&story.now->findings, &list.data[0], line, sizeof(line));
+	assert_non_null(strstr(line, "FORKED: "));
+	assert_non_null(strstr(line, "waits for ever, on mutex"));
+	vec_free(&list);
+	end(&story);
+}
+
+static void test_findings_are_the_same_in_every_look_and_have_their_waits(void **state)
+{
+	struct story story = begin(new_stuck);
+	finding_list first, second;
+
+	judge_both(&story);
+	assert_int_equal(finding__list(&story.now->findings, &first), 0);
+	assert_int_equal(first.size, 1);
+	assert_int_equal(first.data[0].kind, FINDING_HUNG);
+	assert_true(finding__has(&story.now->findings, &first.data[0], 0));
+	/* What is not confirmed is not listed. */
+	assert_int_equal(finding__list(&story.before->findings, &second), 0);
+	assert_int_equal(second.size, 0);
+	findings__confirm(&story.before->findings, &story.now->findings, false);
+	vec_free(&second);
+	assert_int_equal(finding__list(&story.before->findings, &second), 0);
+	assert_true(finding__identity(&story.now->findings, &first.data[0]) ==
+		    finding__identity(&story.before->findings, &second.data[0]));
+	vec_free(&first);
+	vec_free(&second);
+	end(&story);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -382,12 +442,15 @@ int main(void)
 		cmocka_unit_test(
 			test_lock_that_stays_free_while_a_thread_sleeps_for_it_lost_a_wake_up),
 		cmocka_unit_test(test_lock_that_a_woken_thread_is_about_to_take_is_not_lost),
+		cmocka_unit_test(test_lock_is_not_lost_while_who_let_it_go_has_not_run_on),
 		cmocka_unit_test(test_lock_that_was_held_before_is_not_lost),
 		cmocka_unit_test(test_lock_of_a_thread_of_the_parent_is_lost_by_the_fork),
 		cmocka_unit_test(
 			test_lock_without_owner_in_the_child_of_many_threads_is_lost_by_the_fork),
 		cmocka_unit_test(test_child_of_one_thread_has_lost_nothing),
 		cmocka_unit_test(test_thread_of_the_child_that_ended_is_dead_and_not_left_behind),
+		cmocka_unit_test(test_what_the_fork_lost_says_more_than_that_all_wait),
+		cmocka_unit_test(test_findings_are_the_same_in_every_look_and_have_their_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

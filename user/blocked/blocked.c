@@ -586,3 +586,15 @@ bool blocked__waits(const struct look_thread *thread)
 	       (thread->syscall == SYS_fcntl &&
 		       (thread->args[1] == F_SETLKW || thread->args[1] == F_OFD_SETLKW));
 }
+
+bool blocked__waits_for(struct subjects *subjects, const struct look_thread *thread, pid_t *pid)
+{
+	struct lock_thread converted = convert(thread);
+	struct kernel_wait wait = {.fd = -1};
+
+	if (!kernel_facts__find(subjects__kernel_facts(subjects), &converted, &wait) ||
+		!kernel_wait__is_for_one(&wait))
+		return false;
+	*pid = wait.processes[0];
+	return true;
+}

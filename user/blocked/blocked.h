@@ -55,4 +55,8 @@ bool blocked__waits(const struct look_thread *thread);
 /* Whether @thread sleeps on a futex, told from the look alone; then fills @out. */
 bool blocked__futex(const struct look_thread *thread, struct futex_wait *out);
 
+/* Whether @thread sleeps in the kernel for something that one process alone can end, told without a
+ * stack: which. kernel_facts__begin comes first. */
+bool blocked__waits_for(struct subjects *subjects, const struct look_thread *thread, pid_t *pid);
+
 #endif

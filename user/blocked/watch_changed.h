@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * Which processes have old futex waits that are others than when they were last judged: idle
- * threads that wait for work all day are judged once, not every second.
+ * Which processes have old futex waits that are others than when they were last judged, or whose
+ * words or number of threads have changed: idle threads that wait for work all day are judged once,
+ * not every second.
  */
 #ifndef MEMTRACE_BLOCKED_WATCH_CHANGED_H
 #define MEMTRACE_BLOCKED_WATCH_CHANGED_H
@@ -13,6 +14,10 @@
 
 /* Waits younger than this are not judged: most of them end by themselves. */
 #define CHANGED_MIN_AGE_NS 100000000ull
+
+/* More than any machine has of processes with blocked threads: then what was noted of processes
+ * that are gone is forgotten, with the rest, which is judged once more. */
+#define CHANGED_MAX_SIGNATURES 65536
 
 /* pid -> signature of its waits */
 DEFINE_HASH_NUMBER(signature_map, uint64_t, uint64_t);

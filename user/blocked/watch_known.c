@@ -5,36 +5,67 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct known_deadlock *known__add(
-	struct known_deadlocks *known, const struct lock_findings *findings, size_t index)
+static int note_thread(struct known_finding *known, const struct lock_thread *thread, bool polls)
 {
-	const struct wait_graph *graph = &findings->graph;
-	const struct wait_cycle *cycle = &graph->cycles[index];
-	struct known_deadlock deadlock = {
-		.identity = graph__cycle_identity(graph, index),
+	struct known_wait one = {
+		thread->pid, thread->tid, thread->start_ns, thread->args[0], polls};
+
+	return vec_push(&known->waits, one);
+}
+
+static int note_wait(
+	struct known_finding *known, const struct lock_findings *findings, size_t index)
+{
+	const struct lock_wait *wait = &findings->waits.data[index];
+
+	return note_thread(known, wait->thread, wait->kind == WAIT_GIL);
+}
+
+static int note_waits(struct known_finding *known, const struct lock_findings *findings,
+	const struct finding *finding)
+{
+	const struct wait_cycle *cycle;
+	const struct hung_process *hung;
+	int rc = 0;
+
+	switch (finding->kind) {
+	case FINDING_CYCLE:
+		cycle = &findings->graph.cycles[finding->index];
+		for (size_t i = 0; i < cycle->count && !rc; i++)
+			rc = note_wait(known, findings, findings->graph.members[cycle->first + i]);
+		break;
+	case FINDING_WAIT:
+		rc = note_wait(known, findings, finding->index);
+		break;
+	case FINDING_HUNG:
+		hung = &findings->hung.data[finding->index];
+		for (size_t i = 0; i < hung->count && !rc; i++)
+			if (hung->threads[i].state != 'Z' && hung->threads[i].state != 'X')
+				rc = note_thread(known, &hung->threads[i], false);
+	}
+	return rc;
+}
+
+const struct known_finding *known__add(struct known_findings *known,
+	const struct lock_findings *findings, const struct finding *finding)
+{
+	struct known_finding fresh = {
+		.verdict = finding->verdict,
+		.identity = finding__identity(findings, finding),
 		.found_ns = findings->snapshot->taken_ns,
+		.number = known->count + 1,
 	};
 
 	vec_for_each (old, &known->list)
-		if (old->identity == deadlock.identity)
+		if (old->identity == fresh.identity)
 			return NULL;
-	findings__headline(findings, index, deadlock.headline, sizeof(deadlock.headline));
-	for (size_t i = 0; i < cycle->count; i++) {
-		const struct lock_wait *wait =
-			&findings->waits.data[graph->members[cycle->first + i]];
-		struct known_wait one = {wait->thread->pid, wait->thread->tid,
-			wait->thread->start_ns, wait->futex.uaddr};
-
-		if (vec_push(&deadlock.waits, one)) {
-			vec_free(&deadlock.waits);
-			return NULL;
-		}
-	}
-	deadlock.number = ++known->count;
-	if (vec_push(&known->list, deadlock)) {
-		vec_free(&deadlock.waits);
+	finding__headline(findings, finding, fresh.headline, sizeof(fresh.headline));
+	if (note_waits(&fresh, findings, finding) || vec_push(&known->list, fresh)) {
+		vec_free(&fresh.waits);
 		return NULL;
 	}
+	known->count++;
+	known->deadlocks += finding->kind == FINDING_CYCLE;
 	return &known->list.data[known->list.size - 1];
 }
 
@@ -47,9 +78,9 @@ static int compare(const void *a, const void *b)
 	return (x->tid > y->tid) - (x->tid < y->tid);
 }
 
-enum dissolution known__check(const struct known_deadlock *deadlock, const struct look *look)
+enum dissolution known__check(const struct known_finding *finding, const struct look *look)
 {
-	vec_for_each (wait, &deadlock->waits) {
+	vec_for_each (wait, &finding->waits) {
 		struct look_thread key = {.pid = wait->pid, .tid = wait->tid};
 		const struct look_thread *thread =
 			bsearch(&key, look->threads, look->count, sizeof(key), compare);
@@ -57,19 +88,20 @@ enum dissolution known__check(const struct known_deadlock *deadlock, const struc
 
 		if (state == 'X' || state == 'Z' || thread->start_ns != wait->start_ns)
 			return DISSOLVED_EXIT;
-		if (thread->args[0] != wait->uaddr || (state != 'S' && state != 'D'))
+		if (!wait->polls &&
+			(thread->args[0] != wait->argument || (state != 'S' && state != 'D')))
 			return DISSOLVED_WAKE;
 	}
 	return DISSOLVED_NOT;
 }
 
-void known__remove(struct known_deadlocks *known, size_t index)
+void known__remove(struct known_findings *known, size_t index)
 {
 	vec_free(&known->list.data[index].waits);
 	known->list.data[index] = known->list.data[--known->list.size];
 }
 
-void known__free(struct known_deadlocks *known)
+void known__free(struct known_findings *known)
 {
 	while (known->list.size)
 		known__remove(known, 0);

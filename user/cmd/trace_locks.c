@@ -19,7 +19,7 @@ struct trace_locks {
 	struct looker *looker; /* from the first look on; NULL: none can be made */
 	struct subjects *subjects;
 	struct changed changed;
-	struct known_deadlocks known;
+	struct known_findings known;
 	struct lock_block *blocks; /* of the kept look's waits, by index */
 	size_t block_count;
 	struct locks_look *kept; /* what the report shows: the last with a deadlock, or the last */
@@ -73,18 +73,23 @@ void trace_locks__free(struct trace_locks *locks)
 	free(locks);
 }
 
+/* Cycles alone: probes hold a process up now and then, and that shall not look like a hang. */
 static void say_new(struct trace_locks *locks, const struct lock_findings *findings)
 {
-	for (size_t i = 0; i < findings->graph.cycle_count; i++) {
-		const struct known_deadlock *added;
+	finding_list list;
 
-		if (!findings->confirmed[i] ||
-			!verdict__is_deadlock(findings->graph.cycles[i].verdict))
-			continue;
-		added = known__add(&locks->known, findings, i);
+	if (finding__list(findings, &list))
+		return;
+	vec_for_each (finding, &list) {
+		const struct known_finding *added =
+			finding->kind == FINDING_CYCLE
+				? known__add(&locks->known, findings, finding)
+				: NULL;
+
 		if (added)
 			log__warn("%s", added->headline);
 	}
+	vec_free(&list);
 }
 
 /* Judges @pids, and keeps the answer if it is worth more than the one that is kept. */

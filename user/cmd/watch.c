@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
-/* memtrace watch: finds a deadlock anywhere on the machine soon after it has formed. */
+/* memtrace watch: finds what hangs anywhere on the machine soon after it has begun to. */
 #include <argp.h>
 #include <errno.h>
 #include <poll.h>
@@ -20,6 +20,7 @@
 #include "blocked/locks_look.h"
 #include "blocked/watch_changed.h"
 #include "blocked/watch_filter.h"
+#include "blocked/watch_knots.h"
 #include "blocked/watch_known.h"
 #include "blocked/watcher.h"
 #include "cmd/cmd.h"
@@ -32,6 +33,10 @@
 #define POLL_MS 100
 /* Passes over all threads are at least so far apart. */
 #define PASS_INTERVAL_NS 1000000000ull
+/* What no futex wait tells of (locks on files, pipes, threads that end, words that change) is
+ * looked for so often; less often where that would take more than a hundredth of a CPU. */
+#define SLOW_INTERVAL_NS 3000000000ull
+#define SLOW_SHARE 100
 
 enum { KEY_THRESHOLD = 0x100, KEY_CGROUP, KEY_COMM, KEY_EXCLUDE, KEY_JSON, KEY_HOOK, KEY_SYSLOG };
 
@@ -49,9 +54,12 @@ struct watch {
 	struct looker *looker;
 	struct subjects *subjects;
 	struct watcher *watcher;
-	struct known_deadlocks known;
+	struct known_findings known;
 	struct hook hook;
 	struct changed changed;
+	struct knots knots;
+	int interrupted_fd;
+	uint64_t slow_due_ns; /* when a pass is due that no futex wait asks for */
 	uint64_t started_ns;
 	uint64_t last_pass_ns;
 	bool must_pass; /* a wait has grown old, or one of a known deadlock has ended */
@@ -67,7 +75,7 @@ static const struct argp_option argp_options[] = {
 	{"duration", 'd', "TIME", 0, "Stop after TIME", 0},
 	{"json", KEY_JSON, 0, 0, "One JSON object a line", 0},
 	{"on-deadlock", KEY_HOOK, "COMMAND", 0, "Run it (no shell) with the JSON on stdin", 0},
-	{"syslog", KEY_SYSLOG, 0, 0, "A line to syslog for each deadlock", 0},
+	{"syslog", KEY_SYSLOG, 0, 0, "A line to syslog for each finding", 0},
 	{"verbose", 'v', 0, 0, "Say more on stderr", 0},
 	{0},
 };
@@ -125,10 +133,10 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 static const struct argp argp = {
 	.options = argp_options,
 	.parser = parse_option,
-	.doc = "Watches the futex waits of the whole machine and reports each deadlock when it "
-	       "forms, with its graph, and when it dissolves.\v"
-	       "Ends on SIGINT, SIGTERM or after -d TIME. Exit status: 0 no deadlock was seen, 1 "
-	       "could not watch, 2 usage, 3 a deadlock was seen.",
+	.doc = "Watches the waits of the whole machine and reports each deadlock, and each process "
+	       "that hangs otherwise, when it forms, with stacks, and when it dissolves.\v"
+	       "Ends on SIGINT, SIGTERM or after -d TIME. Exit status: 0 nothing was found, 1 "
+	       "could not watch, 2 usage, 3 a deadlock was found, or threads that can never go on.",
 };
 
 const struct argp *watch_argp(void)
@@ -157,25 +165,36 @@ static void print_time(void)
 	printf("%s ", text);
 }
 
-static void write_cycle_json(FILE *file, const struct known_deadlock *deadlock,
-	const struct lock_findings *findings, size_t cycle)
+static void begin_event(struct json_writer *json, FILE *file, const char *event)
+{
+	json__start(json, file, 0);
+	json__begin_object(json);
+	json__put_string(json, "event", event);
+}
+
+static void end_event(struct json_writer *json)
+{
+	json__end_object(json);
+	json__finish(json);
+}
+
+static void write_finding_json(FILE *file, const struct known_finding *known,
+	const struct lock_findings *findings, const struct finding *finding)
 {
 	struct json_writer json;
 
-	json__start(&json, file, 0);
-	json__begin_object(&json);
-	json__put_string(&json, "event", "deadlock");
-	json__put_integer(&json, "number", deadlock->number);
-	json__put_integer(&json, "time_ns", deadlock->found_ns);
+	begin_event(&json, file, finding->kind == FINDING_CYCLE ? "deadlock" : "hang");
+	json__put_integer(&json, "number", known->number);
+	json__put_string(&json, "verdict", verdict__name(known->verdict));
+	json__put_integer(&json, "time_ns", known->found_ns);
 	json__put_integer(&json, "time_unix_ns", unix_ns());
-	locks_json__put_cycle(&json, findings, cycle);
-	json__end_object(&json);
-	json__finish(&json);
+	locks_json__put_finding(&json, findings, finding);
+	end_event(&json);
 	fflush(file);
 }
 
-static void run_hook(struct watch *watch, const struct known_deadlock *deadlock,
-	const struct lock_findings *findings, size_t cycle)
+static void run_hook(struct watch *watch, const struct known_finding *known,
+	const struct lock_findings *findings, const struct finding *finding)
 {
 	int fd = memfd_create("deadlock", MFD_CLOEXEC);
 	FILE *file = fd < 0 ? NULL : fdopen(dup(fd), "w");
@@ -186,114 +205,128 @@ static void run_hook(struct watch *watch, const struct known_deadlock *deadlock,
 			close(fd);
 		return;
 	}
-	write_cycle_json(file, deadlock, findings, cycle);
+	write_finding_json(file, known, findings, finding);
 	fclose(file);
 	lseek(fd, 0, SEEK_SET);
 	hook__run(&watch->hook, fd);
 }
 
-static void report_formed(struct watch *watch, const struct known_deadlock *deadlock,
-	const struct lock_findings *findings, size_t cycle)
+static void report_formed(struct watch *watch, const struct known_finding *known,
+	const struct lock_findings *findings, const struct finding *finding)
 {
 	struct locks_text_options text = {.builds = true};
 
 	if (watch->options.json) {
-		write_cycle_json(stdout, deadlock, findings, cycle);
+		write_finding_json(stdout, known, findings, finding);
 	} else {
 		print_time();
-		locks_text__write_cycle(stdout, findings, cycle, &text);
+		locks_text__write_finding(stdout, findings, finding, &text);
 	}
 	fflush(stdout);
 	if (watch->options.use_syslog)
-		syslog(LOG_WARNING, "%s", deadlock->headline);
+		syslog(LOG_WARNING, "%s", known->headline);
 	if (watch->options.hook)
-		run_hook(watch, deadlock, findings, cycle);
+		run_hook(watch, known, findings, finding);
 }
 
 static void report_dissolved(
-	struct watch *watch, const struct known_deadlock *deadlock, enum dissolution why)
+	struct watch *watch, const struct known_finding *known, enum dissolution why)
 {
 	const char *reason = why == DISSOLVED_EXIT ? "killed or exited" : "woken";
 
 	if (watch->options.json) {
 		struct json_writer json;
 
-		json__start(&json, stdout, 0);
-		json__begin_object(&json);
-		json__put_string(&json, "event", "dissolved");
-		json__put_integer(&json, "number", deadlock->number);
+		begin_event(&json, stdout, "dissolved");
+		json__put_integer(&json, "number", known->number);
+		json__put_string(&json, "verdict", verdict__name(known->verdict));
 		json__put_integer(&json, "time_ns", clock__now_ns());
 		json__put_integer(&json, "time_unix_ns", unix_ns());
 		json__put_string(&json, "reason", reason);
-		json__end_object(&json);
-		json__finish(&json);
+		end_event(&json);
 	} else {
 		print_time();
 		printf("DISSOLVED after %s (%s): %s\n",
-			human__duration(clock__now_ns() - deadlock->found_ns).text, reason,
-			deadlock->headline);
+			human__duration(clock__now_ns() - known->found_ns).text, reason,
+			known->headline);
 	}
 	fflush(stdout);
 	if (watch->options.use_syslog)
-		syslog(LOG_NOTICE, "dissolved (%s): %s", reason, deadlock->headline);
+		syslog(LOG_NOTICE, "dissolved (%s): %s", reason, known->headline);
 }
 
 /* --- passes */
 
-/* The place of cycle @identity in a look that confirmed it; cycle_count where it is not there. */
-static size_t find_cycle(const struct lock_findings *findings, uint64_t identity)
+/* The finding @identity in another look, or NULL. */
+static const struct finding *find_again(
+	const struct lock_findings *findings, const finding_list *list, uint64_t identity)
 {
-	size_t i = 0;
-
-	while (i < findings->graph.cycle_count &&
-		(!findings->confirmed[i] || graph__cycle_identity(&findings->graph, i) != identity))
-		i++;
-	return i;
+	vec_for_each (finding, list)
+		if (finding__identity(findings, finding) == identity)
+			return finding;
+	return NULL;
 }
 
 /*
- * Looks once more at the processes of a new deadlock, now with source lines: reading them takes
+ * Looks once more at the processes of a new finding, now with source lines: reading them takes
  * longer than a pass over the machine may. Where that fails @findings serve.
  */
-static void report_with_lines(struct watch *watch, const struct known_deadlock *deadlock,
-	const struct lock_findings *findings, size_t cycle)
+static void report_with_lines(struct watch *watch, struct subjects *subjects,
+	const struct known_finding *known, const struct lock_findings *findings,
+	const struct finding *finding)
 {
-	struct locks_look_options options = {.looker = watch->looker, .lines = true};
+	struct locks_look_options options = {
+		.looker = watch->looker, .subjects = subjects, .lines = true, .samples = true};
+	const struct finding *again = NULL;
+	finding_list list = {0};
 	struct locks_look look;
 	struct error err = {0};
 	changed_pids pids = {0};
-	size_t again;
+	bool looked;
 
-	vec_for_each (wait, &deadlock->waits)
+	vec_for_each (wait, &known->waits)
 		vec_push(&pids, wait->pid);
 	options.pids = pids.data;
 	options.pid_count = pids.size;
-	if (!pids.size || locks__look_at(&options, &look, &err)) {
-		vec_free(&pids);
-		report_formed(watch, deadlock, findings, cycle);
-		return;
-	}
-	again = find_cycle(&look.findings, deadlock->identity);
-	if (again < look.findings.graph.cycle_count)
-		report_formed(watch, deadlock, &look.findings, again);
+	looked = pids.size && !locks__look_at(&options, &look, &err);
+	if (looked && !finding__list(&look.findings, &list))
+		again = find_again(&look.findings, &list, known->identity);
+	if (again)
+		report_formed(watch, known, &look.findings, again);
 	else
-		report_formed(watch, deadlock, findings, cycle);
-	locks_look__free(&look);
+		report_formed(watch, known, findings, finding);
+	if (looked)
+		locks_look__free(&look);
+	vec_free(&list);
 	vec_free(&pids);
+}
+
+/* A service that waits for the signal that ends it looks as if it hung, and nobody has asked. */
+static bool is_worth_a_report(const struct lock_findings *findings, const struct finding *finding)
+{
+	return finding->kind != FINDING_HUNG || !findings->hung.data[finding->index].awaits_signal;
 }
 
 static void report_new(struct watch *watch, const struct lock_findings *findings)
 {
-	for (size_t i = 0; i < findings->graph.cycle_count; i++) {
-		const struct known_deadlock *added;
+	struct subjects *with_lines = NULL; /* for all of this pass: files are read once */
+	struct error err = {0};
+	finding_list list;
 
-		if (!findings->confirmed[i] ||
-			!verdict__is_deadlock(findings->graph.cycles[i].verdict))
-			continue;
-		added = known__add(&watch->known, findings, i);
+	if (finding__list(findings, &list))
+		return;
+	vec_for_each (finding, &list) {
+		const struct known_finding *added = NULL;
+
+		if (is_worth_a_report(findings, finding) && !interrupt__came())
+			added = known__add(&watch->known, findings, finding);
+		if (added && !with_lines)
+			with_lines = subjects__new(true, &err);
 		if (added)
-			report_with_lines(watch, added, findings, i);
+			report_with_lines(watch, with_lines, added, findings, finding);
 	}
+	subjects__free(with_lines);
+	vec_free(&list);
 }
 
 static void report_gone(struct watch *watch, const struct look *look)
@@ -308,12 +341,30 @@ static void report_gone(struct watch *watch, const struct look *look)
 	}
 }
 
+/* The processes to judge now, with what only a slow pass looks for if one is due. @begin_ns: when
+ * the pass began. */
+static int list_pids(
+	struct watch *watch, const struct look *look, uint64_t begin_ns, changed_pids *pids)
+{
+	int rc = changed__list(&watch->changed, look, &watch->options.filter, pids);
+	uint64_t now, cost;
+
+	if (rc || begin_ns < watch->slow_due_ns)
+		return rc;
+	rc = knots__list(&watch->knots, look, watch->subjects, &watch->options.filter,
+		watch->options.threshold_ns, pids);
+	now = clock__now_ns();
+	cost = (now - begin_ns) * SLOW_SHARE;
+	watch->slow_due_ns = now + (cost > SLOW_INTERVAL_NS ? cost : SLOW_INTERVAL_NS);
+	return rc;
+}
+
 /* Stacks and verdicts of the processes whose waits have changed. */
-static int judge(struct watch *watch, const struct look *look, struct error *err)
+static int judge(struct watch *watch, const struct look *look, uint64_t begin_ns, struct error *err)
 {
 	changed_pids pids = {0};
 	struct locks_look result;
-	int rc = changed__list(&watch->changed, look, &watch->options.filter, &pids);
+	int rc = list_pids(watch, look, begin_ns, &pids);
 
 	if (rc) {
 		vec_free(&pids);
@@ -353,6 +404,7 @@ static int renew_subjects(struct watch *watch, struct error *err)
 
 static int make_pass(struct watch *watch, struct error *err)
 {
+	uint64_t begin_ns = clock__now_ns();
 	struct look look;
 	int rc = renew_subjects(watch, err);
 
@@ -369,7 +421,7 @@ static int make_pass(struct watch *watch, struct error *err)
 	watch->last_pass_ns = clock__now_ns();
 	watch->passes++;
 	report_gone(watch, &look);
-	rc = judge(watch, &look, err);
+	rc = judge(watch, &look, begin_ns, err);
 	look__free(&look);
 	return rc;
 }
@@ -381,9 +433,9 @@ static void on_end(void *context, const struct event_wait *wait)
 {
 	struct watch *watch = context;
 
-	vec_for_each (deadlock, &watch->known.list)
-		vec_for_each (known, &deadlock->waits)
-			if (known->tid == (pid_t)wait->header.tid && known->uaddr == wait->uaddr)
+	vec_for_each (finding, &watch->known.list)
+		vec_for_each (known, &finding->waits)
+			if (known->tid == (pid_t)wait->header.tid && known->argument == wait->uaddr)
 				watch->must_pass = true;
 }
 
@@ -399,7 +451,8 @@ static int step(struct watch *watch, struct error *err)
 		return error__set(err, rc, "cannot read the counters: %s", strerror(-rc));
 	/* Threads of a deadlock that are killed may be too young in their wait for an end to be
 	   sent: look while one is known. */
-	watch->must_pass |= grown || watch->known.list.size;
+	watch->must_pass |=
+		grown || watch->known.list.size || clock__now_ns() >= watch->slow_due_ns;
 	if (watch->options.hook)
 		hook__poll(&watch->hook);
 	if (!watch->must_pass || clock__now_ns() - watch->last_pass_ns < PASS_INTERVAL_NS)
@@ -411,7 +464,7 @@ static int step(struct watch *watch, struct error *err)
 static int run(struct watch *watch, struct error *err)
 {
 	struct pollfd fds[] = {
-		{.fd = interrupt__tell(), .events = POLLIN},
+		{.fd = watch->interrupted_fd, .events = POLLIN},
 		{.fd = watcher__fd(watch->watcher), .events = POLLIN},
 	};
 	int rc = 0;
@@ -435,6 +488,8 @@ static int open_watch(struct watch *watch, struct error *err)
 
 	if (rc)
 		return rc;
+	/* The first pass may have much to report, and ends early when told to. */
+	watch->interrupted_fd = interrupt__tell();
 	if (watch->options.hook) {
 		rc = hook__init(&watch->hook, watch->options.hook, err);
 		if (rc)
@@ -460,22 +515,24 @@ static void report_end(struct watch *watch)
 	if (watch->options.json) {
 		struct json_writer json;
 
-		json__start(&json, stdout, 0);
-		json__begin_object(&json);
-		json__put_string(&json, "event", "end");
+		begin_event(&json, stdout, "end");
 		json__put_integer(&json, "time_unix_ns", unix_ns());
 		json__put_integer(&json, "duration_ns", clock__now_ns() - watch->started_ns);
 		json__put_integer(&json, "waits_seen", counts.seen);
 		json__put_integer(&json, "long_waits_ended", counts.long_ended);
 		json__put_integer(&json, "waits_lost", counts.lost);
 		json__put_integer(&json, "passes", watch->passes);
-		json__put_integer(&json, "deadlocks", watch->known.count);
-		json__end_object(&json);
-		json__finish(&json);
+		json__put_integer(&json, "deadlocks", watch->known.deadlocks);
+		json__put_integer(&json, "hangs", watch->known.count - watch->known.deadlocks);
+		end_event(&json);
 	} else {
 		print_time();
-		printf("%s deadlock%s in %s; %s futex waits seen, %s lost, %s looks\n",
-			human__count(watch->known.count).text, watch->known.count == 1 ? "" : "s",
+		printf("%s deadlock%s, %s other hang%s in %s; %s futex waits seen, %s lost, %s "
+		       "looks\n",
+			human__count(watch->known.deadlocks).text,
+			watch->known.deadlocks == 1 ? "" : "s",
+			human__count(watch->known.count - watch->known.deadlocks).text,
+			watch->known.count - watch->known.deadlocks == 1 ? "" : "s",
 			human__duration(clock__now_ns() - watch->started_ns).text,
 			human__count(counts.seen).text, human__count(counts.lost).text,
 			human__count(watch->passes).text);
@@ -490,6 +547,7 @@ static void close_watch(struct watch *watch)
 		hook__free(&watch->hook);
 	known__free(&watch->known);
 	changed__free(&watch->changed);
+	knots__free(&watch->knots);
 	subjects__free(watch->subjects);
 	looker__free(watch->looker);
 	watch_filter__free(&watch->options.filter);

@@ -3,14 +3,9 @@
 #include "locks/findings.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "locks/idle.h"
-
-/* A longer name of a lock would not fit the line of the page: its kind stands for it. */
-#define MAX_HEADLINE_NAME 24
 
 int findings__judge(const struct snapshot *snapshot, const struct lock_memory *memory,
 	struct lock_findings *out)
@@ -98,6 +93,38 @@ static bool is_on_the_way(const struct lock_findings *findings, const struct loc
 	return false;
 }
 
+/* Whether @thread could run and did not between the looks: where there is no stack it is on a CPU,
+ * unless its process was not looked at. */
+static bool is_starved(const struct lock_thread *thread, const struct lock_findings *before)
+{
+	const struct lock_thread *earlier =
+		snapshot__find(before->snapshot, thread->pid, thread->tid);
+	bool stopped = thread->state == 'T' || thread->state == 't';
+
+	if (!stopped &&
+		(thread->state != 'R' ||
+			(!thread->frame_count && snapshot__process(before->snapshot, thread->pid))))
+		return false;
+	return earlier && earlier->start_ns == thread->start_ns &&
+	       earlier->switches == thread->switches;
+}
+
+/*
+ * Who lets a lock go writes the word first and wakes then; between the two it may lose its CPU, for
+ * longer than two looks lie apart where many want one, or be stopped.
+ */
+static bool may_wake_soon(const struct lock_findings *now, const struct lock_findings *before,
+	const struct lock_wait *wait)
+{
+	const struct snapshot *snapshot = now->snapshot;
+
+	for (size_t i = 0; i < snapshot->thread_count; i++)
+		if ((wait->shared || snapshot->threads[i].pid == wait->thread->pid) &&
+			is_starved(&snapshot->threads[i], before))
+			return true;
+	return false;
+}
+
 /* Whether @wait, of the verdict @end, was so before. */
 static bool end_persists(const struct lock_findings *now, const struct lock_findings *before,
 	const struct lock_wait *wait, enum verdict end)
@@ -109,7 +136,8 @@ static bool end_persists(const struct lock_findings *now, const struct lock_find
 	if (end == VERDICT_LOST)
 		return earlier->state.field == OWNER_FREE &&
 		       earlier->thread->switches == wait->thread->switches &&
-		       !is_on_the_way(now, wait) && !is_on_the_way(before, earlier);
+		       !is_on_the_way(now, wait) && !is_on_the_way(before, earlier) &&
+		       !may_wake_soon(now, before, wait);
 	return earlier->owner_dead == wait->owner_dead && earlier->forked == wait->forked &&
 	       earlier->owner_number == wait->owner_number;
 }
@@ -120,6 +148,15 @@ static bool is_end(enum verdict verdict)
 	       verdict == VERDICT_LOST;
 }
 
+/* On two looks it was not on its way. */
+static void explain_lost(struct lock_wait *wait)
+{
+	wait__explain(wait,
+		"free, and yet TID %d waits: its wake-up was lost, or the lock was destroyed or "
+		"reinitialized",
+		wait->thread->tid);
+}
+
 static void confirm_ends(struct lock_findings *now, const struct lock_findings *before)
 {
 	for (size_t i = 0; i < now->waits.size; i++) {
@@ -128,8 +165,9 @@ static void confirm_ends(struct lock_findings *now, const struct lock_findings *
 		if (!is_end(end) || now->graph.edges[i] != SIZE_MAX)
 			continue;
 		now->end_confirmed[i] = end_persists(now, before, &now->waits.data[i], end);
-		now->hangs += now->end_confirmed[i] && end != VERDICT_OWNER_DEAD &&
-			      !now->waits.data[i].futex.timed;
+		now->hangs += findings__hangs_alone(now, i);
+		if (now->end_confirmed[i] && end == VERDICT_LOST)
+			explain_lost(&now->waits.data[i]);
 	}
 }
 
@@ -138,7 +176,7 @@ static void confirm_hung(struct lock_findings *now, const struct lock_findings *
 	vec_for_each (hung, &now->hung) {
 		vec_for_each (earlier, &before->hung)
 			hung->confirmed |= hung__persists(hung, earlier);
-		now->hangs += hung->confirmed;
+		now->hangs += findings__hung(now, hung->process->pid) != NULL;
 	}
 }
 
@@ -206,6 +244,14 @@ bool findings__need_confirmation(const struct lock_findings *findings)
 	return findings->graph.cycle_count > 0 || findings->hung.size > 0 || may_want_gil(findings);
 }
 
+bool findings__hangs_alone(const struct lock_findings *findings, size_t index)
+{
+	enum verdict end = findings->graph.fates[index].verdict;
+
+	return findings->end_confirmed[index] && !findings->waits.data[index].futex.timed &&
+	       (end == VERDICT_FORKED || end == VERDICT_LOST);
+}
+
 static bool has_deadlock(const struct lock_findings *findings, pid_t pid)
 {
 	for (size_t i = 0; i < findings->graph.cycle_count; i++) {
@@ -219,11 +265,25 @@ static bool has_deadlock(const struct lock_findings *findings, pid_t pid)
 	return false;
 }
 
+/* Whether the fork alone explains why nothing in the process goes on. */
+static bool has_forked(const struct lock_findings *findings, pid_t pid)
+{
+	for (size_t i = 0; i < findings->waits.size; i++)
+		if (findings->waits.data[i].thread->pid == pid &&
+			findings->graph.fates[i].verdict == VERDICT_FORKED &&
+			findings__hangs_alone(findings, i))
+			return true;
+	return false;
+}
+
+/* Of several verdicts on a process the one that names a cause: DEADLOCK and FORKED win over HUNG.
+ */
 const struct hung_process *findings__hung(const struct lock_findings *findings, pid_t pid)
 {
 	vec_for_each (hung, &findings->hung)
 		if (hung->confirmed && hung->process->pid == pid)
-			return has_deadlock(findings, pid) ? NULL : hung;
+			return has_deadlock(findings, pid) || has_forked(findings, pid) ? NULL
+											: hung;
 	return NULL;
 }
 
@@ -327,46 +387,4 @@ size_t findings__missing_owners(const struct lock_findings *findings, pid_t *pid
 	vec_for_each (pid, &findings->waits.processes)
 		count = add_missing(findings, *pid, pids, count, limit);
 	return count;
-}
-
-/* How many processes the threads of a cycle are of. */
-static size_t count_processes(const struct lock_findings *findings, const struct wait_cycle *of)
-{
-	const size_t *members = &findings->graph.members[of->first];
-	size_t count = 0;
-
-	for (size_t i = 0; i < of->count; i++) {
-		pid_t pid = findings->waits.data[members[i]].thread->pid;
-		bool known = false;
-
-		for (size_t n = 0; n < i; n++)
-			known |= findings->waits.data[members[n]].thread->pid == pid;
-		count += !known;
-	}
-	return count;
-}
-
-void findings__headline(const struct lock_findings *findings, size_t cycle, char *out, size_t size)
-{
-	const struct wait_cycle *of = &findings->graph.cycles[cycle];
-	const struct lock_wait *wait = &findings->waits.data[findings->graph.members[of->first]];
-	const struct lock_thread *thread = wait->thread;
-	const char *verdict = verdict__name(of->verdict);
-	size_t processes = count_processes(findings, of);
-
-	if (of->count == 1)
-		snprintf(out, size, "%s: %s (PID %d, TID %d) waits for itself, on %s", verdict,
-			thread->comm, thread->pid, thread->tid,
-			*wait->name && strlen(wait->name) < MAX_HEADLINE_NAME
-				? wait->name
-				: wait_kind__name(wait->kind));
-	else if (processes == of->count)
-		snprintf(out, size, "%s: %zu processes wait for each other, %s (PID %d, TID %d)...",
-			verdict, processes, thread->comm, thread->pid, thread->tid);
-	else if (processes > 1)
-		snprintf(out, size, "%s: %zu threads of %zu processes, %s (PID %d, TID %d)...",
-			verdict, of->count, processes, thread->comm, thread->pid, thread->tid);
-	else
-		snprintf(out, size, "%s: %zu threads wait for each other, %s (PID %d, TID %d)...",
-			verdict, of->count, thread->comm, thread->pid, thread->tid);
 }

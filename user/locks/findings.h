@@ -40,8 +40,12 @@ bool findings__need_confirmation(const struct lock_findings *findings);
 /* The verdict on wait @index; what was not confirmed is not said. */
 enum verdict findings__verdict(const struct lock_findings *findings, size_t index);
 
-/* The confirmed hung process with that PID, or NULL. Not where a deadlock in it says more. */
+/* The confirmed hung process with that PID, or NULL: also where a deadlock in it, or a lock whose
+ * owner the fork did not copy, says more. */
 const struct hung_process *findings__hung(const struct lock_findings *findings, pid_t pid);
+
+/* Whether wait @index, which leads to no other, is confirmed never to end: FORKED or LOST. */
+bool findings__hangs_alone(const struct lock_findings *findings, size_t index);
 
 /*
  * Whether it is certain that every wait comes to an end: none without a timeout that depends on
@@ -63,8 +67,5 @@ bool findings__leads_to(
  * how many.
  */
 size_t findings__missing_owners(const struct lock_findings *findings, pid_t *pids, size_t limit);
-
-/* One line: "DEADLOCK in python3 (PID 12): worker (TID 14) <-> main (TID 12)". At most @size. */
-void findings__headline(const struct lock_findings *findings, size_t cycle, char *out, size_t size);
 
 #endif

@@ -2,6 +2,7 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "locks/hung.h"
 
+#include <signal.h>
 #include <sys/syscall.h>
 
 static bool has_ended(const struct lock_thread *thread)
@@ -49,6 +50,24 @@ bool hung__is_closed(const struct snapshot *snapshot, const struct lock_waits *w
 	return waiting > 0;
 }
 
+#define SIGNAL_BIT(signal) (1ull << ((signal)-1))
+/* What a person at the terminal sends: every Python handles the first. */
+#define TERMINAL_SIGNALS (SIGNAL_BIT(SIGINT) | SIGNAL_BIT(SIGQUIT))
+
+static bool awaits_signal(const struct hung_process *hung, const struct lock_waits *waits)
+{
+	if (!(hung->process->handled & ~TERMINAL_SIGNALS))
+		return false;
+	for (size_t i = 0; i < hung->count; i++) {
+		const struct lock_wait *wait = waits__of(waits, &hung->threads[i]);
+
+		if (wait && (wait->kind == WAIT_SEMAPHORE || wait->kind == WAIT_PYTHON_LOCK ||
+				    wait->kind == WAIT_PYTHON_RLOCK))
+			return true;
+	}
+	return false;
+}
+
 int hung__find(const struct snapshot *snapshot, const struct lock_waits *waits, hung_processes *out)
 {
 	for (size_t i = 0; i < snapshot->process_count; i++) {
@@ -59,6 +78,7 @@ int hung__find(const struct snapshot *snapshot, const struct lock_waits *waits, 
 		hung.threads = snapshot__threads_of(snapshot, hung.process->pid, &hung.count);
 		for (size_t n = 0; n < hung.count; n++)
 			hung.waiting += !has_ended(&hung.threads[n]);
+		hung.awaits_signal = awaits_signal(&hung, waits);
 		if (vec_push(out, hung))
 			return -ENOMEM;
 	}

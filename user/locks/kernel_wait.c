@@ -123,6 +123,12 @@ static void explain_end(const struct snapshot *snapshot, pid_t pid, struct lock_
 			process_name(snapshot, pid, name, sizeof(name)));
 }
 
+bool kernel_wait__is_for_one(const struct kernel_wait *facts)
+{
+	return facts->process_count == 1 && !facts->own_too &&
+	       !(is_reading(facts->kind) && facts->handles_signals);
+}
+
 /*
  * A file lock is its process's, and a child's end is the child's. Of a pipe somebody else might
  * have the other end: then nobody is the one that is waited for. Nor is one who waits for data
@@ -133,8 +139,7 @@ static void resolve(
 {
 	pid_t pid = facts->processes[0];
 
-	if (facts->process_count != 1 || facts->own_too ||
-		(is_reading(facts->kind) && facts->handles_signals))
+	if (!kernel_wait__is_for_one(facts))
 		return;
 	if (is_file_lock(facts->kind) || facts->kind == WAIT_CHILD) {
 		resolve_process(snapshot, pid, wait, CERTAINTY_EXACT);
@@ -147,9 +152,7 @@ static void resolve(
 /* Children are looked at in any case, others where one alone can end the wait. */
 static void follow(const struct kernel_wait *facts, struct lock_waits *waits)
 {
-	if (facts->kind != WAIT_CHILD &&
-		(facts->process_count != 1 || facts->own_too ||
-			(is_reading(facts->kind) && facts->handles_signals)))
+	if (facts->kind != WAIT_CHILD && !kernel_wait__is_for_one(facts))
 		return;
 	for (size_t i = 0; i < facts->process_count && i < KERNEL_WAIT_PROCESSES; i++)
 		if (vec_push(&waits->processes, facts->processes[i]))

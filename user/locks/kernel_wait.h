@@ -35,6 +35,9 @@ struct kernel_wait {
  * process to do something, which is worth a word only where it leads to a lock. */
 bool wait_kind__is_lock(enum wait_kind kind);
 
+/* Whether one process alone can end the wait, and no handler of a signal: processes[0]. */
+bool kernel_wait__is_for_one(const struct kernel_wait *facts);
+
 /*
  * Whether @thread sleeps in a call that this is about; then fills @out, and appends to @waits the
  * processes that it leads to.

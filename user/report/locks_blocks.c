@@ -152,7 +152,8 @@ static int add_wait(const struct lock_findings *findings, size_t index, const bo
 	return 0;
 }
 
-int locks_blocks__find(const struct lock_findings *findings, wait_blocks *out)
+int locks_blocks__find(
+	const struct lock_findings *findings, const struct finding *finding, wait_blocks *out)
 {
 	bool *owners = find_owners(findings);
 	struct block_map map = {0};
@@ -160,7 +161,8 @@ int locks_blocks__find(const struct lock_findings *findings, wait_blocks *out)
 
 	*out = (wait_blocks){0};
 	for (size_t i = 0; i < findings->waits.size && !rc; i++)
-		rc = add_wait(findings, i, owners, &map, out);
+		if (!finding || finding__has(findings, finding, i))
+			rc = add_wait(findings, i, owners, &map, out);
 	block_map__free(&map);
 	free(owners);
 	if (rc) {

@@ -9,7 +9,7 @@
 #define MEMTRACE_REPORT_LOCKS_BLOCKS_H
 
 #include "base/vec.h"
-#include "locks/findings.h"
+#include "locks/finding.h"
 
 struct wait_block {
 	size_t wait;	   /* the first of them */
@@ -25,8 +25,10 @@ struct wait_block {
 
 typedef VEC(struct wait_block) wait_blocks;
 
-/* Fills @out with the waits that are in no confirmed cycle nor behind one, in the page's order. 0
- * or -ENOMEM; the caller frees @out with vec_free. */
-int locks_blocks__find(const struct lock_findings *findings, wait_blocks *out);
+/* Fills @out with the waits that are in no confirmed cycle nor behind one, in the page's order;
+ * with @finding, which may be NULL, those of it alone. 0 or -ENOMEM; the caller frees @out with
+ * vec_free. */
+int locks_blocks__find(
+	const struct lock_findings *findings, const struct finding *finding, wait_blocks *out);
 
 #endif

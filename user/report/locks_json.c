@@ -8,8 +8,6 @@
 
 /* Raised when a key changes its meaning; new keys do not. */
 #define SCHEMA_VERSION 1
-/* Every cycle, for put_waits. */
-#define ALL_CYCLES SIZE_MAX
 
 static void put_place(struct json_writer *json, const struct lock_frame *frame)
 {
@@ -258,13 +256,14 @@ static void put_wait(struct json_writer *json, const struct lock_findings *findi
 	json__end_object(json);
 }
 
-static void put_waits(struct json_writer *json, const struct lock_findings *findings, size_t cycle)
+/* With @finding, which may be NULL, those that belong to it alone. */
+static void put_waits(struct json_writer *json, const struct lock_findings *findings,
+	const struct finding *finding)
 {
 	json__key(json, "waits");
 	json__begin_array(json);
 	for (size_t i = 0; i < findings->waits.size; i++)
-		if (cycle == ALL_CYCLES || findings__leads_to(findings, i, cycle, true) ||
-			findings__leads_to(findings, i, cycle, false))
+		if (!finding || finding__has(findings, finding, i))
 			put_wait(json, findings, i);
 	json__end_array(json);
 }
@@ -339,28 +338,21 @@ static void put_convoys(struct json_writer *json, const struct lock_findings *fi
 	json__end_array(json);
 }
 
-/* Processes that nothing inside can wake, and the signals whose handlers could. */
-static void put_hung(struct json_writer *json, const struct lock_findings *findings)
+/* A process that nothing inside can wake, and the signals whose handlers could. */
+static void put_hung(struct json_writer *json, const struct hung_process *hung)
 {
-	json__key(json, "hung");
+	json__begin_object(json);
+	json__put_string(json, "verdict", verdict__name(VERDICT_HUNG));
+	json__put_integer(json, "pid", hung->process->pid);
+	json__put_string(json, "comm", hung->threads->comm);
+	json__put_integer(json, "threads", hung->waiting);
+	json__key(json, "signals");
 	json__begin_array(json);
-	vec_for_each (hung, &findings->hung) {
-		if (!findings__hung(findings, hung->process->pid))
-			continue;
-		json__begin_object(json);
-		json__put_string(json, "verdict", verdict__name(VERDICT_HUNG));
-		json__put_integer(json, "pid", hung->process->pid);
-		json__put_string(json, "comm", hung->threads->comm);
-		json__put_integer(json, "threads", hung->waiting);
-		json__key(json, "signals");
-		json__begin_array(json);
-		for (int n = 1; n <= 64; n++)
-			if (hung->process->handled & 1ull << (n - 1))
-				json__integer(json, n);
-		json__end_array(json);
-		json__end_object(json);
-	}
+	for (int n = 1; n <= 64; n++)
+		if (hung->process->handled & 1ull << (n - 1))
+			json__integer(json, n);
 	json__end_array(json);
+	json__end_object(json);
 }
 
 void locks_json__put(struct json_writer *json, const struct lock_findings *findings)
@@ -369,19 +361,30 @@ void locks_json__put(struct json_writer *json, const struct lock_findings *findi
 	put_cycles(json, findings, false);
 	json__key(json, "warnings");
 	put_cycles(json, findings, true);
-	put_hung(json, findings);
+	json__key(json, "hung");
+	json__begin_array(json);
+	vec_for_each (hung, &findings->hung)
+		if (findings__hung(findings, hung->process->pid) == hung)
+			put_hung(json, hung);
+	json__end_array(json);
 	put_convoys(json, findings);
-	put_waits(json, findings, ALL_CYCLES);
+	put_waits(json, findings, NULL);
 }
 
-void locks_json__put_cycle(
-	struct json_writer *json, const struct lock_findings *findings, size_t cycle)
+void locks_json__put_finding(struct json_writer *json, const struct lock_findings *findings,
+	const struct finding *finding)
 {
 	json__key(json, "deadlocks");
 	json__begin_array(json);
-	put_cycle(json, findings, cycle);
+	if (finding->kind == FINDING_CYCLE)
+		put_cycle(json, findings, finding->index);
 	json__end_array(json);
-	put_waits(json, findings, cycle);
+	json__key(json, "hung");
+	json__begin_array(json);
+	if (finding->kind == FINDING_HUNG)
+		put_hung(json, &findings->hung.data[finding->index]);
+	json__end_array(json);
+	put_waits(json, findings, finding);
 }
 
 static void put_processes(struct json_writer *json, const struct lock_findings *findings)

@@ -8,7 +8,7 @@
 #ifndef MEMTRACE_REPORT_LOCKS_JSON_H
 #define MEMTRACE_REPORT_LOCKS_JSON_H
 
-#include "locks/findings.h"
+#include "locks/finding.h"
 #include "report/json_writer.h"
 
 /* What the document says of the look itself. */
@@ -23,9 +23,10 @@ struct locks_json_head {
 /* The keys `waits`, `deadlocks`, `convoys`, into an object that the caller has begun. */
 void locks_json__put(struct json_writer *json, const struct lock_findings *findings);
 
-/* The same of one cycle alone, with its victims: what the watch says when it forms. */
-void locks_json__put_cycle(
-	struct json_writer *json, const struct lock_findings *findings, size_t cycle);
+/* The same of one finding alone, with those that wait behind it: what the watch says when it forms.
+ */
+void locks_json__put_finding(struct json_writer *json, const struct lock_findings *findings,
+	const struct finding *finding);
 
 /* A whole document. @compact: on one line. */
 void locks_json__write(FILE *file, const struct lock_findings *findings,

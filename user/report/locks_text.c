@@ -132,33 +132,47 @@ static void print_victims(FILE *file, const struct lock_findings *findings, size
 /* Files whose build IDs a log can do with; a cycle seldom has more. */
 #define LISTED_BUILDS 16
 
+/* Of a cycle the stacks of its members alone are printed. */
+static bool has_stack_in(
+	const struct lock_findings *findings, const struct finding *finding, size_t wait)
+{
+	if (finding->kind == FINDING_CYCLE)
+		return findings__leads_to(findings, wait, finding->index, true);
+	return finding__has(findings, finding, wait);
+}
+
+struct listed_builds {
+	const char *ids[LISTED_BUILDS];
+	size_t count;
+};
+
+static void print_build(FILE *file, const struct lock_frame *frame, struct listed_builds *listed)
+{
+	char module[NAME_SIZE];
+
+	if (!frame->module || !frame->build_id || listed->count == LISTED_BUILDS)
+		return;
+	for (size_t i = 0; i < listed->count; i++)
+		if (!strcmp(listed->ids[i], frame->build_id))
+			return;
+	listed->ids[listed->count++] = frame->build_id;
+	snprintf(module, sizeof(module), "%s", frame->module);
+	text__make_printable(module);
+	fprintf(file, "  build ID of %s: %s\n", module, frame->build_id);
+}
+
 /* What the same frames can be named by later, when the files may be others. */
 static void print_builds(
-	FILE *file, const struct lock_findings *findings, const struct wait_cycle *cycle)
+	FILE *file, const struct lock_findings *findings, const struct finding *finding)
 {
-	const char *listed[LISTED_BUILDS];
-	size_t count = 0;
+	struct listed_builds listed = {0};
 
-	for (size_t i = 0; i < cycle->count; i++) {
-		size_t member = findings->graph.members[cycle->first + i];
-		const struct lock_thread *thread = findings->waits.data[member].thread;
+	for (size_t i = 0; i < findings->waits.size; i++) {
+		const struct lock_thread *thread = findings->waits.data[i].thread;
 
-		for (size_t j = 0; j < thread->frame_count && count < LISTED_BUILDS; j++) {
-			const struct lock_frame *frame = &thread->frames[j];
-			char module[NAME_SIZE];
-			size_t known = 0;
-
-			if (!frame->module || !frame->build_id)
-				continue;
-			while (known < count && strcmp(listed[known], frame->build_id) != 0)
-				known++;
-			if (known < count)
-				continue;
-			listed[count++] = frame->build_id;
-			snprintf(module, sizeof(module), "%s", frame->module);
-			text__make_printable(module);
-			fprintf(file, "  build ID of %s: %s\n", module, frame->build_id);
-		}
+		for (size_t j = 0; has_stack_in(findings, finding, i) && j < thread->frame_count;
+			j++)
+			print_build(file, &thread->frames[j], &listed);
 	}
 }
 
@@ -166,16 +180,17 @@ void locks_text__write_cycle(FILE *file, const struct lock_findings *findings, s
 	const struct locks_text_options *options)
 {
 	const struct wait_cycle *of = &findings->graph.cycles[cycle];
+	struct finding finding = {FINDING_CYCLE, of->verdict, cycle};
 	char headline[256];
 
-	findings__headline(findings, cycle, headline, sizeof(headline));
+	finding__headline(findings, &finding, headline, sizeof(headline));
 	phrase__lines(file, headline, "", "      ");
 	for (size_t i = 0; i < of->count; i++)
 		print_member(file, &findings->waits.data[findings->graph.members[of->first + i]],
 			i == 0, i + 1 == of->count, options);
 	print_victims(file, findings, cycle);
 	if (options->builds)
-		print_builds(file, findings, of);
+		print_builds(file, findings, &finding);
 	fputc('\n', file);
 }
 
@@ -328,14 +343,15 @@ static void print_idle(FILE *file, const wait_blocks *blocks)
 		fprintf(file, ".\n");
 }
 
-static void print_others(
-	FILE *file, const struct lock_findings *findings, const struct locks_text_options *options)
+/* The waits that are in no cycle; with @finding, those that belong to it alone. */
+static void print_others(FILE *file, const struct lock_findings *findings,
+	const struct finding *finding, const struct locks_text_options *options)
 {
 	struct told told = {0};
 	wait_blocks blocks;
 	size_t shown = 0, left = 0;
 
-	if (locks_blocks__find(findings, &blocks))
+	if (locks_blocks__find(findings, finding, &blocks))
 		return;
 	vec_for_each (block, &blocks) {
 		if (block->idle && !options->full_stacks)
@@ -348,11 +364,26 @@ static void print_others(
 		shown++;
 	}
 	if (left)
-		fprintf(file, "... and %zu more waits (--full-stacks shows all, --json too)\n",
-			left);
+		fprintf(file, "... and %zu more waits%s\n", left,
+			options->advises ? " (--full-stacks shows all, --json too)" : "");
 	if (!options->full_stacks)
 		print_idle(file, &blocks);
 	vec_free(&blocks);
+}
+
+void locks_text__write_finding(FILE *file, const struct lock_findings *findings,
+	const struct finding *finding, const struct locks_text_options *options)
+{
+	if (finding->kind == FINDING_CYCLE) {
+		locks_text__write_cycle(file, findings, finding->index, options);
+		return;
+	}
+	if (finding->kind == FINDING_HUNG)
+		locks_verdicts__print_hung(file, &findings->hung.data[finding->index]);
+	print_others(file, findings, finding, options);
+	if (options->builds)
+		print_builds(file, findings, finding);
+	fputc('\n', file);
 }
 
 static void print_convoys(FILE *file, const struct lock_findings *findings)
@@ -405,9 +436,11 @@ void locks_text__write(
 	for (size_t i = 0; i < findings->graph.cycle_count; i++)
 		if (findings->confirmed[i])
 			locks_text__write_cycle(file, findings, i, options);
-	locks_verdicts__print_hung(file, findings);
+	vec_for_each (hung, &findings->hung)
+		if (findings__hung(findings, hung->process->pid) == hung)
+			locks_verdicts__print_hung(file, hung);
 	print_convoys(file, findings);
-	print_others(file, findings, options);
+	print_others(file, findings, NULL, options);
 	locks_verdicts__print_summary(file, findings);
 	if (!findings->deadlocks && !findings->hangs &&
 		findings->snapshot->process_count <= FEW_PROCESSES)

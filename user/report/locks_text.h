@@ -6,10 +6,10 @@
 
 #include <stdio.h>
 
-#include "locks/findings.h"
+#include "locks/finding.h"
 
 struct locks_text_options {
-	bool builds;	  /* with each cycle: the build IDs of the files in its stacks */
+	bool builds;	  /* with each finding: the build IDs of the files in its stacks */
 	bool full_stacks; /* every frame, with modules and source lines */
 	bool advises;	  /* names the options that show more: the command has them */
 };
@@ -21,5 +21,9 @@ void locks_text__write(
 /* One cycle with its stacks and victims. */
 void locks_text__write_cycle(FILE *file, const struct lock_findings *findings, size_t cycle,
 	const struct locks_text_options *options);
+
+/* One finding: a cycle as above, or the verdict with the waits that belong to it. */
+void locks_text__write_finding(FILE *file, const struct lock_findings *findings,
+	const struct finding *finding, const struct locks_text_options *options);
 
 #endif

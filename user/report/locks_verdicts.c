@@ -45,27 +45,23 @@ static void print_handlers(FILE *file, uint64_t signals)
 	free(line);
 }
 
-void locks_verdicts__print_hung(FILE *file, const struct lock_findings *findings)
+void locks_verdicts__print_hung(FILE *file, const struct hung_process *hung)
 {
-	vec_for_each (hung, &findings->hung) {
-		const char *comm = hung->threads->comm;
-		pid_t pid = hung->process->pid;
+	const char *comm = hung->threads->comm;
+	pid_t pid = hung->process->pid;
 
-		if (!findings__hung(findings, pid))
-			continue;
-		if (hung->waiting == 1)
-			fprintf(file,
-				"HUNG: the only thread of %s (PID %d) waits, without a timeout:\n"
-				"      nothing inside the process can wake it\n",
-				comm, pid);
-		else
-			fprintf(file,
-				"HUNG: all %s threads of %s (PID %d) wait, none with a timeout:\n"
-				"      nothing inside the process can wake them\n",
-				human__count(hung->waiting).text, comm, pid);
-		if (hung->process->handled)
-			print_handlers(file, hung->process->handled);
-	}
+	if (hung->waiting == 1)
+		fprintf(file,
+			"HUNG: the only thread of %s (PID %d) waits, without a timeout:\n"
+			"      nothing inside the process can wake it\n",
+			comm, pid);
+	else
+		fprintf(file,
+			"HUNG: all %s threads of %s (PID %d) wait, none with a timeout:\n"
+			"      nothing inside the process can wake them\n",
+			human__count(hung->waiting).text, comm, pid);
+	if (hung->process->handled)
+		print_handlers(file, hung->process->handled);
 }
 
 void locks_verdicts__print_held(

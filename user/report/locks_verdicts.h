@@ -8,8 +8,8 @@
 
 #include "locks/findings.h"
 
-/* The processes that nothing inside can wake, and what could from outside. */
-void locks_verdicts__print_hung(FILE *file, const struct lock_findings *findings);
+/* That nothing inside the process can wake it, and what could from outside. */
+void locks_verdicts__print_hung(FILE *file, const struct hung_process *hung);
 
 /* The other side of wait @index: what its thread has itself, and who waits for that; in lines that
  * each begin with @indent. */
