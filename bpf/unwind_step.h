@@ -111,6 +111,7 @@ static __always_inline int unwind_signal_frame(struct unwind_walk *w)
 		return STACK_BAD_MEMORY;
 	w->pc = pc + 1; /* where the signal came, as if it were a return address */
 	w->sp = sp;
+	w->signal_count = w->record.frame_count;
 	return UNWIND_CONTINUE;
 }
 
@@ -170,6 +171,18 @@ static __always_inline int unwind_guess_frame(struct unwind_walk *w)
 	return UNWIND_CONTINUE;
 }
 
+/* As on x86-64, below; the return address of a call through a bad pointer is in lr. */
+static __always_inline int unwind_leave_nowhere(struct unwind_walk *w)
+{
+	if (!w->signal_count || w->signal_count + 1 != w->record.frame_count)
+		return unwind_guess_frame(w);
+	if (unwind_leave(w, w->sp, 0) != UNWIND_CONTINUE)
+		return STACK_NO_RULE;
+	w->record.guessed_frames++;
+	w->guess_count = w->record.frame_count;
+	return UNWIND_CONTINUE;
+}
+
 static __always_inline int unwind_step(struct unwind_walk *w, __u32 rule)
 {
 	__u64 slot = unwind_rule_record_slot(rule), cfa;
@@ -188,8 +201,9 @@ static __always_inline int unwind_step(struct unwind_walk *w, __u32 rule)
 	case UNWIND_END:
 		return STACK_COMPLETE;
 	case UNWIND_NO_RULE:
-	case UNWIND_OUTSIDE:
 		return unwind_guess_frame(w);
+	case UNWIND_OUTSIDE:
+		return unwind_leave_nowhere(w);
 	default:
 		return STACK_BAD_RULE;
 	}

@@ -296,16 +296,23 @@ static void test_the_start_of_a_context_is_a_base(void **state)
 	unwind_table__free(table);
 }
 
+/* CFA = sp, return address in x30; data alignment -8. */
+static void put_arm64_cie(struct image *image)
+{
+	static const uint8_t body[] = {1, 'z', 'R', 0, 4, 0x78, 30, 1, 0x1b, 0x0c, 31, 0};
+
+	put_u32(image, sizeof(body) + 4);
+	put_u32(image, 0);
+	put(image, body, sizeof(body));
+}
+
 static void test_arm64_frame_records(void **state)
 {
 	struct image image;
 	struct unwind_table *table;
 
 	begin(&image, EM_AARCH64);
-	/* CFA = sp, return address in x30; data alignment -8 */
-	put_u32(&image, 4 + 12);
-	put_u32(&image, 0);
-	put(&image, (const uint8_t[]){1, 'z', 'R', 0, 4, 0x78, 30, 1, 0x1b, 0x0c, 31, 0}, 12);
+	put_arm64_cie(&image);
 	/* stp x29, x30, [sp, -32]!: advance 4; def_cfa_offset 32; x29 at CFA-32, x30 at CFA-24 */
 	PUT_FDE(&image, TEXT + 0x100, 0x40, 0x41, 0x0e, 32, 0x9d, 4, 0x9e, 3);
 	table = build(&image);
@@ -313,6 +320,48 @@ static void test_arm64_frame_records(void **state)
 		unwind_table__find(table, TEXT + 0x100), unwind_rule_arm64(UNWIND_SP, 0, 0));
 	assert_int_equal(
 		unwind_table__find(table, TEXT + 0x104), unwind_rule_arm64(UNWIND_SP, 4, 4));
+	unwind_table__free(table);
+}
+
+static void test_arm64_signal_return_is_found_by_its_bytes(void **state)
+{
+	/* The vDSO's, which describes nothing: mov x8, #139; svc #0. */
+	static const uint8_t code[] = {0x68, 0x11, 0x80, 0xd2, 0x01, 0x00, 0x00, 0xd4};
+	struct image image;
+	struct unwind_table *table;
+
+	begin(&image, EM_AARCH64);
+	memcpy(image.bytes + TEXT + 0x800, code, sizeof(code));
+	memcpy(image.bytes + TEXT + 0x902, code, sizeof(code)); /* no instruction begins there */
+	table = build(&image);
+	assert_int_equal(unwind_table__find(table, TEXT + 0x7fe), UNWIND_NO_RULE);
+	assert_int_equal(unwind_table__find(table, TEXT + 0x7ff), UNWIND_SIGNAL);
+	assert_int_equal(unwind_table__find(table, TEXT + 0x807), UNWIND_SIGNAL);
+	assert_int_equal(unwind_table__find(table, TEXT + 0x808), UNWIND_NO_RULE);
+	assert_int_equal(unwind_table__find(table, TEXT + 0x902), UNWIND_NO_RULE);
+	unwind_table__free(table);
+}
+
+static void test_arm64_start_of_a_context_is_a_base(void **state)
+{
+	/* glibc's __startcontext: nop or bti c; mov x0, x19; cbnz x0, setcontext; b exit. */
+	static const uint8_t code[] = {0x1f, 0x20, 0x03, 0xd5, 0xe0, 0x03, 0x13, 0xaa, 0xc0, 0xf9,
+		0xff, 0xb5, 0x52, 0xf5, 0xff, 0x17};
+	struct image image;
+	struct unwind_table *table;
+
+	begin(&image, EM_AARCH64);
+	memcpy(image.bytes + TEXT + 0x200, code, sizeof(code));
+	put_arm64_cie(&image);
+	PUT_FDE(&image, TEXT + 0x100, 0x100, 0x42, 0x0e, 16);
+	PUT_FDE(&image, TEXT + 0x200, sizeof(code), 0);
+	PUT_FDE(&image, TEXT + 0x300, sizeof(code), 0);
+	table = build(&image);
+	assert_int_equal(
+		unwind_table__find(table, TEXT + 0x1fe), unwind_rule_arm64(UNWIND_SP, 0, 2));
+	assert_int_equal(unwind_table__find(table, TEXT + 0x1ff), UNWIND_END);
+	assert_int_equal(
+		unwind_table__find(table, TEXT + 0x300), unwind_rule_arm64(UNWIND_SP, 0, 0));
 	unwind_table__free(table);
 }
 
@@ -446,6 +495,8 @@ int main(void)
 		cmocka_unit_test(test_signal_returns_side_by_side_are_one_piece),
 		cmocka_unit_test(test_the_start_of_a_context_is_a_base),
 		cmocka_unit_test(test_arm64_frame_records),
+		cmocka_unit_test(test_arm64_signal_return_is_found_by_its_bytes),
+		cmocka_unit_test(test_arm64_start_of_a_context_is_a_base),
 		cmocka_unit_test(test_a_file_without_frame_information_has_an_empty_table),
 		cmocka_unit_test(test_what_is_not_elf_is_refused_with_a_reason),
 		cmocka_unit_test(test_no_damaged_bit_does_harm),

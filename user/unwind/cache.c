@@ -20,7 +20,7 @@
 #define TEMPORARY ".new-"
 #define SECRET ".secret"
 /* To be raised with every change of the rows' format or of what they are built from. */
-#define CACHE_VERSION 5
+#define CACHE_VERSION 6
 #define KEY_MAX 32
 #define NAME_SIZE (2 * KEY_MAX + sizeof(SUFFIX))
 #define FILE_MAX (512ull << 20)

@@ -8,9 +8,14 @@
 #include "process/elf_file.h"
 #include "unwind.h"
 
-/* mov $15, %rax (sign extended) or %eax: __NR_rt_sigreturn; then syscall. */
+/* x86-64: mov $15, %rax (sign extended) or %eax: __NR_rt_sigreturn; then syscall. */
 static const uint8_t long_form[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
 static const uint8_t short_form[] = {0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05};
+/* arm64: mov x8, #139; svc #0. */
+static const uint8_t arm64_form[] = {0x68, 0x11, 0x80, 0xd2, 0x01, 0x00, 0x00, 0xd4};
+
+/* The shortest code that is looked for. */
+#define SHORTEST sizeof(short_form)
 
 /* Text is read in blocks of this size, which overlap by more than what is looked for. */
 #define BLOCK_SIZE (1u << 20)
@@ -46,6 +51,23 @@ static int scan_signal_returns(
 		if (length && vec_push(found, (struct known_range){vaddr + (at - block) - length,
 						      vaddr + (at - block), UNWIND_SIGNAL}))
 			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int scan_signal_returns_arm64(
+	const uint8_t *block, size_t size, uint64_t vaddr, known_range_vec *found)
+{
+	const uint8_t *at = block, *end = block + size;
+
+	while ((at = memmem(at, end - at, arm64_form, sizeof(arm64_form)))) {
+		uint64_t start = vaddr + (at - block);
+
+		if (!(start & 3) &&
+			vec_push(found, (struct known_range){
+						start, start + sizeof(arm64_form), UNWIND_SIGNAL}))
+			return -ENOMEM;
+		at += sizeof(arm64_form);
 	}
 	return 0;
 }
@@ -146,6 +168,19 @@ static int scan_bases(const struct elf_image *image, struct known_symbols *symbo
 	return 0;
 }
 
+static int scan_block(const struct elf_image *image, struct known_symbols *symbols,
+	const uint8_t *block, size_t size, uint64_t vaddr, known_range_vec *found)
+{
+	int ret;
+
+	if (image->machine == EM_AARCH64)
+		return scan_signal_returns_arm64(block, size, vaddr, found);
+	ret = scan_signal_returns(block, size, vaddr, found);
+	if (!ret)
+		ret = scan_fiber_starts(block, size, vaddr, found);
+	return ret ? ret : scan_bases(image, symbols, block, size, vaddr, found);
+}
+
 static int compare_ranges(const void *left, const void *right)
 {
 	const struct known_range *a = left, *b = right;
@@ -159,24 +194,20 @@ int known_code__find(const struct elf_image *image, struct known_symbols *symbol
 	uint64_t offset, left;
 	int ret = 0;
 
-	if (image->machine != EM_X86_64 || end <= start || end - start < sizeof(short_form))
+	if (end <= start)
 		return 0;
-	while (!ret && end - start >= sizeof(short_form)) {
+	while (!ret && end - start >= SHORTEST) {
 		size_t size = end - start < BLOCK_SIZE ? end - start : BLOCK_SIZE;
 		const uint8_t *block;
 
 		left = find_text(image, start, &offset);
 		if (left < size)
 			size = left;
-		if (size < sizeof(short_form) || symbols->scanned > KNOWN_CODE_MAX_SCAN)
+		if (size < SHORTEST || symbols->scanned > KNOWN_CODE_MAX_SCAN)
 			break;
 		symbols->scanned += size;
 		block = elf_file__bytes(image->file, offset, size);
-		ret = block ? scan_signal_returns(block, size, start, found) : -EBADMSG;
-		if (!ret)
-			ret = scan_fiber_starts(block, size, start, found);
-		if (!ret)
-			ret = scan_bases(image, symbols, block, size, start, found);
+		ret = block ? scan_block(image, symbols, block, size, start, found) : -EBADMSG;
 		if (size == left || size == end - start)
 			break;
 		start += size - BLOCK_OVERLAP;
@@ -186,18 +217,63 @@ int known_code__find(const struct elf_image *image, struct known_symbols *symbol
 	return ret;
 }
 
+/* The first @size bytes of the code at @vaddr, or NULL. */
+static const uint8_t *code_at(const struct elf_image *image, uint64_t vaddr, size_t size)
+{
+	uint64_t offset;
+
+	if (find_text(image, vaddr, &offset) < size)
+		return NULL;
+	return elf_file__bytes(image->file, offset, size);
+}
+
+/* Behind bti c, which is a nop where the file is built without it. */
+static const uint8_t *skip_landing_pad(const uint8_t *code)
+{
+	static const uint8_t bti[] = {0x5f, 0x24, 0x03, 0xd5}, nop[] = {0x1f, 0x20, 0x03, 0xd5};
+
+	return memcmp(code, bti, sizeof(bti)) && memcmp(code, nop, sizeof(nop)) ? code : code + 4;
+}
+
+/* mov x0, x19; cbnz x0, setcontext; b exit: glibc since 2.17. */
+static bool is_context_start_arm64(const struct elf_image *image, uint64_t start, uint64_t end)
+{
+	static const uint8_t move[] = {0xe0, 0x03, 0x13, 0xaa};
+	const uint8_t *code;
+
+	if (end - start < 12 || end - start > 24)
+		return false;
+	code = code_at(image, start, 12);
+	code = code ? skip_landing_pad(code) : NULL;
+	return code && !memcmp(code, move, sizeof(move)) && !(code[4] & 0x1f) && code[7] == 0xb5;
+}
+
 bool known_code__is_context_start(const struct elf_image *image, uint64_t start, uint64_t end)
 {
 	/* mov %rbx, %rsp; mov (%rsp), %rdi; test %rdi, %rdi: glibc since 2.3, always 26 bytes. */
 	static const uint8_t bytes[] = {0x48, 0x89, 0xdc, 0x48, 0x8b, 0x3c, 0x24, 0x48, 0x85, 0xff};
 	const uint8_t *code;
-	uint64_t offset;
 
-	if (image->machine != EM_X86_64 || end - start < 16 || end - start > 40 ||
-		find_text(image, start, &offset) < sizeof(bytes))
+	if (image->machine == EM_AARCH64)
+		return is_context_start_arm64(image, start, end);
+	if (end - start < 16 || end - start > 40)
 		return false;
-	code = elf_file__bytes(image->file, offset, sizeof(bytes));
+	code = code_at(image, start, sizeof(bytes));
 	return code && !memcmp(code, bytes, sizeof(bytes));
+}
+
+/* mov x29, #0: AAPCS64 asks for it; mov x0, sp; bl: ld.so. */
+static bool is_start_arm64(const struct elf_image *image)
+{
+	static const uint8_t clear_fp[] = {0x1d, 0x00, 0x80, 0xd2};
+	static const uint8_t loader[] = {0xe0, 0x03, 0x00, 0x91};
+	const uint8_t *at = code_at(image, image->entry, 12);
+
+	if (!at)
+		return false;
+	at = skip_landing_pad(at);
+	return !memcmp(at, clear_fp, sizeof(clear_fp)) ||
+	       (!memcmp(at, loader, sizeof(loader)) && at[7] >> 2 == 0x25);
 }
 
 bool known_code__is_start(const struct elf_image *image)
@@ -207,12 +283,13 @@ bool known_code__is_start(const struct elf_image *image)
 	static const uint8_t clear_ebp[] = {0x31, 0xed};
 	static const uint8_t clear_rbp[] = {0x48, 0x31, 0xed};
 	static const uint8_t loader[] = {0x48, 0x89, 0xe7, 0xe8};
-	const uint8_t *at = NULL;
-	uint64_t offset;
+	const uint8_t *at;
 
-	if (image->machine == EM_X86_64 && image->entry &&
-		find_text(image, image->entry, &offset) >= 8)
-		at = elf_file__bytes(image->file, offset, 8);
+	if (!image->entry)
+		return false;
+	if (image->machine == EM_AARCH64)
+		return is_start_arm64(image);
+	at = code_at(image, image->entry, 8);
 	if (!at)
 		return false;
 	if (!memcmp(at, endbr64, sizeof(endbr64)))

@@ -2,10 +2,10 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Code that files leave undescribed, or describe wrongly, and that is known by its bytes: what a
- * signal handler returns to (musl's __restore_rt, Go's), as the kernel asks for just that system
- * call, and the places where stacks begin: the entry point of the loader and of C programs, musl's
- * callers of main and of a thread's function, and what a context of makecontext(3) and a fiber of
- * Boost.Context or bthread return to.
+ * signal handler returns to (musl's __restore_rt, Go's, arm64's vDSO), as the kernel asks for just
+ * that system call, and the places where stacks begin: the entry point of the loader and of C
+ * programs, musl's callers of main and of a thread's function, and what a context of makecontext(3)
+ * and a fiber of Boost.Context or bthread return to.
  */
 #ifndef MEMTRACE_UNWIND_KNOWN_CODE_H
 #define MEMTRACE_UNWIND_KNOWN_CODE_H
@@ -38,9 +38,8 @@ void known_code__read_symbols(const struct elf_image *image, struct known_symbol
 
 /*
  * Appends what is found in [start, end) of the image's text, in ascending order. @symbols are the
- * image's, zeroed at first. 0, -ENOMEM, or -EBADMSG where it is not in the file. Nothing on
- * machines other than x86-64 (on arm64 the vDSO has it, described), and beyond the first
- * KNOWN_CODE_MAX_SCAN bytes.
+ * image's, zeroed at first. 0, -ENOMEM, or -EBADMSG where it is not in the file. On arm64 only
+ * signal returns are looked for; nothing is beyond the first KNOWN_CODE_MAX_SCAN bytes.
  */
 int known_code__find(const struct elf_image *image, struct known_symbols *symbols, uint64_t start,
 	uint64_t end, known_range_vec *found);

@@ -10,8 +10,8 @@ int main(void)
 
 	known_stack__open_gate();
 	run_shapes();
-#ifdef __x86_64__ /* the others are written in its assembly */
 	run_signals();
+#ifdef __x86_64__ /* the others are written in its assembly */
 	run_asm();
 #endif
 	known_stack__close_gate();

@@ -38,10 +38,14 @@ NOINLINE void on_fault(int signal, siginfo_t *info, void *context)
 	ucontext_t *interrupted = context;
 
 	known_alloc();
+#ifdef __x86_64__
 	interrupted->uc_mcontext.gregs[REG_RIP] += 2; /* over the ud2 */
+#else
+	interrupted->uc_mcontext.pc += 4; /* over the udf */
+#endif
 }
 
-/* asm_frames.S: its very first instruction is ud2. */
+/* asm_frames.S: its very first instruction is undefined, so that nothing has been saved yet. */
 void fault_at_once(void);
 
 NOINLINE void call_fault(void)
