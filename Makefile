@@ -13,11 +13,12 @@
 #   make package    a Debian package for this release, in build/
 #   make vmlinux    regenerate vmlinux/vmlinux.h from this kernel's BTF
 #   make format     clang-format over the tree
-# ARCH=arm64 cross-compiles; V=1 shows the commands; SANITIZE=1 builds with ASan and UBSan.
+# ARCH=arm64 cross-compiles; V=1 shows the commands; SANITIZE=1 builds with ASan and UBSan
+# in build/sanitize, SANITIZE=thread with TSan in build/thread.
 
 ARCH ?= $(shell uname -m | sed 's/aarch64/arm64/')
 HOST_ARCH := $(shell uname -m | sed 's/aarch64/arm64/')
-BUILD ?= build$(if $(filter-out $(HOST_ARCH),$(ARCH)),/$(ARCH))$(if $(SANITIZE),/sanitize)
+BUILD ?= build$(if $(filter-out $(HOST_ARCH),$(ARCH)),/$(ARCH))$(if $(SANITIZE),/$(if $(filter thread,$(SANITIZE)),thread,sanitize))
 PREFIX ?= /usr/local
 V ?= 0
 
@@ -41,8 +42,9 @@ LIBRARIES := -lbpf -ldw -lelf -lcapstone -ljansson -lprotobuf-c -lzstd -lxxhash 
 STATIC_LIBRARIES := -lbpf -ldw -lelf -lcapstone -ljansson -lprotobuf-c -lzstd -lxxhash \
 	-liberty -lncursesw -ltinfo -llzma -lbz2 -lz -lpthread
 ifdef SANITIZE
-ALL_CFLAGS += -fsanitize=address,undefined
-LDFLAGS += -fsanitize=address,undefined
+SANITIZERS := -fsanitize=$(if $(filter thread,$(SANITIZE)),thread,address,undefined)
+ALL_CFLAGS += $(SANITIZERS)
+LDFLAGS += $(SANITIZERS)
 endif
 
 Q := $(if $(filter 1,$(V)),,@)
