@@ -87,7 +87,7 @@ $(BUILD)/user/report/pprof.o: $(BUILD)/generated/profile.pb-c.h
 $(BUILD)/generated/version.h: .FORCE
 	@mkdir -p $(@D)
 	@scripts/version --header $@
-$(BUILD)/user/cmd/cmd.o $(BUILD)/user/cmd/heap.o $(BUILD)/user/cmd/trace_report.o: $(BUILD)/generated/version.h
+$(BUILD)/user/cmd/cmd.o $(BUILD)/user/cmd/heap.o $(BUILD)/user/cmd/trace_facts.o: $(BUILD)/generated/version.h
 
 # The page of the html format is committed as it was bundled, and bundled anew where its packages are
 # (scripts/setup); scripts/check compares.

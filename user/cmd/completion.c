@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
-#include "cmd/report_output.h"
+#include "report/formats.h"
 
 /* The first command of the list is also what runs where no command is named. */
 static const struct command *default_command(void)
@@ -89,7 +89,7 @@ static void write_bash(void)
 {
 	char formats[FORMAT_NAMES_SIZE];
 
-	report_output__list_formats(" ", " ", formats);
+	formats__list(" ", " ", formats);
 	printf("# bash completion of memtrace, by `memtrace completion bash`\n"
 	       "_memtrace()\n"
 	       "{\n"
@@ -141,7 +141,7 @@ static void put_zsh_action(const struct argp_option *option)
 		printf(strchr(":[]", *c) ? "\\%c" : "%c", *c);
 	putchar(':');
 	if (strcmp(option->name, "format") == 0) {
-		report_output__list_formats(" ", " ", formats);
+		formats__list(" ", " ", formats);
 		printf("(%s)", formats);
 	} else if (strcmp(option->name, "pid") == 0) {
 		fputs("_pids", stdout);
@@ -261,7 +261,7 @@ static void put_fish_option(const struct command *command, const struct argp_opt
 	if (takes_argument(option))
 		printf(is_file(option) ? " -r -F" : " -x");
 	if (strcmp(option->name, "format") == 0) {
-		report_output__list_formats(" ", " ", formats);
+		formats__list(" ", " ", formats);
 		printf(" -a '%s'", formats);
 	} else if (strcmp(option->name, "pid") == 0) {
 		printf(" -a '(__fish_complete_pids)'");

@@ -345,14 +345,6 @@ static int read_interval(const struct contention_run *session)
 	return end_ns > now ? (end_ns - now) / 1000000 + 1 : 0;
 }
 
-static uint64_t unix_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
 static int run(struct contention_run *session, struct error *err)
 {
 	struct pollfd fds[] = {
@@ -362,7 +354,7 @@ static int run(struct contention_run *session, struct error *err)
 	int rc = contention_feed__start(session->feed, err);
 
 	session->started_ns = clock__now_ns();
-	session->start_unix_ns = unix_ns();
+	session->start_unix_ns = clock__unix_ns();
 	if (!rc)
 		rc = look_for_open(session, err);
 	if (!rc)

@@ -15,7 +15,7 @@
 #include "base/units.h"
 #include "cmd/cmd.h"
 #include "cmd/replayed.h"
-#include "cmd/report_output.h"
+#include "report/formats.h"
 #include "report/human.h"
 #include "report/output.h"
 
@@ -119,7 +119,7 @@ static int write_diff(
 	if (options->json)
 		diff__write_json(diff, output.file);
 	else
-		diff__write_text(diff, report_output__columns(), options->top, output.file);
+		diff__write_text(diff, formats__columns(), options->top, output.file);
 	return output__commit(&output, err);
 }
 

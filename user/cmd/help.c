@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
-#include "cmd/report_output.h"
+#include "report/formats.h"
 
 int cmd__take_topic(int key, char *arg, struct argp_state *state)
 {
@@ -47,8 +47,7 @@ static void list_commands(void)
 static void list_formats(void)
 {
 	for (int i = 1; i < FORMAT_COUNT; i++)
-		printf("  %-12s%s\n", report_output__format(i)->name,
-			report_output__format(i)->help);
+		printf("  %-12s%s\n", formats__get(i)->name, formats__get(i)->help);
 }
 
 int cmd_help(int argc, char **argv)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cmd/report_events.h"
+#include "report/events.h"
 
 /* Some file systems can make no file without a name: there it loses it at once. */
 static int open_nameless(const char *folder)
@@ -49,7 +49,7 @@ int live_events__write(
 {
 	if (!*events->path)
 		return 0;
-	return report_events__write(events->path, &options->view, 0, 0, err);
+	return events__write(events->path, options->view.output, 0, 0, err);
 }
 
 void live_events__free(struct live_events *events)

@@ -4,8 +4,8 @@
 #ifndef MEMTRACE_CMD_RECORDED_LOCKS_H
 #define MEMTRACE_CMD_RECORDED_LOCKS_H
 
-#include "cmd/report_output.h"
 #include "cmd/trace_locks.h"
+#include "report/formats.h"
 #include "stream/recorder.h"
 #include "stream/replay.h"
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/frame_names.h"
 #include "report/human.h"
 
 /* --- names */
@@ -34,17 +35,10 @@ static const struct module *find_module(
 
 static int make_symbolizer(struct replayed *replayed)
 {
-	struct symbolizer_options options = {
-		.debug_dirs = replayed->view->debug_dirs.data,
-		.debug_dir_count = replayed->view->debug_dirs.size,
-		.no_demangle = !replayed->view->demangle,
-		.debuginfod = replayed->view->debuginfod,
-	};
-
 	if (replayed->symbolizer)
 		return 0;
 	replayed->modules = modules__new();
-	replayed->symbolizer = symbolizer__new(&options);
+	replayed->symbolizer = frame_names__symbolizer(replayed->view);
 	return replayed->modules && replayed->symbolizer ? 0 : -ENOMEM;
 }
 
@@ -63,28 +57,15 @@ static struct report_frame frame_at(
 static int name_here(struct replayed *replayed, const struct site_frame *address,
 	const struct replay_module *recorded, struct report_frames *frames)
 {
-	static const struct symbol_frame nameless;
-	struct symbol_frames symbols = {&nameless, 1};
+	struct report_frame place = frame_at(address, recorded);
 	const struct module *module;
 	int err = make_symbolizer(replayed);
 
 	if (err)
 		return err;
 	module = find_module(replayed, recorded);
-	if (module)
-		err = symbolizer__resolve(
-			replayed->symbolizer, module, address->offset, true, &symbols);
-	for (size_t i = 0; i < symbols.count && !err; i++) {
-		struct report_frame frame = frame_at(address, recorded);
-
-		frame.function = symbols.frames[i].function;
-		frame.function_offset = symbols.frames[i].function_offset;
-		frame.file = symbols.frames[i].file;
-		frame.line = symbols.frames[i].line;
-		frame.inlined = symbols.frames[i].inlined;
-		err = vec_push(&frames->list, frame);
-	}
-	return err;
+	return module ? frame_names__add(replayed->symbolizer, module, &place, frames)
+		      : vec_push(&frames->list, place);
 }
 
 static int name_frame(void *context, const struct site_frame *address, struct report_frames *frames)

@@ -12,8 +12,8 @@
 #include "cmd/cmd.h"
 #include "cmd/recorded_locks.h"
 #include "cmd/replayed.h"
-#include "cmd/report_events.h"
 #include "cmd/report_output.h"
+#include "report/events.h"
 
 enum {
 	OPT_FROM = 0x100,
@@ -98,8 +98,8 @@ static int run_report(const struct show_options *options, bool *deadlock, struct
 	if (code)
 		return code;
 	if (options->view.format == FORMAT_NDJSON)
-		return report_events__write(
-			options->path, &options->view, options->from_ns, options->to_ns, err);
+		return events__write(
+			options->path, options->view.output, options->from_ns, options->to_ns, err);
 	code = replayed__load(
 		&replayed, options->path, &options->view, options->from_ns, options->to_ns, err);
 	extra = recorded_locks__extra(&replayed.replay);

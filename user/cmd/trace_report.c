@@ -9,10 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/new_file.h"
+#include "cmd/frame_names.h"
 #include "cmd/recorded_locks.h"
 #include "cmd/report_output.h"
+#include "cmd/trace_facts.h"
 #include "cmd/trace_memory.h"
 #include "cmd/trace_record.h"
 #include "report/html.h"
@@ -22,41 +25,17 @@
 #include "report/model.h"
 #include "symbols/symbolizer.h"
 #include "symbols/trim.h"
-#include "version.h"
-
-/* The settings that shape what a report can say. */
-enum {
-	SETTING_STACKS,
-	SETTING_MAX_FRAMES,
-	SETTING_RING_SIZE,
-	SETTING_FOLLOW,
-	SETTING_COUNT,
-};
 
 struct trace_report {
 	struct trace_report_source source;
 	struct symbolizer *symbolizer;
-	struct report_target *targets;
-	size_t target_count;
-	char *command; /* of a launch, joined */
-	uint64_t start_ns;
-	uint64_t start_unix_ns;
+	struct trace_facts facts;
 	uint64_t now_ns;	   /* of the latest figures */
 	struct recorder *recorder; /* NULL: none */
-	struct report_setting settings[SETTING_COUNT];
-	char setting_values[SETTING_COUNT][24];
-	uint64_t line_ns; /* when the live line was drawn last */
+	uint64_t line_ns;	   /* when the live line was drawn last */
 	uint64_t line_allocs;
 	bool line_shown;
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
 
 int trace_report__check_output(const struct trace_options *options, struct error *err)
 {
@@ -65,74 +44,14 @@ int trace_report__check_output(const struct trace_options *options, struct error
 	return !code && options->record_path ? new_file__check(options->record_path, err) : code;
 }
 
-static void list_settings(struct trace_report *report)
-{
-	static const char *const names[] = {"stacks", "max_frames", "ring_size", "follow"};
-	static const char *const stacks[] = {"none", "fp", "cfi"};
-	const struct trace_options *options = report->source.options;
-	char(*values)[sizeof(report->setting_values[0])] = report->setting_values;
-
-	snprintf(values[SETTING_STACKS], sizeof(*values), "%s", stacks[options->stacks]);
-	snprintf(values[SETTING_MAX_FRAMES], sizeof(*values), "%u", options->max_frames);
-	snprintf(values[SETTING_RING_SIZE], sizeof(*values), "%llu",
-		(unsigned long long)options->ring_size);
-	snprintf(values[SETTING_FOLLOW], sizeof(*values), "%s", options->follow ? "yes" : "no");
-	for (int i = 0; i < SETTING_COUNT; i++)
-		report->settings[i] = (struct report_setting){names[i], values[i]};
-}
-
-static char *join_arguments(char *const argv[])
-{
-	size_t size = 1;
-	char *joined;
-
-	for (int i = 0; argv[i]; i++)
-		size += strlen(argv[i]) + 1;
-	joined = calloc(1, size);
-	for (int i = 0; joined && argv[i]; i++) {
-		if (i)
-			strcat(joined, " ");
-		strcat(joined, argv[i]);
-	}
-	return joined;
-}
-
-static int list_targets(struct trace_report *report)
-{
-	const struct trace_report_source *source = &report->source;
-
-	report->target_count = source->launch ? 1 : source->process_count;
-	report->targets = calloc(report->target_count, sizeof(*report->targets));
-	if (!report->targets)
-		return -ENOMEM;
-	if (source->launch) {
-		report->command = join_arguments(source->options->command);
-		report->targets[0].pid = source->launch->pid;
-		report->targets[0].command = report->command;
-		return report->command ? 0 : -ENOMEM;
-	}
-	for (size_t i = 0; i < report->target_count; i++) {
-		report->targets[i].pid = source->processes[i].pid;
-		report->targets[i].command = source->processes[i].command_line;
-	}
-	return 0;
-}
-
 struct trace_report *trace_report__new(const struct trace_report_source *source, struct error *err)
 {
-	struct symbolizer_options options = {
-		.debug_dirs = source->options->view.debug_dirs.data,
-		.debug_dir_count = source->options->view.debug_dirs.size,
-		.no_demangle = !source->options->view.demangle,
-		.debuginfod = source->options->view.debuginfod,
-	};
 	struct trace_report *report = calloc(1, sizeof(*report));
 
 	if (report) {
 		report->source = *source;
-		report->symbolizer = symbolizer__new(&options);
-		list_settings(report);
-		if (report->symbolizer && !list_targets(report))
+		report->symbolizer = frame_names__symbolizer(&source->options->view);
+		if (!trace_facts__init(&report->facts, &report->source) && report->symbolizer)
 			return report;
 	}
 	trace_report__free(report);
@@ -146,15 +65,14 @@ void trace_report__free(struct trace_report *report)
 		return;
 	recorder__close(report->recorder, NULL);
 	symbolizer__free(report->symbolizer);
-	free(report->targets);
-	free(report->command);
+	trace_facts__free(&report->facts);
 	free(report);
 }
 
 void trace_report__start(struct trace_report *report, uint64_t start_ns)
 {
-	report->start_ns = report->line_ns = start_ns;
-	report->start_unix_ns = clock_ns(CLOCK_REALTIME);
+	report->line_ns = start_ns;
+	trace_facts__start(&report->facts, start_ns);
 	for (size_t i = 0; i < report->source.process_count; i++)
 		symbolizer__watch_jit(report->symbolizer, &report->source.processes[i]);
 }
@@ -178,7 +96,7 @@ void trace_report__unwatch(struct trace_report *report, pid_t pid)
 
 void trace_report__draw_live_line(struct trace_report *report)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC), losses[LOSS_COUNT];
+	uint64_t now = clock__now_ns(), losses[LOSS_COUNT];
 	struct live_line line = {0};
 	char text[LIVE_LINE_SIZE];
 	struct heap_totals totals;
@@ -188,7 +106,7 @@ void trace_report__draw_live_line(struct trace_report *report)
 	heap__totals(report->source.feed->heap, &totals);
 	feed__add_losses(report->source.feed, losses);
 	stream__unlock(report->source.stream);
-	line.elapsed_ns = now - report->start_ns;
+	line.elapsed_ns = now - report->facts.start_ns;
 	line.alloc_count = totals.counts.alloc_count - report->line_allocs;
 	line.interval_ns = now - report->line_ns;
 	line.live_bytes = totals.live_bytes;
@@ -211,24 +129,6 @@ static void clear_live_line(struct trace_report *report)
 
 /* --- names */
 
-static int add_frame(struct report_frames *frames, const struct symbol_frame *symbol,
-	const struct site_frame *address, const struct module *module)
-{
-	struct report_frame frame = {
-		.address = address->address,
-		.module = module ? module->path : NULL,
-		.build_id = module && module->build_id.size ? module->build_id.hex : NULL,
-		.offset = address->offset,
-		.function = symbol->function,
-		.function_offset = symbol->function_offset,
-		.file = symbol->file,
-		.line = symbol->line,
-		.inlined = symbol->inlined,
-	};
-
-	return vec_push(&frames->list, frame);
-}
-
 static int add_python_frame(
 	struct trace_report *report, struct report_frames *frames, const struct site_frame *address)
 {
@@ -247,48 +147,22 @@ static int add_python_frame(
 int trace_report__name_frame(
 	void *context, const struct site_frame *address, struct report_frames *frames)
 {
-	static const struct symbol_frame nameless;
-	struct symbol_frames symbols = {&nameless, 1};
+	struct report_frame place = {.address = address->address, .offset = address->offset};
 	struct trace_report *report = context;
 	const struct module *module = NULL;
-	int err;
 
 	if (address->module == SITE_MODULE_PYTHON)
 		return add_python_frame(report, frames, address);
 	if (address->module)
 		module = modules__find(report->source.modules, address->module);
-	if (module)
-		err = symbolizer__resolve(
-			report->symbolizer, module, address->offset, true, &symbols);
-	else
-		err = symbolizer__resolve_any_jit(
-			report->symbolizer, address->address, true, &symbols);
-	for (size_t i = 0; i < symbols.count && !err; i++)
-		err = add_frame(frames, &symbols.frames[i], address, module);
-	return err;
+	if (module) {
+		place.module = module->path;
+		place.build_id = module->build_id.size ? module->build_id.hex : NULL;
+	}
+	return frame_names__add(report->symbolizer, module, &place, frames);
 }
 
 /* --- the report */
-
-/* Under the stream's lock, as the reader counts in the feed. */
-static void describe_run(struct trace_report *report, struct report_run *run)
-{
-	const struct trace_report_source *source = &report->source;
-
-	run->version = MEMTRACE_VERSION;
-	run->targets = report->targets;
-	run->target_count = report->target_count;
-	run->start_unix_ns = report->start_unix_ns;
-	run->duration_ns = report->now_ns - report->start_ns;
-	run->launched = source->launch != NULL;
-	run->has_symbols = true;
-	run->settings = report->settings;
-	run->setting_count = SETTING_COUNT;
-	tracer__losses(source->tracer, run->losses);
-	feed__add_losses(source->feed, run->losses);
-	memcpy(run->stack_stops, source->feed->stack_stops, sizeof(run->stack_stops));
-	run->guessed_frames = source->feed->guessed_frames;
-}
 
 static int note_holds(struct trace_report *report, struct report *out)
 {
@@ -334,7 +208,7 @@ int trace_report__record(struct trace_report *report, struct error *err)
 	if (!report->recorder)
 		return err->code;
 	stream__lock(report->source.stream);
-	describe_run(report, &run);
+	trace_facts__describe(&report->facts, report->now_ns, &run);
 	trace_record__put_run(report->recorder, &run);
 	report->source.feed->recorder = report->recorder;
 	stream__unlock(report->source.stream);
@@ -357,10 +231,11 @@ int trace_report__flush_recording(struct trace_report *report)
 	stream__lock(report->source.stream);
 	trace_memory__look(report->source.feed);
 	recorder__flush(report->recorder);
-	report->now_ns = clock_ns(CLOCK_MONOTONIC);
-	describe_run(report, &run);
+	report->now_ns = clock__now_ns();
+	trace_facts__describe(&report->facts, report->now_ns, &run);
 	stream__unlock(report->source.stream);
-	trace_record__put_status(report->recorder, &run, report->start_ns, report->now_ns, NULL);
+	trace_record__put_status(
+		report->recorder, &run, report->facts.start_ns, report->now_ns, NULL);
 	return 0;
 }
 
@@ -391,7 +266,7 @@ static int end_recording(struct trace_report *report, struct report *out)
 	state = recorder__drain(report->recorder);
 	err = note_recording(report, out, &state);
 	trace_record__put_status(
-		report->recorder, &out->run, report->start_ns, report->now_ns, out);
+		report->recorder, &out->run, report->facts.start_ns, report->now_ns, out);
 	state = recorder__drain(report->recorder);
 	if (state.error || report->source.options->view.format == FORMAT_NDJSON)
 		return err;
@@ -443,7 +318,7 @@ static void write_heading(const struct trace_report *report, char *out, size_t s
 
 	strftime(clock, sizeof(clock), "%F %T", localtime_r(&now, &local));
 	snprintf(out, size, "--- %s, %s into the run ---", clock,
-		human__duration(report->now_ns - report->start_ns).text);
+		human__duration(report->now_ns - report->facts.start_ns).text);
 }
 
 static int write_report(struct trace_report *report, const struct report *out, struct error *err)
@@ -499,8 +374,8 @@ static int collect(struct trace_report *report, struct report *out)
 	};
 
 	trace_memory__look(report->source.feed);
-	report->now_ns = report_options.now_ns = clock_ns(CLOCK_MONOTONIC);
-	describe_run(report, &out->run);
+	report->now_ns = report_options.now_ns = clock__now_ns();
+	trace_facts__describe(&report->facts, report->now_ns, &out->run);
 	return report__collect(out, report->source.feed->heap, &report_options);
 }
 

@@ -7,27 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "attach/tracer.h"
 #include "base/error.h"
-#include "cmd/trace_locks.h"
-#include "cmd/trace_options.h"
-#include "process/launch.h"
-#include "process/process.h"
-#include "stream/feed.h"
-#include "stream/stream.h"
-
-/* What a report is made from; all of it stays the caller's and outlives the trace_report. */
-struct trace_report_source {
-	const struct trace_options *options;
-	struct feed *feed;
-	struct stream *stream;
-	const struct tracer *tracer;
-	struct modules *modules;
-	const struct process_info *processes;
-	size_t process_count;
-	const struct launch *launch; /* NULL: nothing was launched */
-	struct trace_locks *locks;   /* NULL: not looked at */
-};
+#include "cmd/trace_facts.h"
 
 struct trace_report;
 

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/units.h"
-#include "cmd/report_output.h"
 
 enum {
 	OPT_SORT = 0x200,
@@ -90,12 +89,12 @@ static int parse_format(struct argp_state *state, struct view_options *view, con
 	char names[FORMAT_NAMES_SIZE];
 
 	for (int i = 1; i < FORMAT_COUNT; i++) {
-		if (strcmp(text, report_output__format(i)->name) != 0)
+		if (strcmp(text, formats__get(i)->name) != 0)
 			continue;
 		view->format = i;
 		return 0;
 	}
-	report_output__list_formats("|", "|", names);
+	formats__list("|", "|", names);
 	argp_error(state, "-F %s: '%s' is not understood", names, text);
 	return EINVAL;
 }
@@ -203,7 +202,7 @@ const struct argp *view_options__argp(enum view_offer offer)
 	static char format_help[FORMAT_NAMES_SIZE + 80];
 	char names[FORMAT_NAMES_SIZE];
 
-	report_output__list_formats(", ", " or ", names);
+	formats__list(", ", " or ", names);
 	snprintf(format_help, sizeof(format_help),
 		"%s (see memtrace help formats); to stdout or the file of -o", names);
 	memcpy(options, option_table, sizeof(options));
@@ -237,8 +236,7 @@ void view_options__check(struct argp_state *state, const struct view_options *vi
 	if (view->format && json_to_stdout && !view->output)
 		argp_error(
 			state, "--json and -F would both write to standard output: give -o FILE");
-	if (view->format && report_output__format(view->format)->is_binary && !view->output &&
+	if (view->format && formats__get(view->format)->is_binary && !view->output &&
 		isatty(STDOUT_FILENO))
-		argp_error(state, "%s is binary: give -o FILE",
-			report_output__format(view->format)->name);
+		argp_error(state, "%s is binary: give -o FILE", formats__get(view->format)->name);
 }

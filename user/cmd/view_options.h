@@ -9,22 +9,7 @@
 #include <stdint.h>
 
 #include "base/vec.h"
-#include "report/model.h"
-#include "report/weight.h"
-
-enum report_format {
-	FORMAT_NONE = 0, /* text on stdout, and JSON where --json wants it */
-	FORMAT_TEXT,
-	FORMAT_JSON,
-	FORMAT_NDJSON,
-	FORMAT_PPROF,
-	FORMAT_FOLDED,
-	FORMAT_SPEEDSCOPE,
-	FORMAT_HTML,
-	FORMAT_DOT,
-	FORMAT_SVG,
-	FORMAT_COUNT,
-};
+#include "report/formats.h"
 
 struct view_options {
 	enum report_sort sort;

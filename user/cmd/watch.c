@@ -146,14 +146,6 @@ const struct argp *watch_argp(void)
 
 /* --- what is said */
 
-static uint64_t unix_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
 /* A line of a log begins with the time of day. */
 static void print_time(void)
 {
@@ -187,7 +179,7 @@ static void write_finding_json(FILE *file, const struct known_finding *known,
 	json__put_integer(&json, "number", known->number);
 	json__put_string(&json, "verdict", verdict__name(known->verdict));
 	json__put_integer(&json, "time_ns", known->found_ns);
-	json__put_integer(&json, "time_unix_ns", unix_ns());
+	json__put_integer(&json, "time_unix_ns", clock__unix_ns());
 	locks_json__put_finding(&json, findings, finding);
 	end_event(&json);
 	fflush(file);
@@ -241,7 +233,7 @@ static void report_dissolved(
 		json__put_integer(&json, "number", known->number);
 		json__put_string(&json, "verdict", verdict__name(known->verdict));
 		json__put_integer(&json, "time_ns", clock__now_ns());
-		json__put_integer(&json, "time_unix_ns", unix_ns());
+		json__put_integer(&json, "time_unix_ns", clock__unix_ns());
 		json__put_string(&json, "reason", reason);
 		end_event(&json);
 	} else {
@@ -516,7 +508,7 @@ static void report_end(struct watch *watch)
 		struct json_writer json;
 
 		begin_event(&json, stdout, "end");
-		json__put_integer(&json, "time_unix_ns", unix_ns());
+		json__put_integer(&json, "time_unix_ns", clock__unix_ns());
 		json__put_integer(&json, "duration_ns", clock__now_ns() - watch->started_ns);
 		json__put_integer(&json, "waits_seen", counts.seen);
 		json__put_integer(&json, "long_waits_ended", counts.long_ended);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
-#include "cmd/report_events.h"
+#include "report/events.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -305,7 +305,7 @@ static void warn_of(const struct recording_problems *problems, const char *path)
 			(unsigned long long)problems->damaged_records);
 }
 
-static int list_all(struct lister *lister, const char *path, struct error *err)
+static int list_all(struct lister *lister, const char *path, struct error *error)
 {
 	struct recording_visitor visitor = {
 		.context = lister,
@@ -319,32 +319,32 @@ static int list_all(struct lister *lister, const char *path, struct error *err)
 	};
 	struct recording_problems problems;
 	FILE *file = fopen(path, "re");
-	int code;
+	int err;
 
 	if (!file)
-		return error__set(err, -errno, "cannot read %s: %m", path);
-	code = recording__read(file, path, &visitor, &problems, err);
+		return error__set(error, -errno, "cannot read %s: %m", path);
+	err = recording__read(file, path, &visitor, &problems, error);
 	fclose(file);
-	if (code)
-		return err->code ? code : error__set(err, code, "cannot write the events");
+	if (err)
+		return error->code ? err : error__set(error, err, "cannot write the events");
 	warn_of(&problems, path);
-	code = list_end(lister);
-	return code ? error__set(err, code, "cannot write the events") : 0;
+	err = list_end(lister);
+	return err ? error__set(error, err, "cannot write the events") : 0;
 }
 
-int report_events__write(const char *path, const struct view_options *view, uint64_t from_ns,
-	uint64_t to_ns, struct error *err)
+int events__write(const char *path, const char *output_path, uint64_t from_ns, uint64_t to_ns,
+	struct error *error)
 {
 	struct lister lister = {.from_ns = from_ns, .to_ns = to_ns};
 	struct output output;
-	int code = output__open(&output, view->output, err);
+	int err = output__open(&output, output_path, error);
 
-	if (code)
-		return code;
+	if (err)
+		return err;
 	lister.file = output.file;
-	code = list_all(&lister, path, err);
-	if (!code)
-		return output__commit(&output, err);
+	err = list_all(&lister, path, error);
+	if (!err)
+		return output__commit(&output, error);
 	output__abort(&output);
-	return code;
+	return err;
 }

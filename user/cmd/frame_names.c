@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-FileCopyrightText: 2026 the memtrace authors */
+#include "cmd/frame_names.h"
+
+struct symbolizer *frame_names__symbolizer(const struct view_options *view)
+{
+	struct symbolizer_options options = {
+		.debug_dirs = view->debug_dirs.data,
+		.debug_dir_count = view->debug_dirs.size,
+		.no_demangle = !view->demangle,
+		.debuginfod = view->debuginfod,
+	};
+
+	return symbolizer__new(&options);
+}
+
+static int add_frame(const struct symbol_frame *symbol, const struct report_frame *place,
+	struct report_frames *frames)
+{
+	struct report_frame frame = *place;
+
+	frame.function = symbol->function;
+	frame.function_offset = symbol->function_offset;
+	frame.file = symbol->file;
+	frame.line = symbol->line;
+	frame.inlined = symbol->inlined;
+	return vec_push(&frames->list, frame);
+}
+
+int frame_names__add(struct symbolizer *symbolizer, const struct module *module,
+	const struct report_frame *place, struct report_frames *frames)
+{
+	struct symbol_frames symbols;
+	int err;
+
+	if (module)
+		err = symbolizer__resolve(symbolizer, module, place->offset, true, &symbols);
+	else
+		err = symbolizer__resolve_any_jit(symbolizer, place->address, true, &symbols);
+	for (size_t i = 0; i < symbols.count && !err; i++)
+		err = add_frame(&symbols.frames[i], place, frames);
+	return err;
+}
