@@ -7,7 +7,7 @@
  *
  *	DEFINE_HASH_NUMBER(address_map, uint64_t, struct block);
  *
- * for keys that are numbers; for others, with functions that hash and compare them:
+ * for keys that are numbers (DEFINE_HASH_PAIR: two numbers); for others, with functions that hash and compare them:
  *
  *	static inline uint64_t key_hash(struct key key) { return hash_combine(key.a, key.b); }
  *	static inline bool key_equal(struct key x, struct key y) { return x.a == y.a && x.b == y.b; }
@@ -152,5 +152,24 @@ static inline bool hash_same_number(uint64_t a, uint64_t b)
 /* Keyed by an integer of at most 64 bits. */
 #define DEFINE_HASH_NUMBER(name, key_type, value_type) \
 	DEFINE_HASH(name, key_type, value_type, hash_number, hash_same_number)
+
+struct hash_pair {
+	uint64_t a;
+	uint64_t b;
+};
+
+static inline uint64_t hash_pair_of(struct hash_pair pair)
+{
+	return hash_combine(hash_mix(pair.a), pair.b);
+}
+
+static inline bool hash_same_pair(struct hash_pair x, struct hash_pair y)
+{
+	return x.a == y.a && x.b == y.b;
+}
+
+/* Keyed by two such integers, a struct hash_pair. */
+#define DEFINE_HASH_PAIR(name, value_type) \
+	DEFINE_HASH(name, struct hash_pair, value_type, hash_pair_of, hash_same_pair)
 
 #endif

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define VEC(type)                \
 	struct {                 \
@@ -49,6 +50,24 @@ static inline int vec__reserve(void **data, size_t *capacity, size_t wanted, siz
 #define vec_push(vec, ...)                           \
 	(vec_reserve(vec, (vec)->size + 1) ? -ENOMEM \
 					   : ((vec)->data[(vec)->size++] = (__VA_ARGS__), 0))
+
+static inline void vec__splice(
+	void *data, size_t *size, size_t at, size_t removed, size_t added, size_t element_size)
+{
+	size_t tail = *size - at - removed;
+
+	if (tail && added != removed)
+		memmove((char *)data + (at + added) * element_size,
+			(char *)data + (at + removed) * element_size, tail * element_size);
+	*size = at + added + tail;
+}
+
+/*
+ * Makes the @removed elements from index @at on @added others, for which room was reserved and
+ * whose values are to be filled in.
+ */
+#define vec_splice(vec, at, removed, added) \
+	vec__splice((vec)->data, &(vec)->size, (at), (removed), (added), sizeof(*(vec)->data))
 
 #define vec_free(vec)                              \
 	do {                                       \

@@ -17,23 +17,8 @@ struct named_frame {
 	struct lock_frame frame;
 };
 
-/* By process and address; the lowest bit: a return address. */
-struct named_pc {
-	uint64_t pid;
-	uint64_t pc;
-};
-
-static inline uint64_t named_pc_hash(struct named_pc key)
-{
-	return hash_combine(key.pid, key.pc);
-}
-
-static inline bool named_pc_equal(struct named_pc a, struct named_pc b)
-{
-	return a.pid == b.pid && a.pc == b.pc;
-}
-
-DEFINE_HASH(named_frames, struct named_pc, struct named_frame, named_pc_hash, named_pc_equal);
+/* By process and address, whose lowest bit says that it is a return address. */
+DEFINE_HASH_PAIR(named_frames, struct named_frame);
 
 struct wait_names {
 	struct subjects *subjects;
@@ -131,7 +116,7 @@ static void name_frame(struct wait_names *names, struct subject *subject, uint64
 static const struct lock_frame *find_frame(
 	struct wait_names *names, struct subject *subject, pid_t pid, uint64_t pc, bool is_return)
 {
-	struct named_pc key = {pid, pc << 1 | is_return};
+	struct hash_pair key = {pid, pc << 1 | is_return};
 	struct named_frame *known = named_frames__insert(&names->frames, key);
 
 	if (!known)

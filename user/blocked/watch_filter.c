@@ -43,7 +43,9 @@ static int add_tree(struct watch_filter *filter, const char *folder, int depth)
 	if (rc || depth == MAX_DEPTH)
 		return rc;
 	dir = opendir(folder);
-	while (!rc && dir && (entry = readdir(dir))) {
+	if (!dir)
+		return -errno;
+	while (!rc && (entry = readdir(dir))) {
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
@@ -51,8 +53,7 @@ static int add_tree(struct watch_filter *filter, const char *folder, int depth)
 		if (rc == -ENOENT)
 			rc = 0; /* removed meanwhile */
 	}
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 	return rc;
 }
 

@@ -93,9 +93,7 @@ void hook__poll(struct hook *hook)
 	if (!hook->running && hook->waiting.size) {
 		int fd = hook->waiting.data[0];
 
-		hook->waiting.size--;
-		memmove(hook->waiting.data, hook->waiting.data + 1,
-			hook->waiting.size * sizeof(*hook->waiting.data));
+		vec_splice(&hook->waiting, 0, 1, 0);
 		start(hook, fd);
 	}
 }

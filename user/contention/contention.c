@@ -12,9 +12,7 @@ struct lock_identity {
 
 static inline uint64_t identity_hash(struct lock_identity identity)
 {
-	uint64_t hash = hash_combine(identity.key.space, identity.key.inode);
-
-	return hash_combine(hash_combine(hash, identity.key.offset), identity.kind);
+	return hash_combine(lock_key__hash(identity.key), identity.kind);
 }
 
 static inline bool identity_equal(struct lock_identity a, struct lock_identity b)

@@ -4,33 +4,21 @@
 
 #include <string.h>
 
+#include "base/search.h"
+
 /* The first range that ends behind @address. */
 static size_t find_first(const struct mapped_ranges *set, uint64_t address)
 {
-	size_t low = 0, high = set->list.size;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (set->list.data[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return search_first(set->list.size, i, set->list.data[i].end <= address);
 }
 
 /* Puts @count ranges in place of those in [from, to), for which there is room. */
 static void replace(struct mapped_ranges *set, size_t from, size_t to,
 	const struct mapped_range *with, size_t count)
 {
-	size_t tail = set->list.size - to;
-
-	if (tail)
-		memmove(set->list.data + from + count, set->list.data + to, tail * sizeof(*with));
+	vec_splice(&set->list, from, to - from, count);
 	if (count)
 		memcpy(set->list.data + from, with, count * sizeof(*with));
-	set->list.size = from + count + tail;
 }
 
 int mapped_ranges__remove(struct mapped_ranges *set, uint64_t start, uint64_t end,

@@ -21,17 +21,7 @@ struct known_references {
 	size_t count;
 };
 
-static inline uint64_t pc_hash(uint64_t key)
-{
-	return hash_mix(key);
-}
-
-static inline bool pc_equal(uint64_t a, uint64_t b)
-{
-	return a == b;
-}
-
-DEFINE_HASH(reference_map, uint64_t, struct known_references, pc_hash, pc_equal);
+DEFINE_HASH_NUMBER(reference_map, uint64_t, struct known_references);
 
 struct evidence_search {
 	const struct lock_memory *memory;

@@ -162,18 +162,8 @@ static void find_fates(struct wait_graph *graph, size_t *mark, size_t *path)
 	}
 }
 
-static inline uint64_t key_hash(struct lock_key key)
-{
-	return hash_combine(hash_combine(key.space, key.inode), key.offset);
-}
-
-static inline bool key_equal(struct lock_key a, struct lock_key b)
-{
-	return lock_key__equal(&a, &b);
-}
-
 /* Of each lock, the place of its convoy plus one. */
-DEFINE_HASH(convoy_map, struct lock_key, size_t, key_hash, key_equal);
+DEFINE_HASH(convoy_map, struct lock_key, size_t, lock_key__hash, lock_key__same);
 
 static int compare_convoys(const void *a, const void *b)
 {

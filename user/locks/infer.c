@@ -335,18 +335,8 @@ static void infer_one(const struct search *search, struct lock_wait *wait)
 		infer_writer_ahead(search, wait);
 }
 
-static inline uint64_t key_hash(struct lock_key key)
-{
-	return hash_combine(hash_combine(key.space, key.inode), key.offset);
-}
-
-static inline bool key_equal(struct lock_key a, struct lock_key b)
-{
-	return lock_key__equal(&a, &b);
-}
-
 /* The first wait for each lock, as index + 1: thousands that wait for one lock are one question. */
-DEFINE_HASH(answered, struct lock_key, size_t, key_hash, key_equal);
+DEFINE_HASH(answered, struct lock_key, size_t, lock_key__hash, lock_key__same);
 
 static int infer_like_first(
 	const struct search *search, struct answered *answered, struct lock_wait *wait)

@@ -8,6 +8,7 @@
 #ifndef MEMTRACE_LOCKS_WAITS_H
 #define MEMTRACE_LOCKS_WAITS_H
 
+#include "base/hash.h"
 #include "base/vec.h"
 #include "locks/futex.h"
 #include "locks/layouts.h"
@@ -74,6 +75,17 @@ void waits__free(struct lock_waits *waits);
 struct lock_wait *waits__of(const struct lock_waits *waits, const struct lock_thread *thread);
 
 bool lock_key__equal(const struct lock_key *a, const struct lock_key *b);
+
+/* For DEFINE_HASH. */
+static inline uint64_t lock_key__hash(struct lock_key key)
+{
+	return hash_combine(hash_combine(key.space, key.inode), key.offset);
+}
+
+static inline bool lock_key__same(struct lock_key a, struct lock_key b)
+{
+	return lock_key__equal(&a, &b);
+}
 
 /* Sets the reason; printf's rules. */
 void wait__explain(struct lock_wait *wait, const char *format, ...)

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/search.h"
+
 static bool is_same_code(const struct code_range *a, const struct code_range *b)
 {
 	return a->module == b->module && a->bias == b->bias && a->is_uprobes == b->is_uprobes;
@@ -24,30 +26,17 @@ static struct code_sighting clip(const struct code_sighting *sighting, uint64_t 
 /* Index of the first current sighting that ends behind @address. */
 static size_t first_behind(const struct code_history *history, uint64_t address)
 {
-	size_t low = 0, high = history->current.size;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (history->current.data[middle].range.end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return search_first(
+		history->current.size, i, history->current.data[i].range.end <= address);
 }
 
 /* Replaces the current sightings [at, at + removed) by @count others. Room was reserved. */
 static void splice(struct code_history *history, size_t at, size_t removed,
 	const struct code_sighting *others, size_t count)
 {
-	struct code_sighting *data = history->current.data;
-
-	memmove(data + at + count, data + at + removed,
-		(history->current.size - at - removed) * sizeof(*data));
+	vec_splice(&history->current, at, removed, count);
 	if (count)
-		memcpy(data + at, others, count * sizeof(*data));
-	history->current.size += count - removed;
+		memcpy(history->current.data + at, others, count * sizeof(*others));
 }
 
 /* All that is current in [start, end) holds until before epoch @to. */
@@ -310,14 +299,8 @@ void code_history__forget(struct code_history *history, uint64_t time_ns)
 		past++;
 	while (events < history->events.size && history->events.data[events].time_ns < time_ns)
 		history->floor = history->events.data[events++].number;
-	history->past.size -= past;
-	history->events.size -= events;
-	if (past && history->past.size)
-		memmove(history->past.data, history->past.data + past,
-			history->past.size * sizeof(*history->past.data));
-	if (events && history->events.size)
-		memmove(history->events.data, history->events.data + events,
-			history->events.size * sizeof(*history->events.data));
+	vec_splice(&history->past, 0, past, 0);
+	vec_splice(&history->events, 0, events, 0);
 }
 
 void code_history__free(struct code_history *history)

@@ -60,18 +60,8 @@ static uint64_t hash_wait(enum verdict verdict, const struct lock_wait *wait)
 	return hash_combine(hash_combine(hash, wait->key.offset), wait->key.inode);
 }
 
-static inline uint64_t number_hash(uint64_t key)
-{
-	return key;
-}
-
-static inline bool number_equal(uint64_t a, uint64_t b)
-{
-	return a == b;
-}
-
 /* Of each kind of wait, by its hash, the place of its block plus one. */
-DEFINE_HASH(block_map, uint64_t, size_t, number_hash, number_equal);
+DEFINE_HASH_NUMBER(block_map, uint64_t, size_t);
 
 static void add_to_block(
 	struct wait_block *block, const struct lock_findings *findings, size_t index)

@@ -24,22 +24,7 @@ typedef Perftools__Profiles__Function Function;
 #define SAMPLE_TYPES 7
 #define WAIT_TYPES 2
 
-struct pair {
-	uint64_t a;
-	uint64_t b;
-};
-
-static inline uint64_t pair_hash(struct pair pair)
-{
-	return hash_combine(pair.a, pair.b);
-}
-
-static inline bool pair_equal(struct pair x, struct pair y)
-{
-	return x.a == y.a && x.b == y.b;
-}
-
-DEFINE_HASH(pair_map, struct pair, uint32_t, pair_hash, pair_equal); /* → index in a list */
+DEFINE_HASH_PAIR(pair_map, uint32_t); /* → index in a list */
 
 struct pprof {
 	struct arena arena;
@@ -82,7 +67,7 @@ static int64_t text(struct pprof *pprof, const char *string)
 
 /* The entry for @key: its index in a list, @next if it is new. NULL without memory. */
 static uint32_t *find_or_add(
-	struct pprof *pprof, struct pair_map *map, struct pair key, size_t next, bool *is_new)
+	struct pprof *pprof, struct pair_map *map, struct hash_pair key, size_t next, bool *is_new)
 {
 	uint32_t *index = pair_map__find(map, key);
 
@@ -115,7 +100,7 @@ static int64_t function_name(struct pprof *pprof, const struct report_frame *fra
 
 static uint64_t function_id(struct pprof *pprof, const struct report_frame *frame)
 {
-	struct pair key = {function_name(pprof, frame), text(pprof, frame->file)};
+	struct hash_pair key = {function_name(pprof, frame), text(pprof, frame->file)};
 	Function *function;
 	uint32_t *index;
 	bool is_new;
@@ -135,7 +120,7 @@ static uint64_t function_id(struct pprof *pprof, const struct report_frame *fram
 /* The index of the frame's mapping, grown so that it holds the frame; -1 if it is in none. */
 static int64_t mapping_index(struct pprof *pprof, const struct report_frame *frame)
 {
-	struct pair key = {text(pprof, frame->module), text(pprof, frame->build_id)};
+	struct hash_pair key = {text(pprof, frame->module), text(pprof, frame->build_id)};
 	uint64_t address;
 	Mapping *mapping;
 	uint32_t *index;
@@ -199,7 +184,7 @@ static uint64_t location_id(struct pprof *pprof, const struct report_frame *fram
 	int64_t mapping = mapping_index(pprof, frame);
 	uint64_t address =
 		mapping < 0 ? frame->address : pprof->biases.data[mapping] + frame->offset;
-	struct pair key = {mapping, address};
+	struct hash_pair key = {mapping, address};
 	Location *location;
 	uint32_t *index;
 	bool is_new;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/search.h"
 
 /* site << 32 | process → index in site_processes; or a process's number → index in processes. */
 DEFINE_HASH_NUMBER(place_numbers, uint64_t, uint32_t);
@@ -75,17 +76,8 @@ static int sum_up_threads(struct report *report)
 /* Where the processes of site @id begin: the first share that is not of an earlier site. */
 static size_t find_first(const struct report *report, uint32_t id)
 {
-	size_t low = 0, high = report->site_processes.size;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (report->site_processes.data[middle].site < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return search_first(
+		report->site_processes.size, i, report->site_processes.data[i].site < id);
 }
 
 static void hand_out_shares(struct report *report)

@@ -23,24 +23,10 @@
 #define JIT_RETRY_NS 1000000000ull
 #define DEFAULT_DEBUG_DIR "/usr/lib/debug"
 
-struct answer_key {
-	uint64_t scope; /* module id; JIT: PID, above all ids */
-	uint64_t address;
-};
-
+/* Answers are by scope (a module's id; JIT: its PID, above all ids) and address. */
 #define JIT_SCOPE(pid) ((uint64_t)1 << 32 | (uint32_t)(pid))
 
-static uint64_t hash_place(struct answer_key place)
-{
-	return hash_combine(hash_mix(place.scope), place.address);
-}
-
-static bool is_same_place(struct answer_key a, struct answer_key b)
-{
-	return a.scope == b.scope && a.address == b.address;
-}
-
-DEFINE_HASH(answer_map, struct answer_key, struct symbol_frames, hash_place, is_same_place);
+DEFINE_HASH_PAIR(answer_map, struct symbol_frames);
 
 DEFINE_HASH_NUMBER(module_symbols_map, uint64_t, struct module_symbols *);
 DEFINE_HASH_NUMBER(jit_map_map, uint64_t, struct jit_map);
@@ -269,7 +255,7 @@ int symbolizer__resolve(struct symbolizer *s, const struct module *module, uint6
 	bool is_return_address, struct symbol_frames *out)
 {
 	/* The offset shown differs between the two kinds of address, so answers do. */
-	struct answer_key place = {module->id, vaddr << 1 | is_return_address};
+	struct hash_pair place = {module->id, vaddr << 1 | is_return_address};
 	struct symbol_frames *known = answer_map__find(&s->answers, place);
 	int code;
 
@@ -357,7 +343,7 @@ void symbolizer__unwatch_jit(struct symbolizer *s, pid_t pid)
 	jit_map_map__remove(&s->jit_maps, pid, NULL);
 }
 
-static int keep_jit_answer(struct symbolizer *s, struct answer_key place, const char *name,
+static int keep_jit_answer(struct symbolizer *s, struct hash_pair place, const char *name,
 	uint64_t offset, struct symbol_frames *out)
 {
 	struct symbol_frames *known = answer_map__insert(&s->answers, place);
@@ -402,7 +388,7 @@ int symbolizer__resolve_any_jit(
 int symbolizer__resolve_jit(struct symbolizer *s, pid_t pid, uint64_t address,
 	bool is_return_address, struct symbol_frames *out)
 {
-	struct answer_key place = {JIT_SCOPE(pid), address << 1 | is_return_address};
+	struct hash_pair place = {JIT_SCOPE(pid), address << 1 | is_return_address};
 	struct jit_map *map = jit_map_map__find(&s->jit_maps, pid);
 	const char *name;
 	uint64_t start;

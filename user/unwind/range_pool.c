@@ -3,13 +3,12 @@
 #include "unwind/range_pool.h"
 
 #include <errno.h>
-#include <string.h>
+
+#include "base/search.h"
 
 static void remove_run(struct range_pool *pool, size_t i)
 {
-	memmove(&pool->rested.data[i], &pool->rested.data[i + 1],
-		(pool->rested.size - i - 1) * sizeof(*pool->rested.data));
-	pool->rested.size--;
+	vec_splice(&pool->rested, i, 1, 0);
 }
 
 /* Joins run @i with the one after it if they touch. */
@@ -26,17 +25,7 @@ static void join_with_next(struct range_pool *pool, size_t i)
 /* The place in the sorted list where a run that starts at @first goes. */
 static size_t find_place(const struct range_pool *pool, uint32_t first)
 {
-	size_t low = 0, high = pool->rested.size;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (pool->rested.data[middle].first < first)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return search_first(pool->rested.size, i, pool->rested.data[i].first < first);
 }
 
 static void add_rested(struct range_pool *pool, struct range_run run)
@@ -45,10 +34,8 @@ static void add_rested(struct range_pool *pool, struct range_run run)
 
 	if (vec_reserve(&pool->rested, pool->rested.size + 1))
 		return;
-	memmove(&pool->rested.data[i + 1], &pool->rested.data[i],
-		(pool->rested.size - i) * sizeof(run));
+	vec_splice(&pool->rested, i, 0, 1);
 	pool->rested.data[i] = run;
-	pool->rested.size++;
 	join_with_next(pool, i);
 	if (i)
 		join_with_next(pool, i - 1);
@@ -57,13 +44,9 @@ static void add_rested(struct range_pool *pool, struct range_run run)
 /* Drops the front of the list of those that rest once it is half of it. */
 static void drop_woken(struct range_pool *pool)
 {
-	size_t left = pool->resting.size - pool->woken;
-
-	if (pool->woken < left)
+	if (pool->woken < pool->resting.size - pool->woken)
 		return;
-	memmove(pool->resting.data, pool->resting.data + pool->woken,
-		left * sizeof(*pool->resting.data));
-	pool->resting.size = left;
+	vec_splice(&pool->resting, 0, pool->woken, 0);
 	pool->woken = 0;
 }
 
