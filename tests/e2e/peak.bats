@@ -94,7 +94,7 @@ trace_peak()
 	jq -e '.profiles | length > 0' redis.speedscope >/dev/null
 	gzip -t redis.pprof
 	if command -v go >/dev/null; then
-		go tool pprof -sample_index=alloc_objects -raw redis.pprof 2>/dev/null |
+		go tool pprof -symbolize=none -sample_index=alloc_objects -raw redis.pprof 2>/dev/null |
 			grep -q 'alloc_objects'
 	fi
 }

@@ -266,14 +266,14 @@ expect_equal()
 	for pair in inuse_space:live_bytes inuse_objects:live_count alloc_space:alloc_bytes \
 		alloc_objects:alloc_count; do
 		index=${pair%:*} key=${pair#*:}
-		HOME=$PWD go tool pprof -raw -sample_index="$index" run.pb.gz >raw.txt 2>pprof.err
+		HOME=$PWD go tool pprof -symbolize=none -raw -sample_index="$index" run.pb.gz >raw.txt 2>pprof.err
 		# Samples: "   inuse... : locations", five values each.
 		[ "$(sed -n '/^Samples:/,/^Locations/p' raw.txt |
 			awk -v want="$index" '/\// { for (i = 1; i <= NF; i++) if ($i ~ "^" want "/") c = i }
 				/^ *[0-9 ]+: / { sub(/:.*/, ""); s += $c } END { printf "%d", s }')" = \
 			"$(report .heap.$key)" ] || fail "$index is not heap.$key"
 	done
-	HOME=$PWD go tool pprof -top -sample_index=alloc_space -nodefraction=0 -nodecount=9999 -unit=b \
+	HOME=$PWD go tool pprof -symbolize=none -top -sample_index=alloc_space -nodefraction=0 -nodecount=9999 -unit=b \
 		run.pb.gz >top.txt 2>pprof.err
 	grep -q '^File: python3' top.txt || fail "$(head -1 top.txt)"
 	grep -q "Total samples = $(report .heap.alloc_bytes)B\|of $(report .heap.alloc_bytes)B total" top.txt ||
