@@ -214,7 +214,14 @@ static void test_plain_mutex_of_qt_names_nobody(void **state)
 #define MONITOR 0x630000
 #define JAVA_THREAD 0x640000
 #define OS_THREAD 0x650000
+#define THREAD_LIST 0x660000
+#define KLASS 0x670000
+#define SYMBOL 0x680000
+#define OBJECT 0x690000
 #define STRIDE 48
+/* A region of the fixture holds so many. */
+#define ENTRIES_PER_REGION 5
+#define NAMES_PER_REGION 8
 
 static uint64_t find_variable(void *context, pid_t pid, const char *module, const char *name)
 {
@@ -224,50 +231,77 @@ static uint64_t find_variable(void *context, pid_t pid, const char *module, cons
 		"gHotSpotVMStructEntryTypeNameOffset",
 		"gHotSpotVMStructEntryFieldNameOffset",
 		"gHotSpotVMStructEntryOffsetOffset",
+		"gHotSpotVMStructEntryAddressOffset",
 	};
 
 	assert_string_equal(module, "libjvm.so");
-	for (size_t i = 0; i < 5; i++)
+	for (size_t i = 0; i < 6; i++)
 		if (!strcmp(names[i], name))
 			return VARIABLES + 8 * i;
 	return 0;
 }
 
-static uint64_t add_name(uint8_t *names, size_t *used, const char *name)
-{
-	uint64_t address = NAMES + *used;
+struct jvm_entry {
+	const char *type;
+	const char *field;
+	uint64_t offset; /* of a static field its address */
+};
 
-	strcpy((char *)names + *used, name);
-	*used += 32;
-	return address;
+/* Of JDK 17 and before, and what later ones have beside it. */
+static const struct jvm_entry old_entries[] = {
+	{"ObjectMonitor", "_owner", 64},
+	{"Thread", "_osthread", 16},
+	{"OSThread", "_thread_id", 8},
+	{"ObjectMonitor", "_header", 0},
+	{"InstanceKlass", "_init_thread", 32},
+	{"Klass", "_name", 24},
+	{"Symbol", "_length", 4},
+	{"Symbol", "_body", 6},
+};
+#define OLD_ENTRIES 8
+static const struct jvm_entry new_entries[] = {
+	{"ObjectMonitor", "_owner", 64},
+	{"Thread", "_osthread", 16},
+	{"OSThread", "_thread_id", 8},
+	{"ObjectMonitor", "_object", 8},
+	{"JavaThread", "_monitor_owner_id", 24},
+	{"JavaThread", "_lock_stack", 32},
+	{"LockStack", "_top", 0},
+	{"LockStack", "_base[0]", 8},
+	{"ThreadsSMRSupport", "_java_thread_list", THREAD_LIST},
+	{"ThreadsList", "_length", 8},
+	{"ThreadsList", "_threads", 16},
+};
+#define NEW_ENTRIES 11
+
+static uint64_t add_name(struct world *world, size_t number, const char *name)
+{
+	static uint8_t *region;
+
+	if (number % NAMES_PER_REGION == 0)
+		region = add_region(world, 100, NAMES + 32 * number, 256);
+	strcpy((char *)region + number % NAMES_PER_REGION * 32, name);
+	return NAMES + 32 * number;
 }
 
 /* Its entries, each of a type's name, a field's and the offset at 24; the last has none. */
-static void add_table(struct world *world)
+static void add_table(struct world *world, const struct jvm_entry *entries, size_t count)
 {
-	static const struct {
-		const char *type;
-		const char *field;
-		uint64_t offset;
-	} entries[] = {
-		{"ObjectMonitor", "_owner", 64},
-		{"Thread", "_osthread", 16},
-		{"OSThread", "_thread_id", 8},
-		{"ObjectMonitor", "_header", 0},
-	};
-	uint64_t *table = (uint64_t *)add_region(world, 100, TABLE, 5 * STRIDE);
-	uint8_t *names = add_region(world, 100, NAMES, 256);
-	uint64_t *variables = (uint64_t *)add_region(world, 100, VARIABLES, 40);
-	size_t used = 0;
+	uint64_t *variables = (uint64_t *)add_region(world, 100, VARIABLES, 48);
+	uint64_t *entry = NULL;
 
-	for (size_t i = 0; i < 4; i++) {
-		uint64_t *entry = table + i * STRIDE / 8;
-
-		entry[0] = add_name(names, &used, entries[i].type);
-		entry[1] = add_name(names, &used, entries[i].field);
-		entry[3] = entries[i].offset;
+	for (size_t i = 0; i <= count; i++) {
+		if (i % ENTRIES_PER_REGION == 0)
+			entry = (uint64_t *)add_region(
+				world, 100, TABLE + i * STRIDE, ENTRIES_PER_REGION * STRIDE);
+		if (i == count)
+			break;
+		entry[0] = add_name(world, 2 * i, entries[i].type);
+		entry[1] = add_name(world, 2 * i + 1, entries[i].field);
+		entry[3] = entry[4] = entries[i].offset;
+		entry += STRIDE / 8;
 	}
-	memcpy(variables, (uint64_t[]){TABLE, STRIDE, 0, 8, 24}, 40);
+	memcpy(variables, (uint64_t[]){TABLE, STRIDE, 0, 8, 24, 32}, 48);
 	world->memory.variable = find_variable;
 }
 
@@ -289,14 +323,15 @@ static struct lock_frame works[] = {
 };
 
 /* Thread 101 waits, for a second at a time, to enter the monitor that @owner has. */
-static struct world *new_monitor(uint64_t owner, uint64_t header)
+static struct world *new_monitor_of(
+	const struct jvm_entry *entries, size_t count, uint64_t owner, uint64_t header)
 {
 	struct world *world = new_world(3, 1);
 	struct lock_thread *thread;
 	uint64_t *monitor;
 
 	add_process(world, 100, LIBC_GLIBC);
-	add_table(world);
+	add_table(world, entries, count);
 	thread = add_thread(world, 100, 101);
 	block(thread, CONDITION + 40, WAIT_PRIVATE, 0);
 	thread->args[3] = 0x7ff0;
@@ -308,16 +343,20 @@ static struct world *new_monitor(uint64_t owner, uint64_t header)
 	((uint32_t *)add_region(world, 100, CONDITION, 48))[9] = 1 << 3;
 	monitor = (uint64_t *)add_region(world, 100, MONITOR, 128);
 	monitor[0] = header;
+	monitor[1] = OBJECT; /* the handle, which holds the object's address */
 	monitor[8] = owner;
 	((uint64_t *)add_region(world, 100, JAVA_THREAD, 64))[2] = OS_THREAD;
 	((uint32_t *)add_region(world, 100, OS_THREAD, 16))[2] = 102;
 	return world;
 }
 
-static void expect_monitor(uint64_t owner, uint64_t header, bool is_known)
+static struct world *new_monitor(uint64_t owner, uint64_t header)
 {
-	struct world *world = new_monitor(owner, header);
+	return new_monitor_of(old_entries, OLD_ENTRIES, owner, header);
+}
 
+static void expect_world(struct world *world, bool is_known)
+{
 	judge(world);
 	assert_int_equal(wait_of(world, 101)->kind, WAIT_RUNTIME);
 	assert_int_equal(wait_of(world, 101)->owner != NULL, is_known);
@@ -327,6 +366,95 @@ static void expect_monitor(uint64_t owner, uint64_t header, bool is_known)
 		assert_int_equal(wait_of(world, 101)->owner->tid, 102);
 		assert_int_equal(wait_of(world, 101)->certainty, CERTAINTY_EXACT);
 	}
+	free_world(world);
+}
+
+static void expect_monitor(uint64_t owner, uint64_t header, bool is_known)
+{
+	expect_world(new_monitor(owner, header), is_known);
+}
+
+/* JDK 24 and later: the owner is a number, or whoever has the object on its lock stack, as @locked
+ * says. */
+static void expect_numbered(uint64_t owner, bool locked, bool is_known)
+{
+	struct world *world = new_monitor_of(new_entries, NEW_ENTRIES, owner, 1);
+	uint64_t *list = (uint64_t *)add_region(world, 100, THREAD_LIST, 64);
+	uint64_t *object = (uint64_t *)add_region(world, 100, OBJECT, 8);
+	uint64_t *java = (uint64_t *)world->regions[world->region_count - 4].bytes;
+
+	*object = 0x7000;
+	/* The pointer, and behind it the list with one thread. */
+	list[0] = THREAD_LIST + 8;
+	list[2] = 1;
+	list[3] = THREAD_LIST + 32;
+	list[4] = JAVA_THREAD;
+	java[3] = 7;
+	java[4] = locked ? 48 : 40; /* its lock stack's top, and what is on it */
+	java[5] = 0x7000;
+	expect_world(world, is_known);
+}
+
+static void test_monitor_of_later_java_is_held_by_a_number_or_a_lock_stack(void **state)
+{
+	expect_numbered(7, false, true);
+	expect_numbered(8, false, false);
+	expect_numbered(1, true, true);
+	expect_numbered(1, false, false);
+}
+
+/* --- Java's classes */
+
+static struct lock_frame initialize[] = {
+	{.pc = 0x1010, .slot = STACK, .function = "pthread_cond_wait", .module = "libc.so.6"},
+	{.pc = 0x2010,
+		.slot = STACK + 0x20,
+		.function = "os::PlatformEvent::park()",
+		.module = "libjvm.so"},
+	{.pc = 0x2110,
+		.slot = STACK + 0x60,
+		.function = "InstanceKlass::initialize_impl(JavaThread*)",
+		.module = "libjvm.so"},
+	{.pc = 0x2210, .slot = STACK + 0xa0, .function = "run", .module = "libjvm.so"},
+};
+
+static struct world *new_class(const char *between)
+{
+	struct world *world = new_monitor(0, 1);
+	uint8_t *symbol = add_region(world, 100, SYMBOL, 16);
+	uint64_t *klass = (uint64_t *)add_region(world, 100, KLASS, 64);
+
+	initialize[1].function = between;
+	set_stack(&world->snapshot.threads[0], initialize, 4);
+	world->snapshot.threads[0].args[3] = 0;
+	world->snapshot.threads[0].saved[0] = KLASS;
+	world->snapshot.threads[0].saved_count = 1;
+	klass[3] = SYMBOL;
+	klass[4] = JAVA_THREAD;
+	symbol[4] = 6;
+	memcpy(symbol + 6, "Hang$A", 6);
+	judge(world);
+	return world;
+}
+
+static void test_class_that_another_thread_initializes_is_that_threads(void **state)
+{
+	struct world *world = new_class("ObjectMonitor::wait(long, bool, JavaThread*)");
+
+	assert_int_equal(wait_of(world, 101)->kind, WAIT_ONCE);
+	assert_string_equal(wait_of(world, 101)->name, "class Hang$A");
+	assert_int_equal(wait_of(world, 101)->owner->tid, 102);
+	assert_int_equal(wait_of(world, 101)->certainty, CERTAINTY_EXACT);
+	free_world(world);
+}
+
+/* The initializer itself waits, for something else. */
+static void test_condition_inside_an_initializer_is_no_wait_for_the_class(void **state)
+{
+	struct world *world = new_class("JVM_MonitorWait");
+
+	assert_int_not_equal(wait_of(world, 101)->kind, WAIT_ONCE);
+	assert_null(wait_of(world, 101)->owner);
 	free_world(world);
 }
 
@@ -355,6 +483,9 @@ int main(void)
 		cmocka_unit_test(test_plain_mutex_of_qt_names_nobody),
 		cmocka_unit_test(test_monitor_of_java_is_held_by_a_thread_or_a_lock_on_its_stack),
 		cmocka_unit_test(test_what_is_no_monitor_or_has_no_owner_tells_nothing),
+		cmocka_unit_test(test_monitor_of_later_java_is_held_by_a_number_or_a_lock_stack),
+		cmocka_unit_test(test_class_that_another_thread_initializes_is_that_threads),
+		cmocka_unit_test(test_condition_inside_an_initializer_is_no_wait_for_the_class),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

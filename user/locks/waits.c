@@ -228,7 +228,8 @@ static void refine(const struct view *view, struct lock_wait *wait)
 		refine_vector(view, wait);
 	else if (wait->site.foreign)
 		refine_foreign(view, wait);
-	else
+	else if (wait->kind != WAIT_CONDITION ||
+		 !hotspot__find_initializer(view->snapshot, view->memory, view->jvm, wait))
 		refine_by_layout(view, wait);
 	/* Nothing of a layout that did not fit. */
 	if (wait->kind == WAIT_UNKNOWN || wait->kind == WAIT_LIBC || wait->kind == WAIT_ARENA)
@@ -267,7 +268,7 @@ static void set_name(const struct view *view, struct lock_wait *wait)
 
 	/* The object's address is all that tells it; the GIL is one in a process. */
 	if (wait->kind == WAIT_GIL || wait->kind == WAIT_PYTHON_LOCK ||
-		wait->kind == WAIT_PYTHON_RLOCK)
+		wait->kind == WAIT_PYTHON_RLOCK || wait->name[0])
 		return;
 	if (wait->kind == WAIT_JOIN) {
 		snprintf(wait->name, sizeof(wait->name), "thread");
