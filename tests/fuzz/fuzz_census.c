@@ -75,6 +75,7 @@ static void check(const struct fake *fake, const struct census *census)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fake fake;
+	struct census_options options = {.looks = 1};
 	struct census census;
 	struct error err;
 
@@ -85,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(&patch, data + at, sizeof(patch));
 		apply(&fake, &patch);
 	}
-	if (!census__take(&fake.image, &census, &err))
+	if (!census__take(&fake.image, &options, &census, &err))
 		check(&fake, &census);
 	census__free(&census);
 	fake__free(&fake);

@@ -222,7 +222,7 @@ static void test_the_account_adds_up_to_what_is_resident(void **state)
 		fake__set_page(&fake, FAKE_BRK + (20 + i) * CENSUS_PAGE, PAGE_ABSENT);
 	fake.ranges[FAKE_BRK_INDEX].resident -= 3 * CENSUS_PAGE;
 	fake.ranges[FAKE_ANON_INDEX].resident = 0;
-	assert_int_equal(census__take(&fake.image, &census, &err), 0);
+	assert_int_equal(census__take(&fake.image, &(struct census_options){0}, &census, &err), 0);
 	for (enum account_part part = 0; part < ACCOUNT_PARTS; part++)
 		sum += census.account.parts[part];
 	assert_int_equal(sum, resident);

@@ -7,7 +7,16 @@
 #define MEMTRACE_CENSUS_CENSUS_H
 
 #include "census/account.h"
+#include "census/leaks.h"
 #include "census/survey.h"
+
+/* Looks that a block has to be found lost in, by default. */
+#define CENSUS_LOOKS 3
+
+struct census_options {
+	size_t looks;			  /* 0: the account and the counts alone, of one look */
+	const struct census_names *names; /* may be NULL */
+};
 
 struct census {
 	bool has_heap;
@@ -15,6 +24,11 @@ struct census {
 	const char *unread;		  /* census/unread.h: an allocator that is not read */
 	struct survey survey;
 	struct account account;
+	bool has_graph; /* classes and leaks are known */
+	struct classes classes;
+	struct leaks leaks;
+	uint64_t acquitted;  /* blocks that one look alone would have called lost */
+	uint64_t read_bytes; /* of the last look at pointers */
 	size_t looks;
 };
 
@@ -22,7 +36,8 @@ struct census {
  * Takes a census of @image. A process without a heap that is known has its account alone. 0 or a
  * negative errno with @err set; the caller calls census__free in every case.
  */
-int census__take(const struct census_image *image, struct census *out, struct error *err);
+int census__take(const struct census_image *image, const struct census_options *options,
+	struct census *out, struct error *err);
 
 void census__free(struct census *census);
 

@@ -57,7 +57,11 @@ static int add_arena(
 		.top = field(raw, ARENA_TOP),
 		.is_main = is_main,
 	};
-	struct census_arena known = {.address = address, .is_main = is_main};
+	struct census_arena known = {
+		.address = address,
+		.size = ARENA_SIZE,
+		.is_main = is_main,
+	};
 
 	memcpy(arena.fastbins, raw->bytes + ARENA_FASTBINS, sizeof(arena.fastbins));
 	if (vec_push(&glibc->arenas, arena) || vec_push(&glibc->survey->arenas, known))

@@ -288,6 +288,9 @@ static uint64_t recover(struct chunk_walk *walk, uint64_t address, const struct 
 	note_broken(walk, address, chunk);
 	onward = find_chain(walk, address + CHUNK_ALIGN);
 	survey->skipped_bytes += onward - address;
+	/* Out of memory: it will be told by the next block that is added. */
+	(void)vec_push(
+		&survey->skipped, (struct census_span){address, onward, walk->region.arena, false});
 	survey->swapped_bytes += swapped_bytes(walk, address, onward);
 	walk->steps = 0;
 	return onward;

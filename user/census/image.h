@@ -42,6 +42,11 @@ struct census_memory {
 	int (*pages)(void *context, uint64_t address, size_t count, uint8_t *states);
 	/* Lets the process run on for some milliseconds; NULL: it does not run. */
 	void (*pause)(void *context);
+	/*
+	 * Mappings and threads as they are now, in the same struct census_image; NULL: they do not
+	 * change. 0 or a negative errno, then the image is as it was.
+	 */
+	int (*refresh)(void *context);
 };
 
 enum range_kind {

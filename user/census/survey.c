@@ -60,6 +60,7 @@ void survey__free(struct survey *survey)
 	blocks__free(&survey->blocks);
 	vec_free(&survey->arenas);
 	vec_free(&survey->spans);
+	vec_free(&survey->skipped);
 	vec_free(&survey->findings);
 }
 

@@ -17,6 +17,7 @@
 
 struct census_arena {
 	uint64_t address;
+	uint64_t size; /* of the allocator's structure there, bytes; 0: it has none */
 	bool is_main;
 	/* Sums over its blocks: usable bytes, filled in by survey__sum. */
 	uint64_t live_count, live_bytes;
@@ -45,7 +46,8 @@ struct survey {
 	const char *allocator; /* "glibc malloc" */
 	struct census_blocks blocks;
 	VEC(struct census_arena) arenas;
-	VEC(struct census_span) spans; /* ascending */
+	VEC(struct census_span) spans;	 /* ascending */
+	VEC(struct census_span) skipped; /* ascending: parts that could not be understood */
 	VEC(struct census_finding) findings;
 	uint64_t finding_count;	 /* those left out, too */
 	uint64_t in_motion;	 /* chunks that changed while they were read, and were read again */

@@ -7,33 +7,47 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "census/census.h"
 #include "cmd/cmd.h"
+#include "cmd/heap_names.h"
 #include "cmd/heap_target.h"
+#include "process/memory.h"
 #include "report/census_json.h"
 #include "report/census_text.h"
 #include "report/output.h"
 #include "version.h"
 
-enum { KEY_JSON = 0x100 };
+enum { KEY_JSON = 0x100, KEY_LOOKS, KEY_SAMPLES };
 
-struct census_options {
+/* More looks than this are a slip of the finger. */
+#define MAX_LOOKS 1000
+
+struct census_command {
 	pid_t pid;
 	bool json;
 	const char *json_path; /* NULL: stdout */
+	size_t looks;
+	bool samples;
 };
 
 static const struct argp_option argp_options[] = {
 	{"pid", 'p', "PID", 0, "Look at the heap of this process", 0},
 	{"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "JSON to FILE, default stdout", 0},
+	{"looks", KEY_LOOKS, "N", 0,
+		"A block is lost if N looks find it so (default 3; 0: do not look for pointers)",
+		0},
+	{"samples", KEY_SAMPLES, 0, 0, "Show how a block of each class of text begins", 0},
 	{"verbose", 'v', 0, 0, "Say more on stderr", 0},
 	{0},
 };
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
-	struct census_options *options = state->input;
+	struct census_command *options = state->input;
+	unsigned long looks;
+	char *end;
 	pid_t pid;
 
 	switch (key) {
@@ -47,6 +61,16 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_JSON:
 		options->json = true;
 		options->json_path = argument;
+		return 0;
+	case KEY_LOOKS:
+		looks = strtoul(argument, &end, 10);
+		if (!*argument || *end || looks > MAX_LOOKS)
+			argp_error(state, "--looks %s: not a number from 0 to %d", argument,
+				MAX_LOOKS);
+		options->looks = looks;
+		return 0;
+	case KEY_SAMPLES:
+		options->samples = true;
 		return 0;
 	case 'v':
 		log__set_verbose(true);
@@ -75,7 +99,7 @@ const struct argp *heap_argp(void)
 	return &argp;
 }
 
-static int write_json(const struct census_options *options, const struct census *census,
+static int write_json(const struct census_command *options, const struct census *census,
 	const struct census_head *head, struct error *err)
 {
 	struct output output;
@@ -90,7 +114,7 @@ static int write_json(const struct census_options *options, const struct census 
 }
 
 /* Text goes to stdout unless the JSON does. */
-static int write_reports(const struct census_options *options, const struct census *census,
+static int write_reports(const struct census_command *options, const struct census *census,
 	const struct census_head *head, struct error *err)
 {
 	int rc = options->json ? write_json(options, census, head, err) : 0;
@@ -100,36 +124,62 @@ static int write_reports(const struct census_options *options, const struct cens
 	return rc;
 }
 
-static int look(const struct census_options *options, struct error *err)
+/* How a block of text begins. */
+static bool begin_of_block(void *context, uint64_t address, char *to, size_t size)
+{
+	const struct heap_target *target = context;
+	long got = memory__read(target->process.pid, address, to, size - 1);
+
+	if (got <= 0)
+		return false;
+	to[got] = '\0';
+	text__make_printable(to);
+	return true;
+}
+
+static int report(const struct census_command *options, struct heap_target *target,
+	const struct census *census, uint64_t started, struct error *err)
+{
+	struct census_samples samples = {target, begin_of_block};
+	struct census_head head = {
+		.pid = options->pid,
+		.version = MEMTRACE_VERSION,
+		.command = target->process.command_line,
+		.threads = target->threads.size,
+		.took_ns = clock__now_ns() - started,
+		.samples = options->samples ? &samples : NULL,
+	};
+
+	return write_reports(options, census, &head, err);
+}
+
+static int look(const struct census_command *options, struct error *err)
 {
 	uint64_t started = clock__now_ns();
 	struct heap_target target;
+	struct heap_names names;
 	struct census census;
 	int rc = options->json ? output__check(options->json_path, err) : 0;
 
 	rc = rc ? rc : heap_target__open(options->pid, &target, err);
 	if (rc)
 		return rc;
-	rc = census__take(&target.image, &census, err);
+	rc = heap_names__open(&target, &names, err);
 	if (!rc) {
-		struct census_head head = {
-			.pid = options->pid,
-			.version = MEMTRACE_VERSION,
-			.command = target.process.command_line,
-			.threads = target.threads.size,
-			.took_ns = clock__now_ns() - started,
-		};
+		struct census_options wanted = {.looks = options->looks, .names = &names.names};
 
-		rc = write_reports(options, &census, &head, err);
+		rc = census__take(&target.image, &wanted, &census, err);
+		rc = rc ? rc : report(options, &target, &census, started, err);
+		census__free(&census);
 	}
-	census__free(&census);
+	heap_names__close(&names);
 	heap_target__close(&target);
 	return rc;
 }
 
 int cmd_heap(int argc, char **argv)
 {
-	struct census_options options = {0};
+	struct census_command options = {.looks = CENSUS_LOOKS};
 	struct error err = {0};
 	int rc = argp_parse(&argp, argc, argv, 0, NULL, &options);
 

@@ -120,50 +120,58 @@ static uint64_t find_thread_pointer(pid_t pid, pid_t tid)
 	return pointer;
 }
 
-/* proc_pid_syscall(5): known only of a thread that waits. */
-static void read_registers(pid_t pid, struct census_thread *thread)
+/* What a thread had in its registers when it last entered the kernel; -2 is a look's "none". */
+static void take_registers(struct census_thread *thread, const struct look_thread *look)
 {
-	unsigned long long args[6], sp, pc;
-	char path[64], *text;
-	long long number;
-	size_t size;
+	uint64_t *registers = thread->registers;
+	size_t count = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", (int)pid, thread->tid);
-	if (file__read(path, 4096, &text, &size))
-		return;
-	if (sscanf(text, "%lld %llx %llx %llx %llx %llx %llx %llx %llx", &number, &args[0],
-		    &args[1], &args[2], &args[3], &args[4], &args[5], &sp, &pc) == 9) {
-		thread->stack_pointer = sp;
-		for (size_t i = 0; i < 6; i++)
-			thread->registers[thread->register_count++] = args[i];
-	}
-	free(text);
+	for (size_t i = 0; i < 6; i++)
+		registers[count++] = look->args[i];
+	for (size_t i = 0; i < LOOK_SAVED_REGISTERS; i++)
+		registers[count++] = look->saved[i];
+	registers[count++] = look->result;
+	registers[count++] = look->sp;
+	thread->register_count = count;
+	/* One that runs, or may at any moment, has another stack pointer by now. */
+	if (!(look->flags & LOOK_ON_CPU) && look_thread__state(look) != 'R')
+		thread->stack_pointer = look->sp;
 }
 
-static struct census_thread *make_threads(pid_t pid, const struct threads *threads)
+static void read_registers(struct heap_target *target, struct census_thread *made)
 {
+	struct error none = {0};
+	struct look look;
+
+	if (!target->looker || looker__look(target->looker, &target->process.pid, 1, &look, &none))
+		return;
+	for (size_t i = 0; i < look.count; i++) {
+		const struct look_thread *thread = &look.threads[i];
+
+		if ((pid_t)thread->pid != target->process.pid)
+			continue;
+		for (size_t j = 0; j < target->threads.size; j++)
+			if (made[j].tid == (pid_t)thread->tid)
+				take_registers(&made[j], thread);
+	}
+	look__free(&look);
+}
+
+static struct census_thread *make_threads(struct heap_target *target)
+{
+	const struct threads *threads = &target->threads;
 	struct census_thread *made = calloc(threads->size + 1, sizeof(*made));
 
 	for (size_t i = 0; made && i < threads->size; i++) {
 		made[i].tid = threads->data[i].tid;
-		made[i].thread_pointer = find_thread_pointer(pid, made[i].tid);
-		read_registers(pid, &made[i]);
+		made[i].thread_pointer = find_thread_pointer(target->process.pid, made[i].tid);
 	}
+	if (made)
+		read_registers(target, made);
 	return made;
 }
 
 /* --- the whole */
-
-static void use(struct heap_target *target)
-{
-	target->image = (struct census_image){
-		.memory = {target, read_memory, read_pages, pause_some},
-		.ranges = target->ranges,
-		.range_count = target->smaps.maps.size,
-		.threads = target->census_threads,
-		.thread_count = target->threads.size,
-	};
-}
 
 static void drop_parts(struct heap_target *target)
 {
@@ -184,16 +192,22 @@ static int read_parts(struct heap_target *target, struct error *err)
 	if (rc)
 		return rc;
 	target->ranges = make_ranges(&target->smaps);
-	target->census_threads = make_threads(pid, &target->threads);
+	target->census_threads = make_threads(target);
 	if (!target->ranges || !target->census_threads)
 		return error__set(err, -ENOMEM, "out of memory for the mappings of %d", (int)pid);
 	return 0;
 }
 
-int heap_target__refresh(struct heap_target *target, struct error *err)
+static void use(struct heap_target *target);
+
+/* Mappings and threads as they are now. */
+static int refresh(void *context)
 {
-	struct heap_target fresh = {.process = target->process, .pagemap = target->pagemap};
-	int rc = read_parts(&fresh, err);
+	struct heap_target *target = context, fresh = {.process = target->process,
+						      .pagemap = target->pagemap,
+						      .looker = target->looker};
+	struct error none = {0};
+	int rc = read_parts(&fresh, &none);
 
 	if (rc) {
 		drop_parts(&fresh);
@@ -205,6 +219,17 @@ int heap_target__refresh(struct heap_target *target, struct error *err)
 	return 0;
 }
 
+static void use(struct heap_target *target)
+{
+	target->image = (struct census_image){
+		.memory = {target, read_memory, read_pages, pause_some, refresh},
+		.ranges = target->ranges,
+		.range_count = target->smaps.maps.size,
+		.threads = target->census_threads,
+		.thread_count = target->threads.size,
+	};
+}
+
 int heap_target__open(pid_t pid, struct heap_target *target, struct error *err)
 {
 	int rc;
@@ -213,6 +238,9 @@ int heap_target__open(pid_t pid, struct heap_target *target, struct error *err)
 	rc = process__open(pid, &target->process, err);
 	if (rc)
 		return rc;
+	/* Without it blocks that only registers point to look lost; the rest can do without. */
+	if (looker__new(false, &target->looker, err))
+		target->looker = NULL;
 	target->pagemap = pagemap__open(pid, err);
 	rc = target->pagemap < 0 ? target->pagemap : read_parts(target, err);
 	if (rc) {
@@ -228,5 +256,6 @@ void heap_target__close(struct heap_target *target)
 	drop_parts(target);
 	if (target->pagemap >= 0)
 		close(target->pagemap);
+	looker__free(target->looker);
 	process__close(&target->process);
 }

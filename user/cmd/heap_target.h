@@ -2,11 +2,13 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * A live process as an image for a census: its mappings, pages and threads through /proc, its
- * memory through process_vm_readv(2). It runs on meanwhile.
+ * memory through process_vm_readv(2). It runs on meanwhile. Its threads' registers are those of the
+ * kernel's iterator over tasks (blocked/look.h), or, where there is none, what /proc has of them.
  */
 #ifndef MEMTRACE_CMD_HEAP_TARGET_H
 #define MEMTRACE_CMD_HEAP_TARGET_H
 
+#include "blocked/look.h"
 #include "census/image.h"
 #include "process/process.h"
 #include "process/smaps.h"
@@ -19,14 +21,12 @@ struct heap_target {
 	struct census_range *ranges;
 	struct census_thread *census_threads;
 	int pagemap;
+	struct looker *looker;	   /* NULL: none */
 	struct census_image image; /* of all of that; moves with the target: used in place */
 };
 
 /* Opens process @pid and reads its mappings and threads. 0 or a negative errno with @err set. */
 int heap_target__open(pid_t pid, struct heap_target *target, struct error *err);
-
-/* Reads mappings and threads again. 0 or a negative errno, then the target is as it was. */
-int heap_target__refresh(struct heap_target *target, struct error *err);
 
 void heap_target__close(struct heap_target *target);
 

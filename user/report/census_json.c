@@ -2,6 +2,7 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/census_json.h"
 
+#include "report/census_content.h"
 #include "report/json_writer.h"
 
 static void put_target(
@@ -100,6 +101,8 @@ void census_json__write(FILE *file, const struct census *census, const struct ce
 		put_heap(&json, census);
 	else
 		json__put_string(&json, "no_heap", census->no_heap);
+	if (census->has_graph)
+		census_content__write_json(&json, census, head->samples);
 	if (census->unread)
 		json__put_string(&json, "unread_allocator", census->unread);
 	json__put_integer(&json, "in_motion", census->survey.in_motion);

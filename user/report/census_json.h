@@ -4,8 +4,8 @@
  * A census as one JSON document. Keys that stay: version; target{pid, command, threads, rss_bytes,
  * swapped_bytes}; account{NAME: bytes}, whose values add up to the RSS; heap{allocator, live_count,
  * live_bytes, free_bytes, own_count, own_bytes, arenas[]} where there is a heap that is known, else
- * no_heap says why; unread_allocator, if there is one; in_motion; looks. Counts and bytes are exact
- * integers.
+ * no_heap says why; classes[] and leaks{} where pointers were followed; unread_allocator, if there
+ * is one; in_motion; looks. Counts and bytes are exact integers.
  */
 #ifndef MEMTRACE_REPORT_CENSUS_JSON_H
 #define MEMTRACE_REPORT_CENSUS_JSON_H
@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "census/census.h"
+#include "report/census_content.h"
 
 #define CENSUS_JSON_VERSION 1
 
@@ -23,6 +24,7 @@ struct census_head {
 	const char *command; /* printable */
 	size_t threads;
 	uint64_t took_ns;
+	const struct census_samples *samples; /* NULL: none are asked for */
 };
 
 void census_json__write(FILE *file, const struct census *census, const struct census_head *head);

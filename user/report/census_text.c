@@ -121,6 +121,8 @@ void census_text__write(FILE *file, const struct census *census, const struct ce
 	if (census->has_heap) {
 		write_verdict(file, census);
 		write_heap(file, &census->survey);
+		if (census->has_graph)
+			census_content__write_text(file, census, head->samples);
 	} else {
 		fprintf(file, "\n%s\n", census->no_heap);
 	}
