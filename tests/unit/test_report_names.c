@@ -144,12 +144,22 @@ static void test_wrappers_of_allocation_functions_are_plumbing(void **state)
 		"xmalloc(unsigned long)", "palloc0", "MemoryContextAlloc", "mi_new_n",
 		"ngx_pcalloc", "apr_palloc", "PyMem_RawMalloc", "alloc::raw_vec::finish_grow",
 		"<alloc::vec::Vec<T> as core::clone::Clone>::clone",
-		"<T as alloc::string::ToString>::to_string"};
+		"<T as alloc::string::ToString>::to_string",
+		"core::ops::function::FnOnce::call_once",
+		"<[u8]>::to_vec_in::<alloc::alloc::Global>",
+		"<u8 as <[_]>::to_vec_in::ConvertVec>::to_vec::<alloc::alloc::Global>",
+		"<&dyn core::ops::function::Fn<(), Output = i32> + core::marker::Sync as "
+		"core::ops::function::FnOnce<()>>::call_once",
+		"hashbrown::raw::RawTable<T,A>::reserve", "av_mallocz", "luaM_realloc_",
+		"g_malloc0_n", "_cgo_0123abcd_Cfunc__Cmalloc"};
 	static const char *const telling[] = {"main", "malloc_stats", "callocated", "dup",
 		"my_allocator", "",
 		"std::vector<int, std::allocator<int> > make<int>(unsigned long)",
 		"(anonymous namespace)::grow(int)", "Widget::operator=(Widget const&)",
-		"<app::Session as core::clone::Clone>::clone", "app::alloc::grow"};
+		"<app::Session as core::clone::Clone>::clone", "app::alloc::grow",
+		"<alloc::vec::Vec<u8> as app::Frames>::split",
+		"<&app::Key as core::fmt::Debug>::fmt", "<[app::Row]>::sort_all", "Curl_open",
+		"coretemp::read", "_cgo_thread_start"};
 
 	for (size_t i = 0; i < sizeof(plumbing) / sizeof(*plumbing); i++)
 		assert_true(names__is_plumbing(plumbing[i]));

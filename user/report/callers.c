@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "report/names.h"
+#include "report/roots.h"
 
 /* Initializers of a library are called by the loader this many frames up, at the most. */
 #define INITIALIZER_REACH 4
@@ -17,16 +18,38 @@ static bool is_library(const char *path)
 	return suffix && (!suffix[3] || suffix[3] == '.');
 }
 
+bool callers__is_plumbing(const struct report_frame *frame)
+{
+	return frame->is_wrapper ||
+	       (frame->function && !frame->is_python && names__is_plumbing(frame->function));
+}
+
 static bool is_telling(const struct report_frame *frame)
 {
-	if (frame->function)
-		return !names__is_plumbing(frame->function);
-	return !frame->module || !is_library(frame->module);
+	if (callers__is_plumbing(frame))
+		return false;
+	return frame->function || !frame->module || !is_library(frame->module);
+}
+
+size_t callers__end(const struct report_site *site)
+{
+	struct root_frame last[ROOTS_MAX];
+	size_t count = site->frame_count < ROOTS_MAX ? site->frame_count : ROOTS_MAX;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct report_frame *frame = &site->frames[site->frame_count - count + i];
+
+		last[i] = (struct root_frame){
+			frame->function, frame->module ? names__base(frame->module) : NULL};
+	}
+	return count ? site->frame_count - roots__count_with_language(last, count) : 0;
 }
 
 size_t callers__first(const struct report_site *site)
 {
-	for (size_t i = 0; i < site->frame_count; i++)
+	size_t end = callers__end(site);
+
+	for (size_t i = 0; i < end; i++)
 		if (is_telling(&site->frames[i]))
 			return i;
 	return 0;

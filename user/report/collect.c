@@ -461,7 +461,10 @@ static int arrange(struct report *report, const struct heap *heap, size_t top)
 	err = report__rank_processes(report);
 	if (err)
 		return err;
-	if (top && top < report->sites.size)
+	report->top = top;
+	if (top && top < REPORT_NAMED && report->sites.size > REPORT_NAMED)
+		report->sites.size = REPORT_NAMED;
+	else if (top && top >= REPORT_NAMED && top < report->sites.size)
 		report->sites.size = top;
 	err = collect_mapped_sites(report, heap, top);
 	return err ? err : copy_details(report, heap);

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "report/locks_phrases.h"
 #include "report/names.h"
+#include "report/roots.h"
 
 /* Frames of a folded stack that fit one screen with others, and of these, those next to the wait.
  */
@@ -91,61 +92,20 @@ static void print_frame(
 	print_source(file, frame->file, frame->line, used, options);
 }
 
-/* How far out a frame of those that every stack begins with lies: 1 is the outermost; 0: none. */
-static int root_rank(const struct lock_frame *frame)
-{
-	static const struct {
-		const char *function;
-		int rank;
-	} roots[] = {{"clone3", 1}, {"__clone3", 1}, {"clone", 1}, {"__clone", 1},
-		{"start_thread", 2}, {"_start", 1}, {"__libc_start_main", 2},
-		{"__libc_start_main_impl", 2}, {"__libc_start_call_main", 3}};
-
-	for (size_t i = 0; frame->function && i < sizeof(roots) / sizeof(*roots); i++)
-		if (!strcmp(frame->function, roots[i].function))
-			return roots[i].rank;
-	return 0;
-}
-
-/* A stripped program's _start, which called __libc_start_main. */
-static bool is_nameless_start(struct frames frames, size_t i)
-{
-	return i && !frames.data[i].function && root_rank(&frames.data[i - 1]) == 2;
-}
-
-/* No stack begins with more frames of the C library than main's does. */
-#define MAX_NAMELESS_ROOTS 3
-
-/*
- * What every thread begins with tells nothing. A program may call its functions the same: those
- * lie further in, each rank counts once, and they are no functions of the C library, which only a
- * static program holds itself.
- */
+/* Where the frames end that every thread begins with. */
 static size_t skip_roots(struct frames frames, size_t first)
 {
-	size_t end = frames.count, nameless = 0;
-	int rank = 0;
+	struct root_frame last[ROOTS_MAX];
+	size_t count = frames.count - first;
 
-	while (end > first + 1) {
-		const struct lock_frame *frame = &frames.data[end - 1];
-		int own = root_rank(frame);
+	if (count > ROOTS_MAX)
+		count = ROOTS_MAX;
+	for (size_t i = 0; i < count; i++) {
+		const struct lock_frame *frame = &frames.data[frames.count - count + i];
 
-		if (!frame->function && functions__is_libc(frame->module) &&
-			nameless++ < MAX_NAMELESS_ROOTS) {
-			end--;
-			continue;
-		}
-		if (!rank && is_nameless_start(frames, end - 1)) {
-			end--;
-			rank = 1;
-			continue;
-		}
-		if (own <= rank || (!rank && own > 1 && !functions__is_libc(frame->module)))
-			break;
-		rank = own;
-		end--;
+		last[i] = (struct root_frame){frame->function, frame->module};
 	}
-	return end;
+	return count ? frames.count - roots__count(last, count) : frames.count;
 }
 
 static bool has_python(struct frames frames)

@@ -31,7 +31,8 @@ struct report_frame {
 	const char *file; /* NULL: unknown */
 	uint32_t line;	  /* 0: unknown */
 	bool inlined;
-	bool is_python; /* a Python frame: it has no module and no address */
+	bool is_python;	 /* a Python frame: it has no module and no address */
+	bool is_wrapper; /* of an allocation function, as the stacks show: report/callers.h */
 };
 
 struct report_site {
@@ -182,10 +183,13 @@ struct report {
 		REPORT_SORT_PEAK, /* bytes at the heap's peak */
 	} sort;
 	size_t growers; /* sites at the head of the default order because they only grow */
+	size_t top;	/* as in the options: report__name cuts the others off */
 	struct arena arena;
 };
 
 #define REPORT_GROWERS 3
+/* Sites that are collected and named whatever --top says: wrappers show only in many stacks. */
+#define REPORT_NAMED 512
 
 /* Whether what was left at exit stands in for what is live: several processes, and all ended. */
 static inline bool report__shows_left(const struct report *report)
@@ -232,7 +236,10 @@ struct report_frames {
 typedef int report_name_fn(
 	void *context, const struct site_frame *address, struct report_frames *frames);
 
-/* Names all frames; without @name they stay addresses. 0 or a negative errno of @name, -ENOMEM. */
+/*
+ * Names all frames, marks those of wrappers, and cuts off the sites behind the first `top`; without
+ * @name frames stay addresses. 0 or a negative errno of @name, -ENOMEM.
+ */
 int report__name(struct report *report, report_name_fn *name, void *context);
 
 /*

@@ -5,6 +5,7 @@
 
 #include "base/code_address.h"
 #include "base/hash.h"
+#include "report/callers.h"
 #include "report/model.h"
 #include "symbols/trim.h"
 
@@ -92,6 +93,10 @@ int report__name(struct report *report, report_name_fn *name, void *context)
 			err = name_site(report, site, &namer);
 	named_map__free(&namer.known);
 	vec_free(&namer.frames.list);
+	if (!err)
+		err = callers__mark_wrappers(report);
+	if (report->top && report->top < report->sites.size)
+		report->sites.size = report->top;
 	return err;
 }
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "report/rust_names.h"
+
 static bool starts_with(const char *text, const char *prefix)
 {
 	return !strncmp(text, prefix, strlen(prefix));
@@ -147,8 +149,9 @@ static bool ends_with(const char *text, const char *end)
 /* xmalloc, g_malloc0, _PyObject_Malloc, Perl_safesysrealloc: whom they serve is the question. */
 static bool is_wrapper(const char *function)
 {
-	static const char *const ends[] = {
-		"malloc", "malloc0", "calloc", "realloc", "strdup", "strndup", "memdup"};
+	static const char *const ends[] = {"malloc", "malloc0", "calloc", "realloc", "strdup",
+		"strndup", "memdup", "mallocz", "memdupz", "malloc_n", "malloc0_n", "realloc_n",
+		"malloc2", "realloc2"};
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
 		if (ends_with(function, ends[i]))
@@ -200,7 +203,34 @@ static bool is_pool(const char *function)
 		"sqlite3Malloc",
 		"sqlite3DbMalloc",
 		"mallocWithAlarm",
+		"sqlite3_malloc",
+		"sqlite3Realloc",
+		"sqlite3_realloc",
+		"sqlite3DbRealloc",
+		"sqlite3DbStr",
+		"dbMallocRaw",
+		"pcache1Alloc",
+		"_emalloc",
+		"_safe_emalloc",
 		"CRYPTO_zalloc",
+		/* curl, FFmpeg, Lua, Tcl, Qt */
+		"Curl_dyn_",
+		"curlx_dyn_",
+		"dyn_nappend",
+		"Curl_memdup",
+		"Curl_saferealloc",
+		"av_malloc",
+		"av_realloc",
+		"av_calloc",
+		"av_fast_",
+		"av_buffer_alloc",
+		"av_buffer_realloc",
+		"luaM_",
+		"l_alloc",
+		"Tcl_Alloc",
+		"TclpAlloc",
+		"QArrayData::allocate",
+		"QArrayData::reallocate",
 	};
 
 	for (size_t i = 0; i < sizeof(beginnings) / sizeof(*beginnings); i++)
@@ -209,29 +239,21 @@ static bool is_pool(const char *function)
 	return false;
 }
 
+/* The glue that cgo makes for each C function that a Go program calls. */
+static bool is_cgo(const char *function)
+{
+	return starts_with(function, "_cgo_") && strstr(function, "_Cfunc_");
+}
+
 static bool is_of_language(const char *function)
 {
 	static const char *const prefixes[] = {
 		"std::",
 		"__gnu_cxx::",
 		"operator new",
-		"alloc::",
-		"<alloc::",
-		"<T as alloc::",
-		"<str as alloc::",
-		"<[T] as alloc::",
-		"<T as core::",
-		"<I as core::",
-		"<F as core::",
-		"<U as core::",
-		"<std::",
-		"hashbrown::",
-		"<hashbrown::",
 		"__rust_",
 		"__rdl_",
 		"__rg_alloc",
-		"core::",
-		"<core::",
 		"zmalloc_",
 		"zcalloc_",
 		"ztrymalloc_",
@@ -281,5 +303,8 @@ bool names__is_plumbing(const char *function)
 	char name[NAME_SIZE];
 
 	copy_bare_name(function, name);
-	return is_of_language(name) || is_wrapper(name) || is_pool(name);
+	if (*function == '<')
+		return rust_names__is_plumbing(function);
+	return is_of_language(name) || rust_names__is_plumbing(name) || is_wrapper(name) ||
+	       is_pool(name) || is_cgo(name);
 }

@@ -10,12 +10,14 @@
 #include "report/loss.h"
 #include "report/names.h"
 #include "report/pool.h"
+#include "report/text_apart.h"
 #include "report/text_processes.h"
 
 /* Columns before a frame, and those kept for where it is and for how many are folded. */
 #define FRAME_INDENT 6
 #define LOCATION_WIDTH 22
 #define FOLD_WIDTH 11
+#define APART_SIZE 1024
 
 /* Less than this that the program mapped itself is not worth lines, beside a heap at least. */
 #define MAPPED_WORTH_SHOWING (1u << 20)
@@ -28,7 +30,7 @@ static unsigned int folded_frames(const struct text_page *page)
 {
 	if (page->top)
 		return 4;
-	return page->rows <= 30 ? 3 : page->rows <= 45 ? 4 : 5;
+	return page->rows <= 30 ? 3 : page->rows <= 45 ? 4 : TEXT_FOLDED_FRAMES;
 }
 
 /* "file.c:42", or "module+0x1234", in at most @width bytes. */
@@ -93,24 +95,73 @@ static void print_frame(struct text_page *page, const struct report_frame *frame
 		page, "%*s%-*s  %s%s", FRAME_INDENT, "", (int)width, function, location, more);
 }
 
+/* Of a folded stack what containers and the like do between the program's functions is left out. */
+struct text_frames text__frames(const struct text_page *page, const struct report_site *site)
+{
+	struct text_frames frames = {.end = site->frame_count, .count = site->frame_count};
+
+	frames.are_all = page->full_stacks;
+	if (frames.are_all)
+		return frames;
+	frames.first = callers__first(site);
+	frames.end = callers__end(site);
+	frames.count = 0;
+	for (size_t i = frames.first; i < frames.end && frames.count < folded_frames(page); i++)
+		if (i == frames.first || !callers__is_plumbing(&site->frames[i]))
+			frames.shown[frames.count++] = i;
+	return frames;
+}
+
+/* The wrapper that the stacks showed, which a reader may not take for one: NULL if none. */
+static const struct report_frame *wrapper_of(
+	const struct report_site *site, const struct text_frames *frames)
+{
+	for (size_t i = frames->first; i > 0; i--)
+		if (site->frames[i - 1].is_wrapper)
+			return &site->frames[i - 1];
+	return NULL;
+}
+
+static void print_wrapper(struct text_page *page, const struct report_frame *frame)
+{
+	if (frame->function)
+		text__print_line(page, "%*sthrough %s, which allocates for many", FRAME_INDENT, "",
+			frame->function);
+	else
+		text__print_line(page, "%*sthrough %s+0x%llx, which allocates for many",
+			FRAME_INDENT, "", names__base(frame->module),
+			(unsigned long long)frame->offset);
+}
+
 void text__print_stack(struct text_page *page, const struct report_site *site)
 {
-	size_t first = page->full_stacks ? 0 : callers__first(site);
-	size_t count = site->frame_count - first, shown = count;
+	struct text_frames frames = text__frames(page, site);
+	const struct report_frame *wrapper = wrapper_of(site, &frames);
 
 	if (site->special) {
 		text__print_line(page, "%*s%s", FRAME_INDENT, "", site->special);
 		return;
 	}
-	if (!page->full_stacks && count > folded_frames(page))
-		shown = folded_frames(page);
-	for (size_t i = 0; i < shown; i++)
-		print_frame(page, &site->frames[first + i], i + 1 == shown ? count - shown : 0);
+	if (wrapper)
+		print_wrapper(page, wrapper);
+	for (size_t i = 0; i < frames.count; i++)
+		print_frame(page, text__shown_frame(site, &frames, i),
+			i + 1 == frames.count ? frames.end - frames.first - frames.count : 0);
 	if (callers__remark(site))
 		text__print_line(page, "%*s%s", FRAME_INDENT, "", callers__remark(site));
 	if (page->full_stacks && site->stop > STACK_END_OF_THREAD)
 		text__print_line(
 			page, "%*s... (%s)", FRAME_INDENT, "", loss__stop_words(site->stop));
+}
+
+/* What tells site @index apart from those of @count that are printed alike, if there are any. */
+static void print_apart(
+	struct text_page *page, const struct report_site *sites, size_t count, size_t index)
+{
+	char apart[APART_SIZE];
+
+	if (text__tell_apart(page, sites, count, index, apart, sizeof(apart)))
+		text__print_line(page, "%*s(%s)", FRAME_INDENT, "", apart);
 }
 
 /* What the site holds, as the order is by it; at the peak if that is the order. */
@@ -201,16 +252,12 @@ static unsigned int lines_of(
 	const struct text_page *page, const struct report *report, const struct report_site *site)
 {
 	unsigned int figures = 1 + (site->growth.rises || report->process_total > 1);
-	size_t first, frames;
+	struct text_frames frames = text__frames(page, site);
 
 	if (site->special)
 		return figures + 1;
-	first = page->full_stacks ? 0 : callers__first(site);
-	frames = site->frame_count - first;
-	if (page->full_stacks)
-		return frames + figures + 1;
-	return figures + (callers__remark(site) != NULL) +
-	       (frames < folded_frames(page) ? frames : folded_frames(page));
+	return figures + (callers__remark(site) != NULL) + (wrapper_of(site, &frames) != NULL) +
+	       frames.count + page->full_stacks;
 }
 
 /* Sites of which nothing is live have no place in an order of what is; they come last in it. */
@@ -231,11 +278,16 @@ static size_t count_shown(const struct text_page *page, const struct report *rep
 	/* A heading, a line for what is left out, and the prompt that comes back after it. */
 	unsigned int used = page->rows_used + 5;
 	size_t listed = count_listed(report), shown = 0;
+	char apart[APART_SIZE];
 
 	if (page->top)
 		return page->top < listed ? page->top : listed;
 	for (; shown < listed; shown++) {
 		used += lines_of(page, report, &report->sites.data[shown]);
+		/* A line for this one and one for that which it is to be told apart from. */
+		if (text__tell_apart(
+			    page, report->sites.data, shown + 1, shown, apart, sizeof(apart)))
+			used += 2;
 		if (used > page->rows && shown)
 			break;
 	}
@@ -301,6 +353,7 @@ void text__print_sites(struct text_page *page, const struct report *report)
 
 		print_site_figures(page, report, i + 1, site);
 		text__print_stack(page, site);
+		print_apart(page, report->sites.data, shown, i);
 	}
 	print_rest(page, report, shown);
 	offer_peak(page, report);
@@ -344,6 +397,7 @@ void text__print_mapped_sites(struct text_page *page, const struct report *repor
 			human__bytes(site->live_bytes).text, human__bytes(site->alloc_bytes).text,
 			human__count(site->alloc_count).text, site->alloc_count == 1 ? "" : "s");
 		text__print_stack(page, site);
+		print_apart(page, report->mapped_sites.data, shown, i);
 		hint = pool__hint(site);
 		if (hint)
 			text__print_line(page, "%*s%s", FRAME_INDENT, "", hint);

@@ -38,6 +38,25 @@ void text__print_styled(struct text_page *page, enum text_style style, const cha
 /* Prints @text as lines broken at spaces; those after the first are indented by @indent. */
 void text__print_wrapped(struct text_page *page, unsigned int indent, const char *text);
 
+/* Most lines of a folded stack. */
+#define TEXT_FOLDED_FRAMES 5
+
+/* Which frames of a site are printed. */
+struct text_frames {
+	size_t first;			  /* what is further in is not */
+	size_t end;			  /* nor what is from here on further out */
+	size_t count;			  /* so many of those between, */
+	size_t shown[TEXT_FOLDED_FRAMES]; /* these, unless all are */
+	bool are_all;
+};
+
+static inline const struct report_frame *text__shown_frame(
+	const struct report_site *site, const struct text_frames *frames, size_t i)
+{
+	return &site->frames[frames->are_all ? i : frames->shown[i]];
+}
+struct text_frames text__frames(const struct text_page *page, const struct report_site *site);
+
 /* The frames of a site, folded unless the page wants full stacks. */
 void text__print_stack(struct text_page *page, const struct report_site *site);
 
