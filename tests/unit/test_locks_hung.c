@@ -81,6 +81,28 @@ static void test_one_look_is_not_enough(void **state)
 	free_world(world);
 }
 
+static void test_a_runtimes_worker_without_work_is_idle(void **state)
+{
+	struct lock_frame redis[] = {asleep[0],
+		{.pc = 0x1, .function = "bioProcessBackgroundJobs", .module = "redis-server"}};
+	struct lock_frame jemalloc[] = {asleep[0], {.pc = 0x2, .module = "libjemalloc.so.2"}};
+	struct world *world = new_world(8, 2);
+
+	add_process(world, 100, LIBC_GLIBC);
+	add_sleeper(world, 101, LOCK_A);
+	add_sleeper(world, 102, LOCK_B);
+	add_sleeper(world, 103, LOCK_A);
+	add_thread(world, 100, 100); /* runs */
+	set_stack(&world->snapshot.threads[0], redis, 2);
+	set_stack(&world->snapshot.threads[1], jemalloc, 2);
+	strcpy(world->snapshot.threads[1].comm, "jemalloc_bg_thd");
+	judge(world);
+	assert_int_equal(verdict_of(world, 101), VERDICT_IDLE);
+	assert_int_equal(verdict_of(world, 102), VERDICT_IDLE);
+	assert_int_equal(verdict_of(world, 103), VERDICT_STALL);
+	free_world(world);
+}
+
 static void test_process_whose_thread_ran_between_the_looks_does_not_hang(void **state)
 {
 	struct story story = begin(new_stuck);
@@ -425,6 +447,7 @@ static void test_findings_are_the_same_in_every_look_and_have_their_waits(void *
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_runtimes_worker_without_work_is_idle),
 		cmocka_unit_test(test_process_whose_threads_all_wait_hangs),
 		cmocka_unit_test(test_one_look_is_not_enough),
 		cmocka_unit_test(test_process_whose_thread_ran_between_the_looks_does_not_hang),

@@ -320,8 +320,11 @@ enum verdict findings__verdict(const struct lock_findings *findings, size_t inde
 		if (findings->end_confirmed[end])
 			return fate->verdict;
 		return judge_unknown(findings, index, VERDICT_OWNER_UNKNOWN);
-	case VERDICT_OWNER_UNKNOWN:
 	case VERDICT_STALL:
+		return judge_unknown(findings, index,
+			idle__runtime(findings->waits.data[index].thread) ? VERDICT_IDLE
+									  : VERDICT_STALL);
+	case VERDICT_OWNER_UNKNOWN:
 		return judge_unknown(findings, index, fate->verdict);
 	default:
 		return fate->verdict;

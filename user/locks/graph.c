@@ -22,6 +22,7 @@ const char *verdict__name(enum verdict verdict)
 		[VERDICT_OWNER_BUSY] = "BUSY",
 		[VERDICT_OWNER_UNKNOWN] = "OWNER UNKNOWN",
 		[VERDICT_STALL] = "STALL",
+		[VERDICT_IDLE] = "IDLE",
 		[VERDICT_FORKED] = "FORKED",
 		[VERDICT_LOST] = "LOST WAKE-UP",
 		[VERDICT_HUNG] = "HUNG",

@@ -22,6 +22,7 @@ enum verdict {
 			 */
 	VERDICT_FORKED, /* the owner is a thread that a fork did not copy */
 	VERDICT_LOST,	/* the lock is free, and nobody is on the way to it */
+	VERDICT_IDLE,	/* as a stall, of a runtime's thread that has nothing to do: see idle.h */
 	VERDICT_HUNG,	/* nobody has it or who has it is not known; all of the process wait */
 };
 

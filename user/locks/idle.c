@@ -47,6 +47,11 @@ static const struct {
 	{"tokio::runtime::blocking::pool", "tokio"},
 	{"rayon_core::sleep::", "rayon"},
 	{"base::internal::WorkerThread::", "Chromium"},
+	{"bioProcessBackgroundJobs", "Redis"},
+	{"ngx_thread_pool_cycle", "nginx"},
+	{"rocksdb::ThreadPoolImpl::Impl::BGThread", "RocksDB"},
+	{"grpc_core::Executor::ThreadMain", "gRPC"},
+	{"tbb::detail::r1::rml::private_worker::", "oneTBB"},
 };
 
 static bool has_part(const struct lock_thread *thread, const char *part)
@@ -120,6 +125,12 @@ static bool is_idle_libuv(const struct lock_thread *thread)
 	return false;
 }
 
+/* Distributions strip jemalloc's functions of their names; it names its threads. */
+static bool is_idle_jemalloc(const struct lock_thread *thread)
+{
+	return !strcmp(thread->comm, "jemalloc_bg_thd") && is_in_module(thread, "libjemalloc");
+}
+
 const char *idle__runtime(const struct lock_thread *thread)
 {
 	for (size_t i = 0; i < COUNT(loops); i++)
@@ -129,6 +140,8 @@ const char *idle__runtime(const struct lock_thread *thread)
 		return "Go";
 	if (is_idle_libuv(thread))
 		return "libuv";
+	if (is_idle_jemalloc(thread))
+		return "jemalloc";
 	if (!is_in_module(thread, "libjvm.so"))
 		return NULL;
 	for (size_t i = 0; i < COUNT(java_threads); i++)

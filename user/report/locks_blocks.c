@@ -13,7 +13,7 @@
 /* What needs a person's eye first; those in cycles are told before. */
 static const enum verdict by_urgency[] = {VERDICT_FORKED, VERDICT_LOST, VERDICT_HUNG,
 	VERDICT_OWNER_DEAD, VERDICT_OWNER_ELSEWHERE, VERDICT_OWNER_UNKNOWN, VERDICT_OWNER_BUSY,
-	VERDICT_STALL};
+	VERDICT_STALL, VERDICT_IDLE};
 
 static size_t find_urgency(enum verdict verdict)
 {
@@ -35,7 +35,7 @@ static uint64_t hash_stack(const struct lock_thread *thread)
 /* Whether waits of @verdict are alike although their locks are not: nobody has one. */
 static bool locks_differ(enum verdict verdict, const struct lock_wait *wait)
 {
-	return (verdict == VERDICT_STALL ||
+	return (verdict == VERDICT_STALL || verdict == VERDICT_IDLE ||
 		       (verdict == VERDICT_HUNG && !wait_kind__has_holder(wait->kind))) &&
 	       !wait->owner;
 }
