@@ -94,9 +94,18 @@ struct unwind_rare {
 	__s32 bp_offset; /* or UNWIND_NOT_SAVED */
 	__s32 bx_base;	 /* x86-64: rbx; arm64: lr */
 	__s32 bx_offset;
-	__s32 reserved;
+	__s32 go_switch; /* 1: not all that, but what Go's asmcgocall does: UNWIND_GO_* */
 };
 _Static_assert(sizeof(struct unwind_rare) == 40, "");
+
+/*
+ * Go calls C on the thread's stack. Behind such a call, at sp + UNWIND_GO_G, is the goroutine's g,
+ * in it, at UNWIND_GO_STACK_HI, the end of the goroutine's stack, and at sp + UNWIND_GO_DEPTH how
+ * far below that asmcgocall was called. rbp is as it was there.
+ */
+#define UNWIND_GO_G 48
+#define UNWIND_GO_DEPTH 40
+#define UNWIND_GO_STACK_HI 8
 
 /*
  * Rows lie in segments: arrays of chunks, one inner map each, so that one binary search step is

@@ -281,6 +281,22 @@ static __always_inline __u64 unwind_rare_base(struct unwind_walk *w, __s32 base,
 				   : cfa;
 }
 
+/* From the thread's stack back to the goroutine's, which lies anywhere. */
+static __always_inline int unwind_leave_go_call(struct unwind_walk *w)
+{
+	__u64 g, high, depth, pc;
+
+	if (unwind_load(w, w->sp + UNWIND_GO_G, &g) ||
+		unwind_load(w, w->sp + UNWIND_GO_DEPTH, &depth) ||
+		unwind_load(w, g + UNWIND_GO_STACK_HI, &high))
+		return STACK_BAD_MEMORY;
+	if ((high - depth) & 7 || unwind_load(w, high - depth, &pc))
+		return STACK_BAD_MEMORY;
+	w->sp = high - depth + 8;
+	w->pc = pc;
+	return UNWIND_CONTINUE;
+}
+
 static __always_inline int unwind_rare_frame(struct unwind_walk *w, __u32 rule)
 {
 	struct unwind_rare rare;
@@ -288,6 +304,8 @@ static __always_inline int unwind_rare_frame(struct unwind_walk *w, __u32 rule)
 
 	if (unwind_find_rare(w, unwind_rule_offset(rule), &rare))
 		return STACK_BAD_RULE;
+	if (rare.go_switch)
+		return unwind_leave_go_call(w);
 	cfa = unwind_rare_base(w, rare.base, 0) + rare.cfa_offset;
 	for (int i = 0; i < UNWIND_MAX_DEREFS; i++) {
 		if (i < rare.derefs && (cfa & 7 || unwind_load(w, cfa, &cfa)))

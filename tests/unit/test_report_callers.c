@@ -56,8 +56,9 @@ static void test_rusts_way_into_a_program_is_left_out(void **state)
 {
 	const struct root_frame frames[] = {{"app::load", "app"}, {"app::main", "app"},
 		{"core::ops::function::FnOnce::call_once", "app"},
-		{"std::rt::lang_start::{{closure}}", "app"}, {"std::rt::lang_start_internal", "app"},
-		{"main", "app"}, {"__libc_start_main", "libc.so.6"}, {"_start", "app"}};
+		{"std::rt::lang_start::{{closure}}", "app"},
+		{"std::rt::lang_start_internal", "app"}, {"main", "app"},
+		{"__libc_start_main", "libc.so.6"}, {"_start", "app"}};
 	const struct root_frame thread[] = {{"app::main::{{closure}}", "app"},
 		{"core::ops::function::FnOnce::call_once{{vtable.shim}}", "app"},
 		{"std::sys::thread::unix::Thread::new::thread_start", "app"},
@@ -132,24 +133,47 @@ static size_t first_frame_of(struct allocating what)
 
 static void test_what_alone_allocates_for_many_is_a_wrapper(void **state)
 {
-	assert_int_equal(first_frame_of((struct allocating){.function = "take", .callers = 6, .size = 32, .step = 8}), 2);
+	assert_int_equal(first_frame_of((struct allocating){
+				 .function = "take", .callers = 6, .size = 32, .step = 8}),
+		2);
 }
 
 static void test_what_is_no_wrapper_names_the_site(void **state)
 {
 	/* too few callers */
-	assert_int_equal(first_frame_of((struct allocating){.function = "take", .callers = 4, .size = 32, .step = 8}), 1);
+	assert_int_equal(first_frame_of((struct allocating){
+				 .function = "take", .callers = 4, .size = 32, .step = 8}),
+		1);
 	/* a constructor: all blocks are of one size */
-	assert_int_equal(first_frame_of((struct allocating){.function = "make_node", .callers = 20, .size = 32, .step = 0}), 1);
+	assert_int_equal(first_frame_of((struct allocating){
+				 .function = "make_node", .callers = 20, .size = 32, .step = 0}),
+		1);
 	/* its callers know malloc, too */
-	assert_int_equal(first_frame_of((struct allocating){.function = "read_line", .callers = 8, .size = 32, .step = 8, .callers_allocate = true}), 1);
-	assert_int_equal(first_frame_of((struct allocating){.function = "main", .callers = 8, .size = 32, .step = 8}), 1);
+	assert_int_equal(first_frame_of((struct allocating){.function = "read_line",
+				 .callers = 8,
+				 .size = 32,
+				 .step = 8,
+				 .callers_allocate = true}),
+		1);
+	assert_int_equal(first_frame_of((struct allocating){
+				 .function = "main", .callers = 8, .size = 32, .step = 8}),
+		1);
 }
 
 static void test_a_nameless_wrapper_needs_more_to_show_itself(void **state)
 {
-	assert_int_equal(first_frame_of((struct allocating){.function = "take", .callers = 9, .size = 32, .step = 8, .is_nameless = true}), 1);
-	assert_int_equal(first_frame_of((struct allocating){.function = "take", .callers = 10, .size = 32, .step = 8, .is_nameless = true}), 2);
+	assert_int_equal(first_frame_of((struct allocating){.function = "take",
+				 .callers = 9,
+				 .size = 32,
+				 .step = 8,
+				 .is_nameless = true}),
+		1);
+	assert_int_equal(first_frame_of((struct allocating){.function = "take",
+				 .callers = 10,
+				 .size = 32,
+				 .step = 8,
+				 .is_nameless = true}),
+		2);
 }
 
 static void test_what_stands_further_out_elsewhere_is_no_wrapper(void **state)
@@ -171,8 +195,11 @@ static void test_what_stands_further_out_elsewhere_is_no_wrapper(void **state)
 
 static struct report_frame app_frame(const char *function, uint64_t offset)
 {
-	return (struct report_frame){
-		.module = APP, .function = function, .file = "/src/app.c", .line = 7, .offset = offset};
+	return (struct report_frame){.module = APP,
+		.function = function,
+		.file = "/src/app.c",
+		.line = 7,
+		.offset = offset};
 }
 
 static void assert_told(

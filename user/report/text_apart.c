@@ -92,8 +92,7 @@ static bool tell_by_address(const struct pair_of_sites *pair, char *out, size_t 
 	for (size_t i = 0; i < pair->shown.count; i++) {
 		const struct report_frame *frame = text__shown_frame(pair->site, &pair->shown, i);
 
-		if (is_same_address(
-			    frame, text__shown_frame(pair->other, &pair->other_shown, i)))
+		if (is_same_address(frame, text__shown_frame(pair->other, &pair->other_shown, i)))
 			continue;
 		snprintf(out, size, "call at %s+0x%llx",
 			frame->module ? names__base(frame->module) : "(no file)",

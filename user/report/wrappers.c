@@ -39,8 +39,8 @@ static bool is_same_text(const char *a, const char *b)
 
 static inline uint64_t function_name__hash(struct function_name name)
 {
-	return hash_combine(
-		hash_text(hash_text(0xcbf29ce484222325ull, name.module), name.function), name.offset);
+	return hash_combine(hash_text(hash_text(0xcbf29ce484222325ull, name.module), name.function),
+		name.offset);
 }
 
 static inline bool function_name__equal(struct function_name a, struct function_name b)
@@ -50,7 +50,7 @@ static inline bool function_name__equal(struct function_name a, struct function_
 }
 
 /* What the stacks show of a function. */
-struct evidence {
+struct function_evidence {
 	size_t direct;	/* sites at which it is the one that asks an allocation function */
 	size_t further; /* sites at which it stands further out */
 	size_t callers; /* distinct functions that call it where it asks, */
@@ -60,7 +60,7 @@ struct evidence {
 	bool is_wrapper;
 };
 
-DEFINE_HASH(evidence_map, struct function_name, struct evidence, function_name__hash,
+DEFINE_HASH(evidence_map, struct function_name, struct function_evidence, function_name__hash,
 	function_name__equal);
 
 /* Something distinct about a function: a caller, a size or a place. */
@@ -83,7 +83,7 @@ DEFINE_HASH(detail_map, struct detail, bool, detail__hash, detail__equal);
 
 enum detail_kind { DETAIL_CALLER, DETAIL_SIZE, DETAIL_PLACE };
 
-struct search {
+struct wrapper_search {
 	struct evidence_map functions;
 	struct detail_map details;
 	bool no_memory;
@@ -95,17 +95,19 @@ static struct function_name name_of(const struct report_frame *frame)
 		frame->module, frame->function, frame->function ? 0 : frame->offset};
 }
 
-static struct evidence *evidence_of(struct search *search, const struct report_frame *frame)
+static struct function_evidence *evidence_of(
+	struct wrapper_search *search, const struct report_frame *frame)
 {
-	struct evidence *evidence = evidence_map__insert(&search->functions, name_of(frame));
+	struct function_evidence *evidence =
+		evidence_map__insert(&search->functions, name_of(frame));
 
 	search->no_memory |= !evidence;
 	return evidence;
 }
 
 /* Whether this is new about the function of @frame. */
-static bool is_new(struct search *search, const struct report_frame *frame, enum detail_kind kind,
-	uint64_t what)
+static bool is_new(struct wrapper_search *search, const struct report_frame *frame,
+	enum detail_kind kind, uint64_t what)
 {
 	struct detail key = {function_name__hash(name_of(frame)), hash_combine(kind, what)};
 	bool *known = detail_map__insert(&search->details, key);
@@ -143,19 +145,19 @@ static const struct report_frame *find_asking(
 	return asking;
 }
 
-static void look_at_site(struct search *search, const struct report_site *site)
+static void look_at_site(struct wrapper_search *search, const struct report_site *site)
 {
 	const struct report_frame *caller, *asking = find_asking(site, &caller);
 	const struct report_frame *end = site->frames + callers__end(site);
-	struct evidence *evidence = asking ? evidence_of(search, asking) : NULL;
+	struct function_evidence *evidence = asking ? evidence_of(search, asking) : NULL;
 	uint64_t size = site->alloc_count ? site->alloc_bytes / site->alloc_count : 0;
 
 	if (!evidence)
 		return;
 	evidence->direct++;
 	evidence->sizes += is_new(search, asking, DETAIL_SIZE, size);
-	evidence->places += is_new(
-		search, asking, DETAIL_PLACE, asking->line ? asking->line : asking->offset);
+	evidence->places +=
+		is_new(search, asking, DETAIL_PLACE, asking->line ? asking->line : asking->offset);
 	for (const struct report_frame *frame = caller; frame && frame < end; frame++) {
 		evidence = evidence_of(search, frame);
 		if (evidence)
@@ -164,10 +166,10 @@ static void look_at_site(struct search *search, const struct report_site *site)
 }
 
 /* Once it is known which functions ask. */
-static void look_at_callers(struct search *search, const struct report_site *site)
+static void look_at_callers(struct wrapper_search *search, const struct report_site *site)
 {
 	const struct report_frame *caller, *asking = find_asking(site, &caller);
-	struct evidence *evidence, *own;
+	struct function_evidence *evidence, *own;
 
 	if (!caller)
 		return;
@@ -180,26 +182,25 @@ static void look_at_callers(struct search *search, const struct report_site *sit
 	evidence->others += own->direct > 0;
 }
 
-static bool is_wrapper(const struct function_name *name, const struct evidence *evidence)
+static bool is_wrapper(const struct function_name *name, const struct function_evidence *evidence)
 {
 	/* Of callers without names it is not known whether two calls are of one function. */
 	size_t least = name->function ? LEAST_CALLERS : LEAST_CALLS;
 
 	if (!name->module || (name->function && !strcmp(name->function, "main")))
 		return false;
-	return !evidence->further && evidence->callers >= least &&
-	       evidence->sizes >= LEAST_SIZES &&
+	return !evidence->further && evidence->callers >= least && evidence->sizes >= LEAST_SIZES &&
 	       evidence->places <= MOST_PLACES &&
 	       evidence->others * OTHER_WAYS <= evidence->callers;
 }
 
-static size_t mark(struct search *search, struct report_site *site)
+static size_t mark(struct wrapper_search *search, struct report_site *site)
 {
 	size_t marked = 0;
 
 	for (size_t i = 0; i < site->frame_count; i++) {
 		struct report_frame *frame = &site->frames[i];
-		const struct evidence *evidence =
+		const struct function_evidence *evidence =
 			evidence_map__find(&search->functions, name_of(frame));
 
 		if (evidence && evidence->is_wrapper && !frame->is_wrapper) {
@@ -211,7 +212,7 @@ static size_t mark(struct search *search, struct report_site *site)
 }
 
 /* Returns how many frames were marked. */
-static size_t search_once(struct search *search, struct report *report)
+static size_t search_once(struct wrapper_search *search, struct report *report)
 {
 	size_t marked = 0;
 
@@ -230,7 +231,7 @@ static size_t search_once(struct search *search, struct report *report)
 
 int callers__mark_wrappers(struct report *report)
 {
-	struct search search = {0};
+	struct wrapper_search search = {0};
 	size_t marked = 1;
 
 	for (int round = 0; round < ROUNDS && marked && !search.no_memory; round++) {

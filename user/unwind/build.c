@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/search.h"
 #include "unwind/cfi_program.h"
+#include "unwind/go_code.h"
 #include "unwind/known_code.h"
 #include "unwind/table.h"
 
@@ -242,6 +243,56 @@ static int merge_pieces(struct table_builder *b)
 	return ret;
 }
 
+static uint32_t go_rule(struct table_builder *b, enum go_call kind)
+{
+	switch (kind) {
+	case GO_CALL_SWITCHED:
+		return rule_packer__pack_go_switch(&b->packer);
+	case GO_CALL_LOST:
+		return UNWIND_BAD;
+	case GO_CALL_SAVED:
+		/* CFA = *(sp + 40) + 8 */
+		return unwind_rule(UNWIND_DEREF_SP, 0, 0, (5 + UNWIND_DEREF_BIAS) << 8 | 1);
+	default:
+		/* CFA = *sp + 32, where rbp was saved at CFA - 16 */
+		return unwind_rule(UNWIND_DEREF_SP, 2, 0, UNWIND_DEREF_BIAS << 8 | 4);
+	}
+}
+
+/* @rule for [start, end), whatever the rows say; those of the code around stay. */
+static int override_rows(struct table_builder *b, uint32_t start, uint32_t end, uint32_t rule)
+{
+	size_t first = search_first(b->rows.size, i, unwind_row_pc(b->rows.data[i]) < start);
+	size_t after = search_first(b->rows.size, i, unwind_row_pc(b->rows.data[i]) <= end);
+	uint32_t before = after ? unwind_row_rule(b->rows.data[after - 1]) : UNWIND_NO_RULE;
+	size_t tail = b->rows.size - after;
+
+	if (vec_reserve(&b->rows, b->rows.size + 2))
+		return -ENOMEM;
+	if (tail)
+		memmove(&b->rows.data[first + 2], &b->rows.data[after],
+			tail * sizeof(*b->rows.data));
+	b->rows.data[first] = unwind_row(start, rule);
+	b->rows.data[first + 1] = unwind_row(end, before);
+	b->rows.size = first + 2 + tail;
+	return 0;
+}
+
+/* Go's frame information does not say that its runtime calls C elsewhere. */
+static int override_go_calls(struct table_builder *b)
+{
+	uint64_t base = b->image->text_start;
+	go_call_vec calls = {0};
+	int err = go_code__find(b->image, &calls);
+
+	vec_for_each (call, &calls)
+		if (!err)
+			err = override_rows(
+				b, call->start - base, call->end - base, go_rule(b, call->kind));
+	vec_free(&calls);
+	return err;
+}
+
 /* The result, in one allocation of exactly its size. */
 static int make_table(struct table_builder *b, struct unwind_table **out)
 {
@@ -295,6 +346,8 @@ int unwind_table__build_image(
 	sort_pieces(&b);
 	if (!ret)
 		ret = merge_pieces(&b);
+	if (!ret)
+		ret = override_go_calls(&b);
 	b.statistics.build_ns = clock__now_ns() - start;
 	if (!ret)
 		ret = make_table(&b, out);

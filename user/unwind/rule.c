@@ -294,3 +294,13 @@ uint32_t rule_packer__pack(
 		return pack_arm64(packer, state, is_signal_frame);
 	return pack_x86_64(packer, state, is_signal_frame);
 }
+
+uint32_t rule_packer__pack_go_switch(struct rule_packer *packer)
+{
+	const struct unwind_rare rare = {.base = UNWIND_SP,
+		.bp_offset = UNWIND_NOT_SAVED,
+		.bx_offset = UNWIND_NOT_SAVED,
+		.go_switch = 1};
+
+	return add_rare(packer, &rare);
+}
