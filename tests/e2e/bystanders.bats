@@ -79,7 +79,7 @@ FORKING='while [ ! -e enough ]; do sleep 0.05; done'
 	trace_launched -f --exit-status -- \
 		sh -c "valgrind -q --error-exitcode=9 '$TARGETS/workers' 2 20 >got; exit \$?"
 	[ "$(cat got)" = 40 ] || fail "under valgrind it says: $(cat got)"
-	grep -q 'valgrind runs it, so its heap cannot be seen from outside' err
+	grep -q 'it runs under valgrind, so its heap cannot be seen from outside' err
 }
 
 @test "a process that valgrind runs is refused as a target in one line" {

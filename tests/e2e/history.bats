@@ -92,7 +92,7 @@ expect_moves()
 		[ "${got% *}" -le "$want" ] || fail "through_$name: ${got% *} blocks, not $want"
 		[ "${got% *}" = "$want" ] || told=1
 	done
-	[ $told = 0 ] || [[ $(tr -s '\n ' ' ' <out) == *"unmapped before it could be looked at"* ]] ||
+	[ $told = 0 ] || [[ $(tr -s '\n ' ' ' <out) == *"unmapped before it could be read"* ]] ||
 		fail "blocks without a name, untold"
 }
 

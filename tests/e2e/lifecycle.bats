@@ -159,14 +159,14 @@ last_pair_ns()
 	STARTED+=("$TARGET")
 	finish "$TRACER" || fail "memtrace ended with status $?"
 	kill -0 "$TARGET" || fail "the command was ended"
-	[ "$(grep -c "still runs, untraced, as process $TARGET " err)" = 1 ] || fail "nobody tells"
+	[ "$(grep -c "still running, untraced, as process $TARGET " err)" = 1 ] || fail "nobody tells"
 	start_memtrace --kill-on-exit -d 0.2 -- "$TARGETS/spin" 20 "$PWD/pairs"
 	wait_attached
 	TARGET=$(sed -n 's/^attached to \([0-9]*\).*/\1/p' err)
 	STARTED+=("$TARGET")
 	finish "$TRACER" || fail "memtrace ended with status $?"
 	wait_until 10 process_ended "$TARGET" || fail "the command runs on"
-	[ "$(grep -c 'still runs' err)" = 0 ] || fail "it says that the command runs"
+	[ "$(grep -c 'still running' err)" = 0 ] || fail "it says that the command runs"
 }
 
 @test "a command's standard input and output are its own" {

@@ -50,7 +50,7 @@ teardown()
 	finish "$TRACER" || fail "memtrace ended with status $?"
 	expect '.events.other_losses.control_ring_full > 0' true
 	expect '.command_status.exited' 7
-	[[ $(tr -s '\n ' ' ' <out) == *"leave memtrace a processor"* ]] || fail "no remedy in the report"
+	[[ $(tr -s '\n ' ' ' <out) == *"give memtrace more processor time"* ]] || fail "no remedy in the report"
 }
 
 @test "processes whose ends were lost with a full ring do not count as running" {

@@ -66,10 +66,10 @@ write_to()
 	for options in "${OUTPUTS[@]}"; do
 		run write_to shared/out "$options"
 		[ "$status" = 1 ] || fail "$options: status $status"
-		grep -q 'link of another user' err || fail "$options: $(cat err)"
+		grep -q 'link that belongs to another user' err || fail "$options: $(cat err)"
 		run write_to shared/way/victim "$options"
 		[ "$status" = 1 ] || fail "$options: status $status"
-		grep -q 'link of another user' err || fail "$options: $(cat err)"
+		grep -q 'link that belongs to another user' err || fail "$options: $(cat err)"
 		expect_victim_unharmed
 	done
 	[ "$(ls shared)" = "$(printf 'out\nway')" ] || fail "left behind: $(ls shared)"
@@ -82,7 +82,7 @@ write_to()
 	for options in "${OUTPUTS[@]}"; do
 		run write_to shared/out "$options"
 		[ "$status" = 1 ] || fail "$options: status $status"
-		grep -q 'pipe of another user' err || fail "$options: $(cat err)"
+		grep -q 'another user.s pipe' err || fail "$options: $(cat err)"
 	done
 }
 

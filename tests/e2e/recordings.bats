@@ -160,7 +160,7 @@ expect_equal()
 	cp small/run.rec run.rec
 	umount small
 	[ $status = 1 ] || fail "status $status"
-	grep -q 'not complete: No space left' err
+	grep -q 'incomplete: No space left' err
 	expect_totals
 	jq -e '.notes | map(test("lacks .* records: No space left")) | any' report.json
 	replay
@@ -184,7 +184,7 @@ expect_equal()
 	[ "$first" -gt 0 ] && [ "$second" -gt 0 ]
 	[ $((first + second)) = "$(truth alloc_count)" ]
 	replay --from 1h
-	jq -e '.notes | map(test("^The run had ended after")) | any' replayed.json
+	jq -e '.notes | map(test("^The run ended after")) | any' replayed.json
 }
 
 @test "diff tells which sites grew between two runs" {
@@ -207,12 +207,12 @@ expect_equal()
 	[ "$(jq .before.duration_ns diff.json)" = 1000000 ]
 	[ "$(jq .after.alloc_count diff.json)" = "$(truth alloc_count)" ]
 	"$MEMTRACE" diff run.rec@1h run.rec >diff.txt 2>diff.err
-	grep -q 'ended after .*: its end is taken' diff.err || fail "$(cat diff.err)"
+	grep -q 'ended after .*: using its end' diff.err || fail "$(cat diff.err)"
 }
 
 @test "what is no recording is refused in one line" {
 	run timeout 10 "$MEMTRACE" report /etc/passwd
-	expect_error 1 "not a recording"
+	expect_error 1 "not a memtrace recording"
 	run timeout 10 "$MEMTRACE" report /no/such/file
 	expect_error 1 "No such file"
 	run timeout 10 "$MEMTRACE" report /tmp

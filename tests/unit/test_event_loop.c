@@ -86,7 +86,7 @@ static void test_timer_without_interval_comes_once(void **state)
 	assert_int_equal(counts->others, 1);
 }
 
-/* The pipe stays readable for ever: only a source that is not forgotten would be called again. */
+/* The pipe stays readable forever: only a source that is not forgotten would be called again. */
 static void test_forgotten_descriptor_is_not_handled_again(void **state)
 {
 	struct counts *counts = *state;

@@ -158,7 +158,8 @@ static void test_only_thread_that_waits_for_the_writer_is_its_reader(void **stat
 {
 	struct scene scene = new_scene(false);
 
-	expect_reader(&scene, CERTAINTY_INFERRED, "the only thread that waits in the end");
+	expect_reader(
+		&scene, CERTAINTY_INFERRED, "only this one waits for this lock by way of others");
 }
 
 static void expect_unknown(struct scene *scene)

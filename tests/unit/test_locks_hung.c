@@ -285,7 +285,7 @@ static void test_lock_that_stays_free_while_a_thread_sleeps_for_it_lost_a_wake_u
 	judge_both(&story);
 	assert_int_equal(verdict_of(story.now, 101), VERDICT_LOST);
 	assert_int_equal(story.now->findings.hangs, 1);
-	assert_non_null(strstr(wait_of(story.now, 101)->reason, "free, and yet TID 101 waits"));
+	assert_non_null(strstr(wait_of(story.now, 101)->reason, "free, yet TID 101 waits"));
 	end(&story);
 }
 
@@ -399,7 +399,7 @@ static void test_child_of_one_thread_has_lost_nothing(void **state)
 /* Its number was given after the child's own. */
 static void test_thread_of_the_child_that_ended_is_dead_and_not_left_behind(void **state)
 {
-	expect_child(new_own_dead, VERDICT_OWNER_DEAD, "no live thread");
+	expect_child(new_own_dead, VERDICT_OWNER_DEAD, "not a live thread");
 }
 
 static void test_what_the_fork_lost_says_more_than_that_all_wait(void **state)
@@ -416,7 +416,7 @@ static void test_what_the_fork_lost_says_more_than_that_all_wait(void **state)
 	assert_int_equal(list.data[0].verdict, VERDICT_FORKED);
 	finding__headline(&story.now->findings, &list.data[0], line, sizeof(line));
 	assert_non_null(strstr(line, "FORKED: "));
-	assert_non_null(strstr(line, "waits for ever, on mutex"));
+	assert_non_null(strstr(line, "waits forever, on mutex"));
 	vec_free(&list);
 	end(&story);
 }

@@ -285,7 +285,7 @@ static void test_lock_of_a_dead_owner_is_told_before_what_merely_sleeps(void **s
 	assert_int_equal(strncmp(text, "OWNER DEAD", 10), 0);
 	assert_non_null(strstr(text, "STALL"));
 	assert_null(strstr(text, "No deadlock"));
-	assert_non_null(strstr(text, "\n1 thread waits for ever"));
+	assert_non_null(strstr(text, "\n1 thread waits forever"));
 	free(text);
 	end(&story);
 }

@@ -141,7 +141,7 @@ static void test_a_process_that_is_gone_is_an_error(void **state)
 	struct maps maps;
 
 	assert_int_equal(maps__read(0x7fffffff, &maps, &err), -ESRCH);
-	assert_non_null(strstr(err.message, "gone"));
+	assert_non_null(strstr(err.message, "exited"));
 }
 
 int main(void)

@@ -45,7 +45,7 @@ static void test_no_such_process_says_so(void **state)
 	struct error err;
 
 	assert_int_equal(process__open(0x7ffffffe, &process, &err), -ESRCH);
-	assert_string_equal(err.message, "no process has the PID 2147483646");
+	assert_string_equal(err.message, "no process with PID 2147483646");
 	assert_int_equal(process__open(-5, &process, &err), -EINVAL);
 }
 

@@ -299,7 +299,7 @@ static void test_what_a_full_disk_leaves_out_is_counted(void **test)
 	assert_in_range(state.missing, 1, state.records - 1);
 	assert_int_equal(state.error, -EFBIG);
 	assert_true(recorder__close(recorder, &err) < 0);
-	assert_non_null(strstr(err.message, "not complete"));
+	assert_non_null(strstr(err.message, "incomplete"));
 	setrlimit(RLIMIT_FSIZE, &before);
 
 	content = sample_read_file(path);

@@ -176,7 +176,7 @@ static void test_a_file_of_another_kind_is_refused(void **test)
 	assert_int_equal(
 		sample_replay(&replay, text, sizeof(text), (struct replay_options){0}, &err),
 		-EINVAL);
-	assert_non_null(strstr(err.message, "not a recording"));
+	assert_non_null(strstr(err.message, "not a memtrace recording"));
 	replay__free(&replay);
 }
 

@@ -163,7 +163,7 @@ static void test_every_incomplete_stack_is_told(void **state)
 
 	page = write_page(page, (struct report_options){0}, (struct text_options){0});
 	assert_says(&page, "stacks      5,423 of 12,000 end early: 11 code without unwind");
-	assert_says(&page, "unwind tables were there");
+	assert_says(&page, "unwind tables were loaded");
 	free_page(&page);
 }
 
@@ -242,7 +242,7 @@ static void test_what_is_not_live_is_not_listed_by_live_bytes(void **state)
 
 	assert_null(strstr(page.text, "nothing live"));
 	assert_says(&page, "1 of 3 call sites by live bytes");
-	assert_says(&page, "... 2 more, of which nothing is live: --sort alloc");
+	assert_says(&page, "... 2 more, none of them live: --sort alloc");
 	free_page(&page);
 	page = write_page((struct page){0}, (struct report_options){.sort = REPORT_SORT_ALLOC},
 		(struct text_options){.top = 3});
@@ -263,7 +263,8 @@ static void test_size_filter_is_said(void **state)
 	sample_collect(&report, &feed, (struct report_options){0});
 	text__write_report(&report, &options, file);
 	fclose(file);
-	assert_non_null(strstr(text, "only blocks of 16 B to 64 B; 1 events of others"));
+	assert_non_null(
+		strstr(text, "only blocks of 16 B to 64 B; 1 other events are not counted"));
 	free(text);
 	report__free(&report);
 	feed_stop(&feed);

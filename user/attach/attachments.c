@@ -326,8 +326,8 @@ static int attach_ranges(struct tracer *tracer, pid_t pid, struct traced *traced
 		came += code > 0;
 	}
 	if (came && threads__shown(pid) != pid) {
-		log__warn("process %d: its first thread has ended, by which the kernel finds where "
-			  "probes go: allocators that it loads from now on are not traced",
+		log__warn("process %d: its first thread has ended, through which the kernel places "
+			  "probes: allocators loaded from now on are not traced",
 			pid);
 		tracer->late_attachments += came;
 	}

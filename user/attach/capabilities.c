@@ -70,15 +70,15 @@ static int explain_refusal(int code, struct error *err)
 {
 	if (!is_first_user_namespace())
 		return error__set(err, -EPERM,
-			"bpf(2) is refused: capabilities of a user namespace do not count for it; "
-			"run memtrace outside of it (a container: as the host's root, not "
+			"bpf(2) is refused: capabilities in a user namespace do not count; run "
+			"memtrace outside the namespace (a container: as the host's root, not "
 			"rootless)");
 	if (confined__has_filter(getpid()))
 		return error__set(err, -EPERM,
 			"bpf(2) is refused by the seccomp filter that memtrace runs under; run its "
 			"container with --security-opt seccomp=unconfined");
 	return error__set(err, -EPERM,
-		"bpf(2) is refused (%s) although the capabilities are there: a security module "
+		"bpf(2) is refused (%s) although the capabilities are present: a security module "
 		"forbids it, or this kernel has no BPF",
 		strerror(-code));
 }

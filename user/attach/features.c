@@ -440,8 +440,8 @@ int features__find_link_kind(enum link_kind *kind, struct error *err)
 		if (result.available)
 			return 0;
 	}
-	return error__set(
-		err, -EOPNOTSUPP, "this kernel lets memtrace attach no uprobes: %s", result.reason);
+	return error__set(err, -EOPNOTSUPP, "this kernel does not let memtrace attach uprobes: %s",
+		result.reason);
 }
 
 enum link_kind features__best_link_kind(void)

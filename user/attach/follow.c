@@ -34,7 +34,7 @@ static bool answer_hold(struct tracer *tracer, const struct event_process *event
 		event->header.kind == EVENT_FORK   ? "fork"
 		: event->header.kind == EVENT_EXEC ? "exec"
 						   : "new libraries",
-		(clock__now_ns() - event->header.time_ns) / 1e6, ticket ? "" : ", nobody waits");
+		(clock__now_ns() - event->header.time_ns) / 1e6, ticket ? "" : ", nothing waits");
 	if (ticket && slot->answered < ticket)
 		__atomic_store_n(&slot->answered, ticket, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&tracer->shared->holds_suspended, 0, __ATOMIC_SEQ_CST);
@@ -140,8 +140,8 @@ static void attach_image(
 static void leave_alone(
 	struct traced *traced, const struct event_process *event, const char *translator)
 {
-	log__warn("process %u: %s runs it, so its heap cannot be seen from outside", event->pid,
-		translator);
+	log__warn("process %u: it runs under %s, so its heap cannot be seen from outside",
+		event->pid, translator);
 	links__free(traced->links);
 	traced->links = NULL;
 	traced->is_translated = true;

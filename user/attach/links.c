@@ -191,14 +191,14 @@ static int describe_error(
 			"%s: the kernel does not let memtrace attach probes: run it as root%s",
 			file,
 			request->kind == LINK_PERF
-				? ", or with CAP_SYS_ADMIN, which kernels before 6.6 ask for"
+				? ", or with CAP_SYS_ADMIN, which kernels before 6.6 require"
 				: ", or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
 	case ESRCH:
-		return error__set(err, code, "process %d is gone", request->pid);
+		return error__set(err, code, "process %d has exited", request->pid);
 	case EINVAL:
 		return error__set(err, code,
-			"%s %s: the kernel refused the probe; if another tracer holds this place "
-			"with a reference counter of its own (SDT semaphore), stop it first",
+			"%s %s: the kernel refused the probe; if another tracer probes this place "
+			"with its own reference counter (SDT semaphore), stop it first",
 			file, where);
 	case KERNEL_ENOTSUPP:
 	case EOPNOTSUPP:

@@ -32,7 +32,7 @@ static long read_vm_setting(const char *name, long otherwise)
 	if (!file)
 		return otherwise;
 	if (fscanf(file, "%ld", &otherwise) != 1)
-		log__debug("%s holds no number", path);
+		log__debug("%s does not hold a number", path);
 	fclose(file);
 	return otherwise;
 }

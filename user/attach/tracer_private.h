@@ -115,7 +115,7 @@ void tracer__free_plans(struct tracer *tracer);
  */
 void tracer__forget_own_calls(struct tracer *tracer, uint32_t process);
 
-/* How many such calls their threads have left, and most likely for ever. */
+/* How many such calls their threads have left, and most likely forever. */
 uint64_t tracer__left_own_calls(const struct tracer *tracer);
 
 /* --- follow.c */

@@ -278,12 +278,12 @@ static int refuse_planted(const struct place_to_write *place, const char *path, 
 		return 0;
 	if (S_ISLNK(place->st.st_mode))
 		return error__set(err, -EPERM,
-			"cannot write %s: it is a link of another user (uid %u), which is not "
-			"followed; remove it, or name the place that you mean",
+			"cannot write %s: it is a link that belongs to another user (uid %u) and "
+			"is not followed; remove it, or give the real path",
 			path, owner);
 	if (S_ISFIFO(place->st.st_mode) && !place__is_own(owner))
 		return error__set(err, -EPERM,
-			"cannot write %s: it is a pipe of another user (uid %u); redirect standard "
+			"cannot write %s: it is another user's pipe (uid %u); redirect standard "
 			"output to it instead",
 			path, owner);
 	if (geteuid() && owner != geteuid() && !fstat(place->folder, &folder) &&

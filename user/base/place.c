@@ -79,8 +79,8 @@ static int follow(struct place_walk *walk, const char *name)
 static int refuse_link(const struct place_walk *walk, const char *name, uid_t owner)
 {
 	return error__set(walk->err, -EPERM,
-		"cannot write %s: %s is a link of another user (uid %u), which is not followed; "
-		"name the place that you mean",
+		"cannot write %s: %s is a link that belongs to another user (uid %u) and is not "
+		"followed; give the real path",
 		walk->path, name, owner);
 }
 

@@ -409,7 +409,7 @@ bool kernel_facts__describe_end(
 		/* Not of our network namespace, or no Unix socket: nothing is known. */
 		if (stream.is_socket)
 			return false;
-		snprintf(out, size, "no process that can be seen has the other end open");
+		snprintf(out, size, "no visible process has the other end open");
 		return true;
 	}
 	length = snprintf(out, size, "the other end is open in %s", own ? "this process" : "");

@@ -215,7 +215,8 @@ static int check_readable(const struct session *session, const struct pass *pass
 		return 0;
 	if (session->options->all && pass->blocked.unreadable)
 		return error__set(err, -EPERM,
-			"no process may be looked at: run as root, or with CAP_BPF, CAP_PERFMON "
+			"no permission to look at any process: run as root, or with CAP_BPF, "
+			"CAP_PERFMON "
 			"and CAP_SYS_PTRACE");
 	if (session->options->all)
 		return 0;
@@ -225,7 +226,8 @@ static int check_readable(const struct session *session, const struct pass *pass
 		if (snapshot__threads_of(
 			    &pass->blocked.snapshot, session->options->pids[i], &count))
 			return error__set(err, -EPERM,
-				"process %d: its memory or its waits may not be read: run as root, "
+				"process %d: no permission to read its memory or its waits: run as "
+				"root, "
 				"or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE",
 				(int)session->options->pids[i]);
 	}

@@ -80,7 +80,7 @@ int looker__new(bool proc_only, struct looker **out, struct error *err)
 	if (!proc_only)
 		rc = load(looker);
 	if (rc)
-		log__debug("no iterator over threads (%s): looking through /proc", strerror(-rc));
+		log__debug("no iterator over threads (%s): using /proc", strerror(-rc));
 	*out = looker;
 	return 0;
 }

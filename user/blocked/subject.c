@@ -206,7 +206,7 @@ static int read_space(struct subject *subject, struct error *err)
 	if (rc)
 		return rc;
 	if (!subject->maps.size)
-		return error__set(err, -ESRCH, "process %d is gone", (int)subject->pid);
+		return error__set(err, -ESRCH, "process %d has exited", (int)subject->pid);
 	for (size_t i = 0; i < subject->maps.size && !rc; i++)
 		if (mapping__is_executable(&subject->maps.data[i]))
 			rc = add_code(subject, &subject->maps.data[i]);

@@ -35,9 +35,10 @@ static const struct argp *top_argp(void)
 
 static const struct command commands[] = {
 	{"memtrace trace", "heap of a process or a command; the default", cmd_trace, trace_argp},
-	{"memtrace record", "keep a run in a file, for report and diff", cmd_trace, record_argp},
+	{"memtrace record", "record a run to a file, for report and diff", cmd_trace, record_argp},
 	{"memtrace report", "report a recorded run", cmd_report, report_argp},
-	{"memtrace diff", "compare two recorded runs, or two instants of one", cmd_diff, diff_argp},
+	{"memtrace diff", "compare two recorded runs, or two points in time of one", cmd_diff,
+		diff_argp},
 	{"memtrace top", "a live view of a process", cmd_trace, top_argp},
 	{"memtrace heap", "what is in a heap that grew before anyone looked", cmd_heap, heap_argp},
 	{"memtrace locks", "who waits for whom, now", cmd_locks, locks_argp},

@@ -71,21 +71,21 @@ struct contention_run {
 
 static const struct argp_option argp_options[] = {
 	{"pid", 'p', "PID", 0, "Trace this process; may be given several times", 0},
-	{"all", KEY_ALL, 0, 0, "Trace every process of the machine", 0},
+	{"all", KEY_ALL, 0, 0, "Trace every process on the machine", 0},
 	{"cgroup", KEY_CGROUP, "FOLDER", 0, "Trace the processes of this cgroup and below", 0},
 	{"comm", KEY_COMM, "NAME", 0, "Trace processes of this name", 0},
 	{"exclude", KEY_EXCLUDE, "NAME", 0, "Leave out processes of this name", 0},
 	{"duration", 'd', "TIME", 0, "Stop after TIME", 0},
-	{"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "JSON to FILE, default stdout", 0},
+	{"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "Write JSON to FILE (default stdout)", 0},
 	{"format", 'F', "FORMAT", 0, "folded or pprof, to stdout or -o FILE", 0},
 	{"output", 'o', "FILE", 0, "Where -F writes", 0},
 	{"holders", KEY_HOLDERS, 0, 0, "-F writes the holders' stacks, not the waiters'", 0},
 	{"top", KEY_TOP, "N", 0, "Show N locks and functions (default 10; JSON has all)", 0},
 	{"kind", KEY_KIND, "KIND", 0, "Only waits of this kind: mutex, condition, loader...", 0},
-	{"all-kinds", KEY_ALL_KINDS, 0, 0,
-		"Rank waits for work, conditions and joins among them, as well", 0},
-	{"full-stacks", KEY_FULL, 0, 0, "Every frame of every stack", 0},
-	{"verbose", 'v', 0, 0, "Say more on stderr", 0},
+	{"all-kinds", KEY_ALL_KINDS, 0, 0, "Also rank waits for work, such as conditions and joins",
+		0},
+	{"full-stacks", KEY_FULL, 0, 0, "Show every frame of every stack", 0},
+	{"verbose", 'v', 0, 0, "Print more on stderr", 0},
 	{0},
 };
 
@@ -95,7 +95,7 @@ static error_t add_pid(
 	pid_t pid;
 
 	if (units__parse_pid(argument, &pid))
-		argp_error(state, "-p %s: not a PID", argument);
+		argp_error(state, "-p %s: not a valid PID", argument);
 	return vec_push(&options->filter.pids, pid) ? ENOMEM : 0;
 }
 
@@ -143,8 +143,8 @@ static error_t check_scope(const struct contention_options *options, struct argp
 			options->filter.excluded.size || options->all;
 
 	if (options->filter.pids.size && filtered)
-		argp_error(state, "-p names the processes: --all, --comm, --cgroup and --exclude "
-				  "do not go with it");
+		argp_error(
+			state, "-p cannot be combined with --all, --comm, --cgroup or --exclude");
 	if (!options->filter.pids.size && !filtered)
 		argp_error(
 			state, "give -p PID (or several), --comm NAME, --cgroup FOLDER or --all");
@@ -198,7 +198,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		log__set_verbose(true);
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "%s: what to trace is given by -p PID, --comm, --cgroup or --all",
+		argp_error(state, "unexpected argument '%s': use -p PID, --comm, --cgroup or --all",
 			argument);
 		return 0;
 	case ARGP_KEY_END:
@@ -211,10 +211,9 @@ static const struct argp argp = {
 	.options = argp_options,
 	.parser = parse_option,
 	.args_doc = "-p PID...\n--comm NAME\n--cgroup FOLDER\n--all",
-	.doc = "Shows which locks threads wait for, how often and how long, from which call "
-	       "stacks, "
-	       "and in which the locks are held meanwhile. Nothing is probed in the processes: a "
-	       "lock that nobody waits for costs nothing.\v"
+	.doc = "Shows which locks threads wait for, how often and how long, and the call stacks "
+	       "that wait for them and hold them. Nothing is probed in the processes: an "
+	       "uncontended lock costs nothing.\v"
 	       "Ends on SIGINT, SIGTERM, after -d TIME, or with the last of the processes.",
 };
 

@@ -39,7 +39,7 @@ struct diff_options {
 };
 
 static const struct argp_option option_table[] = {
-	{"json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL, "As JSON, to stdout or FILE", 0},
+	{"json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL, "Write JSON, to stdout or FILE", 0},
 	{"top", OPT_TOP, "N", 0, "Show N call sites (default 10; JSON has all)", 0},
 	{0},
 };
@@ -84,7 +84,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return parse_top(state, options, arg);
 	case ARGP_KEY_ARG:
 		if (options->side_count == 2)
-			argp_error(state, "two recordings are compared: '%s' is one too many", arg);
+			argp_error(state, "two recordings are compared: unexpected argument '%s'",
+				arg);
 		return parse_instant(state, &options->sides[options->side_count++], arg);
 	case ARGP_KEY_END:
 		if (options->side_count < 2)
@@ -100,7 +101,7 @@ static const struct argp argp = {
 	.parser = parse_option,
 	.args_doc = "A[@TIME] B[@TIME]",
 	.doc = "Shows which call sites grew, shrank, appeared or vanished between two recordings, "
-	       "or two instants of one (run@10s run@60s).",
+	       "or two points in time of one (run@10s run@60s).",
 };
 
 const struct argp *diff_argp(void)
@@ -132,7 +133,7 @@ static void warn_of_notes(const struct replayed *replayed, const struct instant 
 	if (!problems->has_end || problems->damaged_frames || replayed->replay.missing)
 		log__warn("%s is not complete: memtrace report says what is missing", path);
 	if (instant->at_ns > replayed->replay.run_ns)
-		log__warn("%s ended after %s: its end is taken", path,
+		log__warn("%s ended after %s: using its end", path,
 			human__duration(replayed->replay.run_ns).text);
 }
 

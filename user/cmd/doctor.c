@@ -37,10 +37,10 @@ static const struct advice advice[FEATURE_COUNT] = {
 		"cannot trace: needs Linux 5.15 or newer"},
 	[FEATURE_LOOP] = {true, "walks stacks with it", "cannot trace: needs Linux 5.17 or newer"},
 	[FEATURE_UPROBE_SESSION] = {false, "one link per file for entries and returns",
-		"takes the next kind; operator new of jemalloc, tcmalloc or mimalloc is then "
+		"uses the next kind; operator new of jemalloc, tcmalloc or mimalloc is then "
 		"single-stepped at its end, so that exceptions can pass"},
 	[FEATURE_UPROBE_MULTI] = {false, "one link per file for probes without return",
-		"takes the next kind"},
+		"uses the next kind"},
 	[FEATURE_UPROBE_PERF] = {false, "kept as the last resort: one link per function", NULL},
 	[FEATURE_RETURN_PROBES] = {true, "sees what allocations return",
 		"cannot trace: results of malloc cannot be seen"},
@@ -51,7 +51,7 @@ static const struct advice advice[FEATURE_COUNT] = {
 	[FEATURE_TASK_ITERATOR] = {false, "reads blocked threads' stacks without stopping them",
 		"reads only their wait, not their stacks"},
 	[FEATURE_HOLD] = {false, "misses nothing of followed processes, and of foreign loaders",
-		"attaches to a forked child while it runs already, and counts that"},
+		"attaches to a forked child while it already runs, and counts it"},
 	[FEATURE_TRACEFS] = {false, "follows mmap, munmap, mremap and brk by their tracepoints",
 		"looks at the end of all system calls instead, which costs each about twice as "
 		"much"},
@@ -102,7 +102,7 @@ static void check_features(struct diagnosis *diagnosis)
 	if (!any_link)
 		note_problem(diagnosis, "uprobes",
 			diagnosis->features[FEATURE_UPROBE_PERF].is_forbidden
-				? "perf-event uprobes, the one kind that this kernel has, take "
+				? "perf-event uprobes, the only kind that this kernel has, need "
 				  "CAP_SYS_ADMIN"
 				: "cannot trace: the kernel needs CONFIG_UPROBES");
 }
@@ -245,7 +245,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		*json = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is not understood: doctor takes no argument", arg);
+		argp_error(state, "unexpected argument '%s': doctor takes none", arg);
 		return EINVAL;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -255,14 +255,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 const struct argp *doctor_argp(void)
 {
 	static const struct argp_option options[] = {
-		{"json", OPT_JSON, NULL, 0, "The same as one JSON document", 0},
+		{"json", OPT_JSON, NULL, 0, "Write one JSON document", 0},
 		{0},
 	};
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse_option,
-		.doc = "Tries what this kernel and these privileges allow, and says what memtrace "
-		       "does about each.\vExit status: 0 tracing works, 1 it does not, 2 usage.",
+		.doc = "Tests what this kernel and these privileges allow, and reports what "
+		       "memtrace does about each.\vExit status: 0 tracing works, 1 it does not, 2 "
+		       "usage error.",
 	};
 
 	return &argp;

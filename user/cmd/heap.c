@@ -4,7 +4,6 @@
 #include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,7 +15,6 @@
 #include "cmd/heap_target.h"
 #include "process/memory.h"
 #include "report/census_json.h"
-#include "report/census_owners.h"
 #include "report/census_text.h"
 #include "report/output.h"
 #include "version.h"
@@ -32,19 +30,16 @@ struct census_command {
 	const char *json_path; /* NULL: stdout */
 	size_t looks;
 	bool samples;
-	bool folded;
 };
 
 static const struct argp_option argp_options[] = {
 	{"pid", 'p', "PID", 0, "Look at the heap of this process", 0},
-	{"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "JSON to FILE, default stdout", 0},
+	{"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "Write JSON to FILE (default stdout)", 0},
 	{"looks", KEY_LOOKS, "N", 0,
 		"A block is lost if N looks find it so (default 3; 0: do not look for pointers)",
 		0},
-	{"format", 'F', "FORMAT", 0,
-		"text (default) or folded: chains of classes from owners, by bytes", 0},
 	{"samples", KEY_SAMPLES, 0, 0, "Show how a block of each class of text begins", 0},
-	{"verbose", 'v', 0, 0, "Say more on stderr", 0},
+	{"verbose", 'v', 0, 0, "Print more on stderr", 0},
 	{0},
 };
 
@@ -58,7 +53,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	switch (key) {
 	case 'p':
 		if (units__parse_pid(argument, &pid))
-			argp_error(state, "-p %s: not a PID", argument);
+			argp_error(state, "-p %s: not a valid PID", argument);
 		if (options->pid)
 			argp_error(state, "-p %s: one process at a time", argument);
 		options->pid = pid;
@@ -74,11 +69,6 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 				MAX_LOOKS);
 		options->looks = looks;
 		return 0;
-	case 'F':
-		options->folded = strcmp(argument, "folded") == 0;
-		if (!options->folded && strcmp(argument, "text") != 0)
-			argp_error(state, "-F %s: the formats are text and folded", argument);
-		return 0;
 	case KEY_SAMPLES:
 		options->samples = true;
 		return 0;
@@ -86,13 +76,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		log__set_verbose(true);
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "%s: what to look at is given by -p PID", argument);
+		argp_error(state, "unexpected argument '%s': use -p PID", argument);
 		return 0;
 	case ARGP_KEY_END:
 		if (!options->pid)
 			argp_error(state, "give -p PID");
-		if (options->folded && !options->looks)
-			argp_error(state, "-F folded needs looks for pointers: not with --looks 0");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -102,8 +90,8 @@ static const struct argp argp = {
 	.options = argp_options,
 	.parser = parse_option,
 	.args_doc = "-p PID",
-	.doc = "Shows what is in the heap of a process, from the allocator's own bookkeeping: no "
-	       "probes, no history needed. The process is neither stopped nor touched.",
+	.doc = "Shows what is in the heap of a process, from the allocator's own bookkeeping, "
+	       "without probes or history. The process is neither stopped nor changed.",
 };
 
 const struct argp *heap_argp(void)
@@ -131,11 +119,7 @@ static int write_reports(const struct census_command *options, const struct cens
 {
 	int rc = options->json ? write_json(options, census, head, err) : 0;
 
-	if (rc || (options->json && !options->json_path))
-		return rc;
-	if (options->folded)
-		census_owners__write_folded(stdout, census);
-	else
+	if (!rc && (!options->json || options->json_path))
 		census_text__write(stdout, census, head);
 	return rc;
 }

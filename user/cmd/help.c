@@ -16,7 +16,7 @@ int cmd__take_topic(int key, char *arg, struct argp_state *state)
 	if (key != ARGP_KEY_ARG)
 		return ARGP_ERR_UNKNOWN;
 	if (*topic)
-		argp_error(state, "one at a time: '%s' is one too many", arg);
+		argp_error(state, "one at a time: unexpected argument '%s'", arg);
 	*topic = arg;
 	return 0;
 }

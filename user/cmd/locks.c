@@ -34,12 +34,12 @@ struct locks_options {
 
 static const struct argp_option argp_options[] = {
 	{"pid", 'p', "PID", 0, "Look at this process; may be given several times", 0},
-	{"all", KEY_ALL, 0, 0, "Look at every process that has a thread which waits for a lock", 0},
-	{"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "JSON to FILE, default stdout", 0},
-	{"dot", KEY_DOT, "FILE", OPTION_ARG_OPTIONAL, "Graphviz to FILE, default stdout", 0},
-	{"full-stacks", KEY_FULL, 0, 0, "Every frame of every stack", 0},
-	{"proc", KEY_PROC, 0, 0, "Look through /proc only, without BPF", 0},
-	{"verbose", 'v', 0, 0, "Say more on stderr", 0},
+	{"all", KEY_ALL, 0, 0, "Look at every process with a thread that waits for a lock", 0},
+	{"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "Write JSON to FILE (default stdout)", 0},
+	{"dot", KEY_DOT, "FILE", OPTION_ARG_OPTIONAL, "Write Graphviz to FILE (default stdout)", 0},
+	{"full-stacks", KEY_FULL, 0, 0, "Show every frame of every stack", 0},
+	{"proc", KEY_PROC, 0, 0, "Use /proc only, without BPF", 0},
+	{"verbose", 'v', 0, 0, "Print more on stderr", 0},
 	{0},
 };
 
@@ -51,7 +51,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	switch (key) {
 	case 'p':
 		if (units__parse_pid(argument, &pid))
-			argp_error(state, "-p %s: not a PID", argument);
+			argp_error(state, "-p %s: not a valid PID", argument);
 		return vec_push(&options->pids, pid) ? ENOMEM : 0;
 	case KEY_ALL:
 		options->all = true;
@@ -74,7 +74,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		log__set_verbose(true);
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "%s: what to look at is given by -p PID or --all", argument);
+		argp_error(state, "unexpected argument '%s': use -p PID or --all", argument);
 		return 0;
 	case ARGP_KEY_END:
 		if (!options->pids.size == !options->all)
@@ -88,11 +88,10 @@ static const struct argp argp = {
 	.options = argp_options,
 	.parser = parse_option,
 	.args_doc = "-p PID...\n--all",
-	.doc = "Shows which thread waits for which, on which lock, from which call stack, in "
-	       "processes that may hang already. They are neither stopped nor touched.\v"
-	       "Exit status: 0 none was found, 1 could not look, 2 usage, 3 a deadlock was found, "
-	       "or "
-	       "threads that can never go on.",
+	.doc = "Shows which thread waits for which, for what lock and from which call stack, in "
+	       "processes that may already hang. They are neither stopped nor changed.\v"
+	       "Exit status: 0 nothing found, 1 could not look, 2 usage error, 3 a deadlock was "
+	       "found, or threads that can never continue.",
 };
 
 const struct argp *locks_argp(void)

@@ -132,7 +132,7 @@ static int add_notes(struct replayed *replayed, uint64_t from_ns)
 
 	if (from_ns && from_ns >= replay->run_ns)
 		err = report__note(&replayed->report,
-			"The run had ended after %s: before the part that was asked for.",
+			"The run ended after %s, before the requested part.",
 			human__duration(replay->run_ns).text);
 
 	vec_for_each (note, &replay->notes)

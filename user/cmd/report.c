@@ -56,14 +56,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (options->path)
-			argp_error(state, "one recording at a time: '%s' is one too many", arg);
+			argp_error(state, "one recording at a time: unexpected argument '%s'", arg);
 		options->path = arg;
 		return 0;
 	case ARGP_KEY_END:
 		if (!options->path)
-			argp_error(state, "which recording? memtrace report FILE");
+			argp_error(state, "no recording given: memtrace report FILE");
 		if (options->to_ns && options->from_ns >= options->to_ns)
-			argp_error(state, "--from is not before --to");
+			argp_error(state, "--from must be before --to");
 		view_options__check(state, &options->view);
 		options->view.format_only = options->view.format;
 		return 0;

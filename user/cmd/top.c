@@ -127,12 +127,12 @@ static char *describe_locks(struct top *top)
 		return NULL;
 	options.pid_count = tracer__pids(top->source.tracer, pids, MAX_LOOKED_AT);
 	if (options.pid_count < traced)
-		fprintf(file, "Looked at %zu of %zu processes: the others are too many.\n",
+		fprintf(file, "Looked at %zu of %zu processes: there are too many.\n",
 			options.pid_count, traced);
 	if (!options.pid_count) {
-		fprintf(file, "No process is left to look at.\n");
+		fprintf(file, "No process left to look at.\n");
 	} else if (locks__look_at(&options, &look, &err)) {
-		fprintf(file, "no look at the threads: %s\n", err.message);
+		fprintf(file, "cannot look at the threads: %s\n", err.message);
 	} else {
 		fprintf(file, "Blocked threads: %zu; deadlocks: %zu\n\n", look.findings.waits.size,
 			look.findings.deadlocks);
@@ -306,7 +306,7 @@ static void write_report(struct top *top)
 			break;
 	}
 	if (trace_report__write_file(top->report, path, &err))
-		snprintf(text, sizeof(text), "no report: %.120s", err.message);
+		snprintf(text, sizeof(text), "cannot write the report: %.120s", err.message);
 	else
 		snprintf(text, sizeof(text), "report written to %s", path);
 	say(top, text);

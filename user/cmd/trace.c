@@ -59,7 +59,7 @@ static int check_process(pid_t pid, struct error *error)
 
 	if (translator)
 		return error__set(error, -EOPNOTSUPP,
-			"process %d is run by %s, which would take memtrace's probes for the "
+			"process %d runs under %s, which would take memtrace's probes for the "
 			"program's own breakpoints: its heap cannot be seen from outside",
 			pid, translator);
 	return confined__check(pid, error);
@@ -306,7 +306,7 @@ static int end_top(struct trace *trace, struct error *error)
 	top__free(trace->top);
 	trace->top = NULL;
 	if (tracer__live_count(trace->tracer) == 0)
-		fprintf(stderr, "nothing is left to trace: the process has ended\n");
+		fprintf(stderr, "nothing left to trace: the process has ended\n");
 	return 0;
 }
 
@@ -342,7 +342,8 @@ static void leave_command(struct trace *trace)
 	if (trace->options.kill_on_exit)
 		launch__end(&trace->launch);
 	else
-		log__warn("the command still runs, untraced, as process %d (--kill-on-exit would "
+		log__warn("the command is still running, untraced, as process %d (--kill-on-exit "
+			  "would "
 			  "end it)",
 			trace->launch.pid);
 }

@@ -44,7 +44,7 @@ static bool open_looker(struct trace_locks *locks)
 	if (!looker__new(false, &locks->looker, &err))
 		locks->subjects = subjects__new(true, &err);
 	if (!locks->subjects)
-		log__debug("no looks at locks: %s", err.message);
+		log__debug("cannot look at locks: %s", err.message);
 	return locks->subjects;
 }
 
@@ -108,7 +108,7 @@ static void judge(struct trace_locks *locks, const struct look *first, const pid
 	struct error err = {0};
 
 	if (!look || locks__look_at(&options, look, &err)) {
-		log__debug("no look at locks: %s", err.message);
+		log__debug("cannot look at locks: %s", err.message);
 		free(look);
 		return;
 	}
@@ -136,7 +136,7 @@ void trace_locks__look(struct trace_locks *locks, const pid_t *pids, size_t coun
 		return;
 	}
 	if (looker__look(locks->looker, pids, count, &look, &err)) {
-		log__debug("no look at threads: %s", err.message);
+		log__debug("cannot look at threads: %s", err.message);
 		return;
 	}
 	for (size_t i = 0; i < count; i++)

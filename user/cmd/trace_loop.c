@@ -78,7 +78,7 @@ void trace_loop__look_at_locks(struct trace *trace, bool final)
 	size_t count = tracer__pids(trace->tracer, pids, MAX_LOOKED_AT);
 
 	if (trace->locks && count < tracer__live_count(trace->tracer))
-		log__warn("looked for deadlocks in %zu of %zu processes only (memtrace watch looks "
+		log__warn("looked for deadlocks in only %zu of %zu processes (memtrace watch looks "
 			  "at all)",
 			count, tracer__live_count(trace->tracer));
 	trace_locks__look(trace->locks, pids, count, final);

@@ -40,26 +40,27 @@ static const struct argp_option option_table[] = {
 		0},
 	{0, 0, 0, 0, "How long:", 2},
 	{"duration", 'd', "SECONDS", 0, "End after this time", 0},
-	{"interval", 'i', "SECONDS", 0, "Print a report every so often", 0},
+	{"interval", 'i', "SECONDS", 0, "Print a report at this interval", 0},
 	{"output", 'o', "FILE", 0, NULL, 0}, /* by command */
 	{"exit-status", OPT_EXIT_STATUS, 0, 0, "Exit with the launched command's status", 0},
 	{"kill-on-exit", OPT_KILL_ON_EXIT, 0, 0,
-		"End the launched command if it still runs when memtrace ends", 0},
+		"End the launched command if it is still running when memtrace ends", 0},
 	{0, 0, 0, 0, "Tuning:", 4},
 	{"stacks", OPT_STACKS, "KIND", 0,
 		"cfi (default: unwind tables), fp (frame pointers) or none", 0},
 	{"python", OPT_PYTHON, "KIND", 0,
-		"Of a Python program's stacks: hybrid (default: native and Python frames), python "
-		"(these alone) or native",
+		"Stacks of Python programs: hybrid (default: native and Python frames), python or "
+		"native",
 		0},
-	{"max-frames", OPT_MAX_FRAMES, "N", 0, "Deepest stack kept (default 256, at most 512)", 0},
+	{"max-frames", OPT_MAX_FRAMES, "N", 0,
+		"Greatest depth of a stack (default 256, at most 512)", 0},
 	{"ring-size", OPT_RING_SIZE, "BYTES", 0,
 		"Ring buffer, rounded up to a power of two (default 64M)", 0},
 	{"hold", OPT_HOLD, "TIME", 0,
 		"Longest that a new library, child or program waits for its probes (default 300ms; "
 		"0: never)",
 		0},
-	{"verbose", 'v', 0, 0, "Say what is probed where, and why", 0},
+	{"verbose", 'v', 0, 0, "Print what is probed, where, and why", 0},
 	{0},
 };
 
@@ -187,9 +188,10 @@ static int take_command(struct argp_state *state, struct trace_options *options)
 static void check_live_view(struct argp_state *state, const struct trace_options *options)
 {
 	if (options->command)
-		argp_error(state, "top needs the terminal for itself: give -p PID, no command");
+		argp_error(state, "top needs the terminal for itself: give -p PID, not a command");
 	if (options->interval_ns || options->view.format)
-		argp_error(state, "top excludes --interval and -F; its key w writes a report");
+		argp_error(state,
+			"top cannot be combined with --interval or -F; its key w writes a report");
 }
 
 static void check_options(struct argp_state *state, struct trace_options *options)
@@ -197,7 +199,7 @@ static void check_options(struct argp_state *state, struct trace_options *option
 	if (options->live_view)
 		check_live_view(state, options);
 	if (options->command && options->pids.size)
-		argp_error(state, "-p PID and a command to launch exclude each other");
+		argp_error(state, "-p PID and a command to launch cannot be combined");
 	if (!options->command && !options->pids.size)
 		argp_error(state, "nothing to trace: give -p PID, or -- COMMAND [ARG]...");
 	if (options->exit_status && !options->command)
@@ -263,13 +265,14 @@ struct trace_command {
 	int hidden[3];	    /* options that it refuses with a reason; 0: no more */
 };
 
-#define EXIT_WORDS "\vExit status: 0 done, 1 could not do it, 2 usage, 3 a deadlock was found."
+#define EXIT_WORDS "\vExit status: 0 success, 1 failure, 2 usage error, 3 a deadlock was found."
 
 static const struct trace_command trace_command = {
 	.title = "memtrace trace",
 	.args = "-p PID\n-- COMMAND [ARG]...",
-	.doc = "Rebuilds every live heap allocation of a running process, with its call stack, "
-	       "from outside: nothing in it is stopped, changed or locked." EXIT_WORDS
+	.doc = "Reconstructs every live heap allocation of a running process, with its call stack, "
+	       "from outside: the process is not stopped or changed, and none of its locks is "
+	       "taken." EXIT_WORDS
 	       " `memtrace help` lists the other commands; memtrace(8) has the details.",
 	.output = "Record the run to FILE, for memtrace report; with -F: the report's file",
 };
@@ -277,7 +280,7 @@ static const struct trace_command trace_command = {
 static const struct trace_command record_command = {
 	.title = "memtrace record",
 	.args = "-o FILE -p PID\n-o FILE -- COMMAND [ARG]...",
-	.doc = "Records a run, to be reported later, also on another machine." EXIT_WORDS,
+	.doc = "Records a run, to be reported later, on any machine." EXIT_WORDS,
 	.view = VIEW_RECORD,
 	.output = "Record the run to FILE, for memtrace report and diff",
 	.hidden = {'i'},

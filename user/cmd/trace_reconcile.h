@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The model and the kernel, reconciled: a process whose end was lost with a full ring would count
- * as running for ever, and its blocks as live. The kernel's map of targets has the truth.
+ * as running forever, and its blocks as live. The kernel's map of targets has the truth.
  *
  * A process that the model has and the map has not may have ended a moment ago, with its last
  * records still in the ring: so it is noted first, and ended when the ring has been read since.

@@ -177,7 +177,7 @@ static int note_holds(struct trace_report *report, struct report *out)
 			(unsigned long long)holds.timeouts);
 	return report__note(out,
 		"new processes and libraries waited %llu time%s for their probes, %.1f ms in all, "
-		"%.1f at the most%s.",
+		"%.1f at most%s.",
 		(unsigned long long)holds.count, holds.count == 1 ? "" : "s", holds.total_ns / 1e6,
 		holds.longest_ns / 1e6, timeouts);
 }
@@ -394,7 +394,8 @@ int trace_report__print_interim(struct trace_report *report)
 	if (!code)
 		code = write_report(report, &out, &err);
 	if (code && code != -EPIPE)
-		log__warn("no interim report: %s", err.code ? err.message : strerror(-code));
+		log__warn("cannot write the interim report: %s",
+			err.code ? err.message : strerror(-code));
 	report__free(&out);
 	return code;
 }

@@ -16,8 +16,8 @@ int trace_targets__add(const struct trace_targets *targets, pid_t pid, const cha
 
 	if (threads__shown(pid) != pid)
 		return error__set(err, -ENOTSUP,
-			"process %d: its first thread has ended, by which the kernel finds where "
-			"probes go, so it cannot be traced; memtrace locks can look at it",
+			"process %d: its first thread has ended, through which the kernel places "
+			"probes, so it cannot be traced; memtrace locks can look at it",
 			pid);
 	process = tracer__add(targets->tracer, pid, awaits_exec, err);
 	if (!process)
@@ -58,7 +58,7 @@ static int attach_descendants(const struct trace_targets *targets, pid_list *pid
 		int code = children__list(pids->data[i], pids);
 
 		if (code == -ENOTSUP)
-			log__warn("this kernel does not list children: those that run already are "
+			log__warn("this kernel does not list children: those already running are "
 				  "not traced (name each with -p)");
 		if (code)
 			return code == -ENOTSUP ? 0 : code;

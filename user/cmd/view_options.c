@@ -25,7 +25,7 @@ enum {
 };
 
 static const struct argp_option option_table[] = {
-	{"json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL, "As JSON, to stdout or FILE", 0},
+	{"json", OPT_JSON, "FILE", OPTION_ARG_OPTIONAL, "Write JSON, to stdout or FILE", 0},
 	{"format", 'F', "FORMAT", 0, NULL, 0}, /* its help is made of the list of formats */
 	{"weight", OPT_WEIGHT, "WEIGHT", 0,
 		"What folded stacks count: live-bytes (default), live-count, peak-bytes, "
@@ -33,7 +33,9 @@ static const struct argp_option option_table[] = {
 		"left-count",
 		0},
 	{"top", OPT_TOP, "N", 0,
-		"Show N call sites (on a terminal what it holds, in other text 10, else all)", 0},
+		"Show N call sites (default: as many as fit on the terminal; 10 in text to a file "
+		"or pipe; all in other formats)",
+		0},
 	{"sort", OPT_SORT, "KEY", 0,
 		"By live, growth, alloc, count, temporary, age or peak (default: up to three sites "
 		"that only grow, then live)",
@@ -42,10 +44,12 @@ static const struct argp_option option_table[] = {
 	{"max-size", OPT_MAX_SIZE, "BYTES", 0, "Only allocations of at most this size", 0},
 	{"older-than", OPT_OLDER_THAN, "TIME", 0,
 		"Count as live only blocks of at least this age (10, 1.5s, 20ms, 5m)", 0},
-	{"full-stacks", OPT_FULL_STACKS, 0, 0, "Show whole stacks, the allocator's frames too", 0},
-	{"no-demangle", OPT_NO_DEMANGLE, 0, 0, "Show C++ and Rust names as they are linked", 0},
+	{"full-stacks", OPT_FULL_STACKS, 0, 0,
+		"Show whole stacks, including the allocator's frames", 0},
+	{"no-demangle", OPT_NO_DEMANGLE, 0, 0, "Show C++ and Rust names as the linker sees them",
+		0},
 	{"debug-dir", OPT_DEBUG_DIR, "DIR", 0,
-		"Look here for separate debug files too (default /usr/lib/debug)", 0},
+		"Also look here for separate debug files (default /usr/lib/debug)", 0},
 	{"debuginfod", OPT_DEBUGINFOD, 0, 0, "Ask the servers in DEBUGINFOD_URLS", 0},
 	{0},
 };
@@ -204,7 +208,7 @@ const struct argp *view_options__argp(enum view_offer offer)
 
 	formats__list(", ", " or ", names);
 	snprintf(format_help, sizeof(format_help),
-		"%s (see memtrace help formats); to stdout or the file of -o", names);
+		"%s (see memtrace help formats); to stdout or the file given with -o", names);
 	memcpy(options, option_table, sizeof(options));
 	for (struct argp_option *option = options; option->key; option++) {
 		if (option->key == 'F')

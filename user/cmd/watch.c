@@ -73,10 +73,10 @@ static const struct argp_option argp_options[] = {
 	{"exclude", KEY_EXCLUDE, "NAME", 0, "Leave out processes of this name", 0},
 	{"threshold", KEY_THRESHOLD, "TIME", 0, "A wait is long after TIME; default 1s", 0},
 	{"duration", 'd', "TIME", 0, "Stop after TIME", 0},
-	{"json", KEY_JSON, 0, 0, "One JSON object a line", 0},
+	{"json", KEY_JSON, 0, 0, "Write one JSON object per line", 0},
 	{"on-deadlock", KEY_HOOK, "COMMAND", 0, "Run it (no shell) with the JSON on stdin", 0},
-	{"syslog", KEY_SYSLOG, 0, 0, "A line to syslog for each finding", 0},
-	{"verbose", 'v', 0, 0, "Say more on stderr", 0},
+	{"syslog", KEY_SYSLOG, 0, 0, "Send a line to syslog for each finding", 0},
+	{"verbose", 'v', 0, 0, "Print more on stderr", 0},
 	{0},
 };
 
@@ -85,7 +85,7 @@ static error_t add_pid(struct options *options, const char *argument, struct arg
 	pid_t pid;
 
 	if (units__parse_pid(argument, &pid))
-		argp_error(state, "-p %s: not a PID", argument);
+		argp_error(state, "-p %s: not a valid PID", argument);
 	return vec_push(&options->filter.pids, pid) ? ENOMEM : 0;
 }
 
@@ -124,7 +124,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		log__set_verbose(true);
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "%s: not understood", argument);
+		argp_error(state, "unexpected argument '%s'", argument);
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -135,8 +135,9 @@ static const struct argp argp = {
 	.parser = parse_option,
 	.doc = "Watches the waits of the whole machine and reports each deadlock, and each process "
 	       "that hangs otherwise, when it forms, with stacks, and when it dissolves.\v"
-	       "Ends on SIGINT, SIGTERM or after -d TIME. Exit status: 0 nothing was found, 1 "
-	       "could not watch, 2 usage, 3 a deadlock was found, or threads that can never go on.",
+	       "Ends on SIGINT, SIGTERM or after -d TIME. Exit status: 0 nothing found, 1 could "
+	       "not watch, 2 usage error, 3 a deadlock was found, or threads that can never "
+	       "continue.",
 };
 
 const struct argp *watch_argp(void)

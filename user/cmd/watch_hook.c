@@ -62,7 +62,7 @@ void hook__run(struct hook *hook, int fd)
 		return;
 	}
 	if (hook->waiting.size == HOOK_QUEUE || vec_push(&hook->waiting, fd)) {
-		log__warn("%s is too slow: not run for a deadlock", hook->words[0]);
+		log__warn("%s is still busy; not run for this deadlock or hang", hook->words[0]);
 		close(fd);
 	}
 }
@@ -86,7 +86,7 @@ void hook__poll(struct hook *hook)
 		hook->running = 0;
 	}
 	if (hook->running && clock__now_ns() > hook->deadline_ns) {
-		log__warn("%s still runs after %d s: killed", hook->words[0], HOOK_SECONDS);
+		log__warn("%s is still running after %d s: killed", hook->words[0], HOOK_SECONDS);
 		kill(hook->running, SIGKILL);
 		hook->deadline_ns = UINT64_MAX;
 	}

@@ -166,8 +166,8 @@ static bool take_once(const struct snapshot *snapshot, const struct lock_memory 
 	wait->state = (struct lock_state){.address = flag};
 	wait->owner = runner;
 	wait->certainty = CERTAINTY_INFERRED;
-	wait__explain(wait,
-		"the owner's stack is already inside the initializer, with this flag at hand");
+	wait__explain(wait, "the owner's stack is already inside the initializer, with this flag "
+			    "in its frames");
 	return true;
 }
 

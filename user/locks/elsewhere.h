@@ -13,7 +13,7 @@
 
 /*
  * A PI lock that would close a cycle, or whose owner is dead, is refused by the kernel (EDEADLK,
- * ESRCH), and the C library then lets the thread wait for ever (glibc pthread_mutex_lock.c "Delay
+ * ESRCH), and the C library then lets the thread wait forever (glibc pthread_mutex_lock.c "Delay
  * the thread indefinitely", musl pthread_mutex_timedlock.c). If @wait is such a one: sets its state
  * and `parked`, returns true.
  */

@@ -86,7 +86,7 @@ bool finding__has(const struct lock_findings *findings, const struct finding *fi
 		return findings__leads_to(findings, wait, finding->index, true) ||
 		       findings__leads_to(findings, wait, finding->index, false);
 	case FINDING_WAIT:
-		/* Chains that end in a cycle would be followed for ever. */
+		/* Chains that end in a cycle would be followed forever. */
 		return findings->graph.fates[wait].verdict == finding->verdict &&
 		       leads_to(findings, wait, finding->index);
 	case FINDING_HUNG:
@@ -177,7 +177,7 @@ static void put_wait(const struct lock_wait *wait, enum verdict verdict, char *o
 {
 	bool has_name = *wait->name && strlen(wait->name) < MAX_HEADLINE_NAME;
 
-	snprintf(out, size, "%s: %s (PID %d, TID %d) waits for ever, on %s%s%s",
+	snprintf(out, size, "%s: %s (PID %d, TID %d) waits forever, on %s%s%s",
 		verdict__name(verdict), wait->thread->comm, wait->thread->pid, wait->thread->tid,
 		wait_kind__name(wait->kind), has_name ? " " : "", has_name ? wait->name : "");
 }

@@ -152,7 +152,7 @@ static bool is_end(enum verdict verdict)
 static void explain_lost(struct lock_wait *wait)
 {
 	wait__explain(wait,
-		"free, and yet TID %d waits: its wake-up was lost, or the lock was destroyed or "
+		"free, yet TID %d waits: its wake-up was lost, or the lock was destroyed or "
 		"reinitialized",
 		wait->thread->tid);
 }

@@ -29,8 +29,8 @@ static void mark_named(
 	wait->forked = true;
 	if (!process->parent)
 		wait__explain(wait,
-			"forked from a process that is gone while TID %d there held it; that "
-			"thread was not copied",
+			"forked from a process that has exited, whose TID %d held it; that thread "
+			"was not copied",
 			number);
 	else if (owner && owner->tid == owner->pid)
 		wait__explain(wait,

@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What a fork leaves behind in the child of a process with several threads: fork(2) copies the
- * thread that calls it alone, and every lock that another one held then is locked for ever.
+ * thread that calls it alone, and every lock that another one held then is locked forever.
  */
 #ifndef MEMTRACE_LOCKS_FORKED_H
 #define MEMTRACE_LOCKS_FORKED_H

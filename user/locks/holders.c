@@ -111,12 +111,12 @@ static void explain(const struct holder_search *search, struct lock_wait *wait,
 	const struct lock_frame *frame = evidence->frame < evidence->thread->frame_count
 						 ? &evidence->thread->frames[evidence->frame]
 						 : NULL;
-	char where[96] = "", more[48] = "";
+	char where[96] = "", more[64] = "";
 
 	if (frame && frame->function)
 		snprintf(where, sizeof(where), ": %.80s", frame->function);
 	if (others)
-		snprintf(more, sizeof(more), "; so it is with %zu other%s", others,
+		snprintf(more, sizeof(more), "; the same is true of %zu other%s", others,
 			others == 1 ? "" : "s");
 	wait__explain(wait, "%s%s%s%s", search->closed ? "" : "suspected, ", known[evidence->kind],
 		where, more);
@@ -235,8 +235,8 @@ static void eliminate(struct holder_search *search, struct lock_wait *wait)
 
 	if (only && !several) {
 		set_holder(search, wait, only);
-		wait__explain(wait, "all of the process wait, and it is the only thread that waits "
-				    "in the end for this lock and not for it itself");
+		wait__explain(wait, "every thread of the process waits, and only this one waits "
+				    "for this lock by way of others");
 		return;
 	}
 	if (count_waiters(search, wait) > 1 || wait->state.field == OWNER_READERS)
@@ -244,8 +244,8 @@ static void eliminate(struct holder_search *search, struct lock_wait *wait)
 	if (!takes_twice(search, wait))
 		return;
 	set_holder(search, wait, wait->thread);
-	wait__explain(wait, "all of the process wait; its code takes the lock twice, and that of "
-			    "no other thread does");
+	wait__explain(wait,
+		"every thread of the process waits, and only this one's code takes the lock twice");
 }
 
 /* --- */

@@ -199,7 +199,7 @@ static void infer_reentered(struct lock_wait *wait)
 		if (!lock_frame__same_function(&thread->frames[first], &thread->frames[i]))
 			continue;
 		set_inferred(wait, thread);
-		wait__explain(wait, "%s is on its stack already, and was entered again",
+		wait__explain(wait, "%s is already on its stack and was entered again",
 			thread->frames[i].function);
 		return;
 	}

@@ -119,7 +119,7 @@ static void explain_end(const struct snapshot *snapshot, pid_t pid, struct lock_
 	char name[64];
 
 	if (wait->owner && !wait->reason[0])
-		wait__explain(wait, "nobody but %s has its other end",
+		wait__explain(wait, "only %s has its other end",
 			process_name(snapshot, pid, name, sizeof(name)));
 }
 

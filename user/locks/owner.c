@@ -62,7 +62,7 @@ static void resolve_number(const struct snapshot *snapshot, struct lock_wait *wa
 		wait->owner = find_anywhere(snapshot, wait);
 	if (!wait->owner && wait->shared && may_be_elsewhere(snapshot, wait)) {
 		wait__explain(wait,
-			"its owner field says %u, in the numbers of a process that is not known",
+			"its owner field says %u, in the PID namespace of an unknown process",
 			wait->state.owner);
 		return;
 	}
@@ -71,8 +71,8 @@ static void resolve_number(const struct snapshot *snapshot, struct lock_wait *wa
 		return;
 	wait->owner_dead = true;
 	wait__explain(wait, "its owner field says %u, %s", wait->state.owner,
-		wait->shared ? "which is no live thread"
-			     : "which is no live thread of this process");
+		wait->shared ? "which is not a live thread"
+			     : "which is not a live thread of this process");
 }
 
 void owner__resolve(const struct snapshot *snapshot, struct lock_wait *wait)
@@ -82,7 +82,7 @@ void owner__resolve(const struct snapshot *snapshot, struct lock_wait *wait)
 		resolve_number(snapshot, wait);
 		if (wait->parked && wait->owner)
 			wait__explain(wait, "the kernel refused the lock (EDEADLK): the C library "
-					    "parks the thread for ever");
+					    "parks the thread forever");
 		break;
 	case OWNER_DIED:
 		wait->owner_dead = true;
@@ -94,12 +94,12 @@ void owner__resolve(const struct snapshot *snapshot, struct lock_wait *wait)
 		break;
 	case OWNER_FREE:
 		wait__explain(wait,
-			"free, and yet TID %d waits: its wake-up is on the way or was lost, "
+			"free, yet TID %d waits: its wake-up is on the way or was lost, "
 			"or the lock was destroyed or reinitialized",
 			wait->thread->tid);
 		break;
 	case OWNER_READERS:
-		wait__explain(wait, "%u %s: the lock does not say who", wait->state.readers,
+		wait__explain(wait, "%u %s: the lock does not record which", wait->state.readers,
 			wait->state.readers == 1 ? "reader holds it" : "readers hold it");
 		break;
 	case OWNER_WRITER_WAITS:

@@ -307,7 +307,7 @@ static uint64_t time_left(const struct view *view, const struct lock_wait *wait)
 
 /*
  * A Python lock is made of a condition variable or a semaphore. The GIL is waited for in turns of
- * 5 ms, for ever: each begins with another word and a time-out, and none of that matters.
+ * 5 ms, forever: each begins with another word and a time-out, and none of that matters.
  */
 static bool take_python(const struct view *view, struct lock_wait *wait)
 {

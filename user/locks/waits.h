@@ -51,7 +51,7 @@ struct lock_wait {
 	pid_t owner_number; /* what the lock says, in its namespace's numbers; 0 nothing */
 	bool forked;	    /* held by a thread of the parent that the fork did not copy */
 	int fd;		    /* of FUTEX_TYPE_NONE: the descriptor it is about; -1: none */
-	bool parked;	    /* refused by the kernel, and glibc parks such a thread for ever */
+	bool parked;	    /* refused by the kernel, and glibc parks such a thread forever */
 	char reason[WAIT_REASON_SIZE]; /* why this owner, or why none; "" where it is plain */
 };
 

@@ -288,13 +288,13 @@ static int add_at_returns(
 	vec_free(&returns);
 	if (code == -ENOTSUP)
 		return add_untraced(planner->plan,
-			"%s (%s) is not traced: it can have no return probe, and where it returns "
-			"cannot be told: %s",
+			"%s (%s) is not traced: it cannot have a return probe, and its returns "
+			"cannot be found: %s",
 			allocators__function_name(function->function), candidate->name,
 			problem.text);
 	if (!code && *problem.text)
 		code = add_note(planner->plan,
-			"%s: calls that do not end in a traced function are lost where %s",
+			"%s: calls that do not end in a traced function are lost: %s",
 			candidate->name, problem.text);
 	return code ? code : add_site(planner, candidate, PROBE_PROGRAM_THROWING, operation);
 }
@@ -346,7 +346,7 @@ static int plan_function(struct planner *planner, const struct candidate *candid
 	if (allocators__is_free(function))
 		return plan_free(planner, candidate, &delegate);
 	if (is_other_name(function, &delegate))
-		return add_note(planner->plan, "%s: no probe, it is another name of %s",
+		return add_note(planner->plan, "%s: no probe, it is another name for %s",
 			candidate->name, delegate.callee->name);
 	if (function->operation != PROBE_REALLOC && allocators__is_operator(function) &&
 		is_delegating(&delegate))

@@ -153,7 +153,7 @@ static int add_function(struct returns_search *search, uint64_t address)
 	const struct function_part *function = find_function(search->finder, address);
 
 	if (!function)
-		return note_exit(search, "no unwind table tells how long the code at 0x%llx is",
+		return note_exit(search, "no unwind table gives the length of the code at 0x%llx",
 			(unsigned long long)address);
 	return add_range(search, *function);
 }
@@ -165,7 +165,7 @@ static int add_first(struct returns_search *search, uint64_t address, uint64_t s
 		return add_function(search, address);
 	if (size)
 		return add_range(search, (struct function_part){address, address + size});
-	return give_up(search, "no unwind table or symbol tells how long it is");
+	return give_up(search, "no unwind table or symbol gives its length");
 }
 
 static int take_return(struct returns_search *search, uint64_t address, bool returns_argument)
@@ -194,7 +194,7 @@ static int follow_slot(struct returns_search *search, const struct instruction *
 	const Elf64_Sym *symbol = name ? elf_view__find_dynamic(search->finder->view, name) : NULL;
 
 	if (!name)
-		return note_exit(search, "the jump at 0x%llx goes where a pointer says",
+		return note_exit(search, "the jump at 0x%llx goes through a pointer",
 			(unsigned long long)insn->address);
 	if (insn->flow == FLOW_JUMP && is_returning_argument(name))
 		return take_return(search, insn->address, true);
@@ -222,7 +222,7 @@ static int follow_jump(struct returns_search *search, const struct instruction *
 			return add_function(search, insn->target);
 	}
 	if (!slot)
-		return note_exit(search, "the jump at 0x%llx goes where a register says",
+		return note_exit(search, "the jump at 0x%llx goes to an address in a register",
 			(unsigned long long)insn->address);
 	return follow_slot(search, insn, slot);
 }

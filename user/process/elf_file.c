@@ -222,7 +222,7 @@ int elf_file__open(int fd, struct elf_file **out, struct error *err)
 	if (!S_ISREG(status.st_mode) || status.st_size < (off_t)sizeof(Elf64_Ehdr))
 		return error__set(err, -ENOEXEC, "not an ELF file");
 	if ((uint64_t)status.st_size > MAX_FILE_SIZE)
-		return error__set(err, -EFBIG, "the ELF file claims an absurd size");
+		return error__set(err, -EFBIG, "the ELF file claims an impossible size");
 	file = new_file(fd, NULL, status.st_size);
 	code = file ? reserve_copy(file) : -ENOMEM;
 	code = code ? error__set(err, code, "out of memory") : read_headers(file, err);

@@ -78,7 +78,7 @@ static char *find_program(const char *name, struct error *err)
 	}
 	error__set(err, -ENOENT,
 		*name ? "cannot run %s: no such command in PATH"
-		      : "cannot run '%s': that is no command",
+		      : "cannot run '%s': it is not a command",
 		name);
 	return NULL;
 }
@@ -279,7 +279,7 @@ int launch__prepare(char *const argv[], struct launch *out, struct error *err)
 int launch__release(struct launch *launch, struct error *err)
 {
 	if (write(launch->release_fd, "g", 1) != 1)
-		return error__set(err, -EPIPE, "the child of %s is gone", launch->path);
+		return error__set(err, -EPIPE, "the child of %s has exited", launch->path);
 	return 0;
 }
 

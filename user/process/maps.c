@@ -164,10 +164,11 @@ int maps__read(pid_t pid, struct maps *out, struct error *err)
 	if (code == -ESRCH)
 		return 0;
 	if (code == -ENOENT)
-		return error__set(err, -ESRCH, "process %d is gone", pid);
+		return error__set(err, -ESRCH, "process %d has exited", pid);
 	if (code == -EACCES || code == -EPERM)
 		return error__set(err, code,
-			"may not read the mappings of process %d: run memtrace as root", pid);
+			"no permission to read the mappings of process %d: run memtrace as root",
+			pid);
 	if (code)
 		return error__set(err, code, "cannot read %s: %s", path, strerror(-code));
 	code = maps__parse(text, size, out);

@@ -157,7 +157,7 @@ static int open_file(pid_t pid, const struct mapping *m, struct error *err)
 	if (fd >= 0)
 		return fd;
 	if (fd == -ENOEXEC)
-		return error__set(err, fd, "%s is no regular file", m->path);
+		return error__set(err, fd, "%s is not a regular file", m->path);
 	code = fd;
 	fd = open_by_path(pid, m);
 	if (fd >= 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * Which files may keep whoever opens or reads them waiting for ever: those of file systems whose
+ * Which files may keep whoever opens or reads them waiting forever: those of file systems whose
  * server may be dead (NFS, SMB), or is any user's program (FUSE). It is told by the tables of
  * mounts alone, as statfs(2) and stat(2) ask that very server.
  */

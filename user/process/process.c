@@ -94,14 +94,14 @@ static int check_architecture(pid_t pid, struct error *err)
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
 		return error__set(err, -EPERM,
-			geteuid() ? "may not look at process %d: run memtrace as root, or give it "
+			geteuid() ? "no permission to look at process %d: run memtrace as root, or "
+				    "with "
 				    "CAP_SYS_PTRACE"
-				  : "may not look at process %d, not even as root: it is protected "
-				    "by a "
-				    "security module, or CAP_SYS_PTRACE is missing",
+				  : "cannot look at process %d, even as root: a security module "
+				    "protects it, or CAP_SYS_PTRACE is missing",
 			pid);
 	if (fd < 0)
-		return errno == ESRCH ? error__set(err, -ESRCH, "process %d is gone", pid) : 0;
+		return errno == ESRCH ? error__set(err, -ESRCH, "process %d has exited", pid) : 0;
 	got = read(fd, vector, sizeof(vector));
 	close(fd);
 	if (got > 0 && has_short_entries(vector, got / sizeof(*vector)))
@@ -173,7 +173,7 @@ static int open_pidfd(pid_t pid, struct error *err)
 	if (fd >= 0)
 		return fd;
 	if (errno == ESRCH)
-		return error__set(err, -ESRCH, "no process has the PID %d", pid);
+		return error__set(err, -ESRCH, "no process with PID %d", pid);
 	return error__set(err, -errno, "cannot open process %d: %s", pid, strerror(errno));
 }
 
@@ -202,10 +202,10 @@ int process__open(pid_t pid, struct process_info *out, struct error *err)
 
 	*out = (struct process_info){.pid = pid, .pidfd = -1};
 	if (pid <= 0)
-		return error__set(err, -EINVAL, "%d is no PID", pid);
+		return error__set(err, -EINVAL, "%d is not a valid PID", pid);
 	code = read_proc_file(pid, "status", STATUS_LIMIT, &status, &size);
 	if (code == -ENOENT || code == -ESRCH)
-		return error__set(err, -ESRCH, "no process has the PID %d", pid);
+		return error__set(err, -ESRCH, "no process with PID %d", pid);
 	if (code)
 		return error__set(
 			err, code, "cannot read /proc/%d/status: %s", pid, strerror(-code));
@@ -220,7 +220,7 @@ int process__open(pid_t pid, struct process_info *out, struct error *err)
 		code = describe(out, status, err);
 	/* What was read belongs to the process of the pidfd only if that one lives until now. */
 	if (!code && !process__is_alive(out))
-		code = error__set(err, -ESRCH, "process %d exited just now", pid);
+		code = error__set(err, -ESRCH, "process %d has just exited", pid);
 out:
 	free(status);
 	if (code)

@@ -131,10 +131,11 @@ int smaps__read(pid_t pid, struct smaps *out, struct error *err)
 	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
 	rc = file__read(path, SMAPS_TEXT_LIMIT, &text, &size);
 	if (rc == -ENOENT || rc == -ESRCH)
-		return error__set(err, -ESRCH, "process %d is gone", (int)pid);
+		return error__set(err, -ESRCH, "process %d has exited", (int)pid);
 	if (rc == -EACCES || rc == -EPERM)
 		return error__set(err, rc,
-			"may not read the mappings of process %d: run memtrace as root", (int)pid);
+			"no permission to read the mappings of process %d: run memtrace as root",
+			(int)pid);
 	if (rc)
 		return error__set(err, rc, "cannot read %s: %s", path, strerror(-rc));
 	rc = smaps__parse(text, size, out);
@@ -163,7 +164,7 @@ int pagemap__open(pid_t pid, struct error *err)
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && (errno == ENOENT || errno == ESRCH))
-		return error__set(err, -ESRCH, "process %d is gone", (int)pid);
+		return error__set(err, -ESRCH, "process %d has exited", (int)pid);
 	if (fd < 0)
 		return error__set(err, -errno,
 			"cannot open %s: %s; without it pages that are swapped out would be read",

@@ -356,7 +356,7 @@ static int read_ranges(
 	}
 	maps__free(&maps);
 	if (!result && ranges->size == 0)
-		result = error__set(err, -ESRCH, "process %d is gone", space->pid);
+		result = error__set(err, -ESRCH, "process %d has exited", space->pid);
 	return result;
 }
 
@@ -420,7 +420,7 @@ static int refresh_space(
 	int result;
 
 	if (space->end_ns || !space->has_begun)
-		return error__set(err, -ESRCH, "process %d is gone", space->pid);
+		return error__set(err, -ESRCH, "process %d has exited", space->pid);
 	for (int i = 0; i < LOOK_ATTEMPTS; i++) {
 		fresh.size = 0;
 		since = code_log__epoch(&spaces->log, process);
@@ -449,7 +449,7 @@ int spaces__refresh(struct spaces *spaces, uint32_t process, struct error *err)
 	pthread_mutex_lock(&spaces->lock);
 	space = find_space(spaces, process);
 	result = space ? refresh_space(spaces, process, space, err)
-		       : error__set(err, -ESRCH, "process image %u is not known", process);
+		       : error__set(err, -ESRCH, "unknown process image %u", process);
 	pthread_mutex_unlock(&spaces->lock);
 	return result;
 }

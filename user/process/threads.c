@@ -53,7 +53,7 @@ int threads__list(pid_t pid, struct threads *out, struct error *err)
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
 	if (!dir)
-		return error__set(err, -ESRCH, "process %d is gone", pid);
+		return error__set(err, -ESRCH, "process %d has exited", pid);
 	while (!code && (entry = readdir(dir))) {
 		struct thread_info thread;
 		int tid = atoi(entry->d_name);

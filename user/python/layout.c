@@ -223,11 +223,11 @@ const char *python_layout__check(
 	if (layout->minor < 13)
 		return NULL;
 	if (size < PYTHON_DEBUG_OFFSETS_SIZE || memcmp(offsets, "xdebugpy", 8))
-		return "it does not say how it is laid out";
+		return "it does not describe its layout";
 	if (offset_at(offsets, DEBUG_FREE_THREADED))
-		return "free-threaded builds are not known";
+		return "free-threaded builds are not supported";
 	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
 		if (offset_at(offsets, fields[i].at) != fields[i].expected)
-			return "it is laid out otherwise than its releases";
+			return "its layout differs from that of its release";
 	return NULL;
 }

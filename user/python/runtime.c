@@ -63,15 +63,15 @@ static void set_layout(const struct module *module, int minor, struct python_run
 	const char *wrong = NULL;
 
 	if (!minor)
-		wrong = "its version cannot be told";
+		wrong = "its version is unknown";
 	else if (!layout)
-		wrong = "only 3.9 to 3.13 are known";
+		wrong = "only 3.9 to 3.13 are supported";
 	else if (minor >= 13 && !read_file(module, out->runtime, offsets, sizeof(offsets)))
-		wrong = "it does not say how it is laid out";
+		wrong = "it does not describe its layout";
 	else
 		wrong = python_layout__check(layout, offsets, sizeof(offsets));
 	if (!wrong && module->elf_machine != EM_X86_64)
-		wrong = "its thread states are found on x86-64 alone";
+		wrong = "its thread states can be found on x86-64 only";
 	if (wrong)
 		snprintf(out->refusal, sizeof(out->refusal), "CPython 3.%d: %s", minor, wrong);
 	else
@@ -95,7 +95,7 @@ static bool find_in(const struct module *module, struct elf_file *file, struct p
 	int minor;
 
 	if (is_pypy(module, file)) {
-		snprintf(out->refusal, sizeof(out->refusal), "PyPy: only CPython is known");
+		snprintf(out->refusal, sizeof(out->refusal), "PyPy: only CPython is supported");
 		return true;
 	}
 	if (elf_file__find_symbols(file, ELF_DYNSYM, wanted, 3) < 2 &&

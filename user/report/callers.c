@@ -74,6 +74,6 @@ static bool is_emergency_pool(const struct report_site *site)
 
 const char *callers__remark(const struct report_site *site)
 {
-	return is_emergency_pool(site) ? "libstdc++'s emergency pool for exceptions: no leak"
+	return is_emergency_pool(site) ? "libstdc++'s emergency pool for exceptions: not a leak"
 				       : NULL;
 }

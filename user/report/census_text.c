@@ -85,9 +85,9 @@ static void write_findings(FILE *file, const struct survey *survey)
 		fprintf(file, "and at %" PRIu64 " more places\n",
 			survey->finding_count - survey->findings.size);
 	if (survey->skipped_bytes)
-		fprintf(file, "%s of the heap could not be understood%s\n",
+		fprintf(file, "%s of the heap was not understood%s\n",
 			human__bytes(survey->skipped_bytes).text,
-			survey->swapped_bytes ? ", for part of it is swapped out" : "");
+			survey->swapped_bytes ? ", as part of it is swapped out" : "");
 	if (survey->in_motion)
 		fprintf(file, "%s chunk%s in motion, %s\n", human__exact(survey->in_motion).text,
 			survey->in_motion == 1 ? "" : "s",

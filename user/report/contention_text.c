@@ -64,7 +64,7 @@ static void write_losses(const struct contention_report *report, FILE *file)
 		uint64_t count;
 		const char *what;
 	} causes[] = {
-		{losses->not_noted, "waits were not noted: too many threads waited at one time"},
+		{losses->not_noted, "waits were not noted: too many threads waited at once"},
 		{losses->ring_full, "waits were lost: the ring was full"},
 		{losses->stacks_lost, "stacks were lost: the ring was full"},
 		{losses->no_memory, "records were lost: memtrace had no memory"},
@@ -254,7 +254,7 @@ static int write_lock(const struct contention_report *report, size_t rank, uint3
 		fprintf(file, "     %s more had begun before the start\n",
 			human__count(lock->open_at_begin).text);
 	if (lock->open_at_end)
-		fprintf(file, "     %s more had not ended, after %s at the most\n",
+		fprintf(file, "     %s more had not ended, after at most %s\n",
 			human__count(lock->open_at_end).text, human__duration(lock->open_ns).text);
 	write_histogram(sums, file);
 	rc = write_side(report, number, CONTENTION_WAITER, file);

@@ -125,18 +125,18 @@ void phrase__owner(FILE *file, const struct lock_wait *wait)
 		phrase__thread(file, wait->owner);
 		fprintf(file, ", %s", certainty__name(wait->certainty));
 	} else if (wait->forked) {
-		fprintf(file, "the fork did not copy who %s it",
+		fprintf(file, "the fork did not copy the thread that %s it",
 			wait_kind__has_holder(wait->kind) ? "holds" : "would signal");
 	} else if (wait->state.field == OWNER_FREE) {
 		fprintf(file, "nobody holds it");
 	} else if (wait->owner_dead) {
-		fprintf(file, "held by a thread that is gone");
+		fprintf(file, "held by a thread that has exited");
 		if (wait->owner_number)
 			fprintf(file, " (TID %d)", wait->owner_number);
 	} else if (wait_kind__has_holder(wait->kind)) {
 		fprintf(file, "owner unknown");
 	} else {
-		fprintf(file, "nobody holds it: somebody has to signal");
+		fprintf(file, "no owner; waiting to be signalled");
 	}
 }
 

@@ -288,7 +288,7 @@ static void print_end(FILE *file, const struct lock_findings *findings, size_t i
 	}
 	print_end_line(file, end);
 	if (is_told(told, end))
-		fprintf(file, "        (its stack stands above)\n");
+		fprintf(file, "        (its stack is above)\n");
 	else
 		locks_stack__print_thread(file, end, &stack);
 }
@@ -306,7 +306,7 @@ static void print_block(FILE *file, const struct lock_findings *findings,
 	print_who(file, verdict, block, wait);
 	phrase__wait(file, wait, "      ");
 	if (block->locks > 1)
-		fprintf(file, "      (each for one of its own)\n");
+		fprintf(file, "      (each for its own)\n");
 	locks_verdicts__print_held(file, findings, block->wait, "      ");
 	locks_stack__print_wait(file, wait, &stack);
 	print_end(file, findings, block->wait, told, options);

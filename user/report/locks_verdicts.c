@@ -79,7 +79,7 @@ void locks_verdicts__print_held(
 	}
 }
 
-/* "User-level threads (goroutines) of hang (PID 12) are not looked at." */
+/* "User-level threads (goroutines) of hang (PID 12) are not examined." */
 static void print_unseen(FILE *file, const struct lock_findings *findings)
 {
 	for (size_t i = 0; i < findings->snapshot->process_count; i++) {
@@ -90,7 +90,7 @@ static void print_unseen(FILE *file, const struct lock_findings *findings)
 			snapshot__threads_of(findings->snapshot, pid, &count);
 
 		if (what)
-			fprintf(file, "User-level threads (%s) of %s (PID %d) are not looked at.\n",
+			fprintf(file, "User-level threads (%s) of %s (PID %d) are not examined.\n",
 				what, threads->comm, pid);
 	}
 }
@@ -103,7 +103,7 @@ void locks_verdicts__print_summary(FILE *file, const struct lock_findings *findi
 		lost += findings__verdict(findings, i) == VERDICT_OWNER_DEAD &&
 			!findings->waits.data[i].futex.timed;
 	if (lost)
-		fprintf(file, "%zu thread%s for ever for a lock whose owner is gone.\n", lost,
+		fprintf(file, "%zu thread%s forever for a lock whose owner has exited.\n", lost,
 			lost == 1 ? " waits" : "s wait");
 	else if (!findings->waits.size)
 		fprintf(file, "No thread waits for a lock.\n");

@@ -28,12 +28,12 @@ const struct loss_words *loss__words(enum loss_cause cause)
 		[LOSS_PROCESS_RING_FULL] = {"process_ring_full",
 			"records of processes lost, ring buffer full", "raise --ring-size"},
 		[LOSS_CONTROL_RING_FULL] = {"control_ring_full",
-			"times memtrace was told too late that a process started, ended or loaded "
-			"libraries: stacks and first calls of some are missing",
-			"leave memtrace a processor, or trace fewer processes at a time"},
+			"times memtrace learned too late that a process started, ended or loaded "
+			"libraries: some stacks and first calls are missing",
+			"give memtrace more processor time, or trace fewer processes at once"},
 		[LOSS_TARGETS_FULL] = {"targets_full",
-			"processes not traced: more than 16,384 ran at one time",
-			"trace a part of them"},
+			"processes not traced: more than 16,384 ran at once",
+			"trace fewer of them"},
 		[LOSS_MODEL_MEMORY] = {"model_memory",
 			"records dropped, memtrace had no memory for them",
 			"raise memtrace's memory limit"},
@@ -41,8 +41,7 @@ const struct loss_words *loss__words(enum loss_cause cause)
 			"stacks without a site of their own: the table of call sites is full",
 			"lower --max-frames"},
 		[LOSS_CODE_GONE] = {"code_gone",
-			"stacks with code that was unmapped before it could be looked at: it has "
-			"no "
+			"stacks with code that was unmapped before it could be read: it has no "
 			"name",
 			"give a larger --hold, so that dlopen waits longer"},
 	};
@@ -62,7 +61,7 @@ static const struct {
 	[STACK_BAD_MEMORY] = {"bad_memory", "stack memory not readable"},
 	[STACK_NO_PROGRESS] = {"no_progress", "unwinding made no progress"},
 	[STACK_NOT_WALKED] = {"not_walked", "only the caller was taken"},
-	[STACK_NO_TABLES] = {"no_tables", "before the process's unwind tables were there"},
+	[STACK_NO_TABLES] = {"no_tables", "before the process's unwind tables were loaded"},
 };
 
 const char *loss__stop_key(enum stack_stop stop)

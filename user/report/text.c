@@ -255,11 +255,11 @@ static void print_unusual(struct text_page *page, const struct heap_totals *heap
 	const struct heap_counts *counts = &heap->counts;
 	char remark[128];
 
-	snprintf(remark, sizeof(remark), "copies by fork, apart; %s exist now",
+	snprintf(remark, sizeof(remark), "copies by fork, not counted above; %s exist now",
 		human__bytes(heap->inherited_live_bytes).text);
 	if (counts->failed_count)
 		print_total(page, "failed", counts->failed_count, counts->failed_bytes,
-			"requested, not given");
+			"requested, not granted");
 	if (counts->exec_discarded_count)
 		print_total(page, "discarded", counts->exec_discarded_count,
 			counts->exec_discarded_bytes, "by exec");
@@ -318,7 +318,7 @@ static void print_filter(struct text_page *page, const struct report *report)
 		append(line, sizeof(line), "at least %s", human__bytes(report->min_size).text);
 	else
 		append(line, sizeof(line), "at most %s", human__bytes(report->max_size).text);
-	append(line, sizeof(line), "; %s events of others are not counted",
+	append(line, sizeof(line), "; %s other events are not counted",
 		human__count(report->heap.counts.filtered_count).text);
 	text__print_wrapped(page, 12, line);
 }

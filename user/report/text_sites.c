@@ -301,8 +301,7 @@ static void print_rest(struct text_page *page, const struct report *report, size
 	if (shown == report->site_total)
 		return;
 	if (shown == count_listed(report) && report->sites.size == report->site_total)
-		text__print_line(
-			page, "... %s more, of which nothing is live: --sort alloc", rest.text);
+		text__print_line(page, "... %s more, none of them live: --sort alloc", rest.text);
 	else
 		text__print_line(
 			page, "... %s more: --top N, --full-stacks, or --json for all", rest.text);

@@ -318,10 +318,10 @@ static void draw_help(void)
 		"1 2 3, Tab   call sites, threads, locks",
 		"arrows       select; Page Up, Page Down, Home, End",
 		"< >          sort by the column to the left, to the right",
-		"r            the smallest first, or the largest",
-		"space        pause the picture; tracing goes on",
+		"r            reverse the order",
+		"space        pause the display; tracing goes on",
 		"b            baseline: growth counts from now on",
-		"/            filter sites by any frame of their stacks; Escape drops it",
+		"/            filter sites by any frame of their stacks; Escape clears it",
 		"w            write a report to a file in this directory",
 		"h ?          this help",
 		"q            end",
@@ -340,7 +340,7 @@ static void draw_foot(const struct top_view *view)
 			   "w write  h help";
 
 	if (view->editing)
-		keys = "type a part of a name; Enter keeps the filter, Escape drops it";
+		keys = "type a part of a name; Enter keeps the filter, Escape clears it";
 	else if (view->help)
 		keys = "h or Escape: back";
 	top_screen__put(LINES - 1, 0, COLS, *view->message ? TOP_COLOR_HEAD : TOP_COLOR_SOFT,

@@ -520,7 +520,7 @@ int recorder__close(struct recorder *recorder, struct error *err)
 	if (!code)
 		code = new_file__close(&recorder->file);
 	if (code)
-		error__set(err, code, "the recording %s is not complete: %s", recorder->path,
+		error__set(err, code, "the recording %s is incomplete: %s", recorder->path,
 			strerror(-code));
 	pthread_mutex_destroy(&recorder->lock);
 	pthread_cond_destroy(&recorder->work);

@@ -282,13 +282,13 @@ static int refuse(enum head_check check, const struct recording_head *head, cons
 	switch (check) {
 	case HEAD_NEWER:
 		return error__set(err, -EINVAL,
-			"%s is a recording of version %u, this memtrace reads up to %u: use a "
-			"newer one",
+			"%s is a recording of version %u; this memtrace reads up to version %u: "
+			"use a newer one",
 			name, head->version, RECORDING_VERSION);
 	case HEAD_DAMAGED:
 		return error__set(err, -EINVAL, "%s: the head of the recording is damaged", name);
 	default:
-		return error__set(err, -EINVAL, "%s is not a recording of memtrace", name);
+		return error__set(err, -EINVAL, "%s is not a memtrace recording", name);
 	}
 }
 

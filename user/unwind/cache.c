@@ -184,8 +184,8 @@ int unwind_cache__open(
 				     : -ENAMETOOLONG)
 		   : default_path(folder, sizeof(folder));
 	if (ret)
-		return error__set(
-			err, ret, "no place for the cache: neither XDG_CACHE_HOME nor HOME");
+		return error__set(err, ret,
+			"nowhere to keep the cache: neither XDG_CACHE_HOME nor HOME is set");
 	make_folders(folder);
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)

@@ -6,7 +6,7 @@
  *
  * Resting runs are kept apart, each with its own time, in the order in which they came; only what
  * has rested is joined with its neighbours. (Joined while it rests, a run would have to rest from
- * the time of its newest part on: where processes come and go all the time, for ever.)
+ * the time of its newest part on: where processes come and go all the time, forever.)
  */
 #ifndef MEMTRACE_UNWIND_RANGE_POOL_H
 #define MEMTRACE_UNWIND_RANGE_POOL_H

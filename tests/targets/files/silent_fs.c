@@ -4,7 +4,7 @@
  * silent_fs FILE DIRECTORY: mounts on DIRECTORY a FUSE file system that holds FILE under the name
  * "file", and serves it until it is told to end (SIGTERM), which unmounts it. Nothing is cached
  * but the file's pages, so that whoever opens it or asks for its size waits for an answer: while
- * this process is stopped, for ever. Prints "ready" once it is mounted.
+ * this process is stopped, forever. Prints "ready" once it is mounted.
  *
  * The protocol is the kernel's own, linux/fuse.h.
  */

@@ -6,7 +6,7 @@
  *	swap		to another fiber, whose stack lies beside
  *	migrate		to another fiber; the call goes on in another kernel thread
  *	jump		away, by longjmp: LEFT calls never return
- *	abandon		away, for ever: LEFT stacks are unmapped with a call on them
+ *	abandon		away, forever: LEFT stacks are unmapped with a call on them
  *	signal		into a handler on another stack, which allocates
  *	leave		into a handler that does not come back: LEFT calls never return
  *	vfork, clone	a child runs in the same memory, and allocates there

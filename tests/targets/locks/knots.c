@@ -142,7 +142,7 @@ static void recursive(void)
 	abba();
 }
 
-/* The kernel refuses the lock that closes the knot; glibc then parks that thread for ever. */
+/* The kernel refuses the lock that closes the knot; glibc then parks that thread forever. */
 static void pi(void)
 {
 	init_mutex(&lock_a, PTHREAD_MUTEX_NORMAL, PTHREAD_PRIO_INHERIT, 0, 0);
