@@ -109,6 +109,28 @@ works_for()
 	[ "$before" = "$after" ] || fail "minor faults and RSS were $before, are $after"
 }
 
+# expect_owners GLOBAL: who has what in the heap of "owned".
+expect_owners()
+{
+	start_target "$CENSUS/$1" || return 1
+	take_census || return 1
+	expect '[.classes[] | select(.shape == "object") | [.name, .count]] | @json' \
+		'[["Session",1000],["cache::Entry",100]]'
+	# A map, its nodes, and of each session itself, its user and the user's text.
+	expect "[.owners[] | select(.name | test(\"$2\")) | .retained_count] | @json" '[4001]'
+	expect '[.owners[] | select(.name | test("^TLS of thread")) | .retained_count] | max' 51
+	expect '.owners[] | select(.name == "(shared)") | .retained_count >= 100' true
+	expect "[.owners[] | select(.name | test(\"$2\")) | .path[].class] | index(\"Session\") > 0" true
+	expect '[.leaks | .definite, .indirect, .possible | .count] | add' 0
+}
+
+@test "census: classes and owners are named, by offset where a program is stripped" {
+	expect_owners owned '^g_sessions '
+	expect_owners owned-stripped '^owned-stripped\\+0x'
+	"$MEMTRACE" heap -p "$TARGET" -F folded >folded
+	grep -q ';Session;.*text, 104 bytes [0-9]*$' folded || fail "$(cat folded)"
+}
+
 # expect_lost CASE DEFINITE INDIRECT POSSIBLE: what valgrind --leak-check=full says of it, too.
 expect_lost()
 {

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -142,6 +143,71 @@ static void test_what_is_not_understood_may_hold_pointers(void **state)
 	expect(&fake, 0, 0, 0);
 }
 
+/* --- owners */
+
+static const struct owner *find_owner(const struct census *census, uint64_t variable)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "variable at 0x%llx", (unsigned long long)variable);
+	vec_for_each (owner, &census->owners.all)
+		if (!strcmp(owner->name, name))
+			return owner;
+	fail();
+	return NULL;
+}
+
+static void test_an_owner_retains_what_it_alone_reaches(void **state)
+{
+	uint64_t blocks[7];
+	struct fake fake;
+	struct census census;
+	const struct owner *owner;
+
+	begin(&fake, blocks, 7);
+	fake.ranges[FAKE_ANON_INDEX].kind = RANGE_STACK;
+	/* 0 → 1 → 2, and 3 → 2 → 4: 2 and 4 are shared. 5 → 6 are the stack's. */
+	fake__put(&fake, VARIABLE, blocks[0]);
+	fake__put(&fake, VARIABLE + 8, blocks[3]);
+	fake__put(&fake, blocks[0], blocks[1]);
+	fake__put(&fake, blocks[1], blocks[2]);
+	fake__put(&fake, blocks[3], blocks[2]);
+	fake__put(&fake, blocks[2], blocks[4]);
+	fake__put(&fake, FAKE_ANON + 8, blocks[5]);
+	fake__put(&fake, FAKE_ANON + 16, blocks[1]); /* in a variable's hands already */
+	fake__put(&fake, blocks[5], blocks[6]);
+	census = take(&fake, 1);
+	owner = find_owner(&census, VARIABLE);
+	assert_int_equal(owner->count, 2);
+	assert_int_equal(owner->bytes, 2 * 0x38);
+	assert_int_equal(find_owner(&census, VARIABLE + 8)->count, 1);
+	assert_string_equal(census.owners.all.data[0].name, "(shared)");
+	assert_int_equal(census.owners.all.data[0].count, 2);
+	assert_string_equal(
+		census.owners.all.data[census.owners.all.size - 1].name, "stack of thread 0");
+	assert_int_equal(census.owners.all.data[census.owners.all.size - 1].count, 2);
+	census__free(&census);
+	fake__free(&fake);
+}
+
+static void test_a_list_is_one_step_of_an_owners_way(void **state)
+{
+	uint64_t blocks[20];
+	uint32_t steps[OWNER_STEPS];
+	struct fake fake;
+	struct census census;
+
+	begin(&fake, blocks, 20);
+	fake__put(&fake, VARIABLE, blocks[0]);
+	for (size_t i = 0; i + 1 < 20; i++)
+		fake__put(&fake, blocks[i], blocks[i + 1]);
+	census = take(&fake, 1);
+	assert_int_equal(owners__way(&census.owners, find_owner(&census, VARIABLE), steps), 1);
+	assert_int_equal(census.owners.chains.data[steps[0]].count, 20);
+	census__free(&census);
+	fake__free(&fake);
+}
+
 /* --- in motion */
 
 /* Where the only pointer is, which moves with every pause from one variable to the next. */
@@ -227,6 +293,8 @@ int main(void)
 		cmocka_unit_test(test_registers_and_the_stack_from_its_pointer_up_are_roots),
 		cmocka_unit_test(test_the_whole_stack_of_a_running_thread_is_a_root),
 		cmocka_unit_test(test_what_is_not_understood_may_hold_pointers),
+		cmocka_unit_test(test_an_owner_retains_what_it_alone_reaches),
+		cmocka_unit_test(test_a_list_is_one_step_of_an_owners_way),
 		cmocka_unit_test(test_a_pointer_that_no_look_sees_is_hunted_for),
 		cmocka_unit_test(test_a_block_that_changes_is_not_lost),
 	};

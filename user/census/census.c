@@ -120,6 +120,9 @@ static int judge(struct taking *taking)
 	rc = rc ? rc
 		: leaks__judge(&taking->graph, &out->classes, &taking->suspects, taking->states,
 			  &out->leaks);
+	rc = rc ? rc
+		: owners__find(taking->image, &taking->graph, &out->classes, taking->options->names,
+			  &out->owners);
 	out->has_graph = !rc;
 	out->read_bytes = taking->graph.read_bytes;
 	return rc;
@@ -146,5 +149,6 @@ void census__free(struct census *census)
 {
 	survey__free(&census->survey);
 	classes__free(&census->classes);
+	owners__free(&census->owners);
 	leaks__free(&census->leaks);
 }

@@ -8,6 +8,7 @@
 
 #include "census/account.h"
 #include "census/leaks.h"
+#include "census/owners.h"
 #include "census/survey.h"
 
 /* Looks that a block has to be found lost in, by default. */
@@ -24,8 +25,9 @@ struct census {
 	const char *unread;		  /* census/unread.h: an allocator that is not read */
 	struct survey survey;
 	struct account account;
-	bool has_graph; /* classes and leaks are known */
+	bool has_graph; /* classes, owners and leaks are known */
 	struct classes classes;
+	struct owners owners;
 	struct leaks leaks;
 	uint64_t acquitted;  /* blocks that one look alone would have called lost */
 	uint64_t read_bytes; /* of the last look at pointers */

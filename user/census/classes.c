@@ -47,6 +47,17 @@ const char *census_class__name(const struct census_class *class, char *to, size_
 	return to;
 }
 
+const char *census_class__link_name(const struct census_class *class, char *to, size_t size)
+{
+	if (class->name || class->shape == SHAPE_TEXT)
+		return census_class__name(class, to, size);
+	if (class->size)
+		snprintf(to, size, "%" PRIu64 " bytes", class->size);
+	else
+		snprintf(to, size, "others");
+	return to;
+}
+
 /* --- C++ */
 
 static bool read_string(const struct class_finder *finder, uint64_t address, char *to, size_t size)

@@ -4,6 +4,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,6 +16,7 @@
 #include "cmd/heap_target.h"
 #include "process/memory.h"
 #include "report/census_json.h"
+#include "report/census_owners.h"
 #include "report/census_text.h"
 #include "report/output.h"
 #include "version.h"
@@ -30,6 +32,7 @@ struct census_command {
 	const char *json_path; /* NULL: stdout */
 	size_t looks;
 	bool samples;
+	bool folded;
 };
 
 static const struct argp_option argp_options[] = {
@@ -38,6 +41,8 @@ static const struct argp_option argp_options[] = {
 	{"looks", KEY_LOOKS, "N", 0,
 		"A block is lost if N looks find it so (default 3; 0: do not look for pointers)",
 		0},
+	{"format", 'F', "FORMAT", 0,
+		"text (default) or folded: chains of classes from owners, by bytes", 0},
 	{"samples", KEY_SAMPLES, 0, 0, "Show how a block of each class of text begins", 0},
 	{"verbose", 'v', 0, 0, "Print more on stderr", 0},
 	{0},
@@ -69,6 +74,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 				MAX_LOOKS);
 		options->looks = looks;
 		return 0;
+	case 'F':
+		options->folded = strcmp(argument, "folded") == 0;
+		if (!options->folded && strcmp(argument, "text") != 0)
+			argp_error(state, "-F %s: the formats are text and folded", argument);
+		return 0;
 	case KEY_SAMPLES:
 		options->samples = true;
 		return 0;
@@ -81,6 +91,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!options->pid)
 			argp_error(state, "give -p PID");
+		if (options->folded && !options->looks)
+			argp_error(state, "-F folded needs looks for pointers: not with --looks 0");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -119,7 +131,11 @@ static int write_reports(const struct census_command *options, const struct cens
 {
 	int rc = options->json ? write_json(options, census, head, err) : 0;
 
-	if (!rc && (!options->json || options->json_path))
+	if (rc || (options->json && !options->json_path))
+		return rc;
+	if (options->folded)
+		census_owners__write_folded(stdout, census);
+	else
 		census_text__write(stdout, census, head);
 	return rc;
 }

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "report/census_owners.h"
 #include "report/human.h"
 
 /* On one screen. */
@@ -112,6 +113,7 @@ void census_content__write_text(
 	FILE *file, const struct census *census, const struct census_samples *samples)
 {
 	write_classes(file, &census->classes, samples);
+	census_owners__write_text(file, census);
 	write_leaks(file, census);
 }
 
@@ -192,5 +194,6 @@ void census_content__write_json(
 	struct json_writer *json, const struct census *census, const struct census_samples *samples)
 {
 	put_classes(json, &census->classes, samples);
+	census_owners__write_json(json, census);
 	put_leaks(json, census);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
-/* What a census found in the heap: classes and leaks, as text and as JSON. */
+/* What a census found in the heap: classes, owners and leaks, as text and as JSON. */
 #ifndef MEMTRACE_REPORT_CENSUS_CONTENT_H
 #define MEMTRACE_REPORT_CENSUS_CONTENT_H
 
@@ -20,7 +20,7 @@ struct census_samples {
 void census_content__write_text(
 	FILE *file, const struct census *census, const struct census_samples *samples);
 
-/* The keys classes and leaks, within an object. */
+/* The keys classes, owners and leaks, within an object. */
 void census_content__write_json(struct json_writer *json, const struct census *census,
 	const struct census_samples *samples);
 

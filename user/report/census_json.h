@@ -4,8 +4,8 @@
  * A census as one JSON document. Keys that stay: version; target{pid, command, threads, rss_bytes,
  * swapped_bytes}; account{NAME: bytes}, whose values add up to the RSS; heap{allocator, live_count,
  * live_bytes, free_bytes, own_count, own_bytes, arenas[]} where there is a heap that is known, else
- * no_heap says why; classes[] and leaks{} where pointers were followed; unread_allocator, if there
- * is one; in_motion; looks. Counts and bytes are exact integers.
+ * no_heap says why; classes[], owners[] and leaks{} where pointers were followed; unread_allocator,
+ * if there is one; in_motion; looks. Counts and bytes are exact integers.
  */
 #ifndef MEMTRACE_REPORT_CENSUS_JSON_H
 #define MEMTRACE_REPORT_CENSUS_JSON_H
