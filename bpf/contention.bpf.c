@@ -97,22 +97,14 @@ static __always_inline struct contention_counters *get_counters(void)
 
 static __always_inline __u32 number_of(struct task_struct *task)
 {
-	struct pid *pid;
-
-	if (!pid_namespace_level)
-		return task->pid;
-	pid = BPF_CORE_READ(task, thread_pid);
-	return pid ? number_at(pid, pid_namespace_level) : 0;
+	return pid_namespace_level ? task_number(task, pid_namespace_level) : task->pid;
 }
 
 static __always_inline __u32 process_of(struct task_struct *task)
 {
-	struct pid *pid;
-
-	if (!pid_namespace_level)
-		return task->tgid;
-	pid = BPF_CORE_READ(task, group_leader, thread_pid);
-	return pid ? number_at(pid, pid_namespace_level) : 0;
+	return pid_namespace_level
+		       ? task_number(BPF_CORE_READ(task, group_leader), pid_namespace_level)
+		       : task->tgid;
 }
 
 /* --- stacks */
@@ -156,19 +148,9 @@ static __always_inline __u64 stack_seed(__u32 pid, __u64 mm)
 /* The kernel's frame-pointer walk of the current thread: for processes without tables (yet). */
 static __noinline int walk_frame_pointers(struct unwind_walk *walk)
 {
-	__u64 hash = walk->hash;
-	long bytes = bpf_get_task_stack(
-		bpf_get_current_task_btf(), walk->frames, sizeof(walk->frames), BPF_F_USER_STACK);
-
 	walk->met_unknown = 0;
-	walk->record.frame_count = bytes > 0 ? bytes / sizeof(__u64) : 0;
-	walk->record.guessed_frames = walk->record.frame_count;
+	unwind_frame_pointers(walk);
 	walk->record.header.flags = STACK_NO_TABLES;
-	for (__u32 i = 0; i < EVENT_MAX_FRAMES && i < walk->record.frame_count; i++) {
-		hash = (hash ^ walk->frames[i]) * UNWIND_MIX;
-		hash ^= hash >> 29;
-	}
-	walk->hash = hash;
 	return 0;
 }
 

@@ -87,14 +87,12 @@ static __always_inline void send_end(struct watch_counters *counts, struct task_
 	const struct wait_state *state, __u64 now)
 {
 	struct event_wait event = {};
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	struct pid *leader = BPF_CORE_READ(task, group_leader, thread_pid);
 
 	counts->long_ended++;
 	event.header.kind = EVENT_WAIT_END;
 	event.header.time_ns = now;
-	event.header.tid = pid ? number_at(pid, pid_namespace_level) : 0;
-	event.pid = leader ? number_at(leader, pid_namespace_level) : 0;
+	event.header.tid = task_number(task, pid_namespace_level);
+	event.pid = task_number(BPF_CORE_READ(task, group_leader), pid_namespace_level);
 	event.uaddr = state->uaddr;
 	event.begin_ns = state->begin_ns;
 	if (bpf_ringbuf_output(&ends, &event, sizeof(event), 0))

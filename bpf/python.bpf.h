@@ -15,6 +15,7 @@ static __always_inline int python_read(struct python_walk *w, void *to, __u32 si
 }
 
 #include "python_step.h"
+#include "unwind.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -175,16 +176,6 @@ struct python_loop {
 	int stop;
 };
 
-static __always_inline void python_append(struct unwind_walk *walk, __u64 word)
-{
-	__u32 at = walk->record.frame_count;
-
-	walk->frames[at & (EVENT_MAX_FRAMES - 1)] = word;
-	walk->record.frame_count = at + 1;
-	walk->hash = (walk->hash ^ word) * UNWIND_MIX;
-	walk->hash ^= walk->hash >> 29;
-}
-
 static long python_loop_frame(__u32 i, struct python_loop *loop)
 {
 	struct thread_state *state = loop->state;
@@ -205,8 +196,8 @@ static long python_loop_frame(__u32 i, struct python_loop *loop)
 	if (walk->record.frame_count + 2 > EVENT_MAX_FRAMES)
 		return 1;
 	python_announce(state, loop->space, words);
-	python_append(walk, words[0]);
-	python_append(walk, words[1]);
+	unwind_append(walk, words[0]);
+	unwind_append(walk, words[1]);
 	return 0;
 }
 
@@ -227,7 +218,7 @@ static __noinline int python_walk_frames(struct thread_state *state)
 	python = python_thread_state(&state->python, loop.space, thread);
 	if (python) {
 		python_begin(&state->python, loop.space, python);
-		python_append(&state->walk, PYTHON_FRAME |
+		unwind_append(&state->walk, PYTHON_FRAME |
 						    (__u64)loop.space->minor << PYTHON_MINOR_SHIFT |
 						    loop.space->image);
 		bpf_loop(EVENT_MAX_FRAMES, python_loop_frame, &loop, 0);

@@ -61,30 +61,20 @@ static __always_inline __u64 stack_seed(struct thread_state *state)
 	return (((__u64)epoch << 32) + state->process) * UNWIND_MIX;
 }
 
-static __always_inline __u64 mix_frame(__u64 hash, __u64 frame)
-{
-	hash = (hash ^ frame) * UNWIND_MIX;
-	return hash ^ hash >> 29;
-}
-
 /* The kernel's frame-pointer walk. After a function's return its first frame is the caller. */
 static __always_inline void walk_frame_pointers(
 	struct pt_regs *ctx, struct thread_state *state, __u64 pc)
 {
 	struct unwind_walk *walk = &state->walk;
-	__u64 hash = stack_seed(state);
 	long bytes;
 
 	bytes = bpf_get_stack(ctx, walk->frames, sizeof(walk->frames), BPF_F_USER_STACK);
 	if (bytes < (long)sizeof(__u64))
 		bytes = sizeof(__u64);
 	walk->frames[0] = pc; /* which at a `ret` the kernel does not know */
-	walk->record.frame_count = bytes / sizeof(__u64);
-	walk->record.guessed_frames = walk->record.frame_count;
+	walk->hash = stack_seed(state);
+	unwind_take_guesses(walk, bytes);
 	walk->record.header.flags = STACK_NOT_WALKED;
-	for (__u32 i = 0; i < EVENT_MAX_FRAMES && i < walk->record.frame_count; i++)
-		hash = mix_frame(hash, walk->frames[i]);
-	walk->hash = hash;
 }
 
 /*
@@ -135,18 +125,9 @@ static __always_inline void walk_tables(
 /* The kernel's frame-pointer walk of the current thread, from where it entered the kernel. */
 static __always_inline void walk_frame_pointers_from_call(struct thread_state *state)
 {
-	struct unwind_walk *walk = &state->walk;
-	__u64 hash = stack_seed(state);
-	long bytes;
-
-	bytes = bpf_get_task_stack(
-		bpf_get_current_task_btf(), walk->frames, sizeof(walk->frames), BPF_F_USER_STACK);
-	walk->record.frame_count = bytes > 0 ? bytes / sizeof(__u64) : 0;
-	walk->record.guessed_frames = walk->record.frame_count;
-	walk->record.header.flags = STACK_NOT_WALKED;
-	for (__u32 i = 0; i < EVENT_MAX_FRAMES && i < walk->record.frame_count; i++)
-		hash = mix_frame(hash, walk->frames[i]);
-	walk->hash = hash;
+	state->walk.hash = stack_seed(state);
+	unwind_frame_pointers(&state->walk);
+	state->walk.record.header.flags = STACK_NOT_WALKED;
 }
 
 /* The kernel saved all registers when the thread entered it; its pc is behind the instruction. */

@@ -15,6 +15,7 @@
 
 #include "own_calls.h"
 #include "python_state.h"
+#include "task_number.bpf.h"
 #include "tracer_shared.h"
 #include "unwind.h"
 
@@ -114,25 +115,6 @@ static __always_inline void raise_code_epoch(__u32 process, __u32 number)
 static __always_inline void count_loss(enum loss_cause cause)
 {
 	__sync_fetch_and_add(&shared.losses[cause], 1);
-}
-
-/* The number of a task in memtrace's own pid namespace, which lies @level below the first. */
-static __always_inline __u32 task_number(struct task_struct *task, __u32 level)
-{
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	__u32 number = 0;
-
-	if (!pid || BPF_CORE_READ(pid, level) < level)
-		return 0;
-	/* A flexible array: its element is read by address, which CO-RE relocates. */
-	bpf_core_read(&number, sizeof(number), &pid->numbers[0].nr);
-	if (level) {
-		__u64 element = bpf_core_type_size(struct upid);
-
-		bpf_probe_read_kernel(
-			&number, sizeof(number), (void *)&pid->numbers[0].nr + element * level);
-	}
-	return number;
 }
 
 static __noinline struct thread_state *create_thread_state(void)

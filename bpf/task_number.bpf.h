@@ -4,7 +4,10 @@
 #ifndef MEMTRACE_TASK_NUMBER_BPF_H
 #define MEMTRACE_TASK_NUMBER_BPF_H
 
-/* The number of a task in the namespace @level deep; 0: it has none there. */
+/*
+ * The number of a task in the namespace @level deep, which is one of its own. A flexible array: its
+ * element is read by address, which CO-RE relocates.
+ */
 static __always_inline __u32 number_at(struct pid *pid, __u32 level)
 {
 	__u64 element = bpf_core_type_size(struct upid);
@@ -13,6 +16,14 @@ static __always_inline __u32 number_at(struct pid *pid, __u32 level)
 	bpf_probe_read_kernel(
 		&number, sizeof(number), (void *)&pid->numbers[0].nr + element * level);
 	return number;
+}
+
+/* The same of a task, which may live in namespaces less deep only: 0 then. */
+static __always_inline __u32 task_number(struct task_struct *task, __u32 level)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+
+	return pid && BPF_CORE_READ(pid, level) >= level ? number_at(pid, level) : 0;
 }
 
 #endif

@@ -243,4 +243,25 @@ static __always_inline long unwind__share_space(__u32 parent, __u32 child)
 	return bpf_map_update_elem(&unwind_spaces, &child, &copy, BPF_ANY);
 }
 
+/* --- the kernel's walk by frame pointers, instead */
+
+/* The kernel put @bytes of addresses into walk->frames, guesses all: counts and hashes them. */
+static __always_inline void unwind_take_guesses(struct unwind_walk *walk, long bytes)
+{
+	__u64 hash = walk->hash;
+
+	walk->record.frame_count = bytes > 0 ? bytes / sizeof(__u64) : 0;
+	walk->record.guessed_frames = walk->record.frame_count;
+	for (__u32 i = 0; i < EVENT_MAX_FRAMES && i < walk->record.frame_count; i++)
+		hash = unwind_mix(hash, walk->frames[i]);
+	walk->hash = hash;
+}
+
+/* Of the current thread, from where it entered the kernel; walk->hash is the seed. */
+static __always_inline void unwind_frame_pointers(struct unwind_walk *walk)
+{
+	unwind_take_guesses(walk, bpf_get_task_stack(bpf_get_current_task_btf(), walk->frames,
+					  sizeof(walk->frames), BPF_F_USER_STACK));
+}
+
 #endif

@@ -420,15 +420,21 @@ static __always_inline int unwind_step(struct unwind_walk *w, __u32 rule)
 
 #endif
 
-/* Appends w->pc to the frames; EVENT_MAX_FRAMES is a power of two: the mask is for the verifier. */
-static __always_inline void unwind_append(struct unwind_walk *w)
+/* The hash of a stack with one frame more. */
+static __always_inline __u64 unwind_mix(__u64 hash, __u64 frame)
+{
+	hash = (hash ^ frame) * UNWIND_MIX;
+	return hash ^ hash >> 29;
+}
+
+/* Appends a frame; EVENT_MAX_FRAMES is a power of two: the mask is for the verifier. */
+static __always_inline void unwind_append(struct unwind_walk *w, __u64 frame)
 {
 	__u32 i = w->record.frame_count;
-	__u64 hash = (w->hash ^ w->pc) * UNWIND_MIX;
 
-	w->frames[i & (EVENT_MAX_FRAMES - 1)] = w->pc;
+	w->frames[i & (EVENT_MAX_FRAMES - 1)] = frame;
 	w->record.frame_count = i + 1;
-	w->hash = hash ^ hash >> 29;
+	w->hash = unwind_mix(w->hash, frame);
 }
 
 /* Whether w->pc was found by frame pointer. */
@@ -449,7 +455,7 @@ static __always_inline int unwind_resolve_stray(struct unwind_walk *w, __u32 *ru
 	if (unwind_rule_kind(*rule) == UNWIND_OUTSIDE)
 		w->met_unknown = 1;
 	if (unwind_rule_kind(*rule) == UNWIND_NO_TABLES) {
-		unwind_append(w);
+		unwind_append(w, w->pc);
 		return STACK_NO_TABLES;
 	}
 	if (unwind_rule_kind(*rule) == UNWIND_OUTSIDE && unwind_is_guess(w)) {
@@ -476,7 +482,7 @@ static __always_inline int unwind_frame(struct unwind_walk *w)
 		if (stop != UNWIND_CONTINUE)
 			return stop;
 	}
-	unwind_append(w);
+	unwind_append(w, w->pc);
 	stop = unwind_step(w, rule);
 	if (stop != UNWIND_CONTINUE || w->pc)
 		return stop;

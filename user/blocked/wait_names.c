@@ -17,12 +17,16 @@ struct named_frame {
 	struct lock_frame frame;
 };
 
-/* By process and address, whose lowest bit says that it is a return address. */
+/* By program (see program_of) and address, whose lowest bit says that it is a return address. */
 DEFINE_HASH_PAIR(named_frames, struct named_frame);
+
+/* PID → how many programs had it before. */
+DEFINE_HASH_NUMBER(program_numbers, uint64_t, uint32_t);
 
 struct wait_names {
 	struct subjects *subjects;
 	struct named_frames frames;
+	struct program_numbers programs;
 	VEC(struct lock_frame *) stacks;
 	VEC(struct lock_inlined *) inlined;
 };
@@ -54,6 +58,7 @@ void wait_names__free(struct wait_names *names)
 	vec_free(&names->stacks);
 	vec_free(&names->inlined);
 	named_frames__free(&names->frames);
+	program_numbers__free(&names->programs);
 	subjects__free(names->subjects);
 	free(names);
 }
@@ -68,7 +73,23 @@ int wait_names__take(struct wait_names *names, pid_t pid)
 	return subjects__take(names->subjects, pid, 0, &err) ? 0 : -ESRCH;
 }
 
+void wait_names__forget(struct wait_names *names, pid_t pid)
+{
+	uint32_t *number = program_numbers__insert(&names->programs, pid);
+
+	if (number)
+		++*number;
+}
+
 /* --- frames */
+
+/* Of what runs as @pid now. */
+static uint64_t program_of(struct wait_names *names, pid_t pid)
+{
+	const uint32_t *number = program_numbers__find(&names->programs, pid);
+
+	return (uint64_t)(number ? *number : 0) << 32 | (uint32_t)pid;
+}
 
 static void copy_inlined(
 	struct wait_names *names, const struct symbol_frames *symbols, struct lock_frame *out)
@@ -116,7 +137,7 @@ static void name_frame(struct wait_names *names, struct subject *subject, uint64
 static const struct lock_frame *find_frame(
 	struct wait_names *names, struct subject *subject, pid_t pid, uint64_t pc, bool is_return)
 {
-	struct hash_pair key = {pid, pc << 1 | is_return};
+	struct hash_pair key = {program_of(names, pid), pc << 1 | is_return};
 	struct named_frame *known = named_frames__insert(&names->frames, key);
 
 	if (!known)

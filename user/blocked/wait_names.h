@@ -24,6 +24,9 @@ void wait_names__free(struct wait_names *names);
  */
 int wait_names__take(struct wait_names *names, pid_t pid);
 
+/* @pid has ended, or runs another program: other code is at the same addresses from now on. */
+void wait_names__forget(struct wait_names *names, pid_t pid);
+
 /*
  * The frames of a stack, as many as @stack has, with their names. Valid as long as @names; NULL: no
  * memory.

@@ -20,6 +20,7 @@
 #include "blocked/locks_look.h"
 #include "cmd/cmd.h"
 #include "cmd/contention_feed.h"
+#include "cmd/filter_options.h"
 #include "process/process.h"
 #include "report/output.h"
 #include "version.h"
@@ -30,9 +31,6 @@
 
 enum {
 	KEY_ALL = 0x100,
-	KEY_CGROUP,
-	KEY_COMM,
-	KEY_EXCLUDE,
 	KEY_JSON,
 	KEY_TOP,
 	KEY_KIND,
@@ -70,11 +68,7 @@ struct contention_run {
 };
 
 static const struct argp_option argp_options[] = {
-	{"pid", 'p', "PID", 0, "Trace this process; may be given several times", 0},
 	{"all", KEY_ALL, 0, 0, "Trace every process on the machine", 0},
-	{"cgroup", KEY_CGROUP, "FOLDER", 0, "Trace the processes of this cgroup and below", 0},
-	{"comm", KEY_COMM, "NAME", 0, "Trace processes of this name", 0},
-	{"exclude", KEY_EXCLUDE, "NAME", 0, "Leave out processes of this name", 0},
 	{"duration", 'd', "TIME", 0, "Stop after TIME", 0},
 	{"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "Write JSON to FILE (default stdout)", 0},
 	{"format", 'F', "FORMAT", 0, "folded or pprof, to stdout or -o FILE", 0},
@@ -88,16 +82,6 @@ static const struct argp_option argp_options[] = {
 	{"verbose", 'v', 0, 0, "Print more on stderr", 0},
 	{0},
 };
-
-static error_t add_pid(
-	struct contention_options *options, const char *argument, struct argp_state *state)
-{
-	pid_t pid;
-
-	if (units__parse_pid(argument, &pid))
-		argp_error(state, "-p %s: not a valid PID", argument);
-	return vec_push(&options->filter.pids, pid) ? ENOMEM : 0;
-}
 
 static error_t parse_top(
 	struct contention_options *options, const char *argument, struct argp_state *state)
@@ -156,18 +140,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	struct contention_options *options = state->input;
 
 	switch (key) {
-	case 'p':
-		return add_pid(options, argument, state);
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->filter;
+		return 0;
 	case KEY_ALL:
 		options->all = true;
 		return 0;
-	case KEY_CGROUP:
-		options->filter.cgroup = argument;
-		return 0;
-	case KEY_COMM:
-		return vec_push(&options->filter.comms, (const char *)argument) ? ENOMEM : 0;
-	case KEY_EXCLUDE:
-		return vec_push(&options->filter.excluded, (const char *)argument) ? ENOMEM : 0;
 	case 'd':
 		if (units__parse_time(argument, &options->duration_ns) || !options->duration_ns)
 			argp_error(state, "-d %s: not a time", argument);
@@ -207,9 +185,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
+static const struct argp_child children[] = {{&filter_options__argp, 0, NULL, 0}, {0}};
+
 static const struct argp argp = {
 	.options = argp_options,
 	.parser = parse_option,
+	.children = children,
 	.args_doc = "-p PID...\n--comm NAME\n--cgroup FOLDER\n--all",
 	.doc = "Shows which locks threads wait for, how often and how long, and the call stacks "
 	       "that wait for them and hold them. Nothing is probed in the processes: an "

@@ -3,6 +3,7 @@
 #include "cmd/contention_feed.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +14,16 @@
 #include "base/hash.h"
 #include "base/text.h"
 
+/* How often it is looked whether processes have ended; their last waits were read before. */
+#define ENDED_INTERVAL_NS 1000000000ull
+
 /* A process's mappings are not read more often for code that is not known. */
 #define REFRESH_INTERVAL_NS 100000000ull
 
 struct fed_process {
 	bool known;
 	bool wanted;
+	bool gone; /* when last looked: what it sent has been read by the next look */
 	uint64_t mm;
 	uint64_t taken_ns;
 };
@@ -43,6 +48,7 @@ struct contention_feed {
 	struct judged_map judged;
 	struct contention_losses losses;
 	uint64_t stopped_ns;
+	uint64_t looked_ns; /* for processes that have ended */
 };
 
 /* --- processes */
@@ -99,6 +105,35 @@ static struct fed_process *find_process(struct contention_feed *feed, pid_t pid)
 	else
 		wait_tracer__ignore(feed->tracer, pid);
 	return process;
+}
+
+static void forget(struct contention_feed *feed, pid_t pid)
+{
+	wait_tracer__drop(feed->tracer, pid);
+	wait_names__forget(feed->names, pid);
+	fed_processes__remove(&feed->processes, pid, NULL);
+}
+
+/* A PID may be used again: by a process with other code, which may be one that is not wanted. */
+static void forget_ended(struct contention_feed *feed)
+{
+	uint64_t now = clock__now_ns();
+	VEC(pid_t) ended = {0};
+
+	if (now - feed->looked_ns < ENDED_INTERVAL_NS)
+		return;
+	feed->looked_ns = now;
+	hash_for_each (slot, &feed->processes) {
+		bool was_gone = slot->value.gone;
+
+		slot->value.gone = kill(slot->key, 0) && errno == ESRCH;
+		/* Without memory it is forgotten a second later. */
+		if (was_gone && slot->value.gone && vec_push(&ended, slot->key))
+			break;
+	}
+	vec_for_each (pid, &ended)
+		forget(feed, *pid);
+	vec_free(&ended);
 }
 
 /* --- records */
@@ -223,8 +258,10 @@ static void take_wait(void *context, const struct contention_wait *record)
 
 		process->mm = record->mm;
 		/* That of a process that was asked for has its tables already. */
-		if (!is_first)
+		if (!is_first) {
+			wait_names__forget(feed->names, record->header.process);
 			take_process(feed, record->header.process, process);
+		}
 	}
 	lock = find_lock(feed, record);
 	if (!lock)
@@ -308,6 +345,7 @@ int contention_feed__fd(const struct contention_feed *feed)
 void contention_feed__read(struct contention_feed *feed)
 {
 	wait_tracer__read(feed->tracer);
+	forget_ended(feed);
 }
 
 int contention_feed__add_open(struct contention_feed *feed, const struct lock_wait *wait)

@@ -24,6 +24,7 @@
 #include "blocked/watch_known.h"
 #include "blocked/watcher.h"
 #include "cmd/cmd.h"
+#include "cmd/filter_options.h"
 #include "cmd/watch_hook.h"
 #include "report/human.h"
 #include "report/locks_json.h"
@@ -38,7 +39,7 @@
 #define SLOW_INTERVAL_NS 3000000000ull
 #define SLOW_SHARE 100
 
-enum { KEY_THRESHOLD = 0x100, KEY_CGROUP, KEY_COMM, KEY_EXCLUDE, KEY_JSON, KEY_HOOK, KEY_SYSLOG };
+enum { KEY_THRESHOLD = 0x100, KEY_JSON, KEY_HOOK, KEY_SYSLOG };
 
 struct options {
 	struct watch_filter filter;
@@ -67,10 +68,6 @@ struct watch {
 };
 
 static const struct argp_option argp_options[] = {
-	{"pid", 'p', "PID", 0, "Watch this process; may be given several times", 0},
-	{"cgroup", KEY_CGROUP, "FOLDER", 0, "Watch the processes of this cgroup and below", 0},
-	{"comm", KEY_COMM, "NAME", 0, "Watch processes of this name", 0},
-	{"exclude", KEY_EXCLUDE, "NAME", 0, "Leave out processes of this name", 0},
 	{"threshold", KEY_THRESHOLD, "TIME", 0, "A wait is long after TIME; default 1s", 0},
 	{"duration", 'd', "TIME", 0, "Stop after TIME", 0},
 	{"json", KEY_JSON, 0, 0, "Write one JSON object per line", 0},
@@ -80,29 +77,14 @@ static const struct argp_option argp_options[] = {
 	{0},
 };
 
-static error_t add_pid(struct options *options, const char *argument, struct argp_state *state)
-{
-	pid_t pid;
-
-	if (units__parse_pid(argument, &pid))
-		argp_error(state, "-p %s: not a valid PID", argument);
-	return vec_push(&options->filter.pids, pid) ? ENOMEM : 0;
-}
-
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct options *options = state->input;
 
 	switch (key) {
-	case 'p':
-		return add_pid(options, argument, state);
-	case KEY_CGROUP:
-		options->filter.cgroup = argument;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &options->filter;
 		return 0;
-	case KEY_COMM:
-		return vec_push(&options->filter.comms, (const char *)argument) ? ENOMEM : 0;
-	case KEY_EXCLUDE:
-		return vec_push(&options->filter.excluded, (const char *)argument) ? ENOMEM : 0;
 	case KEY_THRESHOLD:
 		if (units__parse_time(argument, &options->threshold_ns) || !options->threshold_ns)
 			argp_error(state, "--threshold %s: not a time", argument);
@@ -130,9 +112,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
+static const struct argp_child children[] = {{&filter_options__argp, 0, NULL, 0}, {0}};
+
 static const struct argp argp = {
 	.options = argp_options,
 	.parser = parse_option,
+	.children = children,
 	.doc = "Watches the waits of the whole machine and reports each deadlock, and each process "
 	       "that hangs otherwise, when it forms, with stacks, and when it dissolves.\v"
 	       "Ends on SIGINT, SIGTERM or after -d TIME. Exit status: 0 nothing found, 1 could "
