@@ -150,6 +150,8 @@ static void test_no_remedy_is_cut_off(void **state)
 		last = words->remedy ? strrchr(words->remedy, ' ') : strrchr(words->what, ' ');
 		assert_says(&page, last + 1);
 		assert_null(strstr(page.text, "...\n"));
+		for (char *line = strtok(page.text, "\n"); line; line = strtok(NULL, "\n"))
+			assert_true(strlen(line) <= 80);
 		free_page(&page);
 	}
 }

@@ -242,16 +242,25 @@ static struct feature_result judge_returns(struct child_run run, enum link_kind 
 	return run.hits >= wanted ? yes("%s", "") : no("the return was not seen");
 }
 
+/* LINK_PERF if nothing works: attaching then tells why. */
+static enum link_kind best_link_kind(void)
+{
+	enum link_kind kind = LINK_PERF;
+
+	features__find_link_kind(&kind, NULL);
+	return kind;
+}
+
 static struct feature_result probe_returns(enum child_task task)
 {
-	enum link_kind kind = features__best_link_kind();
+	enum link_kind kind = best_link_kind();
 
 	return judge_returns(run_probed_child(kind, task, kind != LINK_SESSION), kind);
 }
 
 static struct feature_result probe_wide_nops(void)
 {
-	enum link_kind kind = features__best_link_kind();
+	enum link_kind kind = best_link_kind();
 	struct child_run run = run_probed_child(
 		kind == LINK_SESSION ? LINK_MULTI : kind, CHILD_CALLS_AND_LOOKS, false);
 
@@ -442,14 +451,6 @@ int features__find_link_kind(enum link_kind *kind, struct error *err)
 	}
 	return error__set(err, -EOPNOTSUPP, "this kernel does not let memtrace attach uprobes: %s",
 		result.reason);
-}
-
-enum link_kind features__best_link_kind(void)
-{
-	enum link_kind kind = LINK_PERF;
-
-	features__find_link_kind(&kind, NULL);
-	return kind;
 }
 
 bool features__emulates_wide_nops(void)

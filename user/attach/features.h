@@ -51,9 +51,6 @@ const char *features__name(enum feature feature);
  */
 int features__find_link_kind(enum link_kind *kind, struct error *err);
 
-/* As above, LINK_PERF if nothing works: attaching then tells why. */
-enum link_kind features__best_link_kind(void);
-
 /* See FEATURE_WIDE_NOPS. */
 bool features__emulates_wide_nops(void);
 

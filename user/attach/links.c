@@ -85,7 +85,7 @@ void links__prepare_program(struct bpf_program *program, enum link_kind kind)
 	bpf_program__set_expected_attach_type(program, (enum bpf_attach_type)types[kind]);
 }
 
-const char *links__kind_name(enum link_kind kind)
+static const char *kind_name(enum link_kind kind)
 {
 	static const char *const names[LINK_KIND_COUNT] = {
 		[LINK_SESSION] = "uprobe session",
@@ -213,7 +213,7 @@ static int describe_error(
 		return error__set(err, code, "%s: too many open files", file);
 	default:
 		return error__set(err, code, "%s %s: cannot attach a %s: %s", file, where,
-			links__kind_name(request->kind), strerror(-code));
+			kind_name(request->kind), strerror(-code));
 	}
 }
 

@@ -27,9 +27,6 @@ enum link_kind {
 	LINK_KIND_COUNT,
 };
 
-/* "uprobe session", "uprobe multi", "perf-event uprobe". */
-const char *links__kind_name(enum link_kind kind);
-
 struct links;
 struct closer;
 struct bpf_program;

@@ -86,8 +86,3 @@ void unwinding__prepare(struct unwinding *unwinding, const struct module *module
 {
 	unwind_store__table(unwinding->store, module);
 }
-
-struct unwind_maps_statistics unwinding__statistics(const struct unwinding *unwinding)
-{
-	return unwind_maps__statistics(unwinding->maps);
-}

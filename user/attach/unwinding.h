@@ -30,6 +30,4 @@ int unwinding__set(struct unwinding *unwinding, uint32_t process, const struct s
 void unwinding__share(struct unwinding *unwinding, uint32_t parent, uint32_t child);
 void unwinding__drop(struct unwinding *unwinding, uint32_t process);
 
-struct unwind_maps_statistics unwinding__statistics(const struct unwinding *unwinding);
-
 #endif

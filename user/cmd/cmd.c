@@ -16,6 +16,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "cmd/trace_options.h"
+#include "report/formats.h"
 #include "version.h"
 
 static const struct argp *trace_argp(void)
@@ -34,22 +35,26 @@ static const struct argp *top_argp(void)
 }
 
 static const struct command commands[] = {
-	{"memtrace trace", "heap of a process or a command; the default", cmd_trace, trace_argp},
-	{"memtrace record", "record a run to a file, for report and diff", cmd_trace, record_argp},
-	{"memtrace report", "report a recorded run", cmd_report, report_argp},
+	{"memtrace trace", "heap of a process or a command; the default", cmd_trace, trace_argp,
+		formats__list},
+	{"memtrace record", "record a run to a file, for report and diff", cmd_trace, record_argp,
+		NULL},
+	{"memtrace report", "report a recorded run", cmd_report, report_argp, formats__list},
 	{"memtrace diff", "compare two recorded runs, or two points in time of one", cmd_diff,
-		diff_argp},
-	{"memtrace top", "a live view of a process", cmd_trace, top_argp},
-	{"memtrace heap", "what is in a heap that grew before anyone looked", cmd_heap, heap_argp},
-	{"memtrace locks", "who waits for whom, now", cmd_locks, locks_argp},
+		diff_argp, NULL},
+	{"memtrace top", "a live view of a process", cmd_trace, top_argp, NULL},
+	{"memtrace heap", "what is in a heap that grew before anyone looked", cmd_heap, heap_argp,
+		NULL},
+	{"memtrace locks", "who waits for whom, now", cmd_locks, locks_argp, NULL},
 	{"memtrace watch", "find deadlocks on the whole machine when they form", cmd_watch,
-		watch_argp},
+		watch_argp, NULL},
 	{"memtrace contention", "which locks are waited for, where, and who holds them",
-		cmd_contention, contention_argp},
-	{"memtrace doctor", "what this kernel and these privileges allow", cmd_doctor, doctor_argp},
-	{"memtrace help", "help for a command, or a list of them", cmd_help, help_argp},
+		cmd_contention, contention_argp, contention__list_formats},
+	{"memtrace doctor", "what this kernel and these privileges allow", cmd_doctor, doctor_argp,
+		NULL},
+	{"memtrace help", "help for a command, or a list of them", cmd_help, help_argp, NULL},
 	{"memtrace completion", "a script that completes commands and options in a shell",
-		cmd_completion, completion_argp},
+		cmd_completion, completion_argp, NULL},
 	{0},
 };
 

@@ -28,12 +28,16 @@ bool cmd__failed(const struct error *err, int code);
 struct argp;
 struct argp_state;
 
+/* Writes names of formats in a row, as formats__list does. */
+typedef void command_formats_fn(const char *separator, const char *last, char *out);
+
 /* One table has them: help, completion and the choice of the command come from it. */
 struct command {
 	const char *title; /* "memtrace NAME", its argv[0] and the beginning of its messages */
 	const char *help;  /* one line */
 	int (*run)(int argc, char **argv);
 	const struct argp *(*argp)(void); /* its options; good until the next one's */
+	command_formats_fn *formats;	  /* of its -F; NULL: it has none */
 };
 
 /* The list, which ends with a NULL title. */
@@ -66,6 +70,7 @@ const struct argp *heap_argp(void);
 const struct argp *locks_argp(void);
 const struct argp *watch_argp(void);
 const struct argp *contention_argp(void);
+command_formats_fn contention__list_formats;
 const struct argp *help_argp(void);
 const struct argp *completion_argp(void);
 

@@ -24,6 +24,17 @@ static void list_commands(const char *separator)
 		printf("%s%s", command == cmd__list() ? "" : separator, cmd__name(command));
 }
 
+/* The formats of a command's -F, between spaces; nothing where it has none. */
+static void put_formats(const struct command *command)
+{
+	char formats[FORMAT_NAMES_SIZE];
+
+	if (!command->formats)
+		return;
+	command->formats(" ", " ", formats);
+	fputs(formats, stdout);
+}
+
 typedef void option_writer(const struct command *command, const struct argp_option *option);
 
 static void for_each_option_of(
@@ -85,31 +96,34 @@ static void put_bash_option(const struct command *command, const struct argp_opt
 	printf(" --%s%s", option->name, takes_argument(option) ? "=" : "");
 }
 
+static void put_bash_words(const struct command *command)
+{
+	for_each_option(command, put_bash_option);
+	printf("' formats='");
+	put_formats(command);
+	printf("' ;;\n");
+}
+
 static void write_bash(void)
 {
-	char formats[FORMAT_NAMES_SIZE];
-
-	formats__list(" ", " ", formats);
 	printf("# bash completion of memtrace, by `memtrace completion bash`\n"
 	       "_memtrace()\n"
 	       "{\n"
 	       "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
 	       "\tlocal commands='");
 	list_commands(" ");
-	printf("' options words=\n"
+	printf("' options formats words=\n"
 	       "\tcase ${COMP_WORDS[1]} in\n");
 	for (const struct command *command = cmd__list() + 1; command->title; command++) {
 		printf("\t%s) options='", cmd__name(command));
-		for_each_option(command, put_bash_option);
-		printf("' ;;\n");
+		put_bash_words(command);
 	}
 	printf("\t*) options='");
-	for_each_option(default_command(), put_bash_option);
-	printf("' ;;\n"
-	       "\tesac\n"
+	put_bash_words(default_command());
+	printf("\tesac\n"
 	       "\tcase $prev in\n"
 	       "\t--) COMPREPLY=($(compgen -c -- \"$cur\")); return ;;\n"
-	       "\t-F|--format) words='%s' ;;\n"
+	       "\t-F|--format) words=$formats ;;\n"
 	       "\t-p|--pid) words=$(cd /proc && echo [0-9]*) ;;\n"
 	       "\thelp) words=\"$commands formats\" ;;\n"
 	       "\tcompletion) words='bash zsh fish' ;;\n"
@@ -123,17 +137,14 @@ static void write_bash(void)
 	       "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
 	       "\t[[ ${#COMPREPLY[@]} = 1 && $COMPREPLY == *= ]] && compopt -o nospace\n"
 	       "}\n"
-	       "complete -o default -F _memtrace memtrace\n",
-		formats);
+	       "complete -o default -F _memtrace memtrace\n");
 }
 
 /* --- zsh */
 
 /* What completes an option's argument, in the words of _arguments. */
-static void put_zsh_action(const struct argp_option *option)
+static void put_zsh_action(const struct command *command, const struct argp_option *option)
 {
-	char formats[FORMAT_NAMES_SIZE];
-
 	if (!option->arg)
 		return;
 	fputs(takes_argument(option) ? ":" : "::", stdout);
@@ -141,8 +152,9 @@ static void put_zsh_action(const struct argp_option *option)
 		printf(strchr(":[]", *c) ? "\\%c" : "%c", *c);
 	putchar(':');
 	if (strcmp(option->name, "format") == 0) {
-		formats__list(" ", " ", formats);
-		printf("(%s)", formats);
+		putchar('(');
+		put_formats(command);
+		putchar(')');
 	} else if (strcmp(option->name, "pid") == 0) {
 		fputs("_pids", stdout);
 	} else if (is_file(option)) {
@@ -150,12 +162,13 @@ static void put_zsh_action(const struct argp_option *option)
 	}
 }
 
-static void put_zsh_spec(const struct argp_option *option, const char *spelling)
+static void put_zsh_spec(
+	const struct command *command, const struct argp_option *option, const char *spelling)
 {
 	printf("\t\t\t'*%s[", spelling);
 	put_help(option, "[]:\\");
 	putchar(']');
-	put_zsh_action(option);
+	put_zsh_action(command, option);
 	fputs("'\n", stdout);
 }
 
@@ -167,14 +180,14 @@ static void put_zsh_option(const struct command *command, const struct argp_opti
 		takes_argument(option) ? "="
 		: option->arg	       ? "=-"
 				       : "");
-	put_zsh_spec(option, spelling);
+	put_zsh_spec(command, option, spelling);
 	if (!isgraph(option->key))
 		return;
 	snprintf(spelling, sizeof(spelling), "-%c%s", option->key,
 		takes_argument(option) ? "+"
 		: option->arg	       ? "-"
 				       : "");
-	put_zsh_spec(option, spelling);
+	put_zsh_spec(command, option, spelling);
 }
 
 /* What the rest of the line is: a command to launch, files, or one of few words. */
@@ -247,8 +260,6 @@ static void write_zsh(void)
 
 static void put_fish_option(const struct command *command, const struct argp_option *option)
 {
-	char formats[FORMAT_NAMES_SIZE];
-
 	if (command == default_command())
 		printf("complete -c memtrace -n 'not __fish_seen_subcommand_from "
 		       "$__memtrace_commands'");
@@ -261,8 +272,9 @@ static void put_fish_option(const struct command *command, const struct argp_opt
 	if (takes_argument(option))
 		printf(is_file(option) ? " -r -F" : " -x");
 	if (strcmp(option->name, "format") == 0) {
-		formats__list(" ", " ", formats);
-		printf(" -a '%s'", formats);
+		printf(" -a '");
+		put_formats(command);
+		putchar('\'');
 	} else if (strcmp(option->name, "pid") == 0) {
 		printf(" -a '(__fish_complete_pids)'");
 	}

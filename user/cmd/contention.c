@@ -22,6 +22,7 @@
 #include "cmd/contention_feed.h"
 #include "cmd/filter_options.h"
 #include "process/process.h"
+#include "report/formats.h"
 #include "report/output.h"
 #include "version.h"
 
@@ -94,15 +95,41 @@ static error_t parse_top(
 	return 0;
 }
 
+/* What -F takes. */
+static const struct {
+	const char *name;
+	contention_write_fn *write;
+} formats[] = {
+	{"folded", contention_folded__write},
+	{"pprof", contention_pprof__write},
+};
+#define FORMATS (sizeof(formats) / sizeof(formats[0]))
+
+void contention__list_formats(const char *separator, const char *last, char *out)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < FORMATS; i++)
+		used += snprintf(out + used, FORMAT_NAMES_SIZE - used, "%s%s",
+			i == 0		   ? ""
+			: i == FORMATS - 1 ? last
+					   : separator,
+			formats[i].name);
+}
+
 static error_t parse_format(
 	struct contention_options *options, const char *argument, struct argp_state *state)
 {
-	if (!strcmp(argument, "folded"))
-		options->format = contention_folded__write;
-	else if (!strcmp(argument, "pprof"))
-		options->format = contention_pprof__write;
-	else
-		argp_error(state, "-F %s: not a format (folded, pprof)", argument);
+	char names[FORMAT_NAMES_SIZE];
+
+	for (size_t i = 0; i < FORMATS; i++) {
+		if (strcmp(argument, formats[i].name) != 0)
+			continue;
+		options->format = formats[i].write;
+		return 0;
+	}
+	contention__list_formats(", ", " or ", names);
+	argp_error(state, "-F %s: not a format (%s)", argument, names);
 	return 0;
 }
 

@@ -56,37 +56,36 @@ void books__enter(struct heap *heap, struct heap_space *space, const struct bloc
 	count_live(heap, space, 1, block->size);
 }
 
-void books__leave(struct heap *heap, struct heap_space *space, const struct block *block)
+/* A block is no longer live. Its site, or NULL where it is a copy of the parent's. */
+static struct site *take_out(struct heap *heap, struct heap_space *space, const struct block *block)
 {
 	struct site *site;
 
-	if (is_filtered(block))
-		return;
 	if (block->site & BLOCK_INHERITED) {
 		count_copy(heap, space, -1, -block->size);
-		return;
+		return NULL;
 	}
 	site = touch_site(heap, block);
 	site->live_count--;
 	site->live_bytes -= block->size;
-	note_shrunk(heap, block_site(block));
 	count_live(heap, space, -1, -block->size);
+	return site;
+}
+
+void books__leave(struct heap *heap, struct heap_space *space, const struct block *block)
+{
+	if (!is_filtered(block) && take_out(heap, space, block))
+		note_shrunk(heap, block_site(block));
 }
 
 void books__leave_at_exit(struct heap *heap, struct heap_space *space, const struct block *block)
 {
-	struct site *site;
+	struct site *site = take_out(heap, space, block);
 
-	if (block->site & BLOCK_INHERITED) {
-		count_copy(heap, space, -1, -block->size);
+	if (!site)
 		return;
-	}
-	site = touch_site(heap, block);
-	site->live_count--;
-	site->live_bytes -= block->size;
 	site->at_exit_count++;
 	site->at_exit_bytes += block->size;
-	count_live(heap, space, -1, -block->size);
 }
 
 void books__settle(struct heap *heap, struct heap_space *space, uint64_t time_ns)

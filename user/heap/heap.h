@@ -200,7 +200,6 @@ void heap__prefetch(const struct heap *heap, const struct event_header *event);
 
 /* --- questions: none changes what later records do */
 
-uint64_t heap__start_ns(const struct heap *heap);
 /* The sizes that are counted, as in the options. */
 void heap__size_filter(const struct heap *heap, uint64_t *min_size, uint64_t *max_size);
 void heap__totals(const struct heap *heap, struct heap_totals *totals);

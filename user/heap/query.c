@@ -5,11 +5,6 @@
 
 #include "heap/heap_private.h"
 
-uint64_t heap__start_ns(const struct heap *heap)
-{
-	return heap->options.start_ns;
-}
-
 void heap__size_filter(const struct heap *heap, uint64_t *min_size, uint64_t *max_size)
 {
 	*min_size = heap->options.min_size;

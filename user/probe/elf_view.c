@@ -30,6 +30,12 @@ bool elf_view__is_code(const struct elf_view *view, uint64_t address)
 	return false;
 }
 
+/* The name at @offset of the dynamic string table; "" if it is out of bounds. */
+static const char *dynamic_name(const struct elf_view *view, uint32_t offset)
+{
+	return elf_strings__at(&view->strings, offset);
+}
+
 static void read_dynamic(struct elf_view *view)
 {
 	struct elf_dynamic dynamic;
@@ -47,7 +53,7 @@ static void read_dynamic(struct elf_view *view)
 	view->jmprel_size = elf_dynamic__value(&dynamic, DT_PLTRELSZ, 0);
 	soname = elf_dynamic__value(&dynamic, DT_SONAME, UINT64_MAX);
 	if (soname <= UINT32_MAX)
-		view->soname = elf_view__dynamic_name(view, soname);
+		view->soname = dynamic_name(view, soname);
 }
 
 int elf_view__open(struct elf_view *view, int fd, struct error *err)
@@ -68,11 +74,6 @@ void elf_view__close(struct elf_view *view)
 {
 	elf_file__close(view->file);
 	*view = (struct elf_view){0};
-}
-
-const char *elf_view__dynamic_name(const struct elf_view *view, uint32_t offset)
-{
-	return elf_strings__at(&view->strings, offset);
 }
 
 bool elf_view__symtab(const struct elf_view *view, struct elf_symtab *out)
@@ -110,7 +111,7 @@ static const Elf64_Sym *dynamic_symbol(
 
 	if (!symbol || symbol->st_shndx == SHN_UNDEF || !symbol->st_value)
 		return NULL;
-	return strcmp(elf_view__dynamic_name(view, symbol->st_name), name) ? NULL : symbol;
+	return strcmp(dynamic_name(view, symbol->st_name), name) ? NULL : symbol;
 }
 
 static uint32_t gnu_hash_of(const char *name)
@@ -240,7 +241,7 @@ static const char *bound_in(const struct elf_view *view, uint64_t table, uint64_
 		symbol = symbol_at(view, ELF64_R_SYM(entry.r_info));
 		if (!symbol)
 			continue;
-		name = elf_view__dynamic_name(view, symbol->st_name);
+		name = dynamic_name(view, symbol->st_name);
 		if (wanted->slot || strcmp(name, wanted->name) == 0)
 			return name;
 	}

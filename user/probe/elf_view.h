@@ -56,9 +56,6 @@ bool elf_view__is_code(const struct elf_view *view, uint64_t address);
 /* Symbol that the dynamic symbol table defines under this name, or NULL. */
 const Elf64_Sym *elf_view__find_dynamic(const struct elf_view *view, const char *name);
 
-/* Name at @offset of the dynamic string table; "" if it is out of bounds. */
-const char *elf_view__dynamic_name(const struct elf_view *view, uint32_t offset);
-
 /* The full symbol table, where it was not stripped. */
 bool elf_view__symtab(const struct elf_view *view, struct elf_symtab *out);
 const char *elf_symtab__name(const struct elf_symtab *table, const Elf64_Sym *symbol);

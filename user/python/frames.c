@@ -110,13 +110,6 @@ static uint32_t number_of(struct python_frames *frames, struct python_frame fram
 	return *number;
 }
 
-uint32_t python_frames__define(
-	struct python_frames *frames, const char *function, const char *file, uint32_t line)
-{
-	return number_of(frames, (struct python_frame){names__intern(frames->names, function),
-					 names__intern(frames->names, file), line});
-}
-
 static bool read_code(struct python_frames *frames, const struct python_process *process,
 	const struct python_place *place, struct known_code *known)
 {
@@ -217,21 +210,4 @@ const struct python_frame *python_frames__get(const struct python_frames *frames
 bool python_frame__is_lost(const struct python_frame *frame)
 {
 	return !frame->function;
-}
-
-void python_frames__forget(struct python_frames *frames, uint32_t image)
-{
-	struct code_map kept = {0};
-
-	hash_for_each (slot, &frames->codes) {
-		struct known_code *copy =
-			slot->key.image == image ? NULL : code_map__insert(&kept, slot->key);
-
-		if (copy)
-			*copy = slot->value;
-		else
-			free(slot->value.lines);
-	}
-	code_map__free(&frames->codes);
-	frames->codes = kept;
 }

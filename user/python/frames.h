@@ -22,10 +22,6 @@ struct python_frames;
 struct python_frames *python_frames__new(void);
 void python_frames__free(struct python_frames *frames);
 
-/* The number of such a frame, at least 1; 0: no memory. Texts are copied. */
-uint32_t python_frames__define(
-	struct python_frames *frames, const char *function, const char *file, uint32_t line);
-
 /*
  * The number of the frame at @place, whose code is read from @process unless it is known by the
  * number @image of the process's image. 0: no memory.
@@ -46,8 +42,5 @@ const struct python_frame *python_frames__get(const struct python_frames *frames
 
 /* Whether the code at @place was gone, or is not what ran there. */
 bool python_frame__is_lost(const struct python_frame *frame);
-
-/* Image @image is gone: forgets its code objects, not its frames. */
-void python_frames__forget(struct python_frames *frames, uint32_t image);
 
 #endif

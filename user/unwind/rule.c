@@ -8,19 +8,6 @@
 
 #define SIGNAL_PC_OFFSET 168 /* x86-64: rip in the signal frame, see unwind_step.h */
 
-const char *rule_defect__name(enum rule_defect defect)
-{
-	static const char *const names[] = {
-		[RULE_CFA_REGISTER] = "CFA in a scratch register",
-		[RULE_CFA_EXPRESSION] = "unknown CFA expression",
-		[RULE_RETURN_ADDRESS] = "unusual return address",
-		[RULE_TOO_MANY_RARE] = "too many rare rules",
-		[RULE_LOST_REGISTER] = "lost rbp or rbx",
-	};
-
-	return defect < RULE_DEFECT_COUNT ? names[defect] : "?";
-}
-
 /*
  * The linker's rule for .plt: rsp + n + ((rip & 15) >= t) << 3, in these very bytes (binutils
  * bfd/elfxx-x86; t is 11, with IBT 10 or 9, with MPX 5).

@@ -37,7 +37,4 @@ uint32_t rule_packer__pack(
 /* The rule behind the call of C on another stack by Go's runtime: see UNWIND_GO_G. */
 uint32_t rule_packer__pack_go_switch(struct rule_packer *packer);
 
-/* A word or two for a defect, for statistics. */
-const char *rule_defect__name(enum rule_defect defect);
-
 #endif
