@@ -106,7 +106,9 @@ static uint32_t number_of(struct python_frames *frames, struct python_frame fram
 	if (!number)
 		return 0;
 	frames->blocks[block][frames->count % BLOCK_FRAMES] = frame;
-	*number = ++frames->count;
+	*number = frames->count + 1;
+	/* The frame is there before its number is valid: others look numbers up meanwhile. */
+	__atomic_store_n(&frames->count, *number, __ATOMIC_RELEASE);
 	return *number;
 }
 
@@ -202,7 +204,7 @@ int python_frames__take_code(
 
 const struct python_frame *python_frames__get(const struct python_frames *frames, uint32_t number)
 {
-	if (!number || number > frames->count)
+	if (!number || number > __atomic_load_n(&frames->count, __ATOMIC_ACQUIRE))
 		return NULL;
 	return &frames->blocks[(number - 1) / BLOCK_FRAMES][(number - 1) % BLOCK_FRAMES];
 }

@@ -37,7 +37,10 @@ int python_frames__take_code(
 uint32_t python_frames__known(
 	struct python_frames *frames, int minor, uint32_t image, const struct python_place *place);
 
-/* What a number stands for; NULL: none. Its strings are valid as long as @frames. */
+/*
+ * What a number stands for; NULL: none. Its strings are valid as long as @frames. Any thread may
+ * ask while one other adds frames.
+ */
 const struct python_frame *python_frames__get(const struct python_frames *frames, uint32_t number);
 
 /* Whether the code at @place was gone, or is not what ran there. */
