@@ -135,5 +135,7 @@ is_old()
 	expect '[.waits[] | select(.kind == "rwlock-write").lock.name] | join(" ")' model
 	look_at qt_locks-others
 	expect '[.waits[].kind] | sort | join(" ")' "join semaphore"
+	expect '(.waits[] | select(.kind == "join").owner | "\(.tid) \(.certainty)")
+		== (.waits[] | select(.kind == "semaphore") | "\(.tid) inferred")' true
 	expect '.hung | length' 1
 }

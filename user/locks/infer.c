@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "locks/holders.h"
+#include "locks/qt_thread.h"
 
 /* The most of a once frame's stack that is searched for the once word's address. */
 #define ONCE_FRAME_BYTES 4096
@@ -325,6 +326,8 @@ static void infer_one(const struct search *search, struct lock_wait *wait)
 		infer_once(search, wait);
 	else if (wait->kind == WAIT_GUARD)
 		infer_guard(search, wait);
+	else if (wait->kind == WAIT_JOIN)
+		qt_thread__infer(search->snapshot, search->memory, wait);
 	else if (wait->kind == WAIT_ARENA)
 		infer_arena(search, wait);
 	else if (wait->kind == WAIT_LIBC)
