@@ -2,6 +2,7 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Names of JIT code out of perf-PID.map files. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,22 +18,21 @@
 
 #include <cmocka.h>
 
-#include "process/root.h"
 #include "symbols/jit_map.h"
 #include "symbols/symbolizer.h"
 
 static char map_path[64];
-static int root;
+static int directory;
 
-static int pin_own_root(void **state)
+static int open_directory(void **state)
 {
-	root = root__pin(getpid());
-	return root < 0;
+	directory = open("/tmp", O_PATH | O_CLOEXEC);
+	return directory < 0;
 }
 
-static int close_root(void **state)
+static int close_directory(void **state)
 {
-	return close(root);
+	return close(directory);
 }
 
 static int set_path(void **state)
@@ -61,7 +61,7 @@ static struct jit_map parse(const char *text)
 {
 	struct jit_map map;
 
-	jit_map__init(&map, root, getpid(), getuid(), NULL);
+	jit_map__init(&map, directory, getpid(), getuid(), NULL);
 	assert_int_equal(jit_map__parse(&map, text, strlen(text)), strlen(text));
 	return map;
 }
@@ -118,7 +118,7 @@ static void test_a_half_written_line_waits_for_its_end(void **state)
 {
 	struct jit_map map;
 
-	jit_map__init(&map, root, getpid(), getuid(), NULL);
+	jit_map__init(&map, directory, getpid(), getuid(), NULL);
 	assert_int_equal(jit_map__refresh(&map), -ENOENT);
 	append("1000 10 first\n2000 10 sec");
 	assert_int_equal(jit_map__refresh(&map), 0);
@@ -139,7 +139,7 @@ static void test_a_map_of_another_user_is_not_believed(void **state)
 		skip();
 	append("1000 10 forged\n");
 	assert_int_equal(chown(map_path, 12345, -1), 0);
-	jit_map__init(&map, root, getpid(), 1000, NULL);
+	jit_map__init(&map, directory, getpid(), 1000, NULL);
 	assert_int_equal(jit_map__refresh(&map), -EPERM);
 	assert_int_equal(jit_map__refresh(&map), -EPERM);
 	assert_name(&map, 0x1000, NULL);
@@ -151,7 +151,7 @@ static void test_a_fifo_in_place_of_the_map_does_not_block(void **state)
 	struct jit_map map;
 
 	assert_int_equal(mkfifo(map_path, 0600), 0);
-	jit_map__init(&map, root, getpid(), getuid(), NULL);
+	jit_map__init(&map, directory, getpid(), getuid(), NULL);
 	assert_int_equal(jit_map__refresh(&map), -EPERM);
 	jit_map__free(&map);
 }
@@ -232,8 +232,8 @@ static void test_maps_of_all_processes_share_a_bound(void **state)
 	budget.jit_bytes_left = 1 << 20;
 	budget__begin(&budget);
 	write_large_map(1 << 20);
-	jit_map__init(&first, root, getpid(), getuid(), &budget);
-	jit_map__init(&second, root, getpid(), getuid(), &budget);
+	jit_map__init(&first, directory, getpid(), getuid(), &budget);
+	jit_map__init(&second, directory, getpid(), getuid(), &budget);
 	assert_int_equal(jit_map__refresh(&first), -E2BIG);
 	assert_true(first.taken <= 1 << 20);
 	assert_true(first.names.size > 4096);
@@ -256,7 +256,7 @@ static void test_without_time_a_map_waits(void **state)
 	budget.ns_left /= SYMBOL_BUDGET_JIT_SHARE;
 	budget__begin(&budget);
 	append("1000 10 late\n");
-	jit_map__init(&map, root, getpid(), getuid(), &budget);
+	jit_map__init(&map, directory, getpid(), getuid(), &budget);
 	assert_int_equal(jit_map__refresh(&map), 0);
 	assert_name(&map, 0x1000, NULL);
 	budget__init(&budget);
@@ -322,5 +322,5 @@ int main(void)
 			remove_map),
 	};
 
-	return cmocka_run_group_tests(tests, pin_own_root, close_root);
+	return cmocka_run_group_tests(tests, open_directory, close_directory);
 }

@@ -19,10 +19,16 @@
  */
 bool mounts__is_local(pid_t pid, const struct mapping *mapping);
 
+/* The same of an open file or directory (O_PATH will do) of process @pid's. */
+bool mounts__is_local_fd(pid_t pid, int fd);
+
 /*
  * The same of a device in @text, the contents of /proc/PID/mountinfo: 1, 0, or -ENOENT where it is
  * not in there.
  */
 int mounts__find(const char *text, uint32_t dev_major, uint32_t dev_minor);
+
+/* And of the mount that has the number @id. */
+int mounts__find_mount(const char *text, uint64_t id);
 
 #endif

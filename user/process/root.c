@@ -41,11 +41,16 @@ int root__pin(pid_t pid)
 	return fd < 0 ? -errno : fd;
 }
 
-int root__open_in(int root, const char *path)
+static int open_by(int directory, const char *path, uint64_t resolve)
 {
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = resolve};
 
-	return root__reopen(syscall(SYS_openat2, root, path, &how, sizeof(how)));
+	return root__reopen(syscall(SYS_openat2, directory, path, &how, sizeof(how)));
+}
+
+int root__open_beneath(int directory, const char *path)
+{
+	return open_by(directory, path, RESOLVE_BENEATH | RESOLVE_NO_XDEV);
 }
 
 int root__open(pid_t pid, const char *path)
@@ -54,7 +59,7 @@ int root__open(pid_t pid, const char *path)
 
 	if (root < 0)
 		return root;
-	fd = root__open_in(root, path);
+	fd = open_by(root, path, RESOLVE_IN_ROOT);
 	close(root);
 	return fd;
 }

@@ -22,8 +22,8 @@ int root__open(pid_t pid, const char *path);
  */
 int root__pin(pid_t pid);
 
-/* root__open in such a root. */
-int root__open_in(int root, const char *path);
+/* Opens @path below @directory likewise, on the same mount: no link leads out of it. */
+int root__open_beneath(int directory, const char *path);
 
 /* The same for a path of our own. */
 int root__open_own(const char *path);

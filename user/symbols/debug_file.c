@@ -122,7 +122,8 @@ static int open_by_link(const struct module *module, struct elf_file *file, cons
 			link);
 		fd = open_with_crc(path, crc);
 	}
-	if (fd >= 0)
+	/* Of a copy: beside the file is a file system that may not answer any more. */
+	if (fd >= 0 || module->file_fd != module->fd)
 		return fd;
 	snprintf(path, sizeof(path), "%.*s%s", directory, module->path, link);
 	fd = open_with_crc(path, crc);

@@ -20,10 +20,10 @@
 #define LINE_BYTES (2 * (sizeof(struct range) + sizeof(char *)) + 32)
 
 void jit_map__init(
-	struct jit_map *map, int root, pid_t own_pid, uid_t uid, struct symbol_budget *budget)
+	struct jit_map *map, int directory, pid_t own_pid, uid_t uid, struct symbol_budget *budget)
 {
 	*map = (struct jit_map){
-		.root = root, .own_pid = own_pid, .uid = uid, .fd = -1, .budget = budget};
+		.directory = directory, .own_pid = own_pid, .uid = uid, .fd = -1, .budget = budget};
 }
 
 void jit_map__free(struct jit_map *map)
@@ -121,10 +121,10 @@ ssize_t jit_map__parse(struct jit_map *map, const char *text, size_t size)
 static int open_map(struct jit_map *map)
 {
 	struct stat status;
-	char path[64];
+	char name[32];
 
-	snprintf(path, sizeof(path), "/tmp/perf-%d.map", map->own_pid);
-	map->fd = root__open_in(map->root, path);
+	snprintf(name, sizeof(name), "perf-%d.map", map->own_pid);
+	map->fd = root__open_beneath(map->directory, name);
 	if (map->fd < 0)
 		return map->fd == -ENOEXEC ? -EPERM : map->fd;
 	/* Anybody may put a file into /tmp. */

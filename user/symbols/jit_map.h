@@ -19,7 +19,7 @@
 #include "symbols/range_index.h"
 
 struct jit_map {
-	int root; /* not ours */
+	int directory; /* not ours */
 	pid_t own_pid;
 	uid_t uid;
 	int fd;		   /* -1 until the file is found; stays open when the process has exited */
@@ -34,12 +34,12 @@ struct jit_map {
 };
 
 /*
- * @root: the process's (root__pin), which stays the caller's and open as long as the map. @own_pid:
+ * @directory: the process's /tmp, which stays the caller's and open as long as the map. @own_pid:
  * as the process itself sees it. @uid: the user whose file is believed. @budget: what reading may
  * cost, all maps together; stays the caller's; or NULL.
  */
 void jit_map__init(
-	struct jit_map *map, int root, pid_t own_pid, uid_t uid, struct symbol_budget *budget);
+	struct jit_map *map, int directory, pid_t own_pid, uid_t uid, struct symbol_budget *budget);
 
 /*
  * Takes up what was written since the last call, between the budget's begin and end; beyond it the

@@ -5,20 +5,15 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/vec.h"
-#include "process/root.h"
-#include "process/threads.h"
+#include "symbols/jit_directories.h"
 #include "symbols/jit_map.h"
 #include "symbols/module_symbols.h"
 #include "symbols/names.h"
 
-/* Containers that are traced at one time; JIT code of more goes without names. */
-#define MAX_ROOTS 64
 /* How often a JIT map that was not there is looked for. */
 #define JIT_RETRY_NS 1000000000ull
 #define DEFAULT_DEBUG_DIR "/usr/lib/debug"
@@ -31,14 +26,6 @@ DEFINE_HASH_PAIR(answer_map, struct symbol_frames);
 DEFINE_HASH_NUMBER(module_symbols_map, uint64_t, struct module_symbols *);
 DEFINE_HASH_NUMBER(jit_map_map, uint64_t, struct jit_map);
 
-/* A directory as one mount namespace sees it. */
-struct pinned_root {
-	ino_t namespace;
-	dev_t device;
-	ino_t inode;
-	int fd;
-};
-
 struct symbolizer {
 	bool lines;
 	bool debuginfod;
@@ -46,7 +33,7 @@ struct symbolizer {
 	struct names *names;
 	struct module_symbols_map modules; /* by id */
 	struct jit_map_map jit_maps;	   /* by PID */
-	VEC(struct pinned_root) roots;	   /* of those processes; most share one */
+	struct jit_directories jit_directories;
 	struct answer_map answers;
 	VEC(struct symbol_frame *) kept; /* the frames of all answers */
 	dwarf_frames scratch;
@@ -92,11 +79,9 @@ void symbolizer__free(struct symbolizer *s)
 		module_symbols__free(slot->value);
 	hash_for_each (slot, &s->jit_maps)
 		jit_map__free(&slot->value);
-	vec_for_each (root, &s->roots)
-		close(root->fd);
 	vec_for_each (frames, &s->kept)
 		free(*frames);
-	vec_free(&s->roots);
+	jit_directories__free(&s->jit_directories);
 	module_symbols_map__free(&s->modules);
 	jit_map_map__free(&s->jit_maps);
 	answer_map__free(&s->answers);
@@ -271,42 +256,6 @@ int symbolizer__resolve(struct symbolizer *s, const struct module *module, uint6
 	return code;
 }
 
-static bool identify_root(pid_t pid, int fd, struct pinned_root *root)
-{
-	struct stat namespace, directory;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", threads__shown(pid));
-	if (stat(path, &namespace) || fstat(fd, &directory))
-		return false;
-	*root = (struct pinned_root){namespace.st_ino, directory.st_dev, directory.st_ino, fd};
-	return true;
-}
-
-/* A descriptor of the process's root, ours; negative: it is gone, or there are too many. */
-static int pin_root(struct symbolizer *s, pid_t pid)
-{
-	struct pinned_root root;
-	int fd = root__pin(pid);
-
-	if (fd < 0)
-		return fd;
-	if (!identify_root(pid, fd, &root) || s->roots.size >= MAX_ROOTS)
-		goto refuse;
-	vec_for_each (known, &s->roots) {
-		if (known->namespace == root.namespace && known->device == root.device &&
-			known->inode == root.inode) {
-			close(fd);
-			return known->fd;
-		}
-	}
-	if (!vec_push(&s->roots, root))
-		return fd;
-refuse:
-	close(fd);
-	return -ENOENT;
-}
-
 static int refresh_jit(struct symbolizer *s, struct jit_map *map)
 {
 	int code;
@@ -320,14 +269,14 @@ static int refresh_jit(struct symbolizer *s, struct jit_map *map)
 void symbolizer__watch_jit(struct symbolizer *s, const struct process_info *process)
 {
 	struct jit_map *map = jit_map_map__find(&s->jit_maps, process->pid);
-	int root;
+	int directory;
 
 	if (!map) {
-		root = pin_root(s, process->pid);
-		map = root < 0 ? NULL : jit_map_map__insert(&s->jit_maps, process->pid);
+		directory = jit_directories__get(&s->jit_directories, process->pid);
+		map = directory < 0 ? NULL : jit_map_map__insert(&s->jit_maps, process->pid);
 		if (!map)
 			return;
-		jit_map__init(map, root, process__own_pid(process), process->uid, &s->budget);
+		jit_map__init(map, directory, process__own_pid(process), process->uid, &s->budget);
 	}
 	refresh_jit(s, map);
 }
