@@ -16,9 +16,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/error.h"
-#include "bench_unwind.skel.h"
+/* The skeleton has a variable of a type of the header's. */
+/* clang-format off */
 #include "unwind.h"
+#include "bench_unwind.skel.h"
+/* clang-format on */
+#include "base/error.h"
 #include "unwind/maps.h"
 
 #define CALLS 2000

@@ -17,7 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The skeleton has a variable of a type of the header's. */
+/* clang-format off */
+#include "unwind.h"
 #include "bench_unwind.skel.h"
+/* clang-format on */
 #include "unwind/maps.h"
 #include "unwind/store.h"
 

@@ -83,11 +83,13 @@ throw_under()
 	expect_error 1 "MEMTRACE_LINKS must be session, multi or perf"
 }
 
-# The first one's return probe stands in the place where the second one reads who called.
-@test "two memtraces at one process are both exact, with both kinds of returns" {
+# trace_twice COMMAND...: two memtraces at one process, the second with another kind of links; leaves
+# first.json and second.json. The first one's return probe stands in the place where the second one
+# reads who called.
+trace_twice()
+{
 	local first
-	require_file "$LIBRARIES/libjemalloc.so.2"
-	start_target env LD_PRELOAD="$LIBRARIES/libjemalloc.so.2" "$TARGETS/every_new"
+	start_target "$@"
 	start_memtrace -p "$TARGET" --json=first.json
 	wait_attached
 	first=$TRACER
@@ -99,10 +101,29 @@ throw_under()
 	TRACER=$first
 	stop_memtrace
 	close_gate
+	finish "$TARGET" || fail "the target ended with status $?"
+}
+
+@test "two memtraces at one process are both exact, with both kinds of returns" {
+	require_file "$LIBRARIES/libjemalloc.so.2"
+	trace_twice env LD_PRELOAD="$LIBRARIES/libjemalloc.so.2" "$TARGETS/every_new"
 	for run in first second; do
 		mv $run.json report.json
 		expect_totals
 		expect '[.sites[] | select(.stack[0].module | endswith("/every_new") | not)]
 			| length' 0
+	done
+}
+
+@test "two memtraces at one process whose operator new throws are both exact" {
+	local library
+	for library in libjemalloc.so.2 libtcmalloc_minimal.so.4; do
+		require_file "$LIBRARIES/$library"
+		rm -f truth
+		trace_twice env LD_PRELOAD="$LIBRARIES/$library" "$TARGETS/throwing"
+		for run in first second; do
+			mv $run.json report.json
+			expect_failures_and_work throwing
+		done
 	done
 }
