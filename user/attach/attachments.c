@@ -18,7 +18,7 @@
 #include "process/threads.h"
 
 static int attach_program(struct tracer *tracer, enum probe_program program, struct links *links,
-	const struct module *module, const probe_sites *sites, pid_t pid, struct error *err)
+	const struct module *module, const probe_sites *sites, pid_t pid, struct error *error)
 {
 	struct program_pair pair = tracer__programs(tracer, program);
 	struct link_request request = {
@@ -28,25 +28,25 @@ static int attach_program(struct tracer *tracer, enum probe_program program, str
 		.site_count = sites->size,
 		.pid = pid,
 	};
-	int code;
+	int err;
 
 	if (pair.session && tracer->link_kind == LINK_SESSION) {
 		request.kind = LINK_SESSION;
 		request.program_fd = bpf_program__fd(pair.session);
-		return links__attach(links, &request, err);
+		return links__attach(links, &request, error);
 	}
 	request.kind = tracer->link_kind == LINK_PERF ? LINK_PERF : LINK_MULTI;
 	/* The return first: a call that is entered between the two has no return to wait for. */
 	if (pair.back) {
 		request.program_fd = bpf_program__fd(pair.back);
 		request.at_return = true;
-		code = links__attach(links, &request, err);
-		if (code)
-			return code;
+		err = links__attach(links, &request, error);
+		if (err)
+			return err;
 	}
 	request.program_fd = bpf_program__fd(pair.entry);
 	request.at_return = false;
-	return links__attach(links, &request, err);
+	return links__attach(links, &request, error);
 }
 
 /* Environments are as large as a quarter of the stack, 2 MiB, at the most. */
@@ -78,7 +78,7 @@ static bool may_decline(const struct tracer *tracer, pid_t pid)
 }
 
 static int make_plan(struct tracer *tracer, const struct module *module, bool is_executable,
-	bool declines_returns, struct probe_plan *plan, struct error *err)
+	bool declines_returns, struct probe_plan *plan, struct error *error)
 {
 	char prefix[ALLOCATOR_PREFIX_SIZE] = "";
 	int named = named_allocators__find(
@@ -90,12 +90,12 @@ static int make_plan(struct tracer *tracer, const struct module *module, bool is
 		.wide_nops = tracer->wide_nops,
 		.declines_returns = declines_returns,
 	};
-	int code = plan__make(plan, module->fd, &options, err);
+	int err = plan__make(plan, module->fd, &options, error);
 
 	if (named < 0)
-		return code;
+		return err;
 	tracer->met_allocators[named] = true;
-	return code ? code : named_allocators__check_plan(plan, module->path, prefix, err);
+	return err ? err : named_allocators__check_plan(plan, module->path, prefix, error);
 }
 
 /* Tells the programs which calls of free to pass over. One glibc more than there is room for is
@@ -115,37 +115,37 @@ static void add_internal_calls(struct tracer *tracer, const struct probe_plan *p
 
 /*
  * The plan for a file, made when it is first asked for; an empty one if there is nothing to probe,
- * NULL with @err set if it cannot be had. The tracer's.
+ * NULL with @error set if it cannot be had. The tracer's.
  */
 static const struct probe_plan *find_plan(
-	struct tracer *tracer, const struct attachment *attachment, struct error *err)
+	struct tracer *tracer, const struct attachment *attachment, struct error *error)
 {
 	const struct module *module = attachment->module;
 	uint64_t key = (uint64_t)module->id << 2 | attachment->is_executable << 1 |
 		       attachment->declines_returns;
 	struct probe_plan **slot = plan_map__insert(&tracer->plans, key), *plan;
-	int code;
+	int err;
 
 	if (slot && *slot)
 		return *slot;
 	plan = calloc(1, sizeof(*plan));
 	if (!slot || !plan) {
 		free(plan);
-		error__set(err, -ENOMEM, "out of memory");
+		error__set(error, -ENOMEM, "out of memory");
 		return NULL;
 	}
 	*slot = plan;
-	code = make_plan(
-		tracer, module, attachment->is_executable, attachment->declines_returns, plan, err);
-	if (code == -ENOENT || code == -ENOMEM) {
+	err = make_plan(tracer, module, attachment->is_executable, attachment->declines_returns,
+		plan, error);
+	if (err == -ENOENT || err == -ENOMEM) {
 		plan_map__remove(&tracer->plans, key, NULL);
 		plan__free(plan);
 		free(plan);
 		return NULL;
 	}
-	if (code) {
+	if (err) {
 		/* A file that cannot be read as ELF has no functions to probe. */
-		log__debug("%s: not probed: %s", module->name, err->message);
+		log__debug("%s: not probed: %s", module->name, error->message);
 		plan__free(plan);
 		*plan = (struct probe_plan){0};
 		return plan;
@@ -170,55 +170,55 @@ void tracer__free_plans(struct tracer *tracer)
 }
 
 static int attach_sites(struct tracer *tracer, enum probe_program program, struct traced *traced,
-	const struct module *module, const struct probe_plan *plan, pid_t pid, struct error *err)
+	const struct module *module, const struct probe_plan *plan, pid_t pid, struct error *error)
 {
-	int code;
+	int err;
 
 	if (!plan->sites[program].size)
 		return 0;
 	if (!traced->links)
 		traced->links = links__new();
 	if (!traced->links)
-		return error__set(err, -ENOMEM, "out of memory");
-	code = attach_program(
-		tracer, program, traced->links, module, &plan->sites[program], pid, err);
-	if (!code)
+		return error__set(error, -ENOMEM, "out of memory");
+	err = attach_program(
+		tracer, program, traced->links, module, &plan->sites[program], pid, error);
+	if (!err)
 		tracer->site_count += plan->sites[program].size;
-	return code;
+	return err;
 }
 
 /* The C++ runtime was left alone until now that a function of the process throws. */
 static int attach_throwers(
-	struct tracer *tracer, pid_t pid, struct traced *traced, struct error *err)
+	struct tracer *tracer, pid_t pid, struct traced *traced, struct error *error)
 {
-	int code = 0;
+	int err = 0;
 
 	traced->watches_throws = true;
 	hash_for_each (slot, &traced->attached) {
 		const struct probe_plan *plan;
 
-		if (code)
+		if (err)
 			break;
-		plan = find_plan(tracer, &slot->value, err);
-		code = plan ? attach_sites(tracer, PROBE_PROGRAM_THROW, traced, slot->value.module,
-				      plan, pid, err)
-			    : err->code;
+		plan = find_plan(tracer, &slot->value, error);
+		err = plan ? attach_sites(tracer, PROBE_PROGRAM_THROW, traced, slot->value.module,
+				     plan, pid, error)
+			   : error->code;
 	}
-	return code;
+	return err;
 }
 
 static int attach_plan(struct tracer *tracer, struct traced *traced, const struct module *module,
-	const struct probe_plan *plan, pid_t pid, struct error *err)
+	const struct probe_plan *plan, pid_t pid, struct error *error)
 {
-	int code = 0;
+	int err = 0;
 
-	for (int i = 0; i < PROBE_PROGRAM_COUNT && !code; i++)
+	for (int i = 0; i < PROBE_PROGRAM_COUNT && !err; i++)
 		if (i != PROBE_PROGRAM_THROW || traced->watches_throws)
-			code = attach_sites(tracer, i, traced, module, plan, pid, err);
+			err = attach_sites(tracer, i, traced, module, plan, pid, error);
 	/* Its own among them, if it has any. */
-	if (!code && plan->sites[PROBE_PROGRAM_THROWING].size && !traced->watches_throws)
-		code = attach_throwers(tracer, pid, traced, err);
-	return code;
+	if (!err && plan->sites[PROBE_PROGRAM_THROWING].size && !traced->watches_throws)
+		err = attach_throwers(tracer, pid, traced, error);
+	return err;
 }
 
 /*
@@ -226,26 +226,26 @@ static int attach_plan(struct tracer *tracer, struct traced *traced, const struc
  * there was nothing to do, or a negative errno.
  */
 static int attach_module(struct tracer *tracer, struct traced *traced, pid_t pid,
-	const struct attachment *attachment, struct error *err)
+	const struct attachment *attachment, struct error *error)
 {
 	const struct module *module = attachment->module;
 	const struct probe_plan *plan;
 	struct attachment *known;
-	int code;
+	int err;
 
 	if (module->is_vdso || attachment_map__find(&traced->attached, module->id))
 		return 0;
 	known = attachment_map__insert(&traced->attached, module->id);
 	if (!known)
-		return error__set(err, -ENOMEM, "out of memory");
+		return error__set(error, -ENOMEM, "out of memory");
 	*known = *attachment;
-	plan = find_plan(tracer, attachment, err);
-	code = plan ? attach_plan(tracer, traced, module, plan, pid, err) : err->code;
-	if (!code && plan__has_allocator(plan)) {
+	plan = find_plan(tracer, attachment, error);
+	err = plan ? attach_plan(tracer, traced, module, plan, pid, error) : error->code;
+	if (!err && plan__has_allocator(plan)) {
 		traced->has_allocator = tracer->has_allocator = true;
-		code = 1;
+		err = 1;
 	}
-	return code;
+	return err;
 }
 
 void tracer__detach(struct tracer *tracer, struct traced *traced)
@@ -257,16 +257,16 @@ void tracer__detach(struct tracer *tracer, struct traced *traced)
 }
 
 int tracer__attach_child(struct tracer *tracer, pid_t pid, struct traced *child,
-	const struct traced *parent, struct error *err)
+	const struct traced *parent, struct error *error)
 {
 	int came = 0;
 
 	hash_for_each (slot, &parent->attached) {
-		int code = attach_module(tracer, child, pid, &slot->value, err);
+		int err = attach_module(tracer, child, pid, &slot->value, error);
 
-		if (code < 0)
-			return code;
-		came += code;
+		if (err < 0)
+			return err;
+		came += err;
 	}
 	child->has_loader = parent->has_loader;
 	return came;
@@ -283,7 +283,7 @@ static bool is_file(const struct module *module, const struct file_identity *pro
 
 /* What the code of an image is now: for the unwinder. */
 static int note_code(struct tracer *tracer, struct traced *traced, pid_t pid,
-	const struct space_view *view, struct error *err)
+	const struct space_view *view, struct error *error)
 {
 	bool is_new = view->generation != traced->generation || !traced->generation;
 
@@ -292,38 +292,38 @@ static int note_code(struct tracer *tracer, struct traced *traced, pid_t pid,
 		pythons__set(tracer->pythons, traced->process, pid, view);
 	if (!tracer->unwinding || !is_new)
 		return 0;
-	return unwinding__set(tracer->unwinding, traced->process, view, err);
+	return unwinding__set(tracer->unwinding, traced->process, view, error);
 }
 
 /* Whether the process's loader tells of the libraries that it maps. */
 static bool tells_of_libraries(
-	struct tracer *tracer, const struct attachment *attachment, struct error *err)
+	struct tracer *tracer, const struct attachment *attachment, struct error *error)
 {
-	const struct probe_plan *plan = find_plan(tracer, attachment, err);
+	const struct probe_plan *plan = find_plan(tracer, attachment, error);
 
 	return plan && plan->sites[PROBE_PROGRAM_LOADER].size;
 }
 
 static int attach_ranges(struct tracer *tracer, pid_t pid, struct traced *traced,
-	const struct space_view *view, struct error *err)
+	const struct space_view *view, struct error *error)
 {
 	/* Of the process, not of each of its files: there may be hundreds. */
 	struct attachment attachment = {.declines_returns = may_decline(tracer, pid)};
 	struct file_identity program = {0};
-	int code = 0, came = 0;
+	int err = 0, came = 0;
 	char exe[64];
 
 	snprintf(exe, sizeof(exe), "/proc/%d/exe", pid);
 	if (file__identify(exe, &program))
 		program.inode = 0; /* gone: then nothing needs its probes */
-	for (size_t i = 0; i < view->count && code >= 0; i++) {
+	for (size_t i = 0; i < view->count && err >= 0; i++) {
 		attachment.module = view->ranges[i].module;
 		if (!attachment.module ||
 			attachment_map__find(&traced->attached, attachment.module->id))
 			continue;
 		attachment.is_executable = is_file(attachment.module, &program);
-		code = attach_module(tracer, traced, pid, &attachment, err);
-		came += code > 0;
+		err = attach_module(tracer, traced, pid, &attachment, error);
+		came += err > 0;
 	}
 	if (came && threads__shown(pid) != pid) {
 		log__warn("process %d: its first thread has ended, through which the kernel places "
@@ -331,37 +331,37 @@ static int attach_ranges(struct tracer *tracer, pid_t pid, struct traced *traced
 			pid);
 		tracer->late_attachments += came;
 	}
-	for (size_t i = 0; i < view->count && code >= 0 && !traced->has_loader; i++) {
+	for (size_t i = 0; i < view->count && err >= 0 && !traced->has_loader; i++) {
 		struct attachment *known = view->ranges[i].module
 						   ? attachment_map__find(&traced->attached,
 							     view->ranges[i].module->id)
 						   : NULL;
 
-		traced->has_loader = known && tells_of_libraries(tracer, known, err);
+		traced->has_loader = known && tells_of_libraries(tracer, known, error);
 	}
-	return code < 0 ? code : came;
+	return err < 0 ? err : came;
 }
 
 int tracer__attach_mapped(
-	struct tracer *tracer, pid_t pid, struct traced *traced, struct error *err)
+	struct tracer *tracer, pid_t pid, struct traced *traced, struct error *error)
 {
 	struct space_view view;
-	int code, came;
+	int err, came;
 
-	code = spaces__refresh(tracer->spaces, traced->process, err);
-	if (!code)
-		code = spaces__view(tracer->spaces, traced->process, &view);
-	if (code)
-		return code;
-	came = traced->is_translated ? 0 : attach_ranges(tracer, pid, traced, &view, err);
-	if (came >= 0 && note_code(tracer, traced, pid, &view, err))
-		came = err->code;
+	err = spaces__refresh(tracer->spaces, traced->process, error);
+	if (!err)
+		err = spaces__view(tracer->spaces, traced->process, &view);
+	if (err)
+		return err;
+	came = traced->is_translated ? 0 : attach_ranges(tracer, pid, traced, &view, error);
+	if (came >= 0 && note_code(tracer, traced, pid, &view, error))
+		came = error->code;
 	space_view__free(&view);
 	return came;
 }
 
 int tracer__attach_file(
-	struct tracer *tracer, pid_t pid, const char *path, bool is_program, struct error *err)
+	struct tracer *tracer, pid_t pid, const char *path, bool is_program, struct error *error)
 {
 	struct traced *traced = traced_map__find(&tracer->traced, pid);
 	int fd = open(path, O_RDONLY | O_CLOEXEC), code;
@@ -370,19 +370,19 @@ int tracer__attach_file(
 	struct error why;
 
 	if (fd < 0 && file__is_limit(-errno))
-		return error__set(err, -errno, "cannot open %s: %m", path);
+		return error__set(error, -errno, "cannot open %s: %m", path);
 	if (fd < 0)
 		return 0; /* the loader will not find it either */
 	module = modules__add_file(tracer->modules, fd, path, &why);
 	close(fd);
 	if (!module && file__is_limit(why.code))
-		return error__set(err, why.code, "%s", why.message);
+		return error__set(error, why.code, "%s", why.message);
 	if (!module || !traced)
 		return 0;
 	if (tracer->unwinding)
 		unwinding__prepare(tracer->unwinding, module);
 	attachment = (struct attachment){module, is_program, may_decline(tracer, pid)};
-	code = attach_module(tracer, traced, pid, &attachment, err);
+	code = attach_module(tracer, traced, pid, &attachment, error);
 	return code < 0 ? code : 0;
 }
 
@@ -394,15 +394,15 @@ const char *tracer__next_missing_allocator(const struct tracer *tracer, size_t *
 	return NULL;
 }
 
-int tracer__check(struct tracer *tracer, struct error *err)
+int tracer__check(struct tracer *tracer, struct error *error)
 {
 	if (tracer->has_allocator)
 		return 0;
 	if (tracer->met_stripped_static)
-		return error__set(err, -ENOENT,
+		return error__set(error, -ENOENT,
 			"no allocation function found: the program is statically linked and "
 			"stripped (keep its .symtab, or name a library with --allocator)");
-	return error__set(err, -ENOENT,
+	return error__set(error, -ENOENT,
 		"no allocation function found in the program and its libraries (name the one that "
 		"has it with --allocator FILE[:PREFIX])");
 }

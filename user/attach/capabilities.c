@@ -66,24 +66,24 @@ static bool is_first_user_namespace(void)
 }
 
 /* The capabilities are there, and yet bpf(2) says no: who forbids it? */
-static int explain_refusal(int code, struct error *err)
+static int explain_refusal(int err, struct error *error)
 {
 	if (!is_first_user_namespace())
-		return error__set(err, -EPERM,
+		return error__set(error, -EPERM,
 			"bpf(2) is refused: capabilities in a user namespace do not count; run "
 			"memtrace outside the namespace (a container: as the host's root, not "
 			"rootless)");
 	if (confined__has_filter(getpid()))
-		return error__set(err, -EPERM,
+		return error__set(error, -EPERM,
 			"bpf(2) is refused by the seccomp filter that memtrace runs under; run its "
 			"container with --security-opt seccomp=unconfined");
-	return error__set(err, -EPERM,
+	return error__set(error, -EPERM,
 		"bpf(2) is refused (%s) although the capabilities are present: a security module "
 		"forbids it, or this kernel has no BPF",
-		strerror(-code));
+		strerror(-err));
 }
 
-int capabilities__check(struct error *err)
+int capabilities__check(struct error *error)
 {
 	char missing[128] = "";
 	size_t used = 0;
@@ -93,13 +93,13 @@ int capabilities__check(struct error *err)
 		if (each->is_required && !capabilities__has(each))
 			used += snprintf(missing + used, sizeof(missing) - used, " %s", each->name);
 	if (used)
-		return error__set(err, -EPERM,
+		return error__set(error, -EPERM,
 			"missing%s: run memtrace as root (sudo), or in a container with these "
 			"capabilities",
 			missing);
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, 4, 1, NULL);
 	if (fd < 0 && (errno == EPERM || errno == EACCES || errno == ENOSYS))
-		return explain_refusal(-errno, err);
+		return explain_refusal(-errno, error);
 	if (fd >= 0)
 		close(fd);
 	return 0;

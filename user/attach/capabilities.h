@@ -26,9 +26,9 @@ bool capabilities__has(const struct capability *capability);
 /*
  * Checks what tracing takes: the required capabilities, and that they are worth something here: a
  * container's seccomp filter or user namespace has bpf(2) refused all the same. 0, or -EPERM with
- * @err naming what is missing and the remedy.
+ * @error naming what is missing and the remedy.
  */
-int capabilities__check(struct error *err);
+int capabilities__check(struct error *error);
 
 /* "none", "integrity", "confidentiality", or "unknown" where the kernel does not say. */
 void capabilities__read_lockdown(char *out, size_t size);

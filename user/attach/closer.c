@@ -58,16 +58,16 @@ static bool start_thread(struct closer *closer)
 {
 	pthread_attr_t attributes;
 	pthread_t thread;
-	int code;
+	int err;
 
 	if (pthread_attr_init(&attributes))
 		return false;
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attributes, THREAD_STACK_SIZE);
-	code = pthread_create(&thread, &attributes, close_waiting, closer);
+	err = pthread_create(&thread, &attributes, close_waiting, closer);
 	pthread_attr_destroy(&attributes);
-	closer->threads += !code;
-	return !code;
+	closer->threads += !err;
+	return !err;
 }
 
 static void close_one(struct closer *closer, int fd)

@@ -43,11 +43,11 @@ bool confined__has_filter(pid_t pid)
 	return found;
 }
 
-int confined__check(pid_t pid, struct error *err)
+int confined__check(pid_t pid, struct error *error)
 {
 	if (!confined__has_filter(pid) || features__spares_confined())
 		return 0;
-	return error__set(err, -EOPNOTSUPP,
+	return error__set(error, -EOPNOTSUPP,
 		"process %d runs under a seccomp filter, and this kernel would kill it when a "
 		"probed function returns (CVE-2025-21834): update the kernel",
 		pid);

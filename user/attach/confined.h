@@ -17,9 +17,9 @@
 bool confined__has_filter(pid_t pid);
 
 /*
- * -EOPNOTSUPP with @err set if return probes would kill the process, else 0. The self-test of
+ * -EOPNOTSUPP with @error set if return probes would kill the process, else 0. The self-test of
  * features.h is made only for a process that is confined.
  */
-int confined__check(pid_t pid, struct error *err);
+int confined__check(pid_t pid, struct error *error);
 
 #endif

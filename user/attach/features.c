@@ -48,11 +48,11 @@ static struct feature_result no(const char *format, ...)
 	return result;
 }
 
-static struct feature_result from_error(int code)
+static struct feature_result from_error(int err)
 {
-	struct feature_result result = no("%s", strerror(-code));
+	struct feature_result result = no("%s", strerror(-err));
 
-	result.is_forbidden = code == -EPERM || code == -EACCES;
+	result.is_forbidden = err == -EPERM || err == -EACCES;
 	return result;
 }
 
@@ -82,9 +82,9 @@ static struct feature_result probe_ring_buffer(void)
 
 static struct feature_result probe_task_storage(void)
 {
-	int code = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, NULL);
+	int err = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, NULL);
 
-	return code > 0 ? yes("%s", "") : code ? from_error(code) : no("not in this kernel");
+	return err > 0 ? yes("%s", "") : err ? from_error(err) : no("not in this kernel");
 }
 
 /* A counter that a BPF program raises and this process reads. */
@@ -132,14 +132,14 @@ static int load_uprobe_program(unsigned int attach_type, int counter_fd)
 static struct feature_result probe_helper(enum bpf_func_id helper)
 {
 	/* libbpf takes a load that was not permitted for one that passed the verifier. */
-	int program = load_uprobe_program(0, -1), code;
+	int program = load_uprobe_program(0, -1), err;
 
 	if (program < 0)
 		return from_error(program);
 	close(program);
-	code = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, helper, NULL);
+	err = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, helper, NULL);
 
-	return code > 0 ? yes("%s", "") : code ? from_error(code) : no("not in this kernel");
+	return err > 0 ? yes("%s", "") : err ? from_error(err) : no("not in this kernel");
 }
 
 /*
@@ -170,10 +170,10 @@ static struct feature_result probe_multi(unsigned int attach_type)
 static int probe_target(enum link_kind kind, int program_fd, pid_t pid, bool at_return)
 {
 	unsigned long long offset, cookie = 0;
-	int code = probe_child__offset(&offset);
+	int err = probe_child__offset(&offset);
 
-	if (code)
-		return code;
+	if (err)
+		return err;
 	if (kind == LINK_PERF)
 		return links__create_perf(program_fd, OWN_FILE, offset, cookie, pid, at_return);
 	return links__create_multi(program_fd,
@@ -318,31 +318,31 @@ static int print_nothing(enum libbpf_print_level level, const char *format, va_l
 
 static struct feature_result probe_hold(void)
 {
-	int code = kernel_function__allow_held();
+	int err = kernel_function__allow_held();
 	struct task_work_bpf *skel = NULL;
 	libbpf_print_fn_t print;
 
-	if (code)
-		return from_error(code);
+	if (err)
+		return from_error(err);
 	/* A kernel that refuses it says why at length. */
 	print = libbpf_set_print(print_nothing);
-	code = kernel_function__has_task_work() ? 0 : -ENOENT;
-	if (!code)
-		code = (skel = task_work_bpf__open()) ? 0 : -errno;
-	if (!code)
-		code = task_work_bpf__load(skel);
+	err = kernel_function__has_task_work() ? 0 : -ENOENT;
+	if (!err)
+		err = (skel = task_work_bpf__open()) ? 0 : -errno;
+	if (!err)
+		err = task_work_bpf__load(skel);
 	libbpf_set_print(print);
 	task_work_bpf__destroy(skel);
-	return code == -ENOENT || code == -EINVAL ? no("not in this kernel")
-	       : code				  ? from_error(code)
-						  : yes("%s", "");
+	return err == -ENOENT || err == -EINVAL ? no("not in this kernel")
+	       : err				? from_error(err)
+						: yes("%s", "");
 }
 
 static struct feature_result probe_tracefs(void)
 {
-	struct error err;
+	struct error error;
 	bool is_own_mount;
-	int fd = tracefs__open_as(&is_own_mount, &err);
+	int fd = tracefs__open_as(&is_own_mount, &error);
 
 	if (fd < 0)
 		return from_error(fd);
@@ -427,7 +427,7 @@ static int wanted_link_kind(void)
 	return -1;
 }
 
-int features__find_link_kind(enum link_kind *kind, struct error *err)
+int features__find_link_kind(enum link_kind *kind, struct error *error)
 {
 	static const enum feature of_kind[LINK_KIND_COUNT] = {
 		[LINK_SESSION] = FEATURE_UPROBE_SESSION,
@@ -439,8 +439,8 @@ int features__find_link_kind(enum link_kind *kind, struct error *err)
 
 	*kind = LINK_PERF;
 	if (wanted < 0)
-		return error__set(
-			err, -EINVAL, "MEMTRACE_LINKS must be session, multi or perf, or not set");
+		return error__set(error, -EINVAL,
+			"MEMTRACE_LINKS must be session, multi or perf, or not set");
 	for (int i = 0; i < LINK_KIND_COUNT; i++) {
 		if (wanted != LINK_KIND_COUNT && wanted != i)
 			continue;
@@ -449,8 +449,8 @@ int features__find_link_kind(enum link_kind *kind, struct error *err)
 		if (result.available)
 			return 0;
 	}
-	return error__set(err, -EOPNOTSUPP, "this kernel does not let memtrace attach uprobes: %s",
-		result.reason);
+	return error__set(error, -EOPNOTSUPP,
+		"this kernel does not let memtrace attach uprobes: %s", result.reason);
 }
 
 bool features__emulates_wide_nops(void)

@@ -47,9 +47,9 @@ const char *features__name(enum feature feature);
 /*
  * The best kind of link that works here; of the environment's MEMTRACE_LINKS (session, multi, perf)
  * if it is set. Where not even perf-event uprobes do: -EOPNOTSUPP;
- * where the variable has another value: -EINVAL; with @err set.
+ * where the variable has another value: -EINVAL; with @error set.
  */
-int features__find_link_kind(enum link_kind *kind, struct error *err);
+int features__find_link_kind(enum link_kind *kind, struct error *error);
 
 /* See FEATURE_WIDE_NOPS. */
 bool features__emulates_wide_nops(void);

@@ -59,29 +59,29 @@ static struct traced *find_image(struct tracer *tracer, const struct event_proce
 	return traced && traced->process == event->header.process ? traced : NULL;
 }
 
-static void warn(const struct event_process *event, int code, const struct error *err)
+static void warn(const struct event_process *event, int err, const struct error *error)
 {
-	if (code != -ESRCH)
-		log__warn("process %u: %s%s", event->pid, err->message, file__limit_hint(code));
+	if (err != -ESRCH)
+		log__warn("process %u: %s%s", event->pid, error->message, file__limit_hint(err));
 }
 
 /* Attaches to what is new in an image. Returns how many allocators came. */
 static uint64_t attach_new(
 	struct tracer *tracer, struct traced *traced, const struct event_process *event)
 {
-	struct error err = {0};
-	int came = tracer__attach_mapped(tracer, event->pid, traced, &err);
+	struct error error = {0};
+	int came = tracer__attach_mapped(tracer, event->pid, traced, &error);
 
 	if (came < 0)
-		warn(event, came, &err);
+		warn(event, came, &error);
 	return came > 0 ? came : 0;
 }
 
 static void handle_fork(struct tracer *tracer, const struct event_process *event)
 {
 	struct traced *child = traced_map__insert(&tracer->traced, event->pid), *parent;
-	struct error err = {0};
-	int code = 0;
+	struct error error = {0};
+	int err = 0;
 
 	if (!child)
 		return;
@@ -94,9 +94,9 @@ static void handle_fork(struct tracer *tracer, const struct event_process *event
 	parent = traced_map__find(&tracer->traced, event->header.tid);
 	child->is_translated = parent && parent->is_translated;
 	if (parent && parent->process == event->parent_process)
-		code = tracer__attach_child(tracer, event->pid, child, parent, &err);
-	if (code < 0)
-		warn(event, code, &err);
+		err = tracer__attach_child(tracer, event->pid, child, parent, &error);
+	if (err < 0)
+		warn(event, err, &error);
 	if (!parent || parent->process != event->parent_process ||
 		event->header.flags & CONTROL_NEW_LIBRARIES)
 		attach_new(tracer, child, event);

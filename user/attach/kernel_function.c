@@ -75,23 +75,23 @@ static size_t patch_calls(struct bpf_insn *code, size_t count, int placeholder, 
 	return patched;
 }
 
-int kernel_function__bind_session(struct bpf_program *program, struct error *err)
+int kernel_function__bind_session(struct bpf_program *program, struct error *error)
 {
 	size_t count = bpf_program__insn_cnt(program);
 	struct bpf_insn *code = malloc(count * sizeof(*code));
-	int number = find_number(SESSION), rc = 0;
+	int number = find_number(SESSION), err = 0;
 
 	if (!code)
-		return error__set(err, -ENOMEM, "out of memory");
+		return error__set(error, -ENOMEM, "out of memory");
 	memcpy(code, bpf_program__insns(program), count * sizeof(*code));
 	if (number < 0 || !patch_calls(code, count, PROBE_SESSION_CALL, number))
-		rc = -ENOENT;
-	if (!rc)
-		rc = bpf_program__set_insns(program, code, count);
+		err = -ENOENT;
+	if (!err)
+		err = bpf_program__set_insns(program, code, count);
 	free(code);
-	return rc ? error__set(err, rc, "cannot call the kernel's " SESSION_FUNCTION ": %s",
-			    strerror(-rc))
-		  : 0;
+	return err ? error__set(error, err, "cannot call the kernel's " SESSION_FUNCTION ": %s",
+			     strerror(-err))
+		   : 0;
 }
 
 /* A libbpf_prog_prepare_load_fn_t: the program is linked with its functions by now. */

@@ -16,10 +16,10 @@ struct bpf_program;
 
 /*
  * bpf_session_is_return (Linux 6.13) tells entry from return on a session link. Puts its number
- * wherever @program, not yet loaded, calls PROBE_SESSION_CALL. Returns 0, or -ENOENT with @err set
- * if the kernel has no such function or the program no such call.
+ * wherever @program, not yet loaded, calls PROBE_SESSION_CALL. Returns 0, or -ENOENT with @error
+ * set if the kernel has no such function or the program no such call.
  */
-int kernel_function__bind_session(struct bpf_program *program, struct error *err);
+int kernel_function__bind_session(struct bpf_program *program, struct error *error);
 
 /*
  * bpf_task_work_schedule_resume_impl (Linux 6.18). From now on libbpf opens and loads programs in

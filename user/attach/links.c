@@ -180,48 +180,48 @@ int links__create_perf(int program_fd, const char *path, unsigned long long offs
 }
 
 static int describe_error(
-	const struct link_request *request, const char *where, int code, struct error *err)
+	const struct link_request *request, const char *where, int err, struct error *error)
 {
 	const char *file = request->file_name;
 
-	switch (-code) {
+	switch (-err) {
 	case EPERM:
 	case EACCES:
-		return error__set(err, code,
+		return error__set(error, err,
 			"%s: the kernel does not let memtrace attach probes: run it as root%s",
 			file,
 			request->kind == LINK_PERF
 				? ", or with CAP_SYS_ADMIN, which kernels before 6.6 require"
 				: ", or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
 	case ESRCH:
-		return error__set(err, code, "process %d has exited", request->pid);
+		return error__set(error, err, "process %d has exited", request->pid);
 	case EINVAL:
-		return error__set(err, code,
+		return error__set(error, err,
 			"%s %s: the kernel refused the probe; if another tracer probes this place "
 			"with its own reference counter (SDT semaphore), stop it first",
 			file, where);
 	case KERNEL_ENOTSUPP:
 	case EOPNOTSUPP:
-		return error__set(err, -EOPNOTSUPP,
+		return error__set(error, -EOPNOTSUPP,
 			"%s %s: the kernel cannot probe the instruction there", file, where);
 	case EIO:
-		return error__set(err, code,
+		return error__set(error, err,
 			"%s %s: its file system does not allow probes, or the file cannot be read",
 			file, where);
 	case EMFILE:
 	case ENFILE:
-		return error__set(err, code, "%s: too many open files", file);
+		return error__set(error, err, "%s: too many open files", file);
 	default:
-		return error__set(err, code, "%s %s: cannot attach a %s: %s", file, where,
-			kind_name(request->kind), strerror(-code));
+		return error__set(error, err, "%s %s: cannot attach a %s: %s", file, where,
+			kind_name(request->kind), strerror(-err));
 	}
 }
 
 /* Errors that concern one place in the file, not the attempt as a whole. */
-static bool is_about_site(int code)
+static bool is_about_site(int err)
 {
-	return code == -EINVAL || code == -KERNEL_ENOTSUPP || code == -EOPNOTSUPP || code == -EIO ||
-	       code == -ENOEXEC;
+	return err == -EINVAL || err == -KERNEL_ENOTSUPP || err == -EOPNOTSUPP || err == -EIO ||
+	       err == -ENOEXEC;
 }
 
 static int create_one(
@@ -258,13 +258,13 @@ static int create_all(const struct link_request *request, const char *path)
 	return fd;
 }
 
-/* Takes the link over; 0, or with @err set the error that @fd is or -ENOMEM. */
-static int keep(struct links *links, int fd, struct error *err)
+/* Takes the link over; 0, or with @error set the error that @fd is or -ENOMEM. */
+static int keep(struct links *links, int fd, struct error *error)
 {
 	if (!vec_push(&links->fds, fd))
 		return 0;
 	close(fd);
-	return error__set(err, -ENOMEM, "no memory for the list of probes");
+	return error__set(error, -ENOMEM, "no memory for the list of probes");
 }
 
 /* A link for a site, or where the kernel refuses that place, for the function's entry. */
@@ -292,7 +292,7 @@ static int create_somewhere(
  * report would be wrong without it.
  */
 static int attach_each(struct links *links, const struct link_request *request, const char *path,
-	struct error *err)
+	struct error *error)
 {
 	struct error refused = {0}, occupied = {0};
 	size_t attached = 0;
@@ -302,14 +302,14 @@ static int attach_each(struct links *links, const struct link_request *request, 
 		int fd = create_somewhere(request, path, site);
 
 		if (fd >= 0) {
-			if (keep(links, fd, err))
+			if (keep(links, fd, error))
 				return -ENOMEM;
 			attached++;
 			continue;
 		}
 		describe_error(request, site->name, fd, &refused);
 		if (!is_about_site(fd))
-			return error__set(err, refused.code, "%s", refused.message);
+			return error__set(error, refused.code, "%s", refused.message);
 		if (fd == -EINVAL)
 			occupied = refused;
 		else
@@ -318,10 +318,10 @@ static int attach_each(struct links *links, const struct link_request *request, 
 	if (occupied.code)
 		refused = occupied;
 	return attached && !occupied.code ? 0
-					  : error__set(err, refused.code, "%s", refused.message);
+					  : error__set(error, refused.code, "%s", refused.message);
 }
 
-int links__attach(struct links *links, const struct link_request *request, struct error *err)
+int links__attach(struct links *links, const struct link_request *request, struct error *error)
 {
 	char path[64];
 	int fd;
@@ -330,17 +330,17 @@ int links__attach(struct links *links, const struct link_request *request, struc
 		return 0;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", request->file_fd);
 	if (request->kind == LINK_PERF)
-		return attach_each(links, request, path, err);
+		return attach_each(links, request, path, error);
 	fd = create_all(request, path);
 	if (fd >= 0)
-		return keep(links, fd, err);
+		return keep(links, fd, error);
 	if (!is_about_site(fd))
-		return describe_error(request, request->sites[0].name, fd, err);
-	return attach_each(links, request, path, err);
+		return describe_error(request, request->sites[0].name, fd, error);
+	return attach_each(links, request, path, error);
 }
 
 int links__attach_btf_tracepoint(
-	struct links *links, const struct bpf_program *program, struct error *err)
+	struct links *links, const struct bpf_program *program, struct error *error)
 {
 	union bpf_attr attr = {0};
 	int fd;
@@ -349,9 +349,9 @@ int links__attach_btf_tracepoint(
 	attr.raw_tracepoint.prog_fd = bpf_program__fd(program);
 	fd = syscall(SYS_bpf, BPF_RAW_TRACEPOINT_OPEN, &attr, sizeof(attr));
 	if (fd < 0)
-		return error__set(err, -errno, "cannot attach to tracepoint %s: %s",
+		return error__set(error, -errno, "cannot attach to tracepoint %s: %s",
 			bpf_program__section_name(program), strerror(errno));
-	return keep(links, fd, err);
+	return keep(links, fd, error);
 }
 
 /* The event of a tracepoint, in all processes on all CPUs (a BPF program sees every hit). */
@@ -368,13 +368,13 @@ static int open_tracepoint(int id)
 }
 
 static int find_tracepoint(
-	struct links *links, const char *category, const char *name, struct error *err)
+	struct links *links, const char *category, const char *name, struct error *error)
 {
 	if (links->tracefs_fd < 0)
-		links->tracefs_fd = tracefs__open(err);
+		links->tracefs_fd = tracefs__open(error);
 	if (links->tracefs_fd < 0)
 		return links->tracefs_fd;
-	return tracefs__event_id(links->tracefs_fd, category, name, err);
+	return tracefs__event_id(links->tracefs_fd, category, name, error);
 }
 
 bool links__has_tracepoints(struct links *links)
@@ -389,16 +389,16 @@ bool links__has_tracepoints(struct links *links)
 }
 
 int links__attach_tracepoint(struct links *links, const struct bpf_program *program,
-	const char *category, const char *name, struct error *err)
+	const char *category, const char *name, struct error *error)
 {
-	int id = find_tracepoint(links, category, name, err), event_fd, fd;
+	int id = find_tracepoint(links, category, name, error), event_fd, fd;
 
 	if (id < 0)
 		return id;
 	event_fd = open_tracepoint(id);
 	fd = event_fd < 0 ? event_fd : link_event(bpf_program__fd(program), event_fd, 0);
 	if (fd < 0)
-		return error__set(err, fd, "cannot attach to tracepoint %s:%s: %s", category, name,
-			strerror(-fd));
-	return keep(links, fd, err);
+		return error__set(error, fd, "cannot attach to tracepoint %s:%s: %s", category,
+			name, strerror(-fd));
+	return keep(links, fd, error);
 }

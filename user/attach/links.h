@@ -55,21 +55,21 @@ struct link_request {
  * Attaches the program to the sites. Where the kernel refuses one, the function's entry is tried. A
  * function that it cannot probe there either is left out with a warning; one where another tracer
  * is in the way is an error.
- * Returns 0, or with @err set a negative errno if none could be attached: -EPERM, -ESRCH (no such
+ * Returns 0, or with @error set a negative errno if none could be attached: -EPERM, -ESRCH (no such
  * process any more), -EINVAL, -EOPNOTSUPP...
  */
-int links__attach(struct links *links, const struct link_request *request, struct error *err);
+int links__attach(struct links *links, const struct link_request *request, struct error *error);
 
 /* Attaches a loaded program of section "tp_btf/..." to the tracepoint it names. 0 or -errno. */
 int links__attach_btf_tracepoint(
-	struct links *links, const struct bpf_program *program, struct error *err);
+	struct links *links, const struct bpf_program *program, struct error *error);
 
 /* Whether tracepoints can be found (tracefs) and opened as perf events here: tried on one. */
 bool links__has_tracepoints(struct links *links);
 
 /* Attaches a loaded program of section "tp/..." to tracepoint @category:@name. 0 or -errno. */
 int links__attach_tracepoint(struct links *links, const struct bpf_program *program,
-	const char *category, const char *name, struct error *err);
+	const char *category, const char *name, struct error *error);
 
 /*
  * One uprobe_multi or uprobe_session link by the system call itself; returns its fd or a negative

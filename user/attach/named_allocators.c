@@ -21,51 +21,51 @@ static const char *split(const char *spec, char path[PATH_MAX])
 }
 
 int named_allocators__check_plan(
-	const struct probe_plan *plan, const char *path, const char *prefix, struct error *err)
+	const struct probe_plan *plan, const char *path, const char *prefix, struct error *error)
 {
 	for (int i = 0; i < PROBE_PROGRAM_COUNT && plan__has_allocator(plan); i++)
 		vec_for_each (site, &plan->sites[i])
 			if (i != PROBE_PROGRAM_LOADER &&
 				strncmp(site->name, prefix, strlen(prefix)) == 0)
 				return 0;
-	return error__set(err, -ENOENT,
+	return error__set(error, -ENOENT,
 		*prefix ? "--allocator: %s defines no allocation functions that begin with '%s'"
 			: "--allocator: %s defines no allocation functions under their usual names "
 			  "(give their prefix: FILE:PREFIX)",
 		path, prefix);
 }
 
-static int check_file(const char *path, int fd, const char *prefix, struct error *err)
+static int check_file(const char *path, int fd, const char *prefix, struct error *error)
 {
 	struct plan_options options = {.all_symbols = true, .prefix = *prefix ? prefix : NULL};
 	struct probe_plan plan;
-	int code = plan__make(&plan, fd, &options, err);
+	int err = plan__make(&plan, fd, &options, error);
 
-	if (code)
-		error__prefix(err, "--allocator %s", path);
+	if (err)
+		error__prefix(error, "--allocator %s", path);
 	else
-		code = named_allocators__check_plan(&plan, path, prefix, err);
+		err = named_allocators__check_plan(&plan, path, prefix, error);
 	plan__free(&plan);
-	return code;
+	return err;
 }
 
-int named_allocators__check(const char *spec, struct error *err)
+int named_allocators__check(const char *spec, struct error *error)
 {
 	char path[PATH_MAX];
 	const char *prefix = split(spec, path);
-	int fd, code;
+	int fd, err;
 
 	if (!*path)
 		return error__set(
-			err, -EINVAL, "--allocator FILE[:PREFIX]: '%s' names no file", spec);
+			error, -EINVAL, "--allocator FILE[:PREFIX]: '%s' names no file", spec);
 	if (!strchr(path, '/'))
 		return 0;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
-		return error__set(err, -errno, "--allocator %s: %m", path);
-	code = check_file(path, fd, prefix, err);
+		return error__set(error, -errno, "--allocator %s: %m", path);
+	err = check_file(path, fd, prefix, error);
 	close(fd);
-	return code;
+	return err;
 }
 
 /* Whether the path ends so, after a slash or as a whole. */

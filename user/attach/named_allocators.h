@@ -19,9 +19,9 @@
 
 /*
  * Checks what can be known beforehand: that a path with a slash leads to an ELF file which defines
- * functions of that prefix. 0, or -ENOENT or another errno with @err set. For other names: 0.
+ * functions of that prefix. 0, or -ENOENT or another errno with @error set. For other names: 0.
  */
-int named_allocators__check(const char *spec, struct error *err);
+int named_allocators__check(const char *spec, struct error *error);
 
 /*
  * The first of @specs that names @module: its index, with what stands behind its colon in @prefix
@@ -30,8 +30,8 @@ int named_allocators__check(const char *spec, struct error *err);
 int named_allocators__find(const char *const *specs, size_t count, const struct module *module,
 	char prefix[ALLOCATOR_PREFIX_SIZE]);
 
-/* -ENOENT with @err set if no site of the plan begins with @prefix; @path says of what file. */
+/* -ENOENT with @error set if no site of the plan begins with @prefix; @path says of what file. */
 int named_allocators__check_plan(
-	const struct probe_plan *plan, const char *path, const char *prefix, struct error *err);
+	const struct probe_plan *plan, const char *path, const char *prefix, struct error *error);
 
 #endif

@@ -78,15 +78,15 @@ static void let_go(struct tracer *tracer, const traced_images *traced)
 /* What is traced by our books and seems to have ended, to be looked at again. */
 static int list_missing(const struct tracer *tracer, traced_images *missing)
 {
-	int code = 0;
+	int err = 0;
 
 	hash_for_each (slot, &tracer->traced) {
 		struct traced_image image = {slot->key, slot->value.process};
 
-		if (!code && tracer__image_of(tracer, image.pid) != image.process)
-			code = vec_push(missing, image);
+		if (!err && tracer__image_of(tracer, image.pid) != image.process)
+			err = vec_push(missing, image);
 	}
-	return code;
+	return err;
 }
 
 void tracer__reconcile(struct tracer *tracer)

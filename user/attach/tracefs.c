@@ -45,7 +45,7 @@ static int mount_detached(void)
 	return fd;
 }
 
-int tracefs__open_as(bool *is_own_mount, struct error *err)
+int tracefs__open_as(bool *is_own_mount, struct error *error)
 {
 	static const char *const paths[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
 	int fd;
@@ -58,7 +58,7 @@ int tracefs__open_as(bool *is_own_mount, struct error *err)
 	}
 	fd = mount_detached();
 	if (fd < 0)
-		return error__set(err, fd,
+		return error__set(error, fd,
 			"tracefs is not at /sys/kernel/tracing and cannot be mounted (%s): mount "
 			"it (mount -t tracefs none /sys/kernel/tracing) or run with CAP_SYS_ADMIN",
 			strerror(-fd));
@@ -66,14 +66,14 @@ int tracefs__open_as(bool *is_own_mount, struct error *err)
 	return fd;
 }
 
-int tracefs__open(struct error *err)
+int tracefs__open(struct error *error)
 {
 	bool is_own_mount;
 
-	return tracefs__open_as(&is_own_mount, err);
+	return tracefs__open_as(&is_own_mount, error);
 }
 
-int tracefs__event_id(int tracefs_fd, const char *category, const char *name, struct error *err)
+int tracefs__event_id(int tracefs_fd, const char *category, const char *name, struct error *error)
 {
 	char path[256], text[32] = "";
 	int fd, id;
@@ -82,12 +82,12 @@ int tracefs__event_id(int tracefs_fd, const char *category, const char *name, st
 	snprintf(path, sizeof(path), "events/%s/%s/id", category, name);
 	fd = openat(tracefs_fd, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return error__set(err, -errno, "the kernel has no tracepoint %s:%s (%s)", category,
-			name, strerror(errno));
+		return error__set(error, -errno, "the kernel has no tracepoint %s:%s (%s)",
+			category, name, strerror(errno));
 	length = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	id = length > 0 ? atoi(text) : 0;
 	return id > 0 ? id
-		      : error__set(err, -EIO, "cannot read the number of tracepoint %s:%s",
+		      : error__set(error, -EIO, "cannot read the number of tracepoint %s:%s",
 				category, name);
 }

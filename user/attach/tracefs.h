@@ -12,13 +12,13 @@
 
 #include "base/error.h"
 
-/* An fd of the tracefs root, which the caller closes; or with @err set a negative errno. */
-int tracefs__open(struct error *err);
+/* An fd of the tracefs root, which the caller closes; or with @error set a negative errno. */
+int tracefs__open(struct error *error);
 
 /* As tracefs__open, but says whether a mount of its own was needed. */
-int tracefs__open_as(bool *is_own_mount, struct error *err);
+int tracefs__open_as(bool *is_own_mount, struct error *error);
 
 /* The number of tracepoint @category:@name; -ENOENT if the kernel has none. */
-int tracefs__event_id(int tracefs_fd, const char *category, const char *name, struct error *err);
+int tracefs__event_id(int tracefs_fd, const char *category, const char *name, struct error *error);
 
 #endif

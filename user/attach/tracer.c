@@ -81,7 +81,7 @@ struct program_pair tracer__programs(const struct tracer *tracer, enum probe_pro
 }
 
 /* Every program is loaded for one kind of link; those of the other kinds are left out. */
-static int choose_programs(struct tracer *tracer, struct error *err)
+static int choose_programs(struct tracer *tracer, struct error *error)
 {
 	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++) {
 		struct program_pair pair = tracer__programs(tracer, i);
@@ -92,8 +92,8 @@ static int choose_programs(struct tracer *tracer, struct error *err)
 			bpf_program__set_autoload(pair.entry, !session);
 			bpf_program__set_autoload(pair.back, !session);
 			links__prepare_program(pair.session, LINK_SESSION);
-			if (session && kernel_function__bind_session(pair.session, err))
-				return err->code;
+			if (session && kernel_function__bind_session(pair.session, error))
+				return error->code;
 		}
 		links__prepare_program(
 			pair.entry, tracer->link_kind == LINK_PERF ? LINK_PERF : LINK_MULTI);
@@ -137,15 +137,15 @@ static void choose_holding_programs(struct tracer *tracer)
 	bpf_program__set_autoload(skel->progs.loader_entry, !held);
 }
 
-static int open_programs(struct tracer *tracer, struct error *err)
+static int open_programs(struct tracer *tracer, struct error *error)
 {
 	struct tracer_bpf *skel = tracer_bpf__open();
 
 	if (!skel)
-		return error__set(err, -errno, "cannot open the BPF programs: %m");
+		return error__set(error, -errno, "cannot open the BPF programs: %m");
 	tracer->skel = skel;
-	if (choose_programs(tracer, err))
-		return err->code;
+	if (choose_programs(tracer, error))
+		return error->code;
 	choose_holding_programs(tracer);
 	choose_mapping_programs(tracer);
 	skel->rodata->stack_mode = tracer->options.stacks;
@@ -158,35 +158,35 @@ static int open_programs(struct tracer *tracer, struct error *err)
 	return 0;
 }
 
-static int load_programs(struct tracer *tracer, struct error *err)
+static int load_programs(struct tracer *tracer, struct error *error)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, run);
-	int code = tracer_bpf__load(tracer->skel);
+	int err = tracer_bpf__load(tracer->skel);
 
-	if (code == -EPERM)
-		return error__set(err, code,
+	if (err == -EPERM)
+		return error__set(error, err,
 			"no permission to load BPF programs: run as root, or with CAP_BPF, "
 			"CAP_PERFMON and CAP_SYS_PTRACE (see memtrace doctor)");
-	if (file__is_limit(code))
-		return error__set(err, code, "cannot load the BPF programs: %s", strerror(-code));
-	if (code)
-		return error__set(err, code,
+	if (file__is_limit(err))
+		return error__set(error, err, "cannot load the BPF programs: %s", strerror(-err));
+	if (err)
+		return error__set(error, err,
 			"the kernel refuses the BPF programs: %s (see memtrace doctor)",
-			strerror(-code));
+			strerror(-err));
 	tracer->shared = &tracer->skel->bss->shared;
 	tracer->shared->next_process = FIRST_PROCESS;
-	code = bpf_prog_test_run_opts(
+	err = bpf_prog_test_run_opts(
 		bpf_program__fd(tracer->skel->progs.find_namespace_level), &run);
-	return code ? error__set(err, code, "cannot find memtrace's own pid namespace: %s",
-			      strerror(-code))
-		    : 0;
+	return err ? error__set(error, err, "cannot find memtrace's own pid namespace: %s",
+			     strerror(-err))
+		   : 0;
 }
 
 /* Those of process life and of the memory system calls. */
-static int attach_tracepoints(struct tracer *tracer, struct error *err)
+static int attach_tracepoints(struct tracer *tracer, struct error *error)
 {
 	struct bpf_program *program;
-	int code;
+	int err;
 
 	bpf_object__for_each_program(program, tracer->skel->obj)
 	{
@@ -195,19 +195,19 @@ static int attach_tracepoints(struct tracer *tracer, struct error *err)
 		if (!bpf_program__autoload(program))
 			continue;
 		if (!strncmp(section, "tp_btf/", 7) || !strncmp(section, "held/sched", 10))
-			code = links__attach_btf_tracepoint(tracer->links, program, err);
+			err = links__attach_btf_tracepoint(tracer->links, program, error);
 		else if (strncmp(section, "tp/syscalls/", 12) == 0)
-			code = links__attach_tracepoint(
-				tracer->links, program, "syscalls", section + 12, err);
+			err = links__attach_tracepoint(
+				tracer->links, program, "syscalls", section + 12, error);
 		else
 			continue;
-		if (code)
-			return code;
+		if (err)
+			return err;
 	}
 	return 0;
 }
 
-static int prepare_unwinding(struct tracer *tracer, struct error *err)
+static int prepare_unwinding(struct tracer *tracer, struct error *error)
 {
 	struct unwind_maps_fds fds = {
 		.spaces = bpf_map__fd(tracer->skel->maps.unwind_spaces),
@@ -219,11 +219,11 @@ static int prepare_unwinding(struct tracer *tracer, struct error *err)
 		tracer->pythons =
 			pythons__new(bpf_map__fd(tracer->skel->maps.python_spaces), tracer->shared);
 		if (!tracer->pythons)
-			return error__set(err, -ENOMEM, "out of memory");
+			return error__set(error, -ENOMEM, "out of memory");
 	}
 	if (tracer->options.stacks != STACKS_CFI)
 		return 0;
-	tracer->unwinding = unwinding__new(&fds, &tracer->skel->bss->unwind_shared, err);
+	tracer->unwinding = unwinding__new(&fds, &tracer->skel->bss->unwind_shared, error);
 	return tracer->unwinding ? 0 : -ENOMEM;
 }
 
@@ -241,7 +241,7 @@ static bool can_decline_returns(const struct tracer *tracer)
 
 #define CODE_LOG_BYTES (CODE_LOG_SIZE * sizeof(struct code_change)) /* whole pages */
 
-static int open_code_log(struct tracer *tracer, struct error *err)
+static int open_code_log(struct tracer *tracer, struct error *error)
 {
 	struct code_log log = {
 		.newest = &tracer->shared->code_changes,
@@ -251,7 +251,7 @@ static int open_code_log(struct tracer *tracer, struct error *err)
 	log.entries = mmap(NULL, CODE_LOG_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
 		bpf_map__fd(tracer->skel->maps.code_log), 0);
 	if (log.entries == MAP_FAILED)
-		return error__set(err, -errno, "cannot map the log of code changes: %m");
+		return error__set(error, -errno, "cannot map the log of code changes: %m");
 	tracer->code_log = log.entries;
 	spaces__read_log(tracer->spaces, &log);
 	return 0;
@@ -265,51 +265,51 @@ static void close_code_log(struct tracer *tracer)
 	munmap(tracer->code_log, CODE_LOG_BYTES);
 }
 
-static int prepare_tracer(struct tracer *tracer, struct error *err)
+static int prepare_tracer(struct tracer *tracer, struct error *error)
 {
-	int code;
+	int err;
 
 	tracer->links = links__new();
 	tracer->closer = closer__new();
 	if (!tracer->links || !tracer->closer)
-		return error__set(err, -ENOMEM, "out of memory");
+		return error__set(error, -ENOMEM, "out of memory");
 	/* If none works, attaching will tell why. */
-	code = features__find_link_kind(&tracer->link_kind, err);
-	if (code == -EINVAL)
-		return code;
+	err = features__find_link_kind(&tracer->link_kind, error);
+	if (err == -EINVAL)
+		return err;
 	/* The verifier gives up on programs that hold and whose limit is a constant 0. */
 	tracer->holds_processes = tracer->options.hold_limit_ns && features__holds_processes();
 	tracer->wide_nops = features__emulates_wide_nops();
 	tracer->declines_returns = can_decline_returns(tracer);
-	code = kernel_function__allow_held();
-	if (code)
+	err = kernel_function__allow_held();
+	if (err)
 		return error__set(
-			err, code, "cannot prepare the BPF programs: %s", strerror(-code));
-	code = open_programs(tracer, err);
-	if (!code)
-		code = load_programs(tracer, err);
-	if (!code)
-		code = prepare_unwinding(tracer, err);
-	if (!code)
-		code = open_code_log(tracer, err);
-	if (!code)
-		code = attach_tracepoints(tracer, err);
-	if (code)
-		return code;
+			error, err, "cannot prepare the BPF programs: %s", strerror(-err));
+	err = open_programs(tracer, error);
+	if (!err)
+		err = load_programs(tracer, error);
+	if (!err)
+		err = prepare_unwinding(tracer, error);
+	if (!err)
+		err = open_code_log(tracer, error);
+	if (!err)
+		err = attach_tracepoints(tracer, error);
+	if (err)
+		return err;
 	tracer->control = ring_buffer__new(
 		bpf_map__fd(tracer->skel->maps.control_ring), tracer__follow, tracer, NULL);
 	if (!tracer->control)
-		return error__set(err, -errno, "cannot map the control ring: %m");
+		return error__set(error, -errno, "cannot map the control ring: %m");
 	return 0;
 }
 
 struct tracer *tracer__new(const struct tracer_options *options, struct modules *modules,
-	struct spaces *spaces, const struct tracer_callbacks *callbacks, struct error *err)
+	struct spaces *spaces, const struct tracer_callbacks *callbacks, struct error *error)
 {
 	struct tracer *tracer = calloc(1, sizeof(*tracer));
 
 	if (!tracer) {
-		error__set(err, -ENOMEM, "out of memory");
+		error__set(error, -ENOMEM, "out of memory");
 		return NULL;
 	}
 	tracer->options = *options;
@@ -318,8 +318,8 @@ struct tracer *tracer__new(const struct tracer_options *options, struct modules 
 	tracer->spaces = spaces;
 	tracer->met_allocators = calloc(options->allocator_count + 1, sizeof(bool));
 	if (!tracer->met_allocators)
-		error__set(err, -ENOMEM, "out of memory");
-	if (!tracer->met_allocators || prepare_tracer(tracer, err)) {
+		error__set(error, -ENOMEM, "out of memory");
+	if (!tracer->met_allocators || prepare_tracer(tracer, error)) {
 		tracer__free(tracer);
 		return NULL;
 	}
@@ -365,7 +365,7 @@ static uint64_t read_program_break(pid_t pid)
 	return end;
 }
 
-uint32_t tracer__add(struct tracer *tracer, pid_t pid, bool awaits_exec, struct error *err)
+uint32_t tracer__add(struct tracer *tracer, pid_t pid, bool awaits_exec, struct error *error)
 {
 	__u32 key = pid;
 	struct target target = {
@@ -375,22 +375,22 @@ uint32_t tracer__add(struct tracer *tracer, pid_t pid, bool awaits_exec, struct 
 		.program_break = awaits_exec ? 0 : read_program_break(pid),
 	};
 	struct traced *traced = traced_map__insert(&tracer->traced, pid);
-	int code;
+	int err;
 
 	if (!traced || spaces__add(tracer->spaces, target.process, pid)) {
-		error__set(err, -ENOMEM, "out of memory");
+		error__set(error, -ENOMEM, "out of memory");
 		return 0;
 	}
 	traced->process = target.process;
-	code = bpf_map_update_elem(bpf_map__fd(tracer->skel->maps.targets), &key, &target, BPF_ANY);
-	if (code) {
-		error__set(err, -errno, "cannot make process %d a target: %m", pid);
+	err = bpf_map_update_elem(bpf_map__fd(tracer->skel->maps.targets), &key, &target, BPF_ANY);
+	if (err) {
+		error__set(error, -errno, "cannot make process %d a target: %m", pid);
 		return 0;
 	}
 	if (awaits_exec)
 		return target.process;
-	code = tracer__attach_mapped(tracer, pid, traced, err);
-	return code < 0 ? 0 : target.process;
+	err = tracer__attach_mapped(tracer, pid, traced, error);
+	return err < 0 ? 0 : target.process;
 }
 
 /* --- the rest */

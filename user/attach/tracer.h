@@ -51,31 +51,31 @@ struct tracer_callbacks {
 
 /*
  * Loads the programs. @modules and @spaces stay the caller's and must outlive the tracer. NULL
- * with @err set; free it with tracer__free, which detaches whatever is attached.
+ * with @error set; free it with tracer__free, which detaches whatever is attached.
  */
 struct tracer *tracer__new(const struct tracer_options *options, struct modules *modules,
-	struct spaces *spaces, const struct tracer_callbacks *callbacks, struct error *err);
+	struct spaces *spaces, const struct tracer_callbacks *callbacks, struct error *error);
 void tracer__free(struct tracer *tracer);
 
 /*
  * Makes @pid a target and attaches to what it maps now. With @awaits_exec it is a child that will
  * become a command (process/launch.h): nothing is attached yet. Returns the number of the process
- * image (event.h), or 0 with @err set.
+ * image (event.h), or 0 with @error set.
  */
-uint32_t tracer__add(struct tracer *tracer, pid_t pid, bool awaits_exec, struct error *err);
+uint32_t tracer__add(struct tracer *tracer, pid_t pid, bool awaits_exec, struct error *error);
 
 /*
  * Attaches to a file that @pid will map, as its program or as a library. Files without anything to
  * probe are no error.
  */
 int tracer__attach_file(
-	struct tracer *tracer, pid_t pid, const char *path, bool is_program, struct error *err);
+	struct tracer *tracer, pid_t pid, const char *path, bool is_program, struct error *error);
 
 /*
- * After all were added: checks that some allocation function is probed. -ENOENT with @err set if
+ * After all were added: checks that some allocation function is probed. -ENOENT with @error set if
  * not. One that appears later (dlopen) is probed then.
  */
-int tracer__check(struct tracer *tracer, struct error *err);
+int tracer__check(struct tracer *tracer, struct error *error);
 
 /*
  * The next of options.allocators from @from on, which starts as 0 and is moved behind it, that no

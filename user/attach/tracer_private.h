@@ -95,11 +95,11 @@ struct program_pair tracer__programs(const struct tracer *tracer, enum probe_pro
  * allocators came, or a negative errno.
  */
 int tracer__attach_mapped(
-	struct tracer *tracer, pid_t pid, struct traced *traced, struct error *err);
+	struct tracer *tracer, pid_t pid, struct traced *traced, struct error *error);
 
 /* Gives a forked child probes where its parent has them. Returns as above. */
 int tracer__attach_child(struct tracer *tracer, pid_t pid, struct traced *child,
-	const struct traced *parent, struct error *err);
+	const struct traced *parent, struct error *error);
 
 /* Takes the probes out of the process, soon. It can be attached to anew. */
 void tracer__detach(struct tracer *tracer, struct traced *traced);

@@ -15,7 +15,7 @@ struct unwinding {
 };
 
 struct unwinding *unwinding__new(
-	const struct unwind_maps_fds *fds, struct unwind_shared *shared, struct error *err)
+	const struct unwind_maps_fds *fds, struct unwind_shared *shared, struct error *error)
 {
 	struct unwinding *unwinding = calloc(1, sizeof(*unwinding));
 	struct unwind_cache *cache = NULL;
@@ -26,11 +26,11 @@ struct unwinding *unwinding__new(
 	if (unwinding)
 		unwinding->store = unwind_store__new(cache);
 	if (!unwinding || !unwinding->store) {
-		error__set(err, -ENOMEM, "out of memory");
+		error__set(error, -ENOMEM, "out of memory");
 		unwinding__free(unwinding);
 		return NULL;
 	}
-	if (unwind_maps__new(&unwinding->maps, fds, shared, err)) {
+	if (unwind_maps__new(&unwinding->maps, fds, shared, error)) {
 		unwinding__free(unwinding);
 		return NULL;
 	}
@@ -47,13 +47,13 @@ void unwinding__free(struct unwinding *unwinding)
 }
 
 int unwinding__set(struct unwinding *unwinding, uint32_t process, const struct space_view *view,
-	struct error *err)
+	struct error *error)
 {
 	struct unwind_mapping *mappings = calloc(view->count + 1, sizeof(*mappings));
-	int code;
+	int err;
 
 	if (!mappings)
-		return error__set(err, -ENOMEM, "out of memory");
+		return error__set(error, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < view->count; i++) {
 		const struct code_range *range = &view->ranges[i];
 
@@ -67,9 +67,9 @@ int unwinding__set(struct unwinding *unwinding, uint32_t process, const struct s
 			.is_uprobes = range->is_uprobes,
 		};
 	}
-	code = unwind_maps__set(unwinding->maps, process, mappings, view->count, err);
+	err = unwind_maps__set(unwinding->maps, process, mappings, view->count, error);
 	free(mappings);
-	return code;
+	return err;
 }
 
 void unwinding__share(struct unwinding *unwinding, uint32_t parent, uint32_t child)

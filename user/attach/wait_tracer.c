@@ -43,29 +43,29 @@ static int take_record(void *context, void *data, size_t size)
 }
 
 static int load(
-	struct wait_tracer *tracer, const struct wait_tracer_options *options, struct error *err)
+	struct wait_tracer *tracer, const struct wait_tracer_options *options, struct error *error)
 {
-	int rc;
+	int err;
 
 	tracer->object = contention_bpf__open();
 	if (!tracer->object)
-		return error__set(err, -errno, "cannot open the programs that trace waits");
+		return error__set(error, -errno, "cannot open the programs that trace waits");
 	tracer->object->rodata->pid_namespace_level = options->namespace_level;
 	tracer->object->rodata->all_processes = options->all;
 	bpf_map__set_max_entries(
 		tracer->object->maps.wait_states, options->all ? MAX_WAITS_OF_ALL : MAX_WAITS);
-	rc = contention_bpf__load(tracer->object);
-	if (rc)
-		return error__set(err, rc,
+	err = contention_bpf__load(tracer->object);
+	if (err)
+		return error__set(error, err,
 			"cannot load the programs that trace waits: %s (memtrace doctor says what "
 			"is missing)",
-			strerror(-rc));
+			strerror(-err));
 	tracer->ring =
 		ring_buffer__new(bpf_map__fd(tracer->object->maps.ring), take_record, tracer, NULL);
-	return tracer->ring ? 0 : error__set(err, -errno, "cannot read the ring buffer of waits");
+	return tracer->ring ? 0 : error__set(error, -errno, "cannot read the ring buffer of waits");
 }
 
-static int prepare_unwinding(struct wait_tracer *tracer, struct error *err)
+static int prepare_unwinding(struct wait_tracer *tracer, struct error *error)
 {
 	struct unwind_maps_fds fds = {
 		.spaces = bpf_map__fd(tracer->object->maps.unwind_spaces),
@@ -76,30 +76,30 @@ static int prepare_unwinding(struct wait_tracer *tracer, struct error *err)
 	tracer->modules = modules__new();
 	tracer->spaces = tracer->modules ? spaces__new(tracer->modules) : NULL;
 	if (!tracer->spaces)
-		return error__set(err, -ENOMEM, "out of memory");
-	tracer->unwinding = unwinding__new(&fds, &tracer->object->bss->unwind_shared, err);
+		return error__set(error, -ENOMEM, "out of memory");
+	tracer->unwinding = unwinding__new(&fds, &tracer->object->bss->unwind_shared, error);
 	return tracer->unwinding ? 0 : -ENOMEM;
 }
 
 int wait_tracer__new(const struct wait_tracer_options *options,
-	const struct wait_handlers *handlers, struct wait_tracer **out, struct error *err)
+	const struct wait_handlers *handlers, struct wait_tracer **out, struct error *error)
 {
 	struct wait_tracer *tracer = calloc(1, sizeof(*tracer));
-	int rc;
+	int err;
 
 	if (!tracer)
-		return error__set(err, -ENOMEM, "out of memory");
+		return error__set(error, -ENOMEM, "out of memory");
 	tracer->handlers = *handlers;
 	tracer->cpu_count = libbpf_num_possible_cpus();
 	if (tracer->cpu_count > 0)
 		tracer->per_cpu = calloc(tracer->cpu_count, sizeof(*tracer->per_cpu));
-	rc = tracer->per_cpu ? load(tracer, options, err)
-			     : error__set(err, -ENOMEM, "out of memory");
-	if (!rc)
-		rc = prepare_unwinding(tracer, err);
-	if (rc) {
+	err = tracer->per_cpu ? load(tracer, options, error)
+			      : error__set(error, -ENOMEM, "out of memory");
+	if (!err)
+		err = prepare_unwinding(tracer, error);
+	if (err) {
 		wait_tracer__free(tracer);
-		return rc;
+		return err;
 	}
 	*out = tracer;
 	return 0;
@@ -131,47 +131,48 @@ static int set_target(struct wait_tracer *tracer, pid_t pid, const struct conten
 }
 
 /* Processes are numbered by PID here: a new image under the same one replaces the old. */
-static int load_tables(struct wait_tracer *tracer, pid_t pid, struct error *err)
+static int load_tables(struct wait_tracer *tracer, pid_t pid, struct error *error)
 {
 	struct space_view view;
-	int rc = spaces__add(tracer->spaces, pid, pid);
+	int err = spaces__add(tracer->spaces, pid, pid);
 
-	if (!rc)
-		rc = spaces__refresh(tracer->spaces, pid, err);
-	if (!rc)
-		rc = spaces__view(tracer->spaces, pid, &view);
-	if (rc)
-		return rc;
-	rc = unwinding__set(tracer->unwinding, pid, &view, err);
+	if (!err)
+		err = spaces__refresh(tracer->spaces, pid, error);
+	if (!err)
+		err = spaces__view(tracer->spaces, pid, &view);
+	if (err)
+		return err;
+	err = unwinding__set(tracer->unwinding, pid, &view, error);
 	space_view__free(&view);
-	return rc;
+	return err;
 }
 
-int wait_tracer__add(struct wait_tracer *tracer, pid_t pid, struct error *err)
+int wait_tracer__add(struct wait_tracer *tracer, pid_t pid, struct error *error)
 {
 	struct contention_target target = {.mm = CONTENTION_ANY_MM};
-	int rc = load_tables(tracer, pid, err);
+	int err = load_tables(tracer, pid, error);
 
-	if (!rc) {
-		rc = set_target(tracer, pid, &target);
-		if (rc)
-			error__set(err, rc, "cannot trace process %d: %s", (int)pid, strerror(-rc));
+	if (!err) {
+		err = set_target(tracer, pid, &target);
+		if (err)
+			error__set(error, err, "cannot trace process %d: %s", (int)pid,
+				strerror(-err));
 	}
-	return rc;
+	return err;
 }
 
 int wait_tracer__refresh(struct wait_tracer *tracer, pid_t pid, uint64_t mm)
 {
 	struct contention_target target = {.mm = mm};
-	struct error err = {0};
-	int rc = load_tables(tracer, pid, &err);
+	struct error error = {0};
+	int err = load_tables(tracer, pid, &error);
 
-	if (!rc)
-		rc = set_target(tracer, pid, &target);
-	if (rc)
+	if (!err)
+		err = set_target(tracer, pid, &target);
+	if (err)
 		log__debug("no unwind tables for process %d: %s", (int)pid,
-			*err.message ? err.message : strerror(-rc));
-	return rc;
+			*error.message ? error.message : strerror(-err));
+	return err;
 }
 
 void wait_tracer__ignore(struct wait_tracer *tracer, pid_t pid)
@@ -191,15 +192,15 @@ void wait_tracer__drop(struct wait_tracer *tracer, pid_t pid)
 	spaces__finish(tracer->spaces, pid);
 }
 
-int wait_tracer__start(struct wait_tracer *tracer, struct error *err)
+int wait_tracer__start(struct wait_tracer *tracer, struct error *error)
 {
 	tracer->wakes = bpf_program__attach_trace(tracer->object->progs.wake_thread);
 	if (!tracer->wakes)
-		return error__set(err, -errno, "cannot attach to tracepoint sched_waking: %s",
+		return error__set(error, -errno, "cannot attach to tracepoint sched_waking: %s",
 			strerror(errno));
 	tracer->switches = bpf_program__attach_trace(tracer->object->progs.switch_threads);
 	if (!tracer->switches)
-		return error__set(err, -errno, "cannot attach to tracepoint sched_switch: %s",
+		return error__set(error, -errno, "cannot attach to tracepoint sched_switch: %s",
 			strerror(errno));
 	return 0;
 }

@@ -28,14 +28,14 @@ struct wait_tracer_options {
 	bool all;		      /* every process, but those that wait_tracer__ignore names */
 };
 
-/* Loads the programs; nothing runs yet. 0 or a negative errno with @err set. */
+/* Loads the programs; nothing runs yet. 0 or a negative errno with @error set. */
 int wait_tracer__new(const struct wait_tracer_options *options,
-	const struct wait_handlers *handlers, struct wait_tracer **out, struct error *err);
+	const struct wait_handlers *handlers, struct wait_tracer **out, struct error *error);
 /* Takes the programs out. */
 void wait_tracer__free(struct wait_tracer *tracer);
 
 /* Traces process @pid, with its unwind tables from the first wait on. 0 or a negative errno. */
-int wait_tracer__add(struct wait_tracer *tracer, pid_t pid, struct error *err);
+int wait_tracer__add(struct wait_tracer *tracer, pid_t pid, struct error *error);
 
 /*
  * The process has other code than is known, or was not known: reads its mappings, and loads the
@@ -50,7 +50,7 @@ void wait_tracer__ignore(struct wait_tracer *tracer, pid_t pid);
 void wait_tracer__drop(struct wait_tracer *tracer, pid_t pid);
 
 /* From now on waits are traced. */
-int wait_tracer__start(struct wait_tracer *tracer, struct error *err);
+int wait_tracer__start(struct wait_tracer *tracer, struct error *error);
 
 /* No more; what was sent can still be read. */
 void wait_tracer__stop(struct wait_tracer *tracer);

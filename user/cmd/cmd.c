@@ -100,23 +100,23 @@ static void occupy_standard_streams(void)
 		close(fd);
 }
 
-bool cmd__failed(const struct error *err, int code)
+bool cmd__failed(const struct error *error, int err)
 {
-	if (!code || code == -EPIPE)
+	if (!err || err == -EPIPE)
 		return false;
-	log__error(
-		"%s%s", *err->message ? err->message : strerror(abs(code)), file__limit_hint(code));
+	log__error("%s%s", *error->message ? error->message : strerror(abs(err)),
+		file__limit_hint(err));
 	return true;
 }
 
 int cmd__run(int argc, char **argv)
 {
 	const struct command *command;
-	struct error err;
+	struct error error;
 
 	occupy_standard_streams();
-	if (interrupt__start(&err))
-		log__warn("%s", err.message);
+	if (interrupt__start(&error))
+		log__warn("%s", error.message);
 	libbpf_set_print(print_libbpf);
 	argp_err_exit_status = EXIT_USAGE;
 	argp_program_version = "memtrace " MEMTRACE_VERSION;

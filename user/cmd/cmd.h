@@ -23,7 +23,7 @@ int cmd__run(int argc, char **argv);
  * Whether a command failed with @code (0: no), having printed why. A pipe whose reader is gone is
  * no failure: nobody wants more (`memtrace ... | head`).
  */
-bool cmd__failed(const struct error *err, int code);
+bool cmd__failed(const struct error *error, int code);
 
 struct argp;
 struct argp_state;

@@ -238,64 +238,64 @@ static bool traces_all(const struct contention_run *session)
 }
 
 /* Says what is wrong with a PID better than "no such process" can. */
-static int open_processes(struct contention_run *session, struct error *err)
+static int open_processes(struct contention_run *session, struct error *error)
 {
 	vec_for_each (pid, &session->options.filter.pids) {
 		struct contention_process described = {.pid = *pid};
 		struct process_info process;
-		int rc = process__open(*pid, &process, err);
+		int err = process__open(*pid, &process, error);
 
-		if (rc)
-			return rc;
+		if (err)
+			return err;
 		if (vec_push(&session->processes, process)) {
 			process__close(&process);
-			return error__set(err, -ENOMEM, "out of memory");
+			return error__set(error, -ENOMEM, "out of memory");
 		}
 		described.command = process.command_line;
 		if (vec_push(&session->described, described))
-			return error__set(err, -ENOMEM, "out of memory");
+			return error__set(error, -ENOMEM, "out of memory");
 	}
 	return 0;
 }
 
 static int find_namespace_level(
-	struct contention_run *session, unsigned int *level, struct error *err)
+	struct contention_run *session, unsigned int *level, struct error *error)
 {
 	struct look look;
-	int rc = looker__new(false, &session->looker, err);
+	int err = looker__new(false, &session->looker, error);
 
-	if (!rc)
-		rc = looker__look(session->looker, NULL, 0, &look, err);
-	if (rc)
-		return rc;
+	if (!err)
+		err = looker__look(session->looker, NULL, 0, &look, error);
+	if (err)
+		return err;
 	look__free(&look);
 	*level = looker__namespace_level(session->looker);
 	return 0;
 }
 
-static int open_session(struct contention_run *session, struct error *err)
+static int open_session(struct contention_run *session, struct error *error)
 {
 	struct contention_feed_options options = {
 		.lines = !traces_all(session),
 		.all = traces_all(session),
 		.filter = &session->options.filter,
 	};
-	int rc = open_processes(session, err);
+	int err = open_processes(session, error);
 
-	if (!rc)
-		rc = find_namespace_level(session, &options.namespace_level, err);
-	if (!rc && session->options.filter.cgroup) {
-		rc = watch_filter__refresh(&session->options.filter);
-		if (rc)
-			error__set(err, rc, "cannot read the cgroup %s: %s",
-				session->options.filter.cgroup, strerror(-rc));
+	if (!err)
+		err = find_namespace_level(session, &options.namespace_level, error);
+	if (!err && session->options.filter.cgroup) {
+		err = watch_filter__refresh(&session->options.filter);
+		if (err)
+			error__set(error, err, "cannot read the cgroup %s: %s",
+				session->options.filter.cgroup, strerror(-err));
 	}
-	if (!rc)
-		rc = contention_feed__new(&options, &session->feed, err);
+	if (!err)
+		err = contention_feed__new(&options, &session->feed, error);
 	vec_for_each (pid, &session->options.filter.pids)
-		if (!rc)
-			rc = contention_feed__add(session->feed, *pid, err);
-	return rc;
+		if (!err)
+			err = contention_feed__add(session->feed, *pid, error);
+	return err;
 }
 
 static int note_open(struct contention_run *session, const struct locks_look *look)
@@ -311,7 +311,7 @@ static int note_open(struct contention_run *session, const struct locks_look *lo
 }
 
 /* Waits that had begun before: a look finds them, as no switch of their threads will tell. */
-static int look_for_open(struct contention_run *session, struct error *err)
+static int look_for_open(struct contention_run *session, struct error *error)
 {
 	struct locks_look_options options = {
 		.pids = session->options.filter.pids.data,
@@ -320,15 +320,15 @@ static int look_for_open(struct contention_run *session, struct error *err)
 		.looker = session->looker,
 	};
 	struct locks_look look;
-	int rc = locks__look_at(&options, &look, err);
+	int err = locks__look_at(&options, &look, error);
 
 	/* The processes may have ended meanwhile. */
-	if (rc)
-		return rc == -ESRCH || rc == -EPERM ? 0 : rc;
+	if (err)
+		return err == -ESRCH || err == -EPERM ? 0 : err;
 	if (note_open(session, &look))
-		rc = error__set(err, -ENOMEM, "out of memory");
+		err = error__set(error, -ENOMEM, "out of memory");
 	locks_look__free(&look);
-	return rc;
+	return err;
 }
 
 static bool is_over(const struct contention_run *session)
@@ -352,28 +352,28 @@ static int read_interval(const struct contention_run *session)
 	return end_ns > now ? (end_ns - now) / 1000000 + 1 : 0;
 }
 
-static int run(struct contention_run *session, struct error *err)
+static int run(struct contention_run *session, struct error *error)
 {
 	struct pollfd fds[] = {
 		{.fd = interrupt__tell(), .events = POLLIN},
 		{.fd = contention_feed__fd(session->feed), .events = POLLIN},
 	};
-	int rc = contention_feed__start(session->feed, err);
+	int err = contention_feed__start(session->feed, error);
 
 	session->started_ns = clock__now_ns();
 	session->start_unix_ns = clock__unix_ns();
-	if (!rc)
-		rc = look_for_open(session, err);
-	if (!rc)
+	if (!err)
+		err = look_for_open(session, error);
+	if (!err)
 		fprintf(stderr, "tracing waits for locks\n");
-	while (!rc && !is_over(session) && !(fds[0].revents & POLLIN)) {
+	while (!err && !is_over(session) && !(fds[0].revents & POLLIN)) {
 		if (poll(fds, 2, read_interval(session)) < 0 && errno != EINTR)
-			return error__set(err, -errno, "cannot wait: %s", strerror(errno));
+			return error__set(error, -errno, "cannot wait: %s", strerror(errno));
 		contention_feed__read(session->feed);
 	}
 	session->duration_ns = clock__now_ns() - session->started_ns;
 	contention_feed__stop(session->feed);
-	return rc;
+	return err;
 }
 
 /* --- the report */
@@ -399,64 +399,64 @@ static void describe_run(const struct contention_run *session, struct contention
 }
 
 static int write_json(const struct contention_run *session, const struct contention_report *report,
-	struct error *err)
+	struct error *error)
 {
 	struct output output;
-	int rc = output__open(&output, session->options.json_path, err);
+	int err = output__open(&output, session->options.json_path, error);
 
-	if (rc)
-		return rc;
-	rc = contention_json__write(report, MEMTRACE_VERSION, output.file);
-	rc = rc ? error__set(err, rc, "out of memory for the report")
-		: output__commit(&output, err);
+	if (err)
+		return err;
+	err = contention_json__write(report, MEMTRACE_VERSION, output.file);
+	err = err ? error__set(error, err, "out of memory for the report")
+		  : output__commit(&output, error);
 	output__abort(&output);
-	return rc;
+	return err;
 }
 
 static int write_format(const struct contention_run *session,
-	const struct contention_report *report, struct error *err)
+	const struct contention_report *report, struct error *error)
 {
 	struct output output;
-	int rc = output__open(&output, session->options.output_path, err);
+	int err = output__open(&output, session->options.output_path, error);
 
-	if (rc)
-		return rc;
-	rc = session->options.format(report, session->options.side, output.file);
-	rc = rc ? error__set(err, rc, "out of memory for the profile")
-		: output__commit(&output, err);
+	if (err)
+		return err;
+	err = session->options.format(report, session->options.side, output.file);
+	err = err ? error__set(error, err, "out of memory for the profile")
+		  : output__commit(&output, error);
 	output__abort(&output);
-	return rc;
+	return err;
 }
 
-static int write_text(const struct contention_report *report, struct error *err)
+static int write_text(const struct contention_report *report, struct error *error)
 {
 	struct output output;
-	int rc = output__open(&output, NULL, err);
+	int err = output__open(&output, NULL, error);
 
-	if (rc)
-		return rc;
-	rc = contention_text__write(report, output.file);
-	rc = rc ? error__set(err, rc, "out of memory for the report")
-		: output__commit(&output, err);
+	if (err)
+		return err;
+	err = contention_text__write(report, output.file);
+	err = err ? error__set(error, err, "out of memory for the report")
+		  : output__commit(&output, error);
 	output__abort(&output);
-	return rc;
+	return err;
 }
 
 /* Text goes to stdout unless something else does. */
-static int write_reports(const struct contention_run *session, struct error *err)
+static int write_reports(const struct contention_run *session, struct error *error)
 {
 	struct contention_report report;
-	int rc = 0;
+	int err = 0;
 
 	describe_run(session, &report);
 	if (session->options.json)
-		rc = write_json(session, &report, err);
-	if (!rc && session->options.format)
-		rc = write_format(session, &report, err);
-	if (!rc && !(session->options.json && !session->options.json_path) &&
+		err = write_json(session, &report, error);
+	if (!err && session->options.format)
+		err = write_format(session, &report, error);
+	if (!err && !(session->options.json && !session->options.json_path) &&
 		!(session->options.format && !session->options.output_path))
-		rc = write_text(&report, err);
-	return rc;
+		err = write_text(&report, error);
+	return err;
 }
 
 static void close_session(struct contention_run *session)
@@ -473,24 +473,24 @@ static void close_session(struct contention_run *session)
 int cmd_contention(int argc, char **argv)
 {
 	struct contention_run session = {.options.top = DEFAULT_TOP};
-	struct error err = {0};
-	int rc;
+	struct error error = {0};
+	int err;
 
-	rc = argp_parse(&argp, argc, argv, 0, NULL, &session.options);
-	if (rc)
+	err = argp_parse(&argp, argc, argv, 0, NULL, &session.options);
+	if (err)
 		return EXIT_COULD_NOT;
 	file__allow_many(); /* every file that is mapped somewhere is held open */
-	rc = capabilities__check(&err);
-	if (!rc && session.options.json)
-		rc = output__check(session.options.json_path, &err);
-	if (!rc && session.options.format)
-		rc = output__check(session.options.output_path, &err);
-	if (!rc)
-		rc = open_session(&session, &err);
-	if (!rc)
-		rc = run(&session, &err);
-	if (!rc)
-		rc = write_reports(&session, &err);
+	err = capabilities__check(&error);
+	if (!err && session.options.json)
+		err = output__check(session.options.json_path, &error);
+	if (!err && session.options.format)
+		err = output__check(session.options.output_path, &error);
+	if (!err)
+		err = open_session(&session, &error);
+	if (!err)
+		err = run(&session, &error);
+	if (!err)
+		err = write_reports(&session, &error);
 	close_session(&session);
-	return cmd__failed(&err, rc) ? EXIT_COULD_NOT : EXIT_DONE;
+	return cmd__failed(&error, err) ? EXIT_COULD_NOT : EXIT_DONE;
 }

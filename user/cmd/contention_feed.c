@@ -288,25 +288,25 @@ static void take_wait(void *context, const struct contention_wait *record)
 /* --- life */
 
 int contention_feed__new(const struct contention_feed_options *options,
-	struct contention_feed **out, struct error *err)
+	struct contention_feed **out, struct error *error)
 {
 	struct wait_tracer_options tracer = {options->namespace_level, options->all};
 	struct contention_feed *feed = calloc(1, sizeof(*feed));
 	struct wait_handlers handlers = {take_stack, take_wait, feed};
-	int rc = 0;
+	int err = 0;
 
 	if (feed) {
 		feed->options = *options;
 		feed->model = contention__new();
-		feed->names = wait_names__new(options->lines, err);
+		feed->names = wait_names__new(options->lines, error);
 	}
 	if (!feed || !feed->model || !feed->names)
-		rc = error__set(err, -ENOMEM, "out of memory");
-	if (!rc)
-		rc = wait_tracer__new(&tracer, &handlers, &feed->tracer, err);
-	if (rc) {
+		err = error__set(error, -ENOMEM, "out of memory");
+	if (!err)
+		err = wait_tracer__new(&tracer, &handlers, &feed->tracer, error);
+	if (err) {
 		contention_feed__free(feed);
-		return rc;
+		return err;
 	}
 	*out = feed;
 	return 0;
@@ -324,17 +324,17 @@ void contention_feed__free(struct contention_feed *feed)
 	free(feed);
 }
 
-int contention_feed__add(struct contention_feed *feed, pid_t pid, struct error *err)
+int contention_feed__add(struct contention_feed *feed, pid_t pid, struct error *error)
 {
 	if (!find_process(feed, pid))
-		return error__set(err, -ENOMEM, "out of memory");
-	return wait_tracer__add(feed->tracer, pid, err);
+		return error__set(error, -ENOMEM, "out of memory");
+	return wait_tracer__add(feed->tracer, pid, error);
 }
 
-int contention_feed__start(struct contention_feed *feed, struct error *err)
+int contention_feed__start(struct contention_feed *feed, struct error *error)
 {
 	wait_tracer__ignore(feed->tracer, getpid());
-	return wait_tracer__start(feed->tracer, err);
+	return wait_tracer__start(feed->tracer, error);
 }
 
 int contention_feed__fd(const struct contention_feed *feed)

@@ -21,16 +21,16 @@ struct contention_feed_options {
 	struct watch_filter *filter; /* the caller's */
 };
 
-/* Loads the programs; 0 or a negative errno with @err set. */
+/* Loads the programs; 0 or a negative errno with @error set. */
 int contention_feed__new(const struct contention_feed_options *options,
-	struct contention_feed **out, struct error *err);
+	struct contention_feed **out, struct error *error);
 void contention_feed__free(struct contention_feed *feed);
 
-/* Traces process @pid. 0 or a negative errno with @err set. */
-int contention_feed__add(struct contention_feed *feed, pid_t pid, struct error *err);
+/* Traces process @pid. 0 or a negative errno with @error set. */
+int contention_feed__add(struct contention_feed *feed, pid_t pid, struct error *error);
 
 /* From now on; then contention_feed__fd is readable when contention_feed__read should come soon. */
-int contention_feed__start(struct contention_feed *feed, struct error *err);
+int contention_feed__start(struct contention_feed *feed, struct error *error);
 int contention_feed__fd(const struct contention_feed *feed);
 void contention_feed__read(struct contention_feed *feed);
 

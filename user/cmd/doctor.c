@@ -76,7 +76,7 @@ static void note_problem(struct diagnosis *diagnosis, const char *name, const ch
 static void check_capabilities(struct diagnosis *diagnosis)
 {
 	const struct capability *list = capabilities__list();
-	struct error err;
+	struct error error;
 
 	for (size_t i = 0; list[i].name && i < MAX_CAPABILITIES; i++) {
 		diagnosis->held[i] = capabilities__has(&list[i]);
@@ -84,8 +84,8 @@ static void check_capabilities(struct diagnosis *diagnosis)
 			note_problem(diagnosis, list[i].name,
 				"missing: run memtrace as root (sudo), or grant it to the program");
 	}
-	if (diagnosis->works && capabilities__check(&err))
-		note_problem(diagnosis, "permission", err.message);
+	if (diagnosis->works && capabilities__check(&error))
+		note_problem(diagnosis, "permission", error.message);
 }
 
 static void check_features(struct diagnosis *diagnosis)
@@ -228,10 +228,10 @@ static int print_json(const struct diagnosis *diagnosis)
 		diagnosis->lockdown, "features", features_to_json(diagnosis), "capabilities",
 		capabilities_to_json(diagnosis), "works", diagnosis->works, "problem",
 		diagnosis->problem);
-	int code = root ? json_dumpf(root, stdout, JSON_INDENT(2)) : -1;
+	int err = root ? json_dumpf(root, stdout, JSON_INDENT(2)) : -1;
 
 	json_decref(root);
-	return code || putchar('\n') == EOF ? -1 : 0;
+	return err || putchar('\n') == EOF ? -1 : 0;
 }
 
 enum { OPT_JSON = 256 };

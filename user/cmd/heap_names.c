@@ -81,13 +81,13 @@ static bool demangle(void *context, const char *mangled, char *out, size_t size)
 	return true;
 }
 
-int heap_names__open(struct heap_target *target, struct heap_names *out, struct error *err)
+int heap_names__open(struct heap_target *target, struct heap_names *out, struct error *error)
 {
 	struct error none = {0};
 
 	*out = (struct heap_names){.target = target};
 	out->names = (struct census_names){out, read_constant, find_variable, demangle};
-	out->subjects = subjects__new(false, err);
+	out->subjects = subjects__new(false, error);
 	if (!out->subjects)
 		return -ENOMEM;
 	out->subject = subjects__take(out->subjects, target->process.pid, 0, &none);

@@ -18,8 +18,8 @@ struct heap_names {
 	struct census_names names; /* used in place */
 };
 
-/* Without symbols that can be read there are fewer names: 0, or -ENOMEM with @err set. */
-int heap_names__open(struct heap_target *target, struct heap_names *out, struct error *err);
+/* Without symbols that can be read there are fewer names: 0, or -ENOMEM with @error set. */
+int heap_names__open(struct heap_target *target, struct heap_names *out, struct error *error);
 void heap_names__close(struct heap_names *names);
 
 #endif

@@ -35,11 +35,11 @@ static int read_pages(void *context, uint64_t address, size_t count, uint8_t *st
 
 	for (size_t done = 0; done < count;) {
 		size_t part = count - done < PAGEMAP_BATCH ? count - done : PAGEMAP_BATCH;
-		int rc =
+		int err =
 			pagemap__read(target->pagemap, address + done * CENSUS_PAGE, part, entries);
 
-		if (rc)
-			return rc;
+		if (err)
+			return err;
 		for (size_t i = 0; i < part; i++)
 			states[done + i] = entries[i] & PAGEMAP_PRESENT	  ? PAGE_PRESENT
 					   : entries[i] & PAGEMAP_SWAPPED ? PAGE_SWAPPED
@@ -183,18 +183,18 @@ static void drop_parts(struct heap_target *target)
 	target->census_threads = NULL;
 }
 
-static int read_parts(struct heap_target *target, struct error *err)
+static int read_parts(struct heap_target *target, struct error *error)
 {
 	pid_t pid = target->process.pid;
-	int rc = threads__list(pid, &target->threads, err);
+	int err = threads__list(pid, &target->threads, error);
 
-	rc = rc ? rc : smaps__read(pid, &target->smaps, err);
-	if (rc)
-		return rc;
+	err = err ? err : smaps__read(pid, &target->smaps, error);
+	if (err)
+		return err;
 	target->ranges = make_ranges(&target->smaps);
 	target->census_threads = make_threads(target);
 	if (!target->ranges || !target->census_threads)
-		return error__set(err, -ENOMEM, "out of memory for the mappings of %d", (int)pid);
+		return error__set(error, -ENOMEM, "out of memory for the mappings of %d", (int)pid);
 	return 0;
 }
 
@@ -207,11 +207,11 @@ static int refresh(void *context)
 						      .pagemap = target->pagemap,
 						      .looker = target->looker};
 	struct error none = {0};
-	int rc = read_parts(&fresh, &none);
+	int err = read_parts(&fresh, &none);
 
-	if (rc) {
+	if (err) {
 		drop_parts(&fresh);
-		return rc;
+		return err;
 	}
 	drop_parts(target);
 	*target = fresh;
@@ -230,22 +230,22 @@ static void use(struct heap_target *target)
 	};
 }
 
-int heap_target__open(pid_t pid, struct heap_target *target, struct error *err)
+int heap_target__open(pid_t pid, struct heap_target *target, struct error *error)
 {
-	int rc;
+	int err;
 
 	*target = (struct heap_target){.pagemap = -1};
-	rc = process__open(pid, &target->process, err);
-	if (rc)
-		return rc;
+	err = process__open(pid, &target->process, error);
+	if (err)
+		return err;
 	/* Without it blocks that only registers point to look lost; the rest can do without. */
-	if (looker__new(false, &target->looker, err))
+	if (looker__new(false, &target->looker, error))
 		target->looker = NULL;
-	target->pagemap = pagemap__open(pid, err);
-	rc = target->pagemap < 0 ? target->pagemap : read_parts(target, err);
-	if (rc) {
+	target->pagemap = pagemap__open(pid, error);
+	err = target->pagemap < 0 ? target->pagemap : read_parts(target, error);
+	if (err) {
 		heap_target__close(target);
-		return rc;
+		return err;
 	}
 	use(target);
 	return 0;

@@ -25,8 +25,8 @@ struct heap_target {
 	struct census_image image; /* of all of that; moves with the target: used in place */
 };
 
-/* Opens process @pid and reads its mappings and threads. 0 or a negative errno with @err set. */
-int heap_target__open(pid_t pid, struct heap_target *target, struct error *err);
+/* Opens process @pid and reads its mappings and threads. 0 or a negative errno with @error set. */
+int heap_target__open(pid_t pid, struct heap_target *target, struct error *error);
 
 void heap_target__close(struct heap_target *target);
 

@@ -27,7 +27,7 @@ static int open_nameless(const char *folder)
 }
 
 int live_events__prepare(
-	struct live_events *events, struct trace_options *options, struct error *err)
+	struct live_events *events, struct trace_options *options, struct error *error)
 {
 	const char *folder = getenv("TMPDIR");
 
@@ -38,18 +38,18 @@ int live_events__prepare(
 	events->fd = open_nameless(folder);
 	if (events->fd < 0)
 		return error__set(
-			err, -errno, "cannot keep the events in %s: %m (set TMPDIR)", folder);
+			error, -errno, "cannot keep the events in %s: %m (set TMPDIR)", folder);
 	snprintf(events->path, sizeof(events->path), "/proc/self/fd/%d", events->fd);
 	options->record_path = events->path;
 	return 0;
 }
 
 int live_events__write(
-	const struct live_events *events, const struct trace_options *options, struct error *err)
+	const struct live_events *events, const struct trace_options *options, struct error *error)
 {
 	if (!*events->path)
 		return 0;
-	return events__write(events->path, options->view.output, 0, 0, err);
+	return events__write(events->path, options->view.output, 0, 0, error);
 }
 
 void live_events__free(struct live_events *events)

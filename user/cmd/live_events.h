@@ -17,14 +17,14 @@ struct live_events {
 
 /*
  * If @options want events: makes the file, in $TMPDIR or /tmp, and has them record to it. Returns
- * 0 or a negative errno with @err set. live_events__free ends it.
+ * 0 or a negative errno with @error set. live_events__free ends it.
  */
 int live_events__prepare(
-	struct live_events *events, struct trace_options *options, struct error *err);
+	struct live_events *events, struct trace_options *options, struct error *error);
 
 /* Lists them where @options say, after the recording was closed. 0 or a negative errno. */
 int live_events__write(
-	const struct live_events *events, const struct trace_options *options, struct error *err);
+	const struct live_events *events, const struct trace_options *options, struct error *error);
 
 void live_events__free(struct live_events *events);
 

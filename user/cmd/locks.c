@@ -100,46 +100,46 @@ const struct argp *locks_argp(void)
 }
 
 /* Says what is wrong with a PID better than "no such process" can; gone ones are left out. */
-static int check_pids(const struct locks_options *options, struct error *err)
+static int check_pids(const struct locks_options *options, struct error *error)
 {
 	vec_for_each (pid, &options->pids) {
 		struct process_info process;
-		int rc = process__open(*pid, &process, err);
+		int err = process__open(*pid, &process, error);
 
-		if (rc)
-			return rc;
+		if (err)
+			return err;
 		process__close(&process);
 	}
 	return 0;
 }
 
 static int write_json(
-	const struct locks_options *options, const struct locks_look *look, struct error *err)
+	const struct locks_options *options, const struct locks_look *look, struct error *error)
 {
 	struct locks_json_head head = {look->looks, look->took_ns, look->used_proc, 0, NULL};
 	struct output output;
-	int rc = output__open(&output, options->json_path, err);
+	int err = output__open(&output, options->json_path, error);
 
-	if (rc)
-		return rc;
+	if (err)
+		return err;
 	locks_json__write(output.file, &look->findings, &head, false);
-	rc = output__commit(&output, err);
+	err = output__commit(&output, error);
 	output__abort(&output);
-	return rc;
+	return err;
 }
 
 static int write_dot(
-	const struct locks_options *options, const struct locks_look *look, struct error *err)
+	const struct locks_options *options, const struct locks_look *look, struct error *error)
 {
 	struct output output;
-	int rc = output__open(&output, options->dot_path, err);
+	int err = output__open(&output, options->dot_path, error);
 
-	if (rc)
-		return rc;
+	if (err)
+		return err;
 	locks_dot__write(output.file, &look->findings);
-	rc = output__commit(&output, err);
+	err = output__commit(&output, error);
 	output__abort(&output);
-	return rc;
+	return err;
 }
 
 static void write_text(const struct locks_options *options, const struct locks_look *look)
@@ -159,32 +159,32 @@ static void write_text(const struct locks_options *options, const struct locks_l
 
 /* Text goes to stdout unless something else does. */
 static int write_reports(
-	const struct locks_options *options, const struct locks_look *look, struct error *err)
+	const struct locks_options *options, const struct locks_look *look, struct error *error)
 {
 	bool stdout_taken =
 		(options->json && !options->json_path) || (options->dot && !options->dot_path);
-	int rc = 0;
+	int err = 0;
 
 	if (options->json)
-		rc = write_json(options, look, err);
-	if (options->dot && !rc)
-		rc = write_dot(options, look, err);
-	if (!stdout_taken && !rc)
+		err = write_json(options, look, error);
+	if (options->dot && !err)
+		err = write_dot(options, look, error);
+	if (!stdout_taken && !err)
 		write_text(options, look);
-	return rc;
+	return err;
 }
 
 int cmd_locks(int argc, char **argv)
 {
 	struct locks_options options = {0};
 	struct locks_look look;
-	struct error err = {0};
-	int rc, status = EXIT_COULD_NOT;
+	struct error error = {0};
+	int err, status = EXIT_COULD_NOT;
 
-	rc = argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (!rc)
-		rc = check_pids(&options, &err);
-	if (!rc) {
+	err = argp_parse(&argp, argc, argv, 0, NULL, &options);
+	if (!err)
+		err = check_pids(&options, &error);
+	if (!err) {
 		struct locks_look_options what = {
 			.pids = options.pids.data,
 			.pid_count = options.pids.size,
@@ -195,13 +195,13 @@ int cmd_locks(int argc, char **argv)
 		};
 
 		file__allow_many(); /* every file that is mapped somewhere is held open */
-		rc = locks__look_at(&what, &look, &err);
+		err = locks__look_at(&what, &look, &error);
 	}
-	if (!rc) {
+	if (!err) {
 		status = look.findings.deadlocks || look.findings.hangs ? EXIT_DEADLOCK : EXIT_DONE;
-		rc = write_reports(&options, &look, &err);
+		err = write_reports(&options, &look, &error);
 		locks_look__free(&look);
 	}
 	vec_free(&options.pids);
-	return cmd__failed(&err, rc) ? EXIT_COULD_NOT : status;
+	return cmd__failed(&error, err) ? EXIT_COULD_NOT : status;
 }

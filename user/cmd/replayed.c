@@ -17,7 +17,7 @@ static const struct module *find_module(
 	struct replayed *replayed, const struct replay_module *recorded)
 {
 	struct module *module = NULL;
-	struct error err;
+	struct error error;
 	int fd;
 
 	if (!recorded || !recorded->path || !recorded->build_id)
@@ -26,7 +26,7 @@ static const struct module *find_module(
 	if (fd < 0)
 		return NULL;
 	if (replayed->modules)
-		module = modules__add_file(replayed->modules, fd, recorded->path, &err);
+		module = modules__add_file(replayed->modules, fd, recorded->path, &error);
 	close(fd);
 	if (!module || strcmp(module->build_id.hex, recorded->build_id))
 		return NULL;
@@ -177,20 +177,20 @@ static int describe_run(struct replayed *replayed)
 /* --- the whole */
 
 static int read_file(struct replayed *replayed, const char *path,
-	const struct replay_options *options, struct error *err)
+	const struct replay_options *options, struct error *error)
 {
 	FILE *file = fopen(path, "re");
-	int code;
+	int err;
 
 	if (!file)
-		return error__set(err, -errno, "cannot read %s: %m", path);
-	code = replay__run(&replayed->replay, file, path, options, err);
+		return error__set(error, -errno, "cannot read %s: %m", path);
+	err = replay__run(&replayed->replay, file, path, options, error);
 	fclose(file);
-	return code;
+	return err;
 }
 
 int replayed__load(struct replayed *replayed, const char *path, const struct view_options *view,
-	uint64_t from_ns, uint64_t to_ns, struct error *err)
+	uint64_t from_ns, uint64_t to_ns, struct error *error)
 {
 	struct replay_options options = {
 		.from_ns = from_ns,
@@ -203,25 +203,25 @@ int replayed__load(struct replayed *replayed, const char *path, const struct vie
 		.top = view->top,
 		.older_than_ns = view->older_than_ns,
 	};
-	int code;
+	int err;
 
 	*replayed = (struct replayed){.view = view};
-	code = read_file(replayed, path, &options, err);
-	if (code)
-		return code;
+	err = read_file(replayed, path, &options, error);
+	if (err)
+		return err;
 	report_options.now_ns = replayed->replay.now_ns;
-	code = describe_run(replayed);
-	if (!code)
-		code = report__collect(&replayed->report, replayed->replay.heap, &report_options);
-	if (!code)
-		code = report__name(&replayed->report, name_frame, replayed);
-	if (!code && !view->full_stacks)
+	err = describe_run(replayed);
+	if (!err)
+		err = report__collect(&replayed->report, replayed->replay.heap, &report_options);
+	if (!err)
+		err = report__name(&replayed->report, name_frame, replayed);
+	if (!err && !view->full_stacks)
 		report__trim(&replayed->report);
-	if (!code)
-		code = add_notes(replayed, from_ns);
-	if (code)
-		error__set(err, code, "out of memory for the report");
-	return code;
+	if (!err)
+		err = add_notes(replayed, from_ns);
+	if (err)
+		error__set(error, err, "out of memory for the report");
+	return err;
 }
 
 void replayed__free(struct replayed *replayed)

@@ -22,10 +22,10 @@ struct replayed {
 /*
  * Reads the recording at @path and makes the report that @view asks for of the time between
  * @from_ns and @to_ns (0: the end), counted from the run's start. What is wrong with the file
- * becomes notes of the report. Returns 0, or a negative errno with @err set; free it in any case.
+ * becomes notes of the report. Returns 0, or a negative errno with @error set; free it in any case.
  */
 int replayed__load(struct replayed *replayed, const char *path, const struct view_options *view,
-	uint64_t from_ns, uint64_t to_ns, struct error *err);
+	uint64_t from_ns, uint64_t to_ns, struct error *error);
 void replayed__free(struct replayed *replayed);
 
 #endif

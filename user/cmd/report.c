@@ -89,43 +89,43 @@ const struct argp *report_argp(void)
 }
 
 /* *@deadlock: the recorded run found one. */
-static int run_report(const struct show_options *options, bool *deadlock, struct error *err)
+static int run_report(const struct show_options *options, bool *deadlock, struct error *error)
 {
 	struct report_extra extra;
 	struct replayed replayed;
-	int code = report_output__check(&options->view, err);
+	int err = report_output__check(&options->view, error);
 
-	if (code)
-		return code;
+	if (err)
+		return err;
 	if (options->view.format == FORMAT_NDJSON)
-		return events__write(
-			options->path, options->view.output, options->from_ns, options->to_ns, err);
-	code = replayed__load(
-		&replayed, options->path, &options->view, options->from_ns, options->to_ns, err);
+		return events__write(options->path, options->view.output, options->from_ns,
+			options->to_ns, error);
+	err = replayed__load(
+		&replayed, options->path, &options->view, options->from_ns, options->to_ns, error);
 	extra = recorded_locks__extra(&replayed.replay);
-	if (!code)
+	if (!err)
 		*deadlock = replayed.replay.locks.text && *replayed.replay.locks.text;
-	if (!code)
-		code = report_output__write(&replayed.report, &extra, &options->view, err);
+	if (!err)
+		err = report_output__write(&replayed.report, &extra, &options->view, error);
 	replayed__free(&replayed);
-	return code;
+	return err;
 }
 
 int cmd_report(int argc, char **argv)
 {
 	struct show_options options = {0};
-	struct error err = {0};
+	struct error error = {0};
 	bool deadlock = false;
-	int code;
+	int err;
 
 	view_options__init(&options.view);
-	code = argp_parse(report_argp(), argc, argv, 0, NULL, &options);
-	if (code)
-		error__set(&err, -code, "%s", strerror(code));
+	err = argp_parse(report_argp(), argc, argv, 0, NULL, &options);
+	if (err)
+		error__set(&error, -err, "%s", strerror(err));
 	else
-		code = run_report(&options, &deadlock, &err);
+		err = run_report(&options, &deadlock, &error);
 	view_options__free(&options.view);
-	if (cmd__failed(&err, code))
+	if (cmd__failed(&error, err))
 		return EXIT_COULD_NOT;
 	return deadlock ? EXIT_DEADLOCK : EXIT_DONE;
 }

@@ -117,7 +117,7 @@ static char *describe_locks(struct top *top)
 	pid_t pids[MAX_LOOKED_AT];
 	struct locks_look_options options = {.pids = pids};
 	size_t traced = tracer__live_count(top->source.tracer);
-	struct error err = {0};
+	struct error error = {0};
 	struct locks_look look;
 	char *text = NULL;
 	size_t size;
@@ -131,8 +131,8 @@ static char *describe_locks(struct top *top)
 			options.pid_count, traced);
 	if (!options.pid_count) {
 		fprintf(file, "No process left to look at.\n");
-	} else if (locks__look_at(&options, &look, &err)) {
-		fprintf(file, "cannot look at the threads: %s\n", err.message);
+	} else if (locks__look_at(&options, &look, &error)) {
+		fprintf(file, "cannot look at the threads: %s\n", error.message);
 	} else {
 		fprintf(file, "Blocked threads: %zu; deadlocks: %zu\n\n", look.findings.waits.size,
 			look.findings.deadlocks);
@@ -296,7 +296,7 @@ static void set_baseline(struct top *top)
 
 static void write_report(struct top *top)
 {
-	struct error err = {0};
+	struct error error = {0};
 	char path[64], text[160];
 
 	for (unsigned int i = 1;; i++) {
@@ -305,8 +305,8 @@ static void write_report(struct top *top)
 		if (access(path, F_OK))
 			break;
 	}
-	if (trace_report__write_file(top->report, path, &err))
-		snprintf(text, sizeof(text), "cannot write the report: %.120s", err.message);
+	if (trace_report__write_file(top->report, path, &error))
+		snprintf(text, sizeof(text), "cannot write the report: %.120s", error.message);
 	else
 		snprintf(text, sizeof(text), "report written to %s", path);
 	say(top, text);
@@ -430,13 +430,13 @@ bool top__read_keys(struct top *top)
 /* --- life */
 
 struct top *top__new(const struct trace_report_source *source, struct trace_report *report,
-	uint64_t start_ns, struct error *err)
+	uint64_t start_ns, struct error *error)
 {
 	struct top *top = calloc(1, sizeof(*top));
 	const struct process_info *process = &source->processes[0];
 
 	if (!top) {
-		error__set(err, -ENOMEM, "out of memory");
+		error__set(error, -ENOMEM, "out of memory");
 		return NULL;
 	}
 	top->source = *source;
@@ -449,7 +449,7 @@ struct top *top__new(const struct trace_report_source *source, struct trace_repo
 	text__make_printable(top->title);
 	top->view.title = top->title;
 	top->view.message = top->message;
-	if (top_screen__open(err)) {
+	if (top_screen__open(error)) {
 		free(top);
 		return NULL;
 	}

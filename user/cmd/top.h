@@ -13,9 +13,9 @@
 
 struct top;
 
-/* Takes the terminal. NULL with @err set: it is none, or no memory. @source outlives it. */
+/* Takes the terminal. NULL with @error set: it is none, or no memory. @source outlives it. */
 struct top *top__new(const struct trace_report_source *source, struct trace_report *report,
-	uint64_t start_ns, struct error *err);
+	uint64_t start_ns, struct error *error);
 /* Gives the terminal back; @top may be NULL. */
 void top__free(struct top *top);
 

@@ -36,15 +36,15 @@ struct trace_locks *trace_locks__new(void)
  */
 static bool open_looker(struct trace_locks *locks)
 {
-	struct error err = {0};
+	struct error error = {0};
 
 	if (locks->is_opened)
 		return locks->subjects;
 	locks->is_opened = true;
-	if (!looker__new(false, &locks->looker, &err))
-		locks->subjects = subjects__new(true, &err);
+	if (!looker__new(false, &locks->looker, &error))
+		locks->subjects = subjects__new(true, &error);
 	if (!locks->subjects)
-		log__debug("cannot look at locks: %s", err.message);
+		log__debug("cannot look at locks: %s", error.message);
 	return locks->subjects;
 }
 
@@ -105,10 +105,10 @@ static void judge(struct trace_locks *locks, const struct look *first, const pid
 		.samples = final,
 	};
 	struct locks_look *look = calloc(1, sizeof(*look));
-	struct error err = {0};
+	struct error error = {0};
 
-	if (!look || locks__look_at(&options, look, &err)) {
-		log__debug("cannot look at locks: %s", err.message);
+	if (!look || locks__look_at(&options, look, &error)) {
+		log__debug("cannot look at locks: %s", error.message);
 		free(look);
 		return;
 	}
@@ -126,7 +126,7 @@ void trace_locks__look(struct trace_locks *locks, const pid_t *pids, size_t coun
 {
 	struct watch_filter filter = {0};
 	changed_pids changed = {0};
-	struct error err = {0};
+	struct error error = {0};
 	struct look look;
 
 	if (!locks || !count || !open_looker(locks))
@@ -135,8 +135,8 @@ void trace_locks__look(struct trace_locks *locks, const pid_t *pids, size_t coun
 		judge(locks, NULL, pids, count, true);
 		return;
 	}
-	if (looker__look(locks->looker, pids, count, &look, &err)) {
-		log__debug("cannot look at threads: %s", err.message);
+	if (looker__look(locks->looker, pids, count, &look, &error)) {
+		log__debug("cannot look at threads: %s", error.message);
 		return;
 	}
 	for (size_t i = 0; i < count; i++)

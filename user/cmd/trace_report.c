@@ -37,14 +37,15 @@ struct trace_report {
 	bool line_shown;
 };
 
-int trace_report__check_output(const struct trace_options *options, struct error *err)
+int trace_report__check_output(const struct trace_options *options, struct error *error)
 {
-	int code = report_output__check(&options->view, err);
+	int err = report_output__check(&options->view, error);
 
-	return !code && options->record_path ? new_file__check(options->record_path, err) : code;
+	return !err && options->record_path ? new_file__check(options->record_path, error) : err;
 }
 
-struct trace_report *trace_report__new(const struct trace_report_source *source, struct error *err)
+struct trace_report *trace_report__new(
+	const struct trace_report_source *source, struct error *error)
 {
 	struct trace_report *report = calloc(1, sizeof(*report));
 
@@ -55,7 +56,7 @@ struct trace_report *trace_report__new(const struct trace_report_source *source,
 			return report;
 	}
 	trace_report__free(report);
-	error__set(err, -ENOMEM, "out of memory");
+	error__set(error, -ENOMEM, "out of memory");
 	return NULL;
 }
 
@@ -188,25 +189,25 @@ static int note_missing_allocators(struct trace_report *report, struct report *o
 {
 	const char *spec;
 	size_t from = 0;
-	int code = 0;
+	int err = 0;
 
-	while (!code && (spec = tracer__next_missing_allocator(report->source.tracer, &from)))
-		code = report__note(out, "--allocator %s: no traced process has mapped it.", spec);
-	return code;
+	while (!err && (spec = tracer__next_missing_allocator(report->source.tracer, &from)))
+		err = report__note(out, "--allocator %s: no traced process has mapped it.", spec);
+	return err;
 }
 
 /* --- the recording */
 
-int trace_report__record(struct trace_report *report, struct error *err)
+int trace_report__record(struct trace_report *report, struct error *error)
 {
 	const char *path = report->source.options->record_path;
 	struct report_run run = {0};
 
 	if (!path)
 		return 0;
-	report->recorder = recorder__open(path, err);
+	report->recorder = recorder__open(path, error);
 	if (!report->recorder)
-		return err->code;
+		return error->code;
 	stream__lock(report->source.stream);
 	trace_facts__describe(&report->facts, report->now_ns, &run);
 	trace_record__put_run(report->recorder, &run);
@@ -215,9 +216,9 @@ int trace_report__record(struct trace_report *report, struct error *err)
 	return 0;
 }
 
-int trace_report__show_recording(struct trace_report *report, struct error *err)
+int trace_report__show_recording(struct trace_report *report, struct error *error)
 {
-	return report->recorder ? recorder__appear(report->recorder, err) : 0;
+	return report->recorder ? recorder__appear(report->recorder, error) : 0;
 }
 
 int trace_report__flush_recording(struct trace_report *report)
@@ -277,17 +278,17 @@ static int end_recording(struct trace_report *report, struct report *out)
 	return err;
 }
 
-static int close_recording(struct trace_report *report, struct error *err)
+static int close_recording(struct trace_report *report, struct error *error)
 {
 	struct recorder *recorder = report->recorder;
-	int code;
+	int err;
 
 	report->source.feed->recorder = NULL;
 	report->recorder = NULL;
-	code = recorder__close(recorder, err);
-	if (code != -EPIPE)
-		return code;
-	log__warn("%s", err->message);
+	err = recorder__close(recorder, error);
+	if (err != -EPIPE)
+		return err;
+	log__warn("%s", error->message);
 	return 0;
 }
 
@@ -321,7 +322,7 @@ static void write_heading(const struct trace_report *report, char *out, size_t s
 		human__duration(report->now_ns - report->facts.start_ns).text);
 }
 
-static int write_report(struct trace_report *report, const struct report *out, struct error *err)
+static int write_report(struct trace_report *report, const struct report *out, struct error *error)
 {
 	char heading[160];
 	const struct trace_options *options = report->source.options;
@@ -350,18 +351,18 @@ static int write_report(struct trace_report *report, const struct report *out, s
 		view.output = view.json_path;
 		view.json = false;
 	}
-	return report_output__write(out, &extra, &view, err);
+	return report_output__write(out, &extra, &view, error);
 }
 
 static int name_report(struct trace_report *report, struct report *out)
 {
-	int code = report__name(out, trace_report__name_frame, report);
+	int err = report__name(out, trace_report__name_frame, report);
 
 	if (!report->source.options->view.full_stacks)
 		report__trim(out);
-	if (!code)
-		code = note_missing_allocators(report, out);
-	return code ? code : note_holds(report, out);
+	if (!err)
+		err = note_missing_allocators(report, out);
+	return err ? err : note_holds(report, out);
 }
 
 static int collect(struct trace_report *report, struct report *out)
@@ -381,26 +382,26 @@ static int collect(struct trace_report *report, struct report *out)
 
 int trace_report__print_interim(struct trace_report *report)
 {
-	struct error err = {0};
+	struct error error = {0};
 	struct report out = {0};
-	int code;
+	int err;
 
 	clear_live_line(report);
 	stream__lock(report->source.stream);
-	code = collect(report, &out);
+	err = collect(report, &out);
 	stream__unlock(report->source.stream);
-	if (!code)
-		code = name_report(report, &out);
-	if (!code)
-		code = write_report(report, &out, &err);
-	if (code && code != -EPIPE)
+	if (!err)
+		err = name_report(report, &out);
+	if (!err)
+		err = write_report(report, &out, &error);
+	if (err && err != -EPIPE)
 		log__warn("cannot write the interim report: %s",
-			err.code ? err.message : strerror(-code));
+			error.code ? error.message : strerror(-err));
 	report__free(&out);
-	return code;
+	return err;
 }
 
-int trace_report__write_file(struct trace_report *report, const char *path, struct error *err)
+int trace_report__write_file(struct trace_report *report, const char *path, struct error *error)
 {
 	struct report_extra extra = {
 		.write_json = trace_locks__write_json,
@@ -408,44 +409,44 @@ int trace_report__write_file(struct trace_report *report, const char *path, stru
 	};
 	struct view_options view = report->source.options->view;
 	struct report out = {0};
-	int code;
+	int err;
 
 	view.format = FORMAT_HTML;
 	view.output = path;
 	view.format_only = true;
 	view.json = false;
 	stream__lock(report->source.stream);
-	code = collect(report, &out);
+	err = collect(report, &out);
 	stream__unlock(report->source.stream);
-	if (!code)
-		code = name_report(report, &out);
-	if (code)
-		error__set(err, code, "out of memory for the report");
+	if (!err)
+		err = name_report(report, &out);
+	if (err)
+		error__set(error, err, "out of memory for the report");
 	else
-		code = report_output__write(&out, &extra, &view, err);
+		err = report_output__write(&out, &extra, &view, error);
 	report__free(&out);
-	return code;
+	return err;
 }
 
 int trace_report__print_final(
-	struct trace_report *report, bool ended, int status, struct error *err)
+	struct trace_report *report, bool ended, int status, struct error *error)
 {
 	struct report out = {.run = {.has_ended = ended, .exit_status = status}};
-	int code;
+	int err;
 
 	clear_live_line(report);
-	code = collect(report, &out);
+	err = collect(report, &out);
 	/* Only now: the model no longer changes. */
 	trace_locks__name_blocks(
 		report->source.locks, report->source.feed->heap, trace_report__name_frame, report);
-	if (!code)
-		code = name_report(report, &out);
-	if (!code)
-		code = end_recording(report, &out);
-	if (code)
-		error__set(err, code, "out of memory for the report");
+	if (!err)
+		err = name_report(report, &out);
+	if (!err)
+		err = end_recording(report, &out);
+	if (err)
+		error__set(error, err, "out of memory for the report");
 	else
-		code = write_report(report, &out, err);
+		err = write_report(report, &out, error);
 	report__free(&out);
-	return code ? code : close_recording(report, err);
+	return err ? err : close_recording(report, error);
 }

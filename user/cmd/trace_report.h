@@ -13,10 +13,11 @@
 struct trace_report;
 
 /* Says early whether the report can be written where the options want it. 0 or negative errno. */
-int trace_report__check_output(const struct trace_options *options, struct error *err);
+int trace_report__check_output(const struct trace_options *options, struct error *error);
 
-/* NULL with @err set: no memory. */
-struct trace_report *trace_report__new(const struct trace_report_source *source, struct error *err);
+/* NULL with @error set: no memory. */
+struct trace_report *trace_report__new(
+	const struct trace_report_source *source, struct error *error);
 void trace_report__free(struct trace_report *report);
 
 /* The run begins now, at @start_ns (CLOCK_MONOTONIC). */
@@ -29,12 +30,12 @@ void trace_report__unwatch(struct trace_report *report, pid_t pid);
 
 /*
  * Records the run from now on, where the options say: to be called before anything is attached.
- * Returns 0, or a negative errno with @err set.
+ * Returns 0, or a negative errno with @error set.
  */
-int trace_report__record(struct trace_report *report, struct error *err);
+int trace_report__record(struct trace_report *report, struct error *error);
 
 /* The run begins: the recording, if there is one, appears under its name. 0 or a negative errno. */
-int trace_report__show_recording(struct trace_report *report, struct error *err);
+int trace_report__show_recording(struct trace_report *report, struct error *error);
 
 /*
  * Lets the recording know how things stand, and makes it safe from a kill; about every second.
@@ -50,7 +51,7 @@ int trace_report__name_frame(
 	void *context, const struct site_frame *address, struct report_frames *frames);
 
 /* Writes a report of the run so far to a file, as html. */
-int trace_report__write_file(struct trace_report *report, const char *path, struct error *err);
+int trace_report__write_file(struct trace_report *report, const char *path, struct error *error);
 
 /*
  * A report of the run so far; the trace goes on. 0, or a negative errno, with a warning printed;
@@ -60,9 +61,9 @@ int trace_report__print_interim(struct trace_report *report);
 
 /*
  * The report, after the stream was stopped. @status: of a launched command that has @ended, as
- * wait(2) gives it. Returns 0, or a negative errno with @err set.
+ * wait(2) gives it. Returns 0, or a negative errno with @error set.
  */
 int trace_report__print_final(
-	struct trace_report *report, bool ended, int status, struct error *err);
+	struct trace_report *report, bool ended, int status, struct error *error);
 
 #endif

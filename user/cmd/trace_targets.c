@@ -10,18 +10,18 @@
 #include "process/threads.h"
 
 int trace_targets__add(const struct trace_targets *targets, pid_t pid, const char *comm,
-	bool awaits_exec, struct error *err)
+	bool awaits_exec, struct error *error)
 {
 	uint32_t process;
 
 	if (threads__shown(pid) != pid)
-		return error__set(err, -ENOTSUP,
+		return error__set(error, -ENOTSUP,
 			"process %d: its first thread has ended, through which the kernel places "
 			"probes, so it cannot be traced; memtrace locks can look at it",
 			pid);
-	process = tracer__add(targets->tracer, pid, awaits_exec, err);
+	process = tracer__add(targets->tracer, pid, awaits_exec, error);
 	if (!process)
-		return err->code;
+		return error->code;
 	stream__lock(targets->stream);
 	feed__add_process(targets->feed, process, pid, comm);
 	stream__unlock(targets->stream);
@@ -31,20 +31,20 @@ int trace_targets__add(const struct trace_targets *targets, pid_t pid, const cha
 static void attach_child(const struct trace_targets *targets, pid_t pid)
 {
 	struct process_info info;
-	struct error err = {0};
-	int code = process__open(pid, &info, &err);
+	struct error error = {0};
+	int err = process__open(pid, &info, &error);
 
-	if (code == -ESRCH)
+	if (err == -ESRCH)
 		return;
-	if (!code) {
-		code = confined__check(pid, &err);
-		if (!code)
-			code = trace_targets__add(targets, pid, info.comm, false, &err);
+	if (!err) {
+		err = confined__check(pid, &error);
+		if (!err)
+			err = trace_targets__add(targets, pid, info.comm, false, &error);
 		process__close(&info);
 	}
 	/* One that ends meanwhile, or is a zombie by now, has nothing to be traced. */
-	if (code && code != -ESRCH && code != -EINVAL)
-		log__warn("child %d is not traced: %s", pid, err.message);
+	if (err && err != -ESRCH && err != -EINVAL)
+		log__warn("child %d is not traced: %s", pid, error.message);
 }
 
 /*
@@ -55,13 +55,13 @@ static int attach_descendants(const struct trace_targets *targets, pid_list *pid
 {
 	for (size_t i = 0; i < pids->size; i++) {
 		size_t known = pids->size;
-		int code = children__list(pids->data[i], pids);
+		int err = children__list(pids->data[i], pids);
 
-		if (code == -ENOTSUP)
+		if (err == -ENOTSUP)
 			log__warn("this kernel does not list children: those already running are "
 				  "not traced (name each with -p)");
-		if (code)
-			return code == -ENOTSUP ? 0 : code;
+		if (err)
+			return err == -ENOTSUP ? 0 : err;
 		for (size_t k = known; k < pids->size; k++)
 			if (!tracer__image_of(targets->tracer, pids->data[k]))
 				attach_child(targets, pids->data[k]);
@@ -70,21 +70,22 @@ static int attach_descendants(const struct trace_targets *targets, pid_list *pid
 }
 
 int trace_targets__attach(const struct trace_targets *targets, const struct process_info *processes,
-	size_t count, bool follow, struct error *err)
+	size_t count, bool follow, struct error *error)
 {
 	pid_list pids = {0};
-	int code = 0;
+	int err = 0;
 
-	for (size_t i = 0; i < count && !code; i++) {
-		code = trace_targets__add(targets, processes[i].pid, processes[i].comm, false, err);
-		if (!code && !process__is_alive(&processes[i]))
-			code = error__set(err, -ESRCH,
+	for (size_t i = 0; i < count && !err; i++) {
+		err = trace_targets__add(
+			targets, processes[i].pid, processes[i].comm, false, error);
+		if (!err && !process__is_alive(&processes[i]))
+			err = error__set(error, -ESRCH,
 				"process %d ended while memtrace attached to it", processes[i].pid);
-		if (!code && vec_push(&pids, processes[i].pid))
-			code = error__set(err, -ENOMEM, "out of memory");
+		if (!err && vec_push(&pids, processes[i].pid))
+			err = error__set(error, -ENOMEM, "out of memory");
 	}
-	if (!code && follow && attach_descendants(targets, &pids))
-		code = error__set(err, -ENOMEM, "out of memory");
+	if (!err && follow && attach_descendants(targets, &pids))
+		err = error__set(error, -ENOMEM, "out of memory");
 	vec_free(&pids);
-	return code;
+	return err;
 }

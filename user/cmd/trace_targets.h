@@ -21,17 +21,17 @@ struct trace_targets {
 
 /*
  * Makes @pid, named @comm, a target; with @awaits_exec as tracer__add has it. Returns 0, or a
- * negative errno with @err set.
+ * negative errno with @error set.
  */
 int trace_targets__add(const struct trace_targets *targets, pid_t pid, const char *comm,
-	bool awaits_exec, struct error *err);
+	bool awaits_exec, struct error *error);
 
 /*
  * Attaches to the processes, and with @follow to the children that they have, and to theirs. One
  * of @processes that cannot be traced is an error; a child that cannot is left out with a warning.
- * Returns 0, or a negative errno with @err set.
+ * Returns 0, or a negative errno with @error set.
  */
 int trace_targets__attach(const struct trace_targets *targets, const struct process_info *processes,
-	size_t count, bool follow, struct error *err);
+	size_t count, bool follow, struct error *error);
 
 #endif

@@ -258,7 +258,7 @@ static void report_with_lines(struct watch *watch, struct subjects *subjects,
 	const struct finding *again = NULL;
 	finding_list list = {0};
 	struct locks_look look;
-	struct error err = {0};
+	struct error error = {0};
 	changed_pids pids = {0};
 	bool looked;
 
@@ -266,7 +266,7 @@ static void report_with_lines(struct watch *watch, struct subjects *subjects,
 		vec_push(&pids, wait->pid);
 	options.pids = pids.data;
 	options.pid_count = pids.size;
-	looked = pids.size && !locks__look_at(&options, &look, &err);
+	looked = pids.size && !locks__look_at(&options, &look, &error);
 	if (looked && !finding__list(&look.findings, &list))
 		again = find_again(&look.findings, &list, known->identity);
 	if (again)
@@ -288,7 +288,7 @@ static bool is_worth_a_report(const struct lock_findings *findings, const struct
 static void report_new(struct watch *watch, const struct lock_findings *findings)
 {
 	struct subjects *with_lines = NULL; /* for all of this pass: files are read once */
-	struct error err = {0};
+	struct error error = {0};
 	finding_list list;
 
 	if (finding__list(findings, &list))
@@ -299,7 +299,7 @@ static void report_new(struct watch *watch, const struct lock_findings *findings
 		if (is_worth_a_report(findings, finding) && !interrupt__came())
 			added = known__add(&watch->known, findings, finding);
 		if (added && !with_lines)
-			with_lines = subjects__new(true, &err);
+			with_lines = subjects__new(true, &error);
 		if (added)
 			report_with_lines(watch, with_lines, added, findings, finding);
 	}
@@ -324,29 +324,30 @@ static void report_gone(struct watch *watch, const struct look *look)
 static int list_pids(
 	struct watch *watch, const struct look *look, uint64_t begin_ns, changed_pids *pids)
 {
-	int rc = changed__list(&watch->changed, look, &watch->options.filter, pids);
+	int err = changed__list(&watch->changed, look, &watch->options.filter, pids);
 	uint64_t now, cost;
 
-	if (rc || begin_ns < watch->slow_due_ns)
-		return rc;
-	rc = knots__list(&watch->knots, look, watch->subjects, &watch->options.filter,
+	if (err || begin_ns < watch->slow_due_ns)
+		return err;
+	err = knots__list(&watch->knots, look, watch->subjects, &watch->options.filter,
 		watch->options.threshold_ns, pids);
 	now = clock__now_ns();
 	cost = (now - begin_ns) * SLOW_SHARE;
 	watch->slow_due_ns = now + (cost > SLOW_INTERVAL_NS ? cost : SLOW_INTERVAL_NS);
-	return rc;
+	return err;
 }
 
 /* Stacks and verdicts of the processes whose waits have changed. */
-static int judge(struct watch *watch, const struct look *look, uint64_t begin_ns, struct error *err)
+static int judge(
+	struct watch *watch, const struct look *look, uint64_t begin_ns, struct error *error)
 {
 	changed_pids pids = {0};
 	struct locks_look result;
-	int rc = list_pids(watch, look, begin_ns, &pids);
+	int err = list_pids(watch, look, begin_ns, &pids);
 
-	if (rc) {
+	if (err) {
 		vec_free(&pids);
-		return error__set(err, rc, "out of memory");
+		return error__set(error, err, "out of memory");
 	}
 	if (pids.size) {
 		struct locks_look_options options = {
@@ -357,51 +358,51 @@ static int judge(struct watch *watch, const struct look *look, uint64_t begin_ns
 			.first = look,
 		};
 
-		rc = locks__look_at(&options, &result, err);
+		err = locks__look_at(&options, &result, error);
 		log__debug("judged %zu processes", pids.size);
-		if (!rc) {
+		if (!err) {
 			report_new(watch, &result.findings);
 			locks_look__free(&result);
 		}
 	}
 	vec_free(&pids);
 	/* All of them may have exited meanwhile, or be closed to us. */
-	return rc == -ESRCH || rc == -EPERM ? 0 : rc;
+	return err == -ESRCH || err == -EPERM ? 0 : err;
 }
 
 /* A watch may run for months while programs come and go: what is kept of files is dropped now and
  * then, before it runs out of fds. */
-static int renew_subjects(struct watch *watch, struct error *err)
+static int renew_subjects(struct watch *watch, struct error *error)
 {
 	if (watch->subjects && !subjects__are_many(watch->subjects))
 		return 0;
 	subjects__free(watch->subjects);
-	watch->subjects = subjects__new(false, err);
+	watch->subjects = subjects__new(false, error);
 	return watch->subjects ? 0 : -ENOMEM;
 }
 
-static int make_pass(struct watch *watch, struct error *err)
+static int make_pass(struct watch *watch, struct error *error)
 {
 	uint64_t begin_ns = clock__now_ns();
 	struct look look;
-	int rc = renew_subjects(watch, err);
+	int err = renew_subjects(watch, error);
 
-	if (rc)
-		return rc;
-	rc = watch_filter__refresh(&watch->options.filter);
+	if (err)
+		return err;
+	err = watch_filter__refresh(&watch->options.filter);
 
-	if (rc)
-		return error__set(err, rc, "cannot read the cgroup %s: %s",
-			watch->options.filter.cgroup, strerror(-rc));
-	rc = looker__look(watch->looker, NULL, 0, &look, err);
-	if (rc)
-		return rc;
+	if (err)
+		return error__set(error, err, "cannot read the cgroup %s: %s",
+			watch->options.filter.cgroup, strerror(-err));
+	err = looker__look(watch->looker, NULL, 0, &look, error);
+	if (err)
+		return err;
 	watch->last_pass_ns = clock__now_ns();
 	watch->passes++;
 	report_gone(watch, &look);
-	rc = judge(watch, &look, begin_ns, err);
+	err = judge(watch, &look, begin_ns, error);
 	look__free(&look);
-	return rc;
+	return err;
 }
 
 /* --- the loop */
@@ -417,16 +418,16 @@ static void on_end(void *context, const struct event_wait *wait)
 				watch->must_pass = true;
 }
 
-static int step(struct watch *watch, struct error *err)
+static int step(struct watch *watch, struct error *error)
 {
 	struct watcher_counts counts;
 	bool grown;
-	int rc;
+	int err;
 
 	watcher__read_ends(watch->watcher);
-	rc = watcher__count(watch->watcher, &counts, &grown);
-	if (rc)
-		return error__set(err, rc, "cannot read the counters: %s", strerror(-rc));
+	err = watcher__count(watch->watcher, &counts, &grown);
+	if (err)
+		return error__set(error, err, "cannot read the counters: %s", strerror(-err));
 	/* Threads of a deadlock that are killed may be too young in their wait for an end to be
 	   sent: look while one is known. */
 	watch->must_pass |=
@@ -436,50 +437,50 @@ static int step(struct watch *watch, struct error *err)
 	if (!watch->must_pass || clock__now_ns() - watch->last_pass_ns < PASS_INTERVAL_NS)
 		return 0;
 	watch->must_pass = false;
-	return make_pass(watch, err);
+	return make_pass(watch, error);
 }
 
-static int run(struct watch *watch, struct error *err)
+static int run(struct watch *watch, struct error *error)
 {
 	struct pollfd fds[] = {
 		{.fd = watch->interrupted_fd, .events = POLLIN},
 		{.fd = watcher__fd(watch->watcher), .events = POLLIN},
 	};
-	int rc = 0;
+	int err = 0;
 
-	while (!rc && !(fds[0].revents & POLLIN)) {
+	while (!err && !(fds[0].revents & POLLIN)) {
 		if (watch->options.duration_ns &&
 			clock__now_ns() - watch->started_ns >= watch->options.duration_ns)
 			return 0;
 		if (poll(fds, 2, POLL_MS) < 0 && errno != EINTR)
-			return error__set(err, -errno, "cannot wait: %s", strerror(errno));
-		rc = step(watch, err);
-		if (!rc && ferror(stdout))
-			rc = error__set(err, -EPIPE, "cannot write to standard output");
+			return error__set(error, -errno, "cannot wait: %s", strerror(errno));
+		err = step(watch, error);
+		if (!err && ferror(stdout))
+			err = error__set(error, -EPIPE, "cannot write to standard output");
 	}
-	return rc;
+	return err;
 }
 
-static int open_watch(struct watch *watch, struct error *err)
+static int open_watch(struct watch *watch, struct error *error)
 {
-	int rc = looker__new(false, &watch->looker, err);
+	int err = looker__new(false, &watch->looker, error);
 
-	if (rc)
-		return rc;
+	if (err)
+		return err;
 	/* The first pass may have much to report, and ends early when told to. */
 	watch->interrupted_fd = interrupt__tell();
 	if (watch->options.hook) {
-		rc = hook__init(&watch->hook, watch->options.hook, err);
-		if (rc)
-			return rc;
+		err = hook__init(&watch->hook, watch->options.hook, error);
+		if (err)
+			return err;
 	}
 	/* The first pass also finds what hangs already, and our own namespace's level. */
 	watch->started_ns = clock__now_ns();
-	rc = make_pass(watch, err);
-	if (rc)
-		return rc;
+	err = make_pass(watch, error);
+	if (err)
+		return err;
 	return watcher__new(watch->options.threshold_ns, looker__namespace_level(watch->looker),
-		on_end, watch, &watch->watcher, err);
+		on_end, watch, &watch->watcher, error);
 }
 
 /* What was seen, so that silence can be told from blindness. */
@@ -534,24 +535,24 @@ static void close_watch(struct watch *watch)
 int cmd_watch(int argc, char **argv)
 {
 	struct watch watch = {.options = {.threshold_ns = 1000000000}};
-	struct error err = {0};
-	int rc, status = EXIT_DONE;
+	struct error error = {0};
+	int err, status = EXIT_DONE;
 
-	rc = argp_parse(&argp, argc, argv, 0, NULL, &watch.options);
-	if (rc)
+	err = argp_parse(&argp, argc, argv, 0, NULL, &watch.options);
+	if (err)
 		return EXIT_COULD_NOT;
 	if (watch.options.use_syslog)
 		openlog("memtrace", LOG_PID, LOG_DAEMON);
-	rc = capabilities__check(&err);
-	if (!rc)
-		rc = open_watch(&watch, &err);
-	if (!rc) {
+	err = capabilities__check(&error);
+	if (!err)
+		err = open_watch(&watch, &error);
+	if (!err) {
 		fprintf(stderr, "watching for deadlocks\n");
-		rc = run(&watch, &err);
+		err = run(&watch, &error);
 		report_end(&watch);
 	}
 	if (watch.known.count)
 		status = EXIT_DEADLOCK;
 	close_watch(&watch);
-	return cmd__failed(&err, rc) ? EXIT_COULD_NOT : status;
+	return cmd__failed(&error, err) ? EXIT_COULD_NOT : status;
 }

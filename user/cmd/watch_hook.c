@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-int hook__init(struct hook *hook, const char *command, struct error *err)
+int hook__init(struct hook *hook, const char *command, struct error *error)
 {
 	size_t count = 0;
 	char *rest;
@@ -22,10 +22,10 @@ int hook__init(struct hook *hook, const char *command, struct error *err)
 	*hook = (struct hook){.line = strdup(command)};
 	hook->words = calloc(strlen(command) / 2 + 2, sizeof(*hook->words));
 	if (!hook->line || !hook->words)
-		return error__set(err, -ENOMEM, "out of memory");
+		return error__set(error, -ENOMEM, "out of memory");
 	for (char *word = strtok_r(hook->line, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
 		hook->words[count++] = word;
-	return count ? 0 : error__set(err, -EINVAL, "--on-deadlock: no command given");
+	return count ? 0 : error__set(error, -EINVAL, "--on-deadlock: no command given");
 }
 
 /* In the child: nothing but the document on stdin, and signals as they are for any program. */

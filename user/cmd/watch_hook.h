@@ -27,7 +27,7 @@ struct hook {
 };
 
 /* Splits @command at spaces. Returns 0, -EINVAL for an empty one, or -ENOMEM. */
-int hook__init(struct hook *hook, const char *command, struct error *err);
+int hook__init(struct hook *hook, const char *command, struct error *error);
 
 /* Gives the command @fd, an open file at its beginning, as stdin; now or when it is its turn. Takes
  * the fd over. */

@@ -81,13 +81,13 @@ static void cut_back(struct recorder *recorder)
 
 static int write_bytes(struct recorder *recorder, const void *data, size_t size)
 {
-	int code = write_all(recorder->file.fd, data, size);
+	int err = write_all(recorder->file.fd, data, size);
 
-	if (code)
+	if (err)
 		cut_back(recorder);
 	else
 		recorder->written += size;
-	return code;
+	return err;
 }
 
 static void lose_batch(struct recorder *recorder, const struct batch *batch)
@@ -102,19 +102,19 @@ static void write_batch(
 {
 	const uint8_t *frame;
 	long size = -EIO;
-	int code;
+	int err;
 
 	/* A pipe that broke, or a file that cannot be cut back: nothing behind it is readable. */
 	if (!recorder->error || recorder->is_regular)
 		size = frame_writer__seal(writer, batch->type, batch->records,
 			batch->out.bytes.data, batch->out.bytes.size, &frame);
-	code = size < 0 ? (int)size : write_bytes(recorder, frame, size);
-	if (!code)
+	err = size < 0 ? (int)size : write_bytes(recorder, frame, size);
+	if (!err)
 		return;
 	lose_batch(recorder, batch);
 	pthread_mutex_lock(&recorder->lock);
 	if (!recorder->error)
-		recorder->error = code;
+		recorder->error = err;
 	pthread_mutex_unlock(&recorder->lock);
 }
 
@@ -439,59 +439,59 @@ static void free_recorder(struct recorder *recorder)
 	free(recorder);
 }
 
-static int open_file(struct recorder *recorder, const char *path, struct error *err)
+static int open_file(struct recorder *recorder, const char *path, struct error *error)
 {
 	struct recording_head head = frame__make_head();
 	struct stat st;
-	int code;
+	int err;
 
 	recorder->path = strdup(path);
 	if (!recorder->path)
-		return error__set(err, -ENOMEM, "out of memory for the recording");
-	code = new_file__open(&recorder->file, path, err);
-	if (code)
-		return code;
+		return error__set(error, -ENOMEM, "out of memory for the recording");
+	err = new_file__open(&recorder->file, path, error);
+	if (err)
+		return err;
 	if (fstat(recorder->file.fd, &st))
-		return error__set(err, -errno, "cannot record to %s: %m", path);
+		return error__set(error, -errno, "cannot record to %s: %m", path);
 	recorder->is_regular = S_ISREG(st.st_mode);
-	code = write_bytes(recorder, &head, sizeof(head));
-	if (code)
-		error__set(err, code, "cannot record to %s: %s", path, strerror(-code));
-	return code;
+	err = write_bytes(recorder, &head, sizeof(head));
+	if (err)
+		error__set(error, err, "cannot record to %s: %s", path, strerror(-err));
+	return err;
 }
 
-struct recorder *recorder__open(const char *path, struct error *err)
+struct recorder *recorder__open(const char *path, struct error *error)
 {
 	struct recorder *recorder = calloc(1, sizeof(*recorder));
-	int code;
+	int err;
 
 	if (!recorder) {
-		error__set(err, -ENOMEM, "out of memory for the recording");
+		error__set(error, -ENOMEM, "out of memory for the recording");
 		return NULL;
 	}
 	recorder->file = (struct new_file){.fd = -1, .place.folder = -1};
-	if (open_file(recorder, path, err)) {
+	if (open_file(recorder, path, error)) {
 		free_recorder(recorder);
 		return NULL;
 	}
 	pthread_mutex_init(&recorder->lock, NULL);
 	pthread_cond_init(&recorder->work, NULL);
 	pthread_cond_init(&recorder->room, NULL);
-	code = pthread_create(&recorder->thread, NULL, write_batches, recorder);
-	if (!code)
+	err = pthread_create(&recorder->thread, NULL, write_batches, recorder);
+	if (!err)
 		return recorder;
-	error__set(err, -code, "cannot start the recording's thread: %s", strerror(code));
+	error__set(error, -err, "cannot start the recording's thread: %s", strerror(err));
 	free_recorder(recorder);
 	return NULL;
 }
 
-int recorder__appear(struct recorder *recorder, struct error *err)
+int recorder__appear(struct recorder *recorder, struct error *error)
 {
-	int code = new_file__appear(&recorder->file);
+	int err = new_file__appear(&recorder->file);
 
-	return code ? error__set(
-			      err, code, "cannot record to %s: %s", recorder->path, strerror(-code))
-		    : 0;
+	return err ? error__set(
+			     error, err, "cannot record to %s: %s", recorder->path, strerror(-err))
+		   : 0;
 }
 
 bool recorder__has_no_reader(struct recorder *recorder)
@@ -504,9 +504,9 @@ bool recorder__has_no_reader(struct recorder *recorder)
 	return broken;
 }
 
-int recorder__close(struct recorder *recorder, struct error *err)
+int recorder__close(struct recorder *recorder, struct error *error)
 {
-	int code;
+	int err;
 
 	if (!recorder)
 		return 0;
@@ -516,15 +516,15 @@ int recorder__close(struct recorder *recorder, struct error *err)
 	pthread_cond_signal(&recorder->work);
 	pthread_mutex_unlock(&recorder->lock);
 	pthread_join(recorder->thread, NULL);
-	code = recorder->error;
-	if (!code)
-		code = new_file__close(&recorder->file);
-	if (code)
-		error__set(err, code, "the recording %s is incomplete: %s", recorder->path,
-			strerror(-code));
+	err = recorder->error;
+	if (!err)
+		err = new_file__close(&recorder->file);
+	if (err)
+		error__set(error, err, "the recording %s is incomplete: %s", recorder->path,
+			strerror(-err));
 	pthread_mutex_destroy(&recorder->lock);
 	pthread_cond_destroy(&recorder->work);
 	pthread_cond_destroy(&recorder->room);
 	free_recorder(recorder);
-	return code;
+	return err;
 }

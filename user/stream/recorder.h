@@ -17,12 +17,13 @@ struct recorder;
 /*
  * Creates a file that recorder__appear puts at @path, in the place of what is there; before that,
  * closing it leaves nothing behind. A @path that is a pipe or a device is written to (see
- * base/new_file.h). NULL with @err set.
+ * base/new_file.h). NULL with @error set.
  */
-struct recorder *recorder__open(const char *path, struct error *err);
+struct recorder *recorder__open(const char *path, struct error *error);
 
-/* Once the run begins: a kill then leaves what was recorded. 0, or negative errno with @err set. */
-int recorder__appear(struct recorder *recorder, struct error *err);
+/* Once the run begins: a kill then leaves what was recorded. 0, or negative errno with @error set.
+ */
+int recorder__appear(struct recorder *recorder, struct error *error);
 
 /* --- by one thread at a time: the ring's reader, or others under the stream's lock */
 
@@ -59,7 +60,7 @@ struct recorder_state {
 /* Waits until the queue is written. After the ring's reader has ended. */
 struct recorder_state recorder__drain(struct recorder *recorder);
 
-/* Writes what is left and ends it. Returns 0, or a negative errno with @err set. */
-int recorder__close(struct recorder *recorder, struct error *err);
+/* Writes what is left and ends it. Returns 0, or a negative errno with @error set. */
+int recorder__close(struct recorder *recorder, struct error *error);
 
 #endif

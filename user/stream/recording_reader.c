@@ -29,30 +29,30 @@ struct reading {
 
 static int visit_stack(struct reading *reading, struct wire_in *in)
 {
-	int code = items__get_stack(in, &reading->stack);
+	int err = items__get_stack(in, &reading->stack);
 
-	if (code || !reading->visitor->stack)
-		return code;
+	if (err || !reading->visitor->stack)
+		return err;
 	return reading->visitor->stack(reading->visitor->context, &reading->stack);
 }
 
 static int visit_module(struct reading *reading, struct wire_in *in)
 {
 	struct recording_module module;
-	int code = items__get_module(in, &module);
+	int err = items__get_module(in, &module);
 
-	if (code || !reading->visitor->module)
-		return code;
+	if (err || !reading->visitor->module)
+		return err;
 	return reading->visitor->module(reading->visitor->context, &module);
 }
 
 static int visit_process(struct reading *reading, struct wire_in *in)
 {
 	struct recording_process process;
-	int code = items__get_process(in, &process);
+	int err = items__get_process(in, &process);
 
-	if (code || !reading->visitor->process)
-		return code;
+	if (err || !reading->visitor->process)
+		return err;
 	return reading->visitor->process(reading->visitor->context, &process);
 }
 
@@ -116,11 +116,11 @@ static int visit_oldest(struct reading *reading, struct pending *pending)
 
 static int visit_all(struct reading *reading, struct pending *pending)
 {
-	int code = 0;
+	int err = 0;
 
-	while (pending->tail != pending->head && !code)
-		code = visit_oldest(reading, pending);
-	return code;
+	while (pending->tail != pending->head && !err)
+		err = visit_oldest(reading, pending);
+	return err;
 }
 
 /* One record or item at *@at. */
@@ -130,7 +130,7 @@ static int step(
 	union codec_record *record = &pending->records[pending->head % AHEAD];
 	struct codec_result found = codec__decode(&reading->state, *at, record);
 	struct wire_in in = {.at = *at + found.size};
-	int code;
+	int err;
 
 	if (!found.size || found.size > (size_t)(end - *at))
 		return -EBADMSG;
@@ -145,22 +145,22 @@ static int step(
 		return -EBADMSG;
 	*at += found.length;
 	in.end = *at;
-	code = visit_all(reading, pending);
-	return code ? code : visit_item(reading, found.item, &in);
+	err = visit_all(reading, pending);
+	return err ? err : visit_item(reading, found.item, &in);
 }
 
 static int visit_events(struct reading *reading, const uint8_t *raw, size_t size)
 {
 	const uint8_t *at = raw, *end = raw + size;
 	struct pending pending;
-	int code = 0, last;
+	int err = 0, last;
 
 	pending.head = pending.tail = 0;
 	memset(&reading->state, 0, sizeof(reading->state));
-	while (at < end && !code)
-		code = step(reading, &pending, &at, end);
+	while (at < end && !err)
+		err = step(reading, &pending, &at, end);
 	last = visit_all(reading, &pending);
-	return code ? code : last;
+	return err ? err : last;
 }
 
 /* --- other frames */
@@ -168,20 +168,20 @@ static int visit_events(struct reading *reading, const uint8_t *raw, size_t size
 static int visit_run(struct reading *reading, struct wire_in *in)
 {
 	struct recording_run run;
-	int code = items__get_run(in, &reading->lists, &run);
+	int err = items__get_run(in, &reading->lists, &run);
 
-	if (code || !reading->visitor->run)
-		return code;
+	if (err || !reading->visitor->run)
+		return err;
 	return reading->visitor->run(reading->visitor->context, &run);
 }
 
 static int visit_status(struct reading *reading, struct wire_in *in)
 {
 	struct recording_status status;
-	int code = items__get_status(in, &reading->lists, &status);
+	int err = items__get_status(in, &reading->lists, &status);
 
-	if (code)
-		return code;
+	if (err)
+		return err;
 	reading->problems->has_end |= status.is_end;
 	if (!reading->visitor->status)
 		return 0;
@@ -191,25 +191,25 @@ static int visit_status(struct reading *reading, struct wire_in *in)
 static int visit_locks(struct reading *reading, struct wire_in *in)
 {
 	struct recording_locks locks;
-	int code = items__get_locks(in, &locks);
+	int err = items__get_locks(in, &locks);
 
-	if (code || !reading->visitor->locks)
-		return code;
+	if (err || !reading->visitor->locks)
+		return err;
 	return reading->visitor->locks(reading->visitor->context, &locks);
 }
 
 static int visit_names(struct reading *reading, struct wire_in *in)
 {
-	int code = 0;
+	int err = 0;
 
-	while (in->at < in->end && !code) {
+	while (in->at < in->end && !err) {
 		struct recording_name name;
 
-		code = items__get_name(in, &reading->lists, &name);
-		if (!code && reading->visitor->name)
-			code = reading->visitor->name(reading->visitor->context, &name);
+		err = items__get_name(in, &reading->lists, &name);
+		if (!err && reading->visitor->name)
+			err = reading->visitor->name(reading->visitor->context, &name);
 	}
-	return code;
+	return err;
 }
 
 static int visit_frame(
@@ -239,12 +239,12 @@ static int visit_frame(
 static int open_frame(struct reading *reading, const struct recording_frame *header)
 {
 	const uint8_t *raw;
-	int code = frame_reader__open(reading->frames, header, reading->payload.data, &raw);
+	int err = frame_reader__open(reading->frames, header, reading->payload.data, &raw);
 
-	if (!code)
-		code = visit_frame(reading, header, raw);
-	if (code != -EBADMSG)
-		return code;
+	if (!err)
+		err = visit_frame(reading, header, raw);
+	if (err != -EBADMSG)
+		return err;
 	reading->problems->damaged_frames++;
 	reading->problems->damaged_records += header->records;
 	return 0;
@@ -255,7 +255,7 @@ static int read_frame(struct reading *reading)
 {
 	struct recording_frame header;
 	size_t got = fread(&header, 1, sizeof(header), reading->file);
-	int code;
+	int err;
 
 	if (got < sizeof(header)) {
 		reading->problems->is_cut = got > 0;
@@ -272,50 +272,50 @@ static int read_frame(struct reading *reading)
 		return 0;
 	}
 	reading->problems->bytes += sizeof(header) + header.size;
-	code = open_frame(reading, &header);
-	return code ? code : 1;
+	err = open_frame(reading, &header);
+	return err ? err : 1;
 }
 
 static int refuse(enum head_check check, const struct recording_head *head, const char *name,
-	struct error *err)
+	struct error *error)
 {
 	switch (check) {
 	case HEAD_NEWER:
-		return error__set(err, -EINVAL,
+		return error__set(error, -EINVAL,
 			"%s is a recording of version %u; this memtrace reads up to version %u: "
 			"use a newer one",
 			name, head->version, RECORDING_VERSION);
 	case HEAD_DAMAGED:
-		return error__set(err, -EINVAL, "%s: the head of the recording is damaged", name);
+		return error__set(error, -EINVAL, "%s: the head of the recording is damaged", name);
 	default:
-		return error__set(err, -EINVAL, "%s is not a memtrace recording", name);
+		return error__set(error, -EINVAL, "%s is not a memtrace recording", name);
 	}
 }
 
-static int read_head(struct reading *reading, const char *name, struct error *err)
+static int read_head(struct reading *reading, const char *name, struct error *error)
 {
 	struct recording_head head = {0};
 	size_t got = fread(&head, 1, sizeof(head), reading->file);
 	enum head_check check = frame__check_head(&head);
 
 	if (ferror(reading->file))
-		return error__set(err, -EIO, "cannot read %s: %m", name);
+		return error__set(error, -EIO, "cannot read %s: %m", name);
 	if (got < sizeof(head) && check != HEAD_FOREIGN)
-		return error__set(err, -EINVAL, "%s ends before its first frame", name);
+		return error__set(error, -EINVAL, "%s ends before its first frame", name);
 	if (check)
-		return refuse(check, &head, name, err);
+		return refuse(check, &head, name, error);
 	for (uint32_t i = sizeof(head); i < head.size; i++)
 		if (fgetc(reading->file) == EOF)
-			return error__set(err, -EINVAL, "%s ends before its first frame", name);
+			return error__set(error, -EINVAL, "%s ends before its first frame", name);
 	reading->problems->bytes = head.size;
 	return 0;
 }
 
 int recording__read(FILE *file, const char *name, const struct recording_visitor *visitor,
-	struct recording_problems *problems, struct error *err)
+	struct recording_problems *problems, struct error *error)
 {
 	struct reading *reading = calloc(1, sizeof(*reading));
-	int code = -ENOMEM;
+	int err = -ENOMEM;
 
 	*problems = (struct recording_problems){0};
 	if (reading) {
@@ -323,21 +323,21 @@ int recording__read(FILE *file, const char *name, const struct recording_visitor
 		reading->visitor = visitor;
 		reading->problems = problems;
 		reading->frames = frame_reader__new();
-		code = reading->frames ? read_head(reading, name, err) : -ENOMEM;
+		err = reading->frames ? read_head(reading, name, error) : -ENOMEM;
 	}
-	if (!code) {
-		while ((code = read_frame(reading)) > 0)
+	if (!err) {
+		while ((err = read_frame(reading)) > 0)
 			;
-		if (!code && ferror(file))
-			code = error__set(err, -EIO, "cannot read %s: %m", name);
+		if (!err && ferror(file))
+			err = error__set(error, -EIO, "cannot read %s: %m", name);
 	}
-	if (code == -ENOMEM)
-		error__set(err, code, "out of memory for the recording %s", name);
+	if (err == -ENOMEM)
+		error__set(error, err, "out of memory for the recording %s", name);
 	if (reading) {
 		frame_reader__free(reading->frames);
 		items__free_lists(&reading->lists);
 		vec_free(&reading->payload);
 		free(reading);
 	}
-	return code;
+	return err;
 }

@@ -47,9 +47,9 @@ struct recording_problems {
 /*
  * Reads @file from its beginning; @name is for messages. Returns 0 with @problems filled in, what
  * a visitor returned, -ENOMEM, -EIO, or -EINVAL where it is no recording or one of a version that
- * this program does not know; @err is set unless the visitor failed.
+ * this program does not know; @error is set unless the visitor failed.
  */
 int recording__read(FILE *file, const char *name, const struct recording_visitor *visitor,
-	struct recording_problems *problems, struct error *err);
+	struct recording_problems *problems, struct error *error);
 
 #endif

@@ -45,7 +45,8 @@ struct replay_private {
 	bool has_losses;		    /* those at its end are known */
 };
 
-/* A copy that lives as long as the replay; equal texts are one. NULL for none. -ENOMEM in *@err. */
+/* A copy that lives as long as the replay; equal texts are one. NULL for none. -ENOMEM in *@error.
+ */
 static const char *keep_text(struct replay_private *private, struct recording_text text, int *err)
 {
 	struct recording_text key = {.size = text.size};
@@ -339,7 +340,7 @@ static void close_window(struct replay *replay)
 }
 
 int replay__run(struct replay *replay, FILE *file, const char *name,
-	const struct replay_options *options, struct error *err)
+	const struct replay_options *options, struct error *error)
 {
 	struct recording_visitor visitor = {
 		.context = replay,
@@ -354,19 +355,19 @@ int replay__run(struct replay *replay, FILE *file, const char *name,
 		.record = visit_record,
 		.announce = announce_record,
 	};
-	int code;
+	int err;
 
 	*replay = (struct replay){.private = calloc(1, sizeof(*replay->private))};
 	if (!replay->private)
-		return error__set(err, -ENOMEM, "out of memory for the recording %s", name);
+		return error__set(error, -ENOMEM, "out of memory for the recording %s", name);
 	replay->private->options = *options;
 	replay->private->to_ns = UINT64_MAX;
-	code = recording__read(file, name, &visitor, &replay->problems, err);
-	if (!code && need_heap(replay))
-		code = error__set(err, -ENOMEM, "out of memory for the recording %s", name);
-	if (!code)
+	err = recording__read(file, name, &visitor, &replay->problems, error);
+	if (!err && need_heap(replay))
+		err = error__set(error, -ENOMEM, "out of memory for the recording %s", name);
+	if (!err)
 		close_window(replay);
-	return code;
+	return err;
 }
 
 void replay__free(struct replay *replay)

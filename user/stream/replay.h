@@ -79,11 +79,11 @@ struct replay {
 };
 
 /*
- * Reads @file. Returns 0, or a negative errno with @err set (see recording__read). Free @replay in
- * any case.
+ * Reads @file. Returns 0, or a negative errno with @error set (see recording__read). Free @replay
+ * in any case.
  */
 int replay__run(struct replay *replay, FILE *file, const char *name,
-	const struct replay_options *options, struct error *err);
+	const struct replay_options *options, struct error *error);
 void replay__free(struct replay *replay);
 
 /* NULL: not in the recording. */

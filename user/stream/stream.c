@@ -91,27 +91,27 @@ static void *read_ring(void *context)
 	return NULL;
 }
 
-struct stream *stream__start(int ring_fd, stream_sink sink, void *context, struct error *err)
+struct stream *stream__start(int ring_fd, stream_sink sink, void *context, struct error *error)
 {
 	struct stream *stream = calloc(1, sizeof(*stream));
-	int code;
+	int err;
 
 	if (!stream) {
-		error__set(err, -ENOMEM, "out of memory for the ring reader");
+		error__set(error, -ENOMEM, "out of memory for the ring reader");
 		return NULL;
 	}
 	stream->sink = sink;
 	stream->context = context;
 	stream->ring = ring_buffer__new(ring_fd, hand_out, stream, NULL);
 	if (!stream->ring) {
-		error__set(err, -errno, "cannot map the ring buffer: %m (lower --ring-size)");
+		error__set(error, -errno, "cannot map the ring buffer: %m (lower --ring-size)");
 		goto fail;
 	}
 	pthread_mutex_init(&stream->lock, NULL);
-	code = pthread_create(&stream->thread, NULL, read_ring, stream);
-	if (!code)
+	err = pthread_create(&stream->thread, NULL, read_ring, stream);
+	if (!err)
 		return stream;
-	error__set(err, -code, "cannot start the ring reader's thread");
+	error__set(error, -err, "cannot start the ring reader's thread");
 fail:
 	ring_buffer__free(stream->ring);
 	free(stream);

@@ -19,8 +19,9 @@ typedef void (*stream_sink)(void *context, const struct event_header *event, siz
 
 struct stream;
 
-/* Starts reading ring buffer @ring_fd. NULL with @err set on failure; end it with stream__stop. */
-struct stream *stream__start(int ring_fd, stream_sink sink, void *context, struct error *err);
+/* Starts reading ring buffer @ring_fd. NULL with @error set on failure; end it with stream__stop.
+ */
+struct stream *stream__start(int ring_fd, stream_sink sink, void *context, struct error *error);
 
 /* While the lock is held, no record is handed out: what the sink feeds may be read. */
 void stream__lock(struct stream *stream);
