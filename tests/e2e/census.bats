@@ -131,6 +131,32 @@ expect_owners()
 	grep -q ';Session;.*text, 104 bytes [0-9]*$' folded || fail "$(cat folded)"
 }
 
+@test "census: two saved censuses tell what grew" {
+	start_target "$CENSUS/owned" || return 1
+	"$MEMTRACE" heap -p "$TARGET" -o after >/dev/null 2>err || fail "status $?"
+	# As if there had been fewer sessions before.
+	jq '(.classes[] | select(.name == "Session")) |= (.count = 400 | .bytes = 41600)
+		| (.owners[] | select(.name == "g_sessions (owned)")).retained_bytes -= 1000' after >before
+	"$MEMTRACE" diff before after >out 2>err || fail "status $?"
+	grep -q '+60.9 KiB  Session: 102 KiB in 1,000, was 40.6 KiB in 400' out || fail "$(cat out)"
+	grep -q '+1000 B  g_sessions (owned): ' out || fail "$(cat out)"
+	grep -q '^lost: none grew' out || fail "$(cat out)"
+	"$MEMTRACE" diff before after --json=report.json 2>err || fail "status $?"
+	expect '.classes[0] | [.name, .before_count, .after_count] | @json' '["Session",400,1000]'
+	expect '.before.live_count == .after.live_count' true
+	run "$MEMTRACE" diff before truth.none
+	[ "$status" = 1 ] || fail "$output"
+}
+
+@test "census: a repeated one shows what grew, until the process ends" {
+	start_target "$CENSUS/owned" || return 1
+	"$MEMTRACE" heap -p "$TARGET" --every 100ms >out 2>err 3>&- &
+	STARTED+=("$!")
+	wait_until $WAIT_SECONDS grep -q '^owners: none grew' out || fail "$(cat out)"
+	kill "$TARGET"
+	finish "$!" || fail "status $?"
+}
+
 # expect_lost CASE DEFINITE INDIRECT POSSIBLE: what valgrind --leak-check=full says of it, too.
 expect_lost()
 {

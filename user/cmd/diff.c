@@ -15,6 +15,7 @@
 #include "base/units.h"
 #include "cmd/cmd.h"
 #include "cmd/replayed.h"
+#include "report/census_diff.h"
 #include "report/formats.h"
 #include "report/human.h"
 #include "report/output.h"
@@ -137,6 +138,31 @@ static void warn_of_notes(const struct replayed *replayed, const struct instant 
 			human__duration(replayed->replay.run_ns).text);
 }
 
+/* Two censuses of heaps. */
+static int run_census_diff(const struct diff_options *options, struct error *err)
+{
+	struct census_diff diff = {0};
+	json_t *sides[2] = {0};
+	struct output output;
+	int code = options->json ? output__check(options->json_path, err) : 0;
+
+	for (int i = 0; i < 2 && !code; i++)
+		code = census_diff__load(options->sides[i].path, &sides[i], err);
+	if (census_diff__compute(&diff, sides[0], sides[1]) && !code)
+		code = error__set(err, -ENOMEM, "out of memory for the difference");
+	if (!code)
+		code = output__open(&output, options->json ? options->json_path : NULL, err);
+	if (!code) {
+		if (options->json)
+			census_diff__write_json(&diff, output.file);
+		else
+			census_diff__write_text(&diff, options->top, output.file);
+		code = output__commit(&output, err);
+	}
+	census_diff__free(&diff);
+	return code;
+}
+
 static int run_diff(const struct diff_options *options, struct error *err)
 {
 	struct replayed sides[2] = {0};
@@ -171,7 +197,9 @@ int cmd_diff(int argc, char **argv)
 	if (code)
 		error__set(&err, -code, "%s", strerror(code));
 	else
-		code = run_diff(&options, &err);
+		code = census_diff__is_census(options.sides[0].path)
+			       ? run_census_diff(&options, &err)
+			       : run_diff(&options, &err);
 	free(options.sides[0].path);
 	free(options.sides[1].path);
 	return cmd__failed(&err, code) ? EXIT_COULD_NOT : EXIT_DONE;

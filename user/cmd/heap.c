@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,13 +16,14 @@
 #include "cmd/heap_names.h"
 #include "cmd/heap_target.h"
 #include "process/memory.h"
+#include "report/census_diff.h"
 #include "report/census_json.h"
 #include "report/census_owners.h"
 #include "report/census_text.h"
 #include "report/output.h"
 #include "version.h"
 
-enum { KEY_JSON = 0x100, KEY_LOOKS, KEY_SAMPLES };
+enum { KEY_JSON = 0x100, KEY_LOOKS, KEY_SAMPLES, KEY_EVERY };
 
 /* More looks than this are a slip of the finger. */
 #define MAX_LOOKS 1000
@@ -33,6 +35,8 @@ struct census_command {
 	size_t looks;
 	bool samples;
 	bool folded;
+	const char *saved; /* NULL: the census is not saved */
+	uint64_t every_ns; /* 0: one census */
 };
 
 static const struct argp_option argp_options[] = {
@@ -43,6 +47,8 @@ static const struct argp_option argp_options[] = {
 		0},
 	{"format", 'F', "FORMAT", 0,
 		"text (default) or folded: chains of classes from owners, by bytes", 0},
+	{"output", 'o', "FILE", 0, "Save the census to FILE, for memtrace diff", 0},
+	{"every", KEY_EVERY, "TIME", 0, "Repeat it every so often and show what grew", 0},
 	{"samples", KEY_SAMPLES, 0, 0, "Show how a block of each class of text begins", 0},
 	{"verbose", 'v', 0, 0, "Print more on stderr", 0},
 	{0},
@@ -79,6 +85,13 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		if (!options->folded && strcmp(argument, "text") != 0)
 			argp_error(state, "-F %s: the formats are text and folded", argument);
 		return 0;
+	case 'o':
+		options->saved = argument;
+		return 0;
+	case KEY_EVERY:
+		if (units__parse_time(argument, &options->every_ns) || !options->every_ns)
+			argp_error(state, "--every %s: not a time like 30s or 10m", argument);
+		return 0;
 	case KEY_SAMPLES:
 		options->samples = true;
 		return 0;
@@ -111,11 +124,11 @@ const struct argp *heap_argp(void)
 	return &argp;
 }
 
-static int write_json(const struct census_command *options, const struct census *census,
-	const struct census_head *head, struct error *err)
+static int write_json(const char *path, const struct census *census, const struct census_head *head,
+	struct error *err)
 {
 	struct output output;
-	int rc = output__open(&output, options->json_path, err);
+	int rc = output__open(&output, path, err);
 
 	if (rc)
 		return rc;
@@ -129,7 +142,10 @@ static int write_json(const struct census_command *options, const struct census 
 static int write_reports(const struct census_command *options, const struct census *census,
 	const struct census_head *head, struct error *err)
 {
-	int rc = options->json ? write_json(options, census, head, err) : 0;
+	int rc = options->json ? write_json(options->json_path, census, head, err) : 0;
+
+	if (!rc && options->saved)
+		rc = write_json(options->saved, census, head, err);
 
 	if (rc || (options->json && !options->json_path))
 		return rc;
@@ -153,8 +169,48 @@ static bool begin_of_block(void *context, uint64_t address, char *to, size_t siz
 	return true;
 }
 
+/* The census as a document, to compare the next one with. NULL: out of memory. */
+static json_t *keep(const struct census *census, const struct census_head *head)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *memory = open_memstream(&text, &size);
+	json_t *document = NULL;
+
+	if (memory) {
+		census_json__write(memory, census, head);
+		if (!fclose(memory))
+			document = json_loadb(text, size, 0, NULL);
+	}
+	free(text);
+	return document;
+}
+
+/* What grew since the last census, *@last, which is then this one. */
+static int write_growth(const struct census *census, const struct census_head *head, json_t **last,
+	struct error *err)
+{
+	struct census_diff diff;
+	json_t *now = keep(census, head);
+	int rc = now ? 0 : -ENOMEM;
+
+	if (!rc && *last) {
+		rc = census_diff__compute(&diff, *last, json_incref(now));
+		if (!rc)
+			census_diff__write_text(&diff, 0, stdout);
+		census_diff__free(&diff);
+		*last = NULL;
+		fputc('\n', stdout);
+		fflush(stdout);
+	}
+	json_decref(*last);
+	*last = now;
+	return rc ? error__set(err, rc, "out of memory for what grew") : 0;
+}
+
+/* @last: of a repeated census the one before, NULL at first; @last is NULL for one that is not. */
 static int report(const struct census_command *options, struct heap_target *target,
-	const struct census *census, uint64_t started, struct error *err)
+	const struct census *census, uint64_t started, json_t **last, struct error *err)
 {
 	struct census_samples samples = {target, begin_of_block};
 	struct census_head head = {
@@ -166,10 +222,14 @@ static int report(const struct census_command *options, struct heap_target *targ
 		.samples = options->samples ? &samples : NULL,
 	};
 
-	return write_reports(options, census, &head, err);
+	int rc = last && *last ? 0 : write_reports(options, census, &head, err);
+
+	if (!rc && last && *last && options->saved)
+		rc = write_json(options->saved, census, &head, err);
+	return rc || !last ? rc : write_growth(census, &head, last, err);
 }
 
-static int look(const struct census_command *options, struct error *err)
+static int look(const struct census_command *options, json_t **last, struct error *err)
 {
 	uint64_t started = clock__now_ns();
 	struct heap_target target;
@@ -177,6 +237,7 @@ static int look(const struct census_command *options, struct error *err)
 	struct census census;
 	int rc = options->json ? output__check(options->json_path, err) : 0;
 
+	rc = !rc && options->saved ? output__check(options->saved, err) : rc;
 	rc = rc ? rc : heap_target__open(options->pid, &target, err);
 	if (rc)
 		return rc;
@@ -185,11 +246,34 @@ static int look(const struct census_command *options, struct error *err)
 		struct census_options wanted = {.looks = options->looks, .names = &names.names};
 
 		rc = census__take(&target.image, &wanted, &census, err);
-		rc = rc ? rc : report(options, &target, &census, started, err);
+		rc = rc ? rc : report(options, &target, &census, started, last, err);
 		census__free(&census);
 	}
 	heap_names__close(&names);
 	heap_target__close(&target);
+	return rc;
+}
+
+/* One census, or one after the other until the process ends. */
+static int look_repeatedly(const struct census_command *options, struct error *err)
+{
+	struct timespec pause = {options->every_ns / 1000000000, options->every_ns % 1000000000};
+	json_t *last = NULL;
+	int rc;
+
+	if (!options->every_ns)
+		return look(options, NULL, err);
+	rc = look(options, &last, err);
+	while (!rc && !nanosleep(&pause, NULL)) {
+		rc = look(options, &last, err);
+		/* It has ended: what there was to say of it was said. */
+		if (rc == -ESRCH) {
+			log__warn("%s", err->message);
+			rc = 0;
+			break;
+		}
+	}
+	json_decref(last);
 	return rc;
 }
 
@@ -200,6 +284,6 @@ int cmd_heap(int argc, char **argv)
 	int rc = argp_parse(&argp, argc, argv, 0, NULL, &options);
 
 	if (!rc)
-		rc = look(&options, &err);
+		rc = look_repeatedly(&options, &err);
 	return cmd__failed(&err, rc) ? EXIT_COULD_NOT : EXIT_DONE;
 }
