@@ -23,6 +23,8 @@ static const char *name_called(void *context, pid_t pid, uint64_t return_address
 		return "pthread_rwlock_unlock";
 	case 0x500200:
 		return "pthread_rwlock_init";
+	case 0x500300:
+		return "pthread_rwlock_wrlock";
 	}
 	return NULL;
 }
@@ -240,6 +242,108 @@ static void test_suspicion_is_confirmed_only_when_it_is_old(void **state)
 	}
 }
 
+/* --- a thread that has the lock itself: its code takes it again */
+
+#define UPGRADE 0x407000
+#define UPGRADE_PC (UPGRADE + 0x40)
+
+static struct lock_frame upgrade_stack[] = {
+	{.pc = 0x1010, .slot = 0x7000, .module = "libc.so.6"},
+	{.pc = UPGRADE_PC,
+		.slot = 0x7020,
+		.function = "upgrade",
+		.function_offset = UPGRADE_PC - UPGRADE,
+		.called = "pthread_rwlock_wrlock@plt",
+		.module = "app"},
+};
+
+/* lea @lock(%rip), %rbx: 7 bytes at @offset of the code. */
+static void hold_address(uint8_t *code, size_t offset, uint64_t lock)
+{
+	memcpy(code + offset, "\x48\x8d\x1d", 3);
+	put32(code + offset + 3, (int64_t)(lock - (UPGRADE + offset + 7)));
+}
+
+/* mov %rbx, %rdi; call @function: 8 bytes. */
+static void hand_on(uint8_t *code, size_t offset, uint64_t function)
+{
+	memcpy(code + offset, "\x48\x89\xdf\xe8", 4);
+	put32(code + offset + 4, (int64_t)(function - (UPGRADE + offset + 8)));
+}
+
+/* The writer of the scene upgrades: what its code does before it waits is in *code. */
+static struct scene new_upgrade(uint8_t **code)
+{
+	struct scene scene = new_scene(true);
+
+	set_stack(&scene.world->snapshot.threads[0], upgrade_stack, 2);
+	*code = add_region(scene.world, 100, UPGRADE, 0x60);
+	hold_address(*code, 0, LOCK_A);
+	hand_on(*code, 8, 0x500000);
+	return scene;
+}
+
+static void expect_self(struct scene *scene)
+{
+	judge(scene->world);
+	assert_ptr_equal(wait_of(scene->world, 101)->owner, &scene->world->snapshot.threads[0]);
+	assert_int_equal(wait_of(scene->world, 101)->certainty, CERTAINTY_SUSPECTED);
+	assert_non_null(strstr(wait_of(scene->world, 101)->reason, "takes the lock twice"));
+	free_world(scene->world);
+}
+
+static void test_thread_whose_code_takes_the_lock_twice_waits_for_itself(void **state)
+{
+	uint8_t *code;
+	struct scene scene = new_upgrade(&code);
+
+	hand_on(code, 0x38, 0x500300);
+	expect_self(&scene);
+}
+
+static void test_lock_that_was_let_go_in_between_is_not_taken_twice(void **state)
+{
+	uint8_t *code;
+	struct scene scene = new_upgrade(&code);
+
+	hand_on(code, 0x20, 0x500100);
+	hand_on(code, 0x38, 0x500300);
+	expect_unknown(&scene);
+}
+
+static void test_register_that_holds_another_address_hands_no_lock_on(void **state)
+{
+	uint8_t *code;
+	struct scene scene = new_upgrade(&code);
+
+	hold_address(code, 0x20, LOCK_A + 0x1000);
+	hand_on(code, 0x38, 0x500300);
+	expect_unknown(&scene);
+}
+
+static void test_nobody_waits_for_himself_where_another_thread_knows_the_lock(void **state)
+{
+	uint8_t *code;
+	struct scene scene = new_upgrade(&code);
+
+	hand_on(code, 0x38, 0x500300);
+	((uint64_t *)scene.world->regions[0].bytes)[3] = LOCK_A;
+	expect_unknown(&scene);
+}
+
+/* The call that waits stands behind the code that lets go, and jumps back before it. */
+static void test_code_that_is_jumped_back_before_has_not_run_yet(void **state)
+{
+	uint8_t *code;
+	struct scene scene = new_upgrade(&code);
+
+	hand_on(code, 0x18, 0x500300);
+	hand_on(code, 0x28, 0x500100);
+	code[0x40] = 0xeb;
+	code[0x41] = (uint8_t)(0x20 - 0x42);
+	expect_self(&scene);
+}
+
 /* --- Rust's rwlock: a state that readers wait on, and behind it a count that writers do */
 
 static void test_rust_rwlock_is_one_lock_with_its_readers(void **state)
@@ -296,6 +400,13 @@ int main(void)
 		cmocka_unit_test(test_thread_that_could_go_on_and_knows_the_lock_makes_it_no_cycle),
 		cmocka_unit_test(test_thread_that_runs_makes_it_no_cycle),
 		cmocka_unit_test(test_suspicion_is_confirmed_only_when_it_is_old),
+#if defined(__x86_64__)
+		cmocka_unit_test(test_thread_whose_code_takes_the_lock_twice_waits_for_itself),
+		cmocka_unit_test(test_lock_that_was_let_go_in_between_is_not_taken_twice),
+		cmocka_unit_test(test_register_that_holds_another_address_hands_no_lock_on),
+		cmocka_unit_test(test_nobody_waits_for_himself_where_another_thread_knows_the_lock),
+		cmocka_unit_test(test_code_that_is_jumped_back_before_has_not_run_yet),
+#endif
 		cmocka_unit_test(test_rust_rwlock_is_one_lock_with_its_readers),
 	};
 

@@ -123,15 +123,68 @@ static bool judge_call(const char *name, enum code_use *use)
 	return true;
 }
 
-static bool judge_use(const struct code *code, size_t at, enum code_use *use)
+/* What the call next behind @at does with what it is given. */
+static bool judge_next_call(const struct code *code, size_t at, enum code_use *use)
 {
-	const char *called;
+	const char *called = find_call(code, at);
 
-	if (is_atomic(code, at, use))
-		return true;
 	*use = CODE_NAMES;
-	called = find_call(code, at + 4);
 	return !called || judge_call(called, use);
+}
+
+/* --- a lock that is used more than once: its address is loaded into a register that calls leave
+ * alone, and is handed on from there */
+
+#define REGISTERS 16
+#define RDI 7
+
+/* What each register holds: a lock's address, or 0. */
+struct held {
+	uint64_t addresses[REGISTERS];
+};
+
+static bool survives_calls(unsigned int reg)
+{
+	return reg == 3 || reg == 5 || reg >= 12; /* rbx, rbp, r12 to r15 */
+}
+
+/* The register that the instruction with its operand at @at loads: lea (8D) or mov (B8 to BF);
+ * REGISTERS: it is neither. */
+static unsigned int find_loaded(const struct code *code, size_t at)
+{
+	uint8_t last = at ? code->bytes[at - 1] : 0, before = at > 1 ? code->bytes[at - 2] : 0;
+	uint8_t first = at > 2 ? code->bytes[at - 3] : 0;
+
+	if (before == 0x8d && (last & 0xc7) == 5 && (first & 0xf8) == 0x48)
+		return (last >> 3 & 7) | (first & 4 ? 8 : 0);
+	if ((last & 0xf8) == 0xb8)
+		return (last & 7) | (before == 0x41 ? 8 : 0);
+	return REGISTERS;
+}
+
+/* The instruction at @at, where it may be one that changes a register that holds a lock's address:
+ * lea (8D), and mov (8B) or mov (89) of a register or of memory. */
+static void forget(struct held *held, const struct code *code, size_t at)
+{
+	uint8_t rex = code->bytes[at], opcode = code->bytes[at + 1], operands = code->bytes[at + 2];
+
+	if ((rex & 0xf8) != 0x48)
+		return;
+	if (opcode == 0x8d || opcode == 0x8b)
+		held->addresses[(operands >> 3 & 7) | (rex & 4 ? 8 : 0)] = 0;
+	else if (opcode == 0x89 && operands >= 0xc0)
+		held->addresses[(operands & 7) | (rex & 1 ? 8 : 0)] = 0;
+}
+
+/* The lock that the instruction at @at hands to the next call: mov (89) of such a register to RDI;
+ * 0: none. */
+static uint64_t find_handed(const struct held *held, const struct code *code, size_t at)
+{
+	uint8_t operands = code->bytes[at + 1], rex = at ? code->bytes[at - 1] : 0;
+
+	if (code->bytes[at] != 0x89 || (operands & 0xc7) != (0xc0 | RDI))
+		return 0;
+	return held->addresses[(operands >> 3 & 7) | ((rex & 0xf4) == 0x44 ? 8 : 0)];
 }
 
 static bool read_code(struct code *code, uint64_t end)
@@ -145,23 +198,66 @@ static bool read_code(struct code *code, uint64_t end)
 		code->memory->context, code->pid, code->start, code->bytes, code->size);
 }
 
+/* Appends what is at @at, an operand, a call or an instruction: the code is not decoded. */
+static int add_references(const struct code *code, size_t at, const struct code_wanted *wanted,
+	struct held *held, code_refs *out)
+{
+	struct code_ref ref = {find_lock_of_call(code, at, wanted), CODE_TAKES_CALL};
+	uint64_t named = find_address(code, at, wanted), handed;
+	unsigned int loaded = named ? find_loaded(code, at) : REGISTERS;
+	bool known = false;
+
+	if (ref.address && vec_push(out, ref))
+		return -ENOMEM;
+	if (named && is_atomic(code, at, &ref.use)) {
+		known = true;
+	} else if (loaded < REGISTERS && survives_calls(loaded)) {
+		held->addresses[loaded] = named;
+		ref.use = CODE_NAMES;
+		known = true;
+	} else if (named) {
+		known = judge_next_call(code, at + 4, &ref.use);
+	}
+	ref.address = named;
+	if (known && vec_push(out, ref))
+		return -ENOMEM;
+	forget(held, code, at);
+	handed = find_handed(held, code, at);
+	ref.address = handed;
+	if (handed && judge_next_call(code, at + 2, &ref.use) && vec_push(out, ref))
+		return -ENOMEM;
+	return 0;
+}
+
 int code_refs__find(const struct lock_memory *memory, pid_t pid, uint64_t start, uint64_t end,
 	const struct code_wanted *wanted, code_refs *out)
 {
 	struct code code = {.memory = memory, .pid = pid, .start = start};
+	struct held held = {0};
 
 	if (!wanted->count || !read_code(&code, end))
 		return 0;
-	for (size_t at = 0; at + 4 <= code.size; at++) {
-		struct code_ref ref = {find_lock_of_call(&code, at, wanted), CODE_TAKES_CALL};
-
-		if (ref.address && vec_push(out, ref))
+	for (size_t at = 0; at + 4 <= code.size; at++)
+		if (add_references(&code, at, wanted, &held, out))
 			return -ENOMEM;
-		ref.address = find_address(&code, at, wanted);
-		if (ref.address && judge_use(&code, at, &ref.use) && vec_push(out, ref))
-			return -ENOMEM;
-	}
 	return 0;
+}
+
+uint64_t code_refs__resumed_at(
+	const struct lock_memory *memory, pid_t pid, uint64_t start, uint64_t pc)
+{
+	uint8_t jump[5];
+	uint64_t target = pc;
+	int32_t distance;
+
+	if (memory->read(memory->context, pid, pc, jump, sizeof(jump)))
+		return pc;
+	memcpy(&distance, jump + 1, sizeof(distance));
+	if (jump[0] == 0xe9)
+		target = pc + 5 + (int64_t)distance;
+	else if (jump[0] == 0xeb)
+		target = pc + 2 + (int8_t)jump[1];
+	return target > start && target < pc ? target : pc;
 }
 #else
 int code_refs__find(const struct lock_memory *memory, pid_t pid, uint64_t start, uint64_t end,
@@ -169,5 +265,12 @@ int code_refs__find(const struct lock_memory *memory, pid_t pid, uint64_t start,
 {
 	(void)memory, (void)pid, (void)start, (void)end, (void)wanted, (void)out;
 	return 0;
+}
+
+uint64_t code_refs__resumed_at(
+	const struct lock_memory *memory, pid_t pid, uint64_t start, uint64_t pc)
+{
+	(void)memory, (void)pid, (void)start;
+	return pc;
 }
 #endif

@@ -48,4 +48,12 @@ struct code_wanted {
 int code_refs__find(const struct lock_memory *memory, pid_t pid, uint64_t start, uint64_t end,
 	const struct code_wanted *wanted, code_refs *out);
 
+/*
+ * Where in the order of the code a thread is that goes on at @pc, in the function at @start: a call
+ * that seldom happens stands behind the rest of it, with a jump back. Returns the jump's target, or
+ * @pc.
+ */
+uint64_t code_refs__resumed_at(
+	const struct lock_memory *memory, pid_t pid, uint64_t start, uint64_t pc);
+
 #endif

@@ -129,13 +129,15 @@ static const struct known_references *find_code(
 	struct evidence_search *search, pid_t pid, const struct lock_frame *frame)
 {
 	struct known_references *known = reference_map__insert(&search->code, frame->pc);
+	uint64_t start = frame->pc - frame->function_offset;
 
 	if (!known || known->known)
 		return known;
 	known->known = true;
 	known->first = search->refs.size;
-	if (code_refs__find(search->memory, pid, frame->pc - frame->function_offset, frame->pc,
-		    &search->wanted, &search->refs))
+	if (code_refs__find(search->memory, pid, start,
+		    code_refs__resumed_at(search->memory, pid, start, frame->pc), &search->wanted,
+		    &search->refs))
 		return NULL;
 	known->count = search->refs.size - known->first;
 	return known;
@@ -159,6 +161,9 @@ static void follow_code(const struct code_ref *refs, size_t count, uint64_t addr
 		} else if (refs[i].use != CODE_NAMES) {
 			*kind = EVIDENCE_TAKEN;
 		}
+		/* A word that was compared and exchanged is let go by a plain exchange. */
+		if (refs[i].use == CODE_LETS_GO || refs[i].use == CODE_WRITES)
+			words = 0;
 	}
 	/* One taking may be both: the word first, and where that fails the call. */
 	*takes = calls > words ? calls : words;

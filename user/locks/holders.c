@@ -159,13 +159,58 @@ static const struct evidence *choose(struct holder_search *search, const struct 
 	return best;
 }
 
+/*
+ * Of those who wait for the lock of @wait the one whose code has taken it before, and has not let
+ * it go; of several readers, another one than who waits. NULL: there is none, or others know the
+ * lock.
+ */
+static const struct lock_thread *find_retaker(
+	const struct holder_search *search, const struct lock_wait *wait)
+{
+	size_t count, first = evidence__of(&search->evidence, wait->address, &count), found = 0;
+	const struct lock_thread *retaker = NULL;
+
+	for (size_t i = first; i < first + count; i++) {
+		const struct evidence *evidence = &search->evidence.data[i];
+
+		if (!waits_for(search, evidence->thread, wait)) {
+			if (evidence->kind >= (search->closed ? EVIDENCE_TAKEN : EVIDENCE_NAMED))
+				return NULL;
+		} else if (evidence->takes > 1) {
+			found++;
+			if (!retaker || retaker == wait->thread)
+				retaker = evidence->thread;
+		}
+	}
+	return found < 2 || (wait->state.field == OWNER_READERS && wait->state.readers >= found)
+		       ? retaker
+		       : NULL;
+}
+
+/* A lock that is taken again by who has it: as long as nobody runs whose frames are not known. */
+static void ask_retaker(struct holder_search *search, struct lock_wait *wait)
+{
+	const struct lock_thread *retaker = NULL;
+
+	if (search->closed || (!search->runs && wait->kind != WAIT_UNKNOWN))
+		retaker = find_retaker(search, wait);
+	if (!retaker)
+		return;
+	set_holder(search, wait, retaker);
+	wait__explain(wait, "%sits code takes the lock twice, and no other thread's knows it",
+		search->closed ? "" : "suspected, ");
+}
+
 static void ask_evidence(struct holder_search *search, struct lock_wait *wait)
 {
 	const struct evidence *candidates, *best;
 	size_t chained, count = find_candidates(search, wait, &candidates);
 
-	if (!count)
+	if (!count) {
+		if (!search->closed)
+			ask_retaker(search, wait);
 		return;
+	}
 	best = choose(search, wait, candidates, count, &chained);
 	/* Where some thread may let the lock go, no cycle is said to be one. */
 	if (best && (search->closed || (chained == count && !search->runs))) {
@@ -207,27 +252,6 @@ static const struct lock_thread *find_only(
 	return found;
 }
 
-/* How many threads wait for the lock of @wait. */
-static size_t count_waiters(const struct holder_search *search, const struct lock_wait *wait)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < search->waits->size; i++)
-		count += lock_key__equal(&search->waits->data[i].key, &wait->key);
-	return count;
-}
-
-/* Whether the code of @wait's own thread takes the lock once more than it waits for it. */
-static bool takes_twice(const struct holder_search *search, const struct lock_wait *wait)
-{
-	size_t count, first = evidence__of(&search->evidence, wait->address, &count);
-
-	for (size_t i = first; i < first + count; i++)
-		if (search->evidence.data[i].thread == wait->thread)
-			return search->evidence.data[i].takes > 1;
-	return false;
-}
-
 static void eliminate(struct holder_search *search, struct lock_wait *wait)
 {
 	bool several;
@@ -239,13 +263,7 @@ static void eliminate(struct holder_search *search, struct lock_wait *wait)
 				    "for this lock by way of others");
 		return;
 	}
-	if (count_waiters(search, wait) > 1 || wait->state.field == OWNER_READERS)
-		return;
-	if (!takes_twice(search, wait))
-		return;
-	set_holder(search, wait, wait->thread);
-	wait__explain(wait,
-		"every thread of the process waits, and only this one's code takes the lock twice");
+	ask_retaker(search, wait);
 }
 
 /* --- */
@@ -274,6 +292,11 @@ static size_t list_locks(const struct holder_search *search, uint64_t *addresses
 	return kept;
 }
 
+static bool has_ended(const struct lock_thread *thread)
+{
+	return thread->state == 'Z' || thread->state == 'X';
+}
+
 static void look_at_threads(struct holder_search *search)
 {
 	size_t count;
@@ -283,7 +306,8 @@ static void look_at_threads(struct holder_search *search)
 	search->closed = hung__is_closed(search->snapshot, search->waits, search->pid);
 	search->runs = false;
 	for (size_t i = 0; i < count; i++)
-		search->runs |= threads[i].state == 'R';
+		search->runs |= threads[i].state == 'R' ||
+				(!threads[i].frame_count && !has_ended(&threads[i]));
 }
 
 /* The answer for one waiter of a lock is that for all that wait alike. */
@@ -316,7 +340,7 @@ static void answer(struct holder_search *search, const uint64_t *addresses, size
 		if (!wait)
 			continue;
 		ask(search, wait);
-		if (wait->owner && wait->owner != wait->thread)
+		if (wait->owner)
 			copy_answer(search, wait);
 	}
 }
