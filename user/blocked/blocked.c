@@ -2,6 +2,7 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "blocked/blocked.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "blocked/running.h"
 #include "locks/functions.h"
 #include "locks/layouts.h"
+#include "probe/passed_by.h"
 #include "python/merge.h"
 
 /* --- what the judgement asks */
@@ -436,10 +438,18 @@ static void place_frames(struct builder *builder, struct blocked *out)
 			out->snapshot.threads[i].frames = out->frames + builder->first[i];
 }
 
+static bool is_passed_by(
+	void *context, const uint8_t *code, size_t size, uint64_t address, uint64_t place)
+{
+	(void)context;
+	return code__passed_by(EM_X86_64, code, size, address, place);
+}
+
 struct lock_memory blocked__memory(struct subjects *subjects)
 {
 	return (struct lock_memory){subjects, read_memory, name_variable, name_stream,
-		find_shared_key, find_variable, name_called, find_python_lock, find_kernel_wait};
+		find_shared_key, find_variable, name_called, is_passed_by, find_python_lock,
+		find_kernel_wait};
 }
 
 int blocked__build(const struct look *look, struct subjects *subjects, const pid_t *pids,

@@ -7,7 +7,6 @@
 #include "base/search.h"
 #include "locks/functions.h"
 
-#define MAX_CODE (16u << 10)
 /* The call that an address is loaded for follows within so many bytes: other arguments are loaded
  * in between, each by some seven. */
 #define CALL_DISTANCE 48
@@ -18,7 +17,7 @@ struct code {
 	const struct lock_memory *memory;
 	pid_t pid;
 	uint64_t start;
-	uint8_t bytes[MAX_CODE];
+	uint8_t bytes[CODE_REFS_BYTES];
 	size_t size;
 };
 
@@ -202,7 +201,8 @@ static bool read_code(struct code *code, uint64_t end)
 static int add_references(const struct code *code, size_t at, const struct code_wanted *wanted,
 	struct held *held, code_refs *out)
 {
-	struct code_ref ref = {find_lock_of_call(code, at, wanted), CODE_TAKES_CALL};
+	struct code_ref ref = {
+		find_lock_of_call(code, at, wanted), CODE_TAKES_CALL, code->start + at};
 	uint64_t named = find_address(code, at, wanted), handed;
 	unsigned int loaded = named ? find_loaded(code, at) : REGISTERS;
 	bool known = false;

@@ -23,9 +23,13 @@ enum code_use {
 struct code_ref {
 	uint64_t address; /* of the lock */
 	enum code_use use;
+	uint64_t place; /* in the instruction that names it */
 };
 
 typedef VEC(struct code_ref) code_refs;
+
+/* Of a longer function that much, the end, is read. */
+#define CODE_REFS_BYTES (16u << 10)
 
 /* A function of the application's own that takes one lock: "heap_lock". */
 struct lock_function {
@@ -42,8 +46,8 @@ struct code_wanted {
 };
 
 /*
- * Appends what the code from @start up to @end names of @wanted, in the order of the code. Of a
- * long function the last 16 KiB are read. Returns 0 or -ENOMEM; code that cannot be read has none.
+ * Appends what the code from @start up to @end names of @wanted, in the order of the code. Returns
+ * 0 or -ENOMEM; code that cannot be read has none.
  */
 int code_refs__find(const struct lock_memory *memory, pid_t pid, uint64_t start, uint64_t end,
 	const struct code_wanted *wanted, code_refs *out);

@@ -169,11 +169,47 @@ static void follow_code(const struct code_ref *refs, size_t count, uint64_t addr
 	*takes = calls > words ? calls : words;
 }
 
+/* Whether what @ref does must have been done: letting go counts in any case. */
+static bool is_certain(const struct lock_memory *memory, const uint8_t *code, size_t size,
+	uint64_t start, const struct code_ref *ref)
+{
+	return ref->use == CODE_LETS_GO || ref->use == CODE_WRITES || !memory->passed_by ||
+	       !memory->passed_by(memory->context, code, size, start, ref->place);
+}
+
+/* How often the code has taken the lock at @address for certain when it comes to @end: not where a
+ * branch leads around it. */
+static uint32_t count_takes(struct evidence_search *search, pid_t pid, uint64_t start, uint64_t end,
+	const struct code_ref *refs, size_t count, uint64_t address)
+{
+	uint8_t code[CODE_REFS_BYTES];
+	const struct lock_memory *memory = search->memory;
+	enum evidence_kind kind;
+	code_refs certain = {0};
+	uint32_t takes = 0;
+
+	if (end - start > sizeof(code) ||
+		memory->read(memory->context, pid, start, code, end - start))
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		if (refs[i].address == address &&
+			is_certain(memory, code, end - start, start, &refs[i]) &&
+			vec_push(&certain, refs[i]))
+			goto out;
+	follow_code(certain.data, certain.size, address, &kind, &takes);
+out:
+	vec_free(&certain);
+	return takes;
+}
+
 static int search_code(struct evidence_search *search, const struct lock_thread *thread,
 	const struct lock_wait *wait, size_t frame)
 {
 	const struct known_references *code =
 		find_code(search, thread->pid, &thread->frames[frame]);
+	uint64_t start = thread->frames[frame].pc - thread->frames[frame].function_offset;
+	uint64_t end =
+		code_refs__resumed_at(search->memory, thread->pid, start, thread->frames[frame].pc);
 	const struct code_ref *refs;
 
 	if (!code)
@@ -191,8 +227,12 @@ static int search_code(struct evidence_search *search, const struct lock_thread 
 			continue;
 		follow_code(refs, code->count, address, &kind, &takes);
 		/* Of who waits for it itself counts only how often. */
-		if (is_wait_for(wait, address))
+		if (is_wait_for(wait, address)) {
 			kind = EVIDENCE_OBJECT;
+			if (takes > 1)
+				takes = count_takes(search, thread->pid, start, end, refs,
+					code->count, address);
+		}
 		if (note(search, thread, address, kind, frame, takes))
 			return -ENOMEM;
 	}

@@ -246,10 +246,7 @@ bool findings__need_confirmation(const struct lock_findings *findings)
 
 bool findings__hangs_alone(const struct lock_findings *findings, size_t index)
 {
-	enum verdict end = findings->graph.fates[index].verdict;
-
-	return findings->end_confirmed[index] && !findings->waits.data[index].futex.timed &&
-	       (end == VERDICT_FORKED || end == VERDICT_LOST);
+	return findings->end_confirmed[index] && !findings->waits.data[index].futex.timed;
 }
 
 static bool has_deadlock(const struct lock_findings *findings, pid_t pid)

@@ -19,7 +19,8 @@ struct lock_findings {
 	bool *end_confirmed; /* of each wait whose owner is dead, was not copied, or is nobody */
 	bool settled; /* nothing that was confirmed has run in between: more looks add nothing */
 	size_t deadlocks; /* confirmed cycles without a timeout */
-	size_t hangs;	  /* confirmed otherwise: waits that are FORKED or LOST, hung processes */
+	size_t hangs; /* confirmed otherwise: waits for whom is dead or was not copied, or that are
+			 LOST; hung processes */
 };
 
 /* Judges a snapshot, nothing confirmed yet. 0 or -ENOMEM; findings__free. @snapshot stays. */
@@ -44,7 +45,8 @@ enum verdict findings__verdict(const struct lock_findings *findings, size_t inde
  * owner the fork did not copy, says more. */
 const struct hung_process *findings__hung(const struct lock_findings *findings, pid_t pid);
 
-/* Whether wait @index, which leads to no other, is confirmed never to end: FORKED or LOST. */
+/* Whether wait @index, which leads to no other, is confirmed never to end: OWNER DEAD, FORKED
+ * or LOST. */
 bool findings__hangs_alone(const struct lock_findings *findings, size_t index);
 
 /*

@@ -10,8 +10,7 @@ static bool has_ended(const struct lock_thread *thread)
 	return thread->state == 'Z' || thread->state == 'X';
 }
 
-/* pause(2) and its kind end with the handler of a signal, and where there is none, never. */
-static bool waits_for_signal(const struct lock_thread *thread)
+bool hung__waits_for_signal(const struct lock_thread *thread)
 {
 	if (thread->is_32bit || thread->state != 'S')
 		return false;
@@ -44,7 +43,7 @@ bool hung__is_closed(const struct snapshot *snapshot, const struct lock_waits *w
 			continue;
 		if (is_inner(wait))
 			waiting++;
-		else if (process->handled || !waits_for_signal(&threads[i]))
+		else if (process->handled || !hung__waits_for_signal(&threads[i]))
 			return false;
 	}
 	return waiting > 0;

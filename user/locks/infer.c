@@ -303,11 +303,15 @@ static const struct lock_thread *likely_reader(
 
 static void infer_readers(const struct search *search, struct lock_wait *wait)
 {
+	const struct lock_process *process = snapshot__process(search->snapshot, wait->thread->pid);
 	uint32_t readers = wait->state.readers;
 	size_t count;
 
 	snapshot__threads_of(search->snapshot, wait->thread->pid, &count);
 	if (wait->shared || wait->futex.timed || !all_wait_for(search, wait))
+		return;
+	/* A thread that the fork did not copy may have read just as well. */
+	if (process && process->forked && process->parent_threads > 1)
 		return;
 	set_inferred(wait, likely_reader(search, wait));
 	if (count == 1)

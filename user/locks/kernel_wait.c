@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "locks/hung.h"
+
 bool wait_kind__is_lock(enum wait_kind kind)
 {
 	return kind < WAIT_PIPE_READ || kind > WAIT_CHILD;
@@ -27,14 +29,19 @@ static bool is_alive(const struct lock_thread *thread)
 	return thread->state != 'Z' && thread->state != 'X';
 }
 
-static bool waits_for_a_futex(const struct lock_thread *thread)
+/* Whether @thread waits without end for another thread, or for a signal that nobody handles: it
+ * ends no wait of others. */
+static bool sleeps_for_good(const struct snapshot *snapshot, const struct lock_thread *thread)
 {
+	const struct lock_process *process = snapshot__process(snapshot, thread->pid);
 	struct futex_wait futex;
 
+	if (hung__waits_for_signal(thread))
+		return process && !process->handled;
 	return futex__decode(thread, &futex) && !futex.timed;
 }
 
-/* The live threads of a process, and those of which that do not wait for a futex without end. */
+/* The live threads of a process, and those of which that do not sleep for good. */
 struct crew {
 	size_t alive;
 	size_t free;
@@ -58,7 +65,7 @@ static struct crew muster(
 			crew.first = &threads[i];
 		if (threads[i].tid == pid)
 			crew.leader = &threads[i];
-		if (waits_for_a_futex(&threads[i]))
+		if (sleeps_for_good(snapshot, &threads[i]))
 			continue;
 		crew.free++;
 		if (!crew.first_free)
@@ -101,10 +108,10 @@ static void resolve_process(const struct snapshot *snapshot, pid_t pid, struct l
 	} else if (crew.alive > 1 && crew.free == 1) {
 		set_owner(wait, crew.first_free, CERTAINTY_INFERRED);
 		wait__explain(
-			wait, "%s: its other %zu threads wait for locks", name, crew.alive - 1);
+			wait, "%s: its other %zu threads sleep for good", name, crew.alive - 1);
 	} else if (crew.alive > 1 && !crew.free && crew.leader) {
 		set_owner(wait, crew.leader, CERTAINTY_INFERRED);
-		wait__explain(wait, "%s: all of its %zu threads wait for locks", name, crew.alive);
+		wait__explain(wait, "%s: all of its %zu threads sleep for good", name, crew.alive);
 	} else if (crew.alive > 1) {
 		wait__explain(
 			wait, "%s: any of its %zu threads can end the wait", name, crew.alive);

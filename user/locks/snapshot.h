@@ -157,6 +157,10 @@ struct lock_memory {
 	uint64_t (*variable)(void *context, pid_t pid, const char *module, const char *name);
 	/* The name of the function that the call in front of @return_address calls; NULL: none. */
 	const char *(*called)(void *context, pid_t pid, uint64_t return_address);
+	/* Whether control can have come to the end of @code, the @size bytes of a function from its
+	 * start at @address, without having been at @place in it. NULL: no. */
+	bool (*passed_by)(
+		void *context, const uint8_t *code, size_t size, uint64_t address, uint64_t place);
 	/* Whether @thread waits on @uaddr for a Python lock; then fills @out. NULL: no. */
 	bool (*python_lock)(void *context, const struct lock_thread *thread, uint64_t uaddr,
 		struct lock_python *out);

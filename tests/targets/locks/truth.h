@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 /* Seconds after which a target ends itself by SIGALRM, whatever became of its tester. */
-#define TRUTH_LIFETIME 120
+#define TRUTH_LIFETIME 600
 
 /* One of the knots that a target can tie. */
 struct scenario {
