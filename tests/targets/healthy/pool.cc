@@ -9,14 +9,13 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <linux/futex.h>
 #include <mutex>
 #include <shared_mutex>
-#include <thread>
-
-#include <linux/futex.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <thread>
 #include <unistd.h>
 
 static std::mutex queue_lock;

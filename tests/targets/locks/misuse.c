@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * Threads that use locks as nobody may: misuse SCENARIO TRUTH-FILE. A mutex of each type taken twice,
- * a rwlock that its reader wants to write, what nobody signals, whoever ends with a lock in hand.
- * With IDLE_THREADS in the environment so many threads sleep beside.
+ * Threads that use locks as nobody may: misuse SCENARIO TRUTH-FILE. A mutex of each type taken
+ * twice, a rwlock that its reader wants to write, what nobody signals, whoever ends with a lock in
+ * hand. With IDLE_THREADS in the environment so many threads sleep beside.
  */
 #include <pthread.h>
 #include <semaphore.h>
