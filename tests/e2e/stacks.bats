@@ -126,3 +126,16 @@ expect_known()
 	jq -e '.stacks.truncated > 0 and ([.sites[].stack | map(select(.inlined | not)) | length]
 		| max) == 8' report.json >/dev/null || fail "no stack was cut at 8 frames"
 }
+
+@test "a leak by cgo is one site, with the goroutine's frames" {
+	require_command go
+	cp "$BATS_TEST_DIRNAME/../targets/go/cgo.go" .
+	timeout 150 env HOME="${HOME:-$PWD}" CGO_ENABLED=1 go build -o cgo cgo.go 2>err ||
+		fail "$(cat err)"
+	timeout 100 "$MEMTRACE" --json=report.json -- ./cgo >out 2>err
+	local leak='.sites[] | select(any(.stack[]; .function == "leak_in_c"))'
+	[ "$(jq "$leak | .live_count" report.json)" = 1000 ] || fail "$(jq "$leak" report.json)"
+	[ "$(jq -r "$leak | [.stack[].function] | join(\" \")" report.json | grep -o 'main\..*')" = \
+		'main._Cfunc_leak_in_c main.leakOne main.serve main.main.func1 runtime.goexit' ] ||
+		fail "$(jq "$leak | .stack" report.json)"
+}

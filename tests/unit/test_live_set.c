@@ -11,6 +11,8 @@
 #include "heap/live_set.h"
 
 #define ADDRESSES 5000
+/* A machine that has been up for years. */
+#define TIME_NS (1ull << 56)
 
 /* Addresses as allocators give them: steps of 16 to 4096 bytes in one region. */
 static uint64_t address_of(unsigned int i, unsigned int step)
@@ -27,15 +29,20 @@ struct pair {
 
 static void insert(struct pair *pair, unsigned int i)
 {
-	uint64_t size = 1 + random();
-	bool existed;
-	struct block *block = live_set__insert(&pair->set, address_of(i, pair->step), &existed);
+	/* One in eight is too large for 32 bits. */
+	uint64_t size = (1 + random()) * (random() % 8 ? 1 : 1000);
+	struct block block = {.address = address_of(i, pair->step),
+		.size = size,
+		.time_ns = TIME_NS + i,
+		.site = i | (i & 1 ? BLOCK_INHERITED : 0),
+		.thread = i % (BLOCK_MAX_THREAD + 1)};
+	struct block before = {0};
+	int known = live_set__put(&pair->set, &block, &before);
 
-	assert_non_null(block);
-	assert_int_equal(existed, pair->truth[i] != 0);
-	assert_int_equal(block->size, pair->truth[i]);
-	pair->count += !existed;
-	block->size = pair->truth[i] = size;
+	assert_int_equal(known, pair->truth[i] != 0);
+	assert_int_equal(before.size, pair->truth[i]);
+	pair->count += !known;
+	pair->truth[i] = size;
 }
 
 static void remove_one(struct pair *pair, unsigned int i)
@@ -53,17 +60,22 @@ static void remove_one(struct pair *pair, unsigned int i)
 static void check_all(struct pair *pair)
 {
 	size_t visited = 0;
-	struct block *found;
 
 	for (unsigned int i = 0; i < ADDRESSES; i++) {
-		found = live_set__find(&pair->set, address_of(i, pair->step));
-		assert_int_equal(found ? found->size : 0, pair->truth[i]);
-	}
-	live_set_for_each(block, &pair->set)
-	{
-		unsigned int i = (block->address - address_of(0, pair->step)) / pair->step;
+		struct block found = {0};
+		bool is_there = live_set__find(&pair->set, address_of(i, pair->step), &found);
 
-		assert_int_equal(block->size, pair->truth[i]);
+		assert_int_equal(is_there, pair->truth[i] != 0);
+		assert_int_equal(found.size, pair->truth[i]);
+	}
+	live_set_for_each(at, &pair->set)
+	{
+		unsigned int i = (at.block.address - address_of(0, pair->step)) / pair->step;
+
+		assert_int_equal(at.block.size, pair->truth[i]);
+		assert_int_equal(at.block.time_ns, TIME_NS + i);
+		assert_int_equal(block_site(&at.block), i);
+		assert_int_equal(at.block.thread, i % (BLOCK_MAX_THREAD + 1));
 		visited++;
 	}
 	assert_int_equal(visited, pair->count);
@@ -130,7 +142,7 @@ static void test_copy_in_the_middle_of_a_move_is_complete_and_apart(void **state
 	while (i < 1000 || !pair->set.old.size)
 		insert(pair, i++);
 	original = pair->set;
-	assert_int_equal(live_set__copy(&pair->set, &original, NULL), 0);
+	assert_int_equal(live_set__copy(&pair->set, &original, NULL, 0), 0);
 	live_set__free(&original);
 	check_all(pair);
 	live_set__free(&pair->set);
@@ -140,12 +152,13 @@ static void test_copy_in_the_middle_of_a_move_is_complete_and_apart(void **state
 static void test_empty_set_has_nothing(void **state)
 {
 	struct live_set set = {0}, copy;
+	struct block_cursor cursor = {0};
 	struct block old;
 
-	assert_null(live_set__find(&set, 0x1000));
+	assert_false(live_set__find(&set, 0x1000, NULL));
 	assert_false(live_set__remove(&set, 0x1000, &old));
-	assert_null(live_set__next(&set, NULL));
-	assert_int_equal(live_set__copy(&copy, &set, NULL), 0);
+	assert_false(live_set__next(&set, &cursor));
+	assert_int_equal(live_set__copy(&copy, &set, NULL, 0), 0);
 	live_set__free(&copy);
 	live_set__free(&set);
 }

@@ -47,7 +47,7 @@ static void add_up_blocks(struct heap *heap, struct process *process)
 	if (process->shares_memory || process->space->users)
 		return;
 	heap->kept_blocks -= live_set__size(live);
-	live_set_for_each(block, live) leave_block(heap, block, process->end_ns);
+	live_set_for_each(at, live) leave_block(heap, &at.block, process->end_ns);
 	live_set__free(live);
 }
 

@@ -236,20 +236,18 @@ static void add_block(struct heap *heap, const struct record_origin *from,
 		.time_ns = header->time_ns,
 		.thread = from->thread->totals,
 	};
-	struct block *slot;
-	bool existed;
+	struct block before;
+	int known;
 
 	block.site =
 		passes_filter(heap, size) ? heap__find_site(from->process, stack) : SITE_FILTERED;
-	slot = live_set__insert(&from->space->live, address, &existed);
-	if (existed)
-		book_implied_free(heap, from, slot);
+	known = live_set__put(&from->space->live, &block, &before);
+	if (known > 0)
+		book_implied_free(heap, from, &before);
 	book_alloc(heap, from, &block, header->function);
-	if (slot)
-		*slot = block;
-	else
+	if (known < 0)
 		forget_block(heap, from, &block);
-	from->thread->last_address = address;
+	from->thread->last_address = address & BLOCK_ADDRESS_MASK;
 	from->thread->last_ns = header->time_ns;
 	from->thread->last_sequence = header->thread_sequence;
 }
@@ -276,18 +274,13 @@ static int apply_alloc(struct heap *heap, const struct event_alloc *event)
 /* The realloc failed: its block is live as it was. */
 static void settle_pending_failure(struct heap *heap, const struct record_origin *from)
 {
-	struct block *old = &from->thread->pending.block, *slot;
-	bool existed = false;
+	struct block *old = &from->thread->pending.block, before;
+	int known = old->address ? live_set__put(&from->space->live, old, &before) : 0;
 
-	if (old->address) {
-		slot = live_set__insert(&from->space->live, old->address, &existed);
-		if (existed)
-			book_implied_free(heap, from, slot);
-		if (slot)
-			*slot = *old;
-		else
-			forget_block(heap, from, old);
-	}
+	if (known > 0)
+		book_implied_free(heap, from, &before);
+	else if (known < 0)
+		forget_block(heap, from, old);
 	heap->unfinished_reallocs -= from->thread->pending.address != 0;
 	from->thread->pending = (struct pending_realloc){0};
 }

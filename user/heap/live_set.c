@@ -10,16 +10,69 @@
 /* Tables from here on ask for huge pages: fewer TLB misses. */
 #define HUGE_BYTES (2u << 20)
 /*
- * Slots of the old table that an insertion empties. The new table takes as many insertions again
- * as the old one had blocks, 11/16 of its slots: more than a quarter is enough to be done by then.
+ * Slots of the old table that an insertion empties. The new table takes half as many insertions as
+ * the old one had blocks, 3/8 of its slots: more than an eighth is enough to be done by then.
  */
 #define MOVED_PER_INSERTION 8
+
+/* How far before the first block the times of a set begin: records come in order, but for little.
+ */
+#define BASE_MARGIN_NS (1ull << 40)
+
+/* --- packing */
+
+static uint64_t address_of(const struct packed_block *slot)
+{
+	return slot->address & BLOCK_ADDRESS_MASK;
+}
+
+static bool is_at(const struct packed_block *slot, uint64_t address)
+{
+	return !((slot->address ^ address) & BLOCK_ADDRESS_MASK);
+}
+
+/* All but the size, which may have to go elsewhere. */
+static struct packed_block pack(const struct live_set *set, const struct block *block)
+{
+	uint64_t time = block->time_ns > set->base_ns ? block->time_ns - set->base_ns : 0;
+
+	if (time > BLOCK_TIME_MASK)
+		time = BLOCK_TIME_MASK;
+	return (struct packed_block){
+		.address = (block->address & BLOCK_ADDRESS_MASK) | (uint64_t)block->thread
+									   << BLOCK_ADDRESS_BITS,
+		.time = time | (uint64_t)(block->thread >> (64 - BLOCK_ADDRESS_BITS))
+				       << BLOCK_TIME_BITS,
+		.site = block->site,
+		.size = block->size < UINT32_MAX ? block->size : UINT32_MAX,
+	};
+}
+
+static struct block unpack(const struct live_set *set, const struct packed_block *slot)
+{
+	struct block block = {
+		.address = address_of(slot),
+		.size = slot->size,
+		.time_ns = set->base_ns + (slot->time & BLOCK_TIME_MASK),
+		.site = slot->site,
+		.thread = slot->address >> BLOCK_ADDRESS_BITS |
+			  slot->time >> BLOCK_TIME_BITS << (64 - BLOCK_ADDRESS_BITS),
+	};
+	const uint64_t *large;
+
+	if (slot->size == UINT32_MAX) {
+		large = large_map__find((struct large_map *)&set->large, block.address);
+		if (large)
+			block.size = *large;
+	}
+	return block;
+}
 
 /* --- one table */
 
 static size_t table_bytes(size_t capacity)
 {
-	return capacity * sizeof(struct block);
+	return capacity * sizeof(struct packed_block);
 }
 
 static int allocate_table(struct block_table *table, size_t capacity)
@@ -33,11 +86,7 @@ static int allocate_table(struct block_table *table, size_t capacity)
 		return -ENOMEM;
 	if (bytes >= HUGE_BYTES)
 		madvise(memory, bytes, MADV_HUGEPAGE);
-	*table = (struct block_table){
-		.slots = memory,
-		.capacity = capacity,
-		.shift = 64 - __builtin_ctzll(capacity),
-	};
+	*table = (struct block_table){.slots = memory, .capacity = capacity};
 	return 0;
 }
 
@@ -48,33 +97,33 @@ static void free_table(struct block_table *table)
 	*table = (struct block_table){0};
 }
 
-/* The slot that holds @address, or the empty one where it would go. */
-static struct block *probe(const struct block_table *table, uint64_t address)
+/* How far slot @to is behind @from, circularly. */
+static size_t distance(const struct block_table *table, size_t from, size_t to)
 {
-	size_t mask = table->capacity - 1;
+	return to >= from ? to - from : to + table->capacity - from;
+}
+
+/* The slot that holds @address, or the empty one where it would go. */
+static struct packed_block *probe(const struct block_table *table, uint64_t address)
+{
 	size_t i = block_table__home(table, address);
 
-	while (table->slots[i].address && table->slots[i].address != address)
-		i = (i + 1) & mask;
+	while (address_of(&table->slots[i]) && !is_at(&table->slots[i], address))
+		i = i + 1 == table->capacity ? 0 : i + 1;
 	return &table->slots[i];
 }
 
-static struct block *find_in(const struct block_table *table, uint64_t address)
-{
-	struct block *slot = table->size ? probe(table, address) : NULL;
-
-	return slot && slot->address ? slot : NULL;
-}
-
 /* Empties @slot, and moves back every block that a probe could no longer reach over the hole. */
-static void remove_slot(struct block_table *table, struct block *slot)
+static void remove_slot(struct block_table *table, struct packed_block *slot)
 {
-	size_t mask = table->capacity - 1, hole = slot - table->slots;
+	size_t hole = slot - table->slots, i = hole;
 
-	for (size_t i = (hole + 1) & mask; table->slots[i].address; i = (i + 1) & mask) {
-		size_t home = block_table__home(table, table->slots[i].address);
-
-		if (((i - home) & mask) < ((i - hole) & mask))
+	for (;;) {
+		i = i + 1 == table->capacity ? 0 : i + 1;
+		if (!address_of(&table->slots[i]))
+			break;
+		if (distance(table, block_table__home(table, address_of(&table->slots[i])), i) <
+			distance(table, hole, i))
 			continue;
 		table->slots[hole] = table->slots[i];
 		hole = i;
@@ -83,7 +132,36 @@ static void remove_slot(struct block_table *table, struct block *slot)
 	table->size--;
 }
 
-/* --- the move from an old table to one twice as large */
+/* --- the move from an old table to a larger one */
+
+/* Gives the pages of [@from, @to) of the old table back, those that lie in it wholly. */
+static void release_slots(const struct block_table *old, size_t from, size_t to)
+{
+	uintptr_t start = (uintptr_t)&old->slots[from], end = (uintptr_t)&old->slots[to];
+
+	start = (start + HUGE_BYTES - 1) & ~(uintptr_t)(HUGE_BYTES - 1);
+	end &= ~(uintptr_t)(HUGE_BYTES - 1);
+	if (start < end)
+		madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
+/* Some huge pages at a time, so that two of them that lie in it wholly make up for the call. */
+static void release_some(struct live_set *set)
+{
+	const struct block_table *old = &set->old;
+	size_t from = set->old_start + set->old_released, to = set->old_start + set->old_moved;
+
+	if (table_bytes(set->old_moved - set->old_released) < 4 * HUGE_BYTES)
+		return;
+	if (from >= old->capacity) {
+		from -= old->capacity;
+		to -= old->capacity;
+	}
+	if (to > old->capacity)
+		to = old->capacity;
+	release_slots(old, from, to);
+	set->old_released += to - from;
+}
 
 /*
  * Empties some slots of the old table, and then on to the end of a run of blocks: so every block
@@ -92,38 +170,27 @@ static void remove_slot(struct block_table *table, struct block *slot)
 static void move_some(struct live_set *set)
 {
 	struct block_table *old = &set->old;
-	size_t mask = old->capacity - 1, budget = MOVED_PER_INSERTION;
-	struct block *slot;
+	size_t budget = MOVED_PER_INSERTION, i;
+	struct packed_block *slot;
 
 	for (; old->size; set->old_moved++) {
-		slot = &old->slots[(set->old_start + set->old_moved) & mask];
-		if (!slot->address) {
-			if (!budget)
+		i = set->old_start + set->old_moved;
+		slot = &old->slots[i < old->capacity ? i : i - old->capacity];
+		if (!address_of(slot)) {
+			if (!budget) {
+				release_some(set);
 				return;
+			}
 			budget--;
 			continue;
 		}
-		*probe(&set->table, slot->address) = *slot;
-		slot->address = 0;
+		*probe(&set->table, address_of(slot)) = *slot;
+		memset(slot, 0, sizeof(*slot));
 		set->table.size++;
 		old->size--;
 		budget -= budget > 0;
 	}
 	free_table(old);
-}
-
-/* The block may be in the old table still: its home there is not in the emptied part. */
-static struct block *find_in_old(const struct live_set *set, uint64_t address)
-{
-	const struct block_table *old = &set->old;
-	size_t home;
-
-	if (!old->size)
-		return NULL;
-	home = block_table__home(old, address);
-	if (((home - set->old_start) & (old->capacity - 1)) < set->old_moved)
-		return NULL;
-	return find_in(old, address);
 }
 
 static void finish_move(struct live_set *set)
@@ -135,7 +202,7 @@ static void finish_move(struct live_set *set)
 static int start_move(struct live_set *set)
 {
 	struct block_table larger;
-	size_t capacity = set->table.capacity ? set->table.capacity * 2 : MIN_CAPACITY;
+	size_t capacity = set->table.capacity ? set->table.capacity / 2 * 3 : MIN_CAPACITY;
 	int err;
 
 	finish_move(set); /* done long ago, unless memory was short */
@@ -144,64 +211,102 @@ static int start_move(struct live_set *set)
 		return err;
 	set->old = set->table;
 	set->table = larger;
-	set->old_start = set->old_moved = 0;
+	set->old_start = set->old_moved = set->old_released = 0;
 	if (!set->old.slots)
 		return 0;
-	while (set->old.slots[set->old_start].address)
+	while (address_of(&set->old.slots[set->old_start]))
 		set->old_start++;
 	return 0;
 }
 
 /* --- the set */
 
-/* At most 11/16 full: probes stay within two or three cache lines. */
-static bool has_room(const struct live_set *set)
+static bool is_full(size_t size, size_t capacity)
 {
-	return (live_set__size(set) + 1) * 16 <= set->table.capacity * 11;
+	return (size + 1) * 4 > capacity * 3;
 }
 
-struct block *live_set__find(struct live_set *set, uint64_t address)
+static struct block_table *table_of(struct live_set *set, uint64_t address)
 {
-	struct block *slot = find_in_old(set, address);
-
-	return slot ? slot : find_in(&set->table, address);
+	return (struct block_table *)live_set__table(set, address);
 }
 
-struct block *live_set__insert(struct live_set *set, uint64_t address, bool *existed)
+/* The slot that holds @address, or NULL; *@table is the one that it is in. */
+static struct packed_block *find_slot(
+	const struct live_set *set, uint64_t address, const struct block_table **table)
 {
-	struct block *slot;
+	struct packed_block *slot;
 
-	*existed = false;
-	/* Without memory a fuller table is slower, but one slot must stay empty. */
-	if (!has_room(set) && start_move(set) && live_set__size(set) + 1 >= set->table.capacity)
-		return NULL;
+	*table = live_set__table(set, address);
+	slot = (*table)->size ? probe(*table, address) : NULL;
+	return slot && address_of(slot) ? slot : NULL;
+}
+
+bool live_set__find(const struct live_set *set, uint64_t address, struct block *block)
+{
+	const struct block_table *table;
+	const struct packed_block *slot = find_slot(set, address, &table);
+
+	if (slot && block)
+		*block = unpack(set, slot);
+	return slot != NULL;
+}
+
+/* Makes room for one more. Without memory a fuller table is slower, but one slot must stay empty.
+ */
+static int make_room(struct live_set *set)
+{
+	size_t size = live_set__size(set);
+
+	if (is_full(size, set->table.capacity) && start_move(set) &&
+		size + 1 >= set->table.capacity)
+		return -ENOMEM;
 	if (set->old.slots)
 		move_some(set);
-	slot = find_in_old(set, address);
-	if (!slot)
-		slot = probe(&set->table, address);
-	if (slot->address) {
-		*existed = true;
-		return slot;
+	return 0;
+}
+
+int live_set__put(struct live_set *set, const struct block *block, struct block *before)
+{
+	uint64_t address = block->address & BLOCK_ADDRESS_MASK, *large = NULL;
+	struct block_table *table;
+	struct packed_block *slot;
+	bool existed;
+
+	if (!set->table.slots)
+		set->base_ns =
+			block->time_ns > BASE_MARGIN_NS ? block->time_ns - BASE_MARGIN_NS : 0;
+	if (!address || make_room(set))
+		return -ENOMEM;
+	table = table_of(set, address);
+	slot = probe(table, address);
+	existed = address_of(slot) != 0;
+	if (existed)
+		*before = unpack(set, slot);
+	if (block->size >= UINT32_MAX) {
+		large = large_map__insert(&set->large, address);
+		if (!large)
+			return -ENOMEM;
+		*large = block->size;
+	} else if (existed && slot->size == UINT32_MAX) {
+		large_map__remove(&set->large, address, NULL);
 	}
-	slot->address = address;
-	set->table.size++;
-	return slot;
+	*slot = pack(set, block);
+	table->size += !existed;
+	return existed;
 }
 
 bool live_set__remove(struct live_set *set, uint64_t address, struct block *old)
 {
-	struct block_table *table = &set->old;
-	struct block *slot = find_in_old(set, address);
+	const struct block_table *table;
+	struct packed_block *slot = find_slot(set, address, &table);
 
-	if (!slot) {
-		table = &set->table;
-		slot = find_in(table, address);
-	}
 	if (!slot)
 		return false;
-	*old = *slot;
-	remove_slot(table, slot);
+	*old = unpack(set, slot);
+	if (slot->size == UINT32_MAX)
+		large_map__remove(&set->large, old->address, NULL);
+	remove_slot((struct block_table *)table, slot);
 	return true;
 }
 
@@ -211,31 +316,50 @@ static size_t count_wanted(const struct live_set *set, live_set_wanted_fn *wante
 
 	if (!wanted)
 		return live_set__size(set);
-	live_set_for_each(block, set) count += wanted(block);
+	live_set_for_each(at, set) count += wanted(&at.block);
 	return count;
+}
+
+static int copy_block(struct live_set *copy, const struct block *block)
+{
+	uint64_t *large;
+
+	if (block->size >= UINT32_MAX) {
+		large = large_map__insert(&copy->large, block->address);
+		if (!large)
+			return -ENOMEM;
+		*large = block->size;
+	}
+	*probe(&copy->table, block->address) = pack(copy, block);
+	return 0;
 }
 
 /*
  * The table is made for all of them at once: the blocks come in the order of their hashes, and one
  * that grew with them would be full at its front and empty behind, with endless probes.
  */
-int live_set__copy(struct live_set *copy, const struct live_set *set, live_set_wanted_fn *wanted)
+int live_set__copy(struct live_set *copy, const struct live_set *set, live_set_wanted_fn *wanted,
+	uint32_t site_bits)
 {
-	size_t capacity = MIN_CAPACITY, size = count_wanted(set, wanted);
+	size_t size = count_wanted(set, wanted), capacity = size * 3 / 2;
 	int err;
 
-	*copy = (struct live_set){0};
+	*copy = (struct live_set){.base_ns = set->base_ns};
 	if (!size)
 		return 0;
-	while ((size + 1) * 16 > capacity * 11)
-		capacity *= 2;
-	err = allocate_table(&copy->table, capacity);
+	err = allocate_table(&copy->table, capacity < MIN_CAPACITY ? MIN_CAPACITY : capacity);
 	if (err)
 		return err;
-	live_set_for_each(block, set)
+	live_set_for_each(at, set)
 	{
-		if (!wanted || wanted(block))
-			*probe(&copy->table, block->address) = *block;
+		if (wanted && !wanted(&at.block))
+			continue;
+		at.block.site |= site_bits;
+		err = copy_block(copy, &at.block);
+		if (err) {
+			live_set__free(copy);
+			return err;
+		}
 	}
 	copy->table.size = size;
 	return 0;
@@ -245,23 +369,23 @@ void live_set__free(struct live_set *set)
 {
 	free_table(&set->table);
 	free_table(&set->old);
+	large_map__free(&set->large);
 }
 
-static struct block *next_in(const struct block_table *table, size_t from)
+bool live_set__next(const struct live_set *set, struct block_cursor *cursor)
 {
-	for (size_t i = from; i < table->capacity; i++)
-		if (table->slots[i].address)
-			return &table->slots[i];
-	return NULL;
-}
+	size_t capacity = set->table.capacity;
 
-struct block *live_set__next(const struct live_set *set, const struct block *block)
-{
-	const struct block_table *table = &set->table, *old = &set->old;
-	struct block *next;
+	for (; cursor->next < capacity + set->old.capacity; cursor->next++) {
+		const struct packed_block *slot =
+			cursor->next < capacity ? &set->table.slots[cursor->next]
+						: &set->old.slots[cursor->next - capacity];
 
-	if (old->slots && block >= old->slots && block < old->slots + old->capacity)
-		return next_in(old, block + 1 - old->slots);
-	next = table->slots ? next_in(table, block ? block + 1 - table->slots : 0) : NULL;
-	return next || !old->slots ? next : next_in(old, 0);
+		if (!address_of(slot))
+			continue;
+		cursor->block = unpack(set, slot);
+		cursor->next++;
+		return true;
+	}
+	return false;
 }

@@ -173,15 +173,11 @@ int heap__define_stack(struct heap *heap, uint32_t number, uint64_t stack,
 static int inherit_blocks(struct heap *heap, struct process *child, const struct heap_space *from)
 {
 	struct heap_space *space = child->space;
-	int err = live_set__copy(&space->live, &from->live, NULL);
+	int err = live_set__copy(&space->live, &from->live, NULL, BLOCK_INHERITED);
 
 	if (err)
 		return err;
-	live_set_for_each(block, &space->live)
-	{
-		block->site |= BLOCK_INHERITED;
-		books__enter(heap, space, block);
-	}
+	live_set_for_each(at, &space->live) books__enter(heap, space, &at.block);
 	child->counts.inherited_count = space->inherited_count;
 	child->counts.inherited_bytes = space->inherited_bytes;
 	return mappings__inherit(&space->mapped, &from->mapped);
@@ -219,20 +215,15 @@ int heap__apply_fork(struct heap *heap, const struct event_process *event)
 /* A call of the process that never returned: its block is where it was. */
 static void put_back_pending(struct heap *heap, struct process *process, struct thread *thread)
 {
-	struct block *block = &thread->pending.block, *slot;
+	struct block *block = &thread->pending.block, before;
 	struct heap_space *space = process->space;
-	bool existed;
 
-	if (block->address) {
-		slot = live_set__insert(&space->live, block->address, &existed);
-		if (slot && !existed) {
-			*slot = *block;
-		} else {
-			/* Someone else got the address meanwhile, or there is no memory. */
-			books__leave(heap, space, block);
-			process->counts.implied_free_count += !is_filtered(block);
-			process->counts.implied_free_bytes += is_filtered(block) ? 0 : block->size;
-		}
+	/* Else someone has got the address meanwhile, or there is no memory. */
+	if (block->address && (live_set__find(&space->live, block->address, NULL) ||
+				      live_set__put(&space->live, block, &before))) {
+		books__leave(heap, space, block);
+		process->counts.implied_free_count += !is_filtered(block);
+		process->counts.implied_free_bytes += is_filtered(block) ? 0 : block->size;
 	}
 	thread->pending = (struct pending_realloc){0};
 }
@@ -294,7 +285,7 @@ static size_t keep_blocks_at_exit(struct live_set *live)
 	struct live_set kept;
 
 	/* Without memory for it they stay: visits tell them apart, too. */
-	if (!live_set__copy(&kept, live, has_age_shown)) {
+	if (!live_set__copy(&kept, live, has_age_shown, 0)) {
 		live_set__free(live);
 		*live = kept;
 	}
@@ -307,8 +298,8 @@ static void end_space(struct heap *heap, struct process *process)
 	struct heap_space *space = process->space;
 	uint64_t mapped = mapped__bytes(&space->mapped);
 
-	live_set_for_each(block, &space->live) if (!is_filtered(block))
-		leave_at_end(heap, process, block);
+	live_set_for_each(at, &space->live) if (!is_filtered(&at.block))
+		leave_at_end(heap, process, &at.block);
 	if (process->end == PROCESS_EXITED)
 		heap->kept_blocks += keep_blocks_at_exit(&space->live);
 	else

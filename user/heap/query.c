@@ -258,7 +258,7 @@ static void visit_block(const struct visit *visit, const struct block *block)
 static void visit_process(struct visit *visit, const struct process *process)
 {
 	if (!process->shares_memory)
-		live_set_for_each(block, &process->space->live) visit_block(visit, block);
+		live_set_for_each(at, &process->space->live) visit_block(visit, &at.block);
 	hash_for_each (slot, &process->threads)
 		if (slot->value->pending.block.address)
 			visit_block(visit, &slot->value->pending.block);
