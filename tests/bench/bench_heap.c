@@ -99,6 +99,38 @@ static struct heap *new_heap(void)
 	return heap;
 }
 
+/* Bytes of this process in memory. */
+static size_t resident(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	size_t total = 0, pages = 0;
+
+	if (!file || fscanf(file, "%zu %zu", &total, &pages) != 2)
+		exit(1);
+	fclose(file);
+	return pages * 4096;
+}
+
+/* Most bytes that the trace's live blocks take while they become more, and at the end. */
+static void print_memory(const struct trace *trace)
+{
+	size_t before = resident(), most = 0, now_bytes = 0;
+	struct heap *heap = new_heap();
+
+	if (!heap)
+		exit(1);
+	for (size_t i = 0; i < trace->size; i++) {
+		heap__apply(heap, &trace->records[i].header, sizeof(union record));
+		if (i % 50000 && i + 1 < trace->size)
+			continue;
+		now_bytes = resident() - before;
+		most = now_bytes > most ? now_bytes : most;
+	}
+	printf("%-44s %6.1f at the end, %.1f at most\n", "bytes for each of them",
+		(double)now_bytes / trace->size, (double)most / trace->size);
+	heap__free(heap);
+}
+
 /* Applies the trace from record @from on; the longest single record goes to *@pause, if wanted. */
 static double replay(struct heap *heap, const struct trace *trace, size_t from, double *pause)
 {
@@ -185,6 +217,7 @@ static void bench_growth(size_t blocks)
 	printf("%-44s %6.1f ms\n", "longest pause meanwhile", pause * 1e3);
 	heap__free(heap);
 	heap__free(again);
+	print_memory(&trace);
 	free(trace.records);
 }
 

@@ -102,6 +102,11 @@ check_page()
 	PAGE=page.html check_page hostile
 }
 
+@test "what the program mapped itself is a view of its own" {
+	make_page -- "$TARGETS/mapped"
+	PAGE=page.html check_page mapped
+}
+
 @test "losses stand at the top" {
 	make_page --ring-size 4K -- "$TARGETS/storm" 4 200000 1
 	PAGE=page.html check_page losses

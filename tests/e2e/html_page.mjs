@@ -172,6 +172,16 @@ const checks = {
 		assert.match(await page.locator("#range-text").textContent(), /^Whole run/);
 	},
 
+	// A program that maps memory by calls of its own: keep_with_a_hole most of it.
+	async mapped(page) {
+		await pick(page, "Mapped");
+		assert.match(await caption(page), /mapped by calls of the program's own/);
+		assert.ok((await widthOf(frame(page, "keep_with_a_hole"))) > 0);
+		assert.equal(await page.locator("#sites tbody tr[data-site] .open").first().textContent(), "keep_with_a_hole");
+		await pick(page, "Live");
+		assert.equal(await frame(page, "keep_with_a_hole").count(), 0, "the heap is another account");
+	},
+
 	async threads(page) {
 		const select = page.locator("#thread");
 		const options = await select.locator("option").allTextContents();

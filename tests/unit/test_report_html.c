@@ -98,6 +98,10 @@ static void test_page_has_sites_with_their_figures_and_names(void **state)
 	assert_int_equal(json_array_size(json_object_get(flame, "sites")), report.sites.size);
 	assert_int_equal(figure(data, 0, 0), 100);
 	assert_int_equal(figure(data, 0, 1), 102400);
+	assert_int_equal(json_array_size(json_object_get(flame, "mapped")), 1);
+	assert_int_equal(json_integer_value(json_object_get(
+				 json_array_get(json_object_get(flame, "mapped"), 0), "bytes")),
+		SAMPLE_MAPPED_BYTES);
 	assert_string_equal(name_of(flame, 0, 0), "leak_here");
 	assert_int_equal(json_array_size(json_object_get(data, "sites")), 0);
 	assert_int_equal(

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "html_page.h"
+#include "report/callers.h"
 #include "report/loss.h"
 #include "report/string_table.h"
 
@@ -158,6 +159,8 @@ static int make_tables(struct tables *tables, const struct report *report)
 
 	vec_for_each (site, &report->sites)
 		err = err ? err : add_stack(tables, site);
+	vec_for_each (site, &report->mapped_sites)
+		err = err ? err : add_stack(tables, site);
 	return err;
 }
 
@@ -229,6 +232,17 @@ static void put_figures(struct json_writer *json, const struct report_site *site
 	json__end_array(json);
 }
 
+/* Its stack, and which frame of it, counted from the innermost, names the site. */
+static void put_stack(struct json_writer *json, const struct report_site *site, uint32_t node)
+{
+	json__put_integer(json, "s", node);
+	json__put_integer(json, "c", callers__first(site));
+	if (site->special)
+		json__put_string(json, "unknown", site->special);
+	else
+		json__put_string(json, "end", loss__stop_key(site->stop));
+}
+
 static void put_sites(
 	struct json_writer *json, const struct tables *tables, const struct report *report)
 {
@@ -239,11 +253,17 @@ static void put_sites(
 	vec_for_each (site, &report->sites) {
 		json__begin_object(json);
 		put_figures(json, site);
-		json__put_integer(json, "s", *node++);
-		if (site->special)
-			json__put_string(json, "unknown", site->special);
-		else
-			json__put_string(json, "end", loss__stop_key(site->stop));
+		put_stack(json, site, *node++);
+		json__end_object(json);
+	}
+	json__end_array(json);
+	json__key(json, "mapped");
+	json__begin_array(json);
+	vec_for_each (site, &report->mapped_sites) {
+		json__begin_object(json);
+		json__put_integer(json, "bytes", site->live_bytes);
+		json__put_integer(json, "calls", site->alloc_count);
+		put_stack(json, site, *node++);
 		json__end_object(json);
 	}
 	json__end_array(json);
@@ -359,6 +379,7 @@ static int write_data(const struct addition *addition, FILE *file)
 	if (!escaped)
 		return -ENOMEM;
 	rest.sites.size = 0;
+	rest.mapped_sites.size = 0;
 	json__write_report(&rest, escaped, put_addition, addition);
 	fclose(escaped);
 	return 0;

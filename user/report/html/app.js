@@ -19,6 +19,9 @@ class Page {
 		this.model = new Model(report);
 		this.choice = { view: "live", unit: "bytes", range: null, thread: "" };
 		this.total = 0;
+		// Of a program that has no heap but what it maps itself.
+		if (!this.model.sites.length && this.model.mapped.length)
+			this.choice.view = "mapped";
 		showHead(report);
 		showWaits(report);
 		this.flame = new Flame(byId("flame"), {
@@ -54,7 +57,7 @@ class Page {
 		const radio = (group, name, key, label, title) => byId(group).append(
 			element("label", { title }, element("input", { type: "radio", name, value: key, onchange: () => this.choose({ [name]: key }, true) }),
 				element("span", null, label)));
-		for (const view of VIEWS)
+		for (const view of this.model.views)
 			radio("views", "view", view.key, view.label, view.title);
 		radio("units", "unit", "bytes", "Bytes", "requested bytes");
 		radio("units", "unit", "count", "Count", "blocks or calls");
@@ -82,16 +85,16 @@ class Page {
 		byId("thread-label").hidden = threads.length < 2;
 	}
 
-	// Of a thread neither the peak nor the course of time is known; temporaries have no bytes.
+	// Of a thread neither the peak nor the course of time is known, of what is mapped not the latter;
+	// temporaries have no bytes.
 	settle() {
 		if (this.choice.thread) {
 			if (!VIEWS.find((each) => each.key === this.choice.view).thread)
 				this.choice.view = "live";
-			if (this.plot.range) {
-				this.plot.range = this.choice.range = null;
-				this.plot.drawRange();
-			}
+			this.forgetRange();
 		}
+		if (this.choice.view === "mapped")
+			this.forgetRange();
 		const view = VIEWS.find((each) => each.key === this.choice.view);
 		if (!view.units.includes(this.choice.unit))
 			this.choice.unit = view.units[0];
@@ -104,6 +107,14 @@ class Page {
 			input.disabled = !view.units.includes(input.value);
 		}
 		byId("thread").value = this.choice.thread;
+	}
+
+	// Where the course of time is not known.
+	forgetRange() {
+		if (!this.plot.range)
+			return;
+		this.plot.range = this.choice.range = null;
+		this.plot.drawRange();
 	}
 
 	choose(change, final) {
@@ -135,8 +146,9 @@ class Page {
 			grown: `more live than before, ${when}`,
 			allocated: `allocated ${when}${by}`,
 			temporary: `temporary allocations ${when}${by}`,
+			mapped: "mapped by calls of the program's own, at the end; not part of the heap",
 		};
-		const cut = this.report.site_count > this.model.sites.length ? ` Of ${count(this.report.site_count)} call sites ${count(this.model.sites.length)} are in this report.` : "";
+		const cut = view !== "mapped" && this.report.site_count > this.model.sites.length ? ` Of ${count(this.report.site_count)} call sites ${count(this.model.sites.length)} are in this report.` : "";
 		const lost = range && this.model.sliceLost ? " Part of the history had no memory: ranges are incomplete." : "";
 		return `${this.format(this.total)} ${sentences[view]}.${cut}${lost}`;
 	}
@@ -145,14 +157,15 @@ class Page {
 		this.settle();
 		this.showRange();
 		const measure = this.model.measure(this.choice);
-		const tree = this.model.tree(measure, "all");
+		const sites = this.model.sitesOf(this.choice.view);
+		const tree = this.model.tree(measure, "all", sites);
 		this.total = tree.value;
 		this.flame.draw(tree);
 		byId("caption").textContent = tree.value ? this.caption() : `Nothing to show: ${this.caption()}`;
 		byId("details").textContent = tree.value ? this.describe(tree) : "";
 		const view = VIEWS.find((each) => each.key === this.choice.view);
 		const { range, thread, unit } = this.choice;
-		this.table.show({ measure, format: this.format, title: `${view.label}${range ? " in range" : ""}`,
+		this.table.show({ sites, measure, format: this.format, title: `${view.label}${range ? " in range" : ""}`,
 			shown: range || thread ? null : `${view.key}_${unit}`, term: byId("search").value });
 		this.showFound();
 	}
@@ -160,8 +173,8 @@ class Page {
 	search(term) {
 		this.found = null;
 		this.flame.search(term);
-		const { measure, format, title, shown } = this.table;
-		this.table.show({ measure, format, title, shown, term });
+		const { sites, measure, format, title, shown } = this.table;
+		this.table.show({ sites, measure, format, title, shown, term });
 		this.showFound();
 	}
 

@@ -9,6 +9,7 @@ export const VIEWS = [
 	{ key: "peak", label: "Peak", title: "the heap when it was largest", units: ["bytes", "count"] },
 	{ key: "grown", label: "Growth", title: "more live blocks at the end than at the beginning", units: ["bytes", "count"] },
 	{ key: "allocated", thread: true, label: "Allocated", title: "all allocations, freed or not", units: ["bytes", "count"] },
+	{ key: "mapped", label: "Mapped", title: "memory that the program mapped by calls of its own, apart from the heap", units: ["bytes"] },
 	{ key: "temporary", thread: true, label: "Temporary", title: "freed before the thread allocated again", units: ["count"] },
 ];
 
@@ -46,8 +47,12 @@ function readStack(node, nodes, frames) {
 }
 
 function readSite(site, index, nodes, frames) {
-	const out = { index, end: site.end, unknown: site.unknown, cells: [], threads: new Map() };
-	SITE.forEach((key, i) => (out[key] = site.v[i]));
+	const out = { index, end: site.end, unknown: site.unknown, caller: site.c, cells: [], threads: new Map() };
+	SITE.forEach((key, i) => (out[key] = site.v?.[i] ?? 0));
+	out.mapped_bytes = site.bytes ?? 0;
+	out.isMapped = site.bytes !== undefined;
+	if (out.isMapped)
+		out.allocated_count = site.calls;
 	out.frames = readStack(site.s, nodes, frames);
 	if (!out.frames.length) {
 		const name = site.unknown ?? "(no frames)";
@@ -56,11 +61,9 @@ function readSite(site, index, nodes, frames) {
 	return out;
 }
 
-// Frames of the allocator's plumbing do not say where a program allocates.
-const PLUMBING = /^(std::|__gnu_cxx::|alloc::|core::|operator new|<alloc::|__rust|rust_|je_|_?_?libc_|z(try)?(m|c|re)alloc_)|^(memalign|aligned_alloc|posix_memalign|valloc)$|((m|c|re)alloc|malloc0|strn?dup|memdup)$/i;
-
+// The one that says who allocates: the report has told wrappers, pools and containers apart.
 export function mainFrame(site) {
-	return site.frames.find((frame) => !PLUMBING.test(frame.name)) ?? site.frames[0];
+	return site.frames[site.caller] ?? site.frames[0];
 }
 
 // Who called it: the next frames with other names, which tell sites of one function apart.
@@ -83,6 +86,7 @@ export class Model {
 		const frames = data.frames.map((row) => readFrame(row, data.strings));
 		this.report = report;
 		this.sites = data.sites.map((site, index) => readSite(site, index, data.nodes, frames));
+		this.mapped = data.mapped.map((site, index) => readSite(site, this.sites.length + index, data.nodes, frames));
 		this.sliceNs = data.slices.width_ns;
 		this.sliceCount = Math.max(1, data.slices.count);
 		this.sliceLost = data.slices.lost;
@@ -164,9 +168,20 @@ export class Model {
 		return { exact: false, slice: best, ns: (best + 1) * this.sliceNs };
 	}
 
+	// The sites that a view shows: what is mapped is never added up with the heap.
+	sitesOf(view) {
+		return view === "mapped" ? this.mapped : this.sites;
+	}
+
+	get views() {
+		return VIEWS.filter((view) => view.key !== "mapped" || this.mapped.length);
+	}
+
 	// A function from site to figure for what is chosen: { view, unit, range, thread }.
 	measure({ view, unit, range, thread }) {
 		const key = `_${unit}`;
+		if (view === "mapped")
+			return (site) => site.mapped_bytes;
 		if (thread)
 			return (site) => site.threads.get(thread)?.[view + key] ?? 0;
 		if (!range)
@@ -187,9 +202,9 @@ export class Model {
 	}
 
 	// The tree of calls below "all", outermost first, by what `measure` says of each site.
-	tree(measure, label) {
+	tree(measure, label, sites = this.sites) {
 		const root = { name: label, value: 0, frame: null, byName: new Map(), children: [] };
-		for (const site of this.sites) {
+		for (const site of sites) {
 			const value = measure(site);
 			if (!(value > 0))
 				continue;

@@ -31,6 +31,7 @@ export class Table {
 		this.sort = { key: "chosen", down: true };
 		this.limit = PAGE;
 		this.open = new Set();
+		this.sites = [];
 		this.measure = () => 0;
 		this.format = bytes;
 		this.term = "";
@@ -62,8 +63,8 @@ export class Table {
 		this.draw();
 	}
 
-	show({ measure, format, title, shown, term }) {
-		Object.assign(this, { measure, format, title, shown, term: term.toLowerCase() });
+	show({ sites, measure, format, title, shown, term }) {
+		Object.assign(this, { sites, measure, format, title, shown, term: term.toLowerCase() });
 		if (this.sort.key === shown)
 			this.sort = { key: "chosen", down: true };
 		this.drawHead();
@@ -81,7 +82,7 @@ export class Table {
 		const column = COLUMNS.find((each) => each.key === this.sort.key);
 		const sign = this.sort.down ? -1 : 1;
 		const compare = column.text ? (a, b) => sign * a[1].localeCompare(b[1]) : (a, b) => sign * (a[1] - b[1]);
-		return this.model.sites
+		return this.sites
 			.filter((site) => !this.term || site.frames.some((frame) => frame.text.includes(this.term)))
 			.map((site) => [site, this.value(column, site)])
 			.sort((a, b) => compare(a, b) || a[0].index - b[0].index)
