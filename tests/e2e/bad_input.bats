@@ -134,6 +134,10 @@ refuse()
 	expect_error 2 1x
 }
 
+@test "locks with a command says what to do instead" {
+	refuse 2 "start the command, then use -p PID" locks -- sleep 1
+}
+
 @test "no arguments at all" {
 	run timeout 30 "$MEMTRACE"
 	[ "$status" = 2 ]

@@ -74,7 +74,10 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		log__set_verbose(true);
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "unexpected argument '%s': use -p PID or --all", argument);
+		argp_error(state,
+			"unexpected argument '%s': locks looks at what runs already; start the "
+			"command, then use -p PID or --all",
+			argument);
 		return 0;
 	case ARGP_KEY_END:
 		if (!options->pids.size == !options->all)
