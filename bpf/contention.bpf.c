@@ -254,8 +254,8 @@ static __always_inline __u32 read_descriptor(const struct contention_wait *wait)
 }
 
 /*
- * What kind of lock it is, only user space can tell: so the places where locks name their owner
- * are tried, and what is no thread of this process is no owner.
+ * Only user space can tell what kind of lock it is: so the places where locks name their owner
+ * are tried, and what is not a thread of this process is not an owner.
  */
 static __always_inline void find_holder(struct scratch *scratch, int walks)
 {

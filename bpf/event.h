@@ -73,7 +73,7 @@ enum event_function {
 
 /*
  * `process` is not a PID but a number given once to each process image that is traced (a new one
- * at fork and at exec), so that a PID used twice is not confused; 0 is no process.
+ * at fork and at exec), so that a PID used twice is not confused; 0 is not a process.
  * `thread_sequence` counts the allocations that the thread has finished, this one included: a free
  * whose number equals that of its block's allocation had no other allocation between (temporary).
  */
@@ -207,7 +207,7 @@ enum loss_cause {
 	LOSS_MAPPING_RING_FULL,			 /* a mapping record had no room */
 	LOSS_PROCESS_RING_FULL,			 /* a fork, exec or exit record had no room */
 	LOSS_LATE_ATTACH,	/* allocators probed after their first use was possible */
-	LOSS_CONTROL_RING_FULL, /* user space was not told at once of a fork, exec, exit, dlopen */
+	LOSS_CONTROL_RING_FULL, /* a fork, exec, exit or dlopen reached user space too late */
 	LOSS_TARGETS_FULL,	/* a child is not traced: more than MAX_TARGETS at one time */
 	LOSS_MODEL_MEMORY,	/* memtrace had no memory to apply a record */
 	LOSS_SITES_FULL,	/* a stack found the table of call sites full */

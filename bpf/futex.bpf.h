@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * Futex calls, told from the registers with which a thread entered the kernel: at the scheduler's
- * switch and wake-up, so that no tracepoint of system calls is in use (see locks.bpf.c). Include it
- * behind bpf_core_read.h.
+ * Futex calls, decoded from the registers with which a thread entered the kernel: at the
+ * scheduler's switch and wake-up, so that no tracepoint of system calls is in use (see
+ * locks.bpf.c). Include it behind bpf_core_read.h.
  */
 #ifndef MEMTRACE_FUTEX_BPF_H
 #define MEMTRACE_FUTEX_BPF_H

@@ -79,7 +79,7 @@ static __always_inline __u64 saturating_product(__u64 a, __u64 b)
 	if (!((a | b) >> 32) || !a)
 		return a * b;
 	limit = ~0ull / a;
-	/* Hides the division: clang would make it a 128-bit product, which BPF has not. */
+	/* Hides the division: clang would make it a 128-bit product, which BPF lacks. */
 	barrier_var(limit);
 	return b > limit ? ~0ull : a * b;
 }
@@ -304,7 +304,7 @@ static __always_inline int on_alloc_return(struct pt_regs *ctx)
 }
 
 /*
- * At a `ret`: registers and stack are as the call's caller gets them, but for the return address.
+ * At a `ret`: registers and stack are as the call's caller gets them, except the return address.
  * Other callers come by, too, with other stack pointers; after an exception even with the same one.
  */
 static __always_inline int on_alloc_ret(struct pt_regs *ctx)
@@ -471,7 +471,7 @@ int throwing_entry(struct pt_regs *ctx)
 	return 0;
 }
 
-/* An exception begins: if it does so in a call in flight, that call will hardly return. */
+/* An exception begins: if it does so in a call in flight, that call is unlikely to return. */
 SEC("uprobe")
 int throw_entry(struct pt_regs *ctx)
 {

@@ -3,7 +3,7 @@
 /*
  * Holds: a thread of a traced process waits in the kernel, bounded, until user space has attached
  * to what is new in its process. It stays runnable there; nothing of the target is stopped or
- * touched. Who waits is told by a ticket, which travels with a control record, and user space
+ * touched. A ticket names who waits; it travels with a control record, and user space
  * answers that very ticket.
  */
 #ifndef MEMTRACE_HOLD_BPF_H

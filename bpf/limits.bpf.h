@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * Whether an allocation may fail for the limits of the process: operator new of an allocator of its
- * own then throws, and a return probe in the exception's way would end the program. Overcommitting
- * kernels refuse memory for hardly another reason; sizes that no machine has are refused elsewhere.
+ * Whether an allocation may fail because of the process's limits: operator new of an allocator of
+ * its own then throws, and a return probe in the exception's way would end the program.
+ * Overcommitting kernels refuse memory for almost no other reason; sizes that no machine has are
+ * refused elsewhere.
  */
 #ifndef MEMTRACE_LIMITS_BPF_H
 #define MEMTRACE_LIMITS_BPF_H

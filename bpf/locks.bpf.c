@@ -7,8 +7,8 @@
  *
  * At the scheduler's switch, not at the tracepoints of the system call: a single one of those in
  * use makes every system call of the machine take the slow way in and out (getpid: 97 ns without,
- * 139 ns with it). Here nothing is paid but at switches between threads, and a futex call that does
- * not sleep is no wait.
+ * 139 ns with it). Here only switches between threads cost anything, and a futex call that does
+ * not sleep is not a wait.
  */
 #include "vmlinux.h"
 
@@ -30,7 +30,7 @@ struct wait_state {
 
 /*
  * Waits under way, by TID as the first pid namespace has it. Preallocated, as the run queue's lock
- * is held here; so many that a machine with more sleepers is told of what was not noted.
+ * is held here. On a machine with more sleepers than this, the waits not noted are counted.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

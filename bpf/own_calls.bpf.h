@@ -60,7 +60,7 @@ static __always_inline bool is_own_frame(struct thread_state *state)
 	return true;
 }
 
-/* At a function's entry, if no table tells of it: the first step by hand. */
+/* At a function's entry, if no table covers it: the first step by hand. */
 static __always_inline bool leave_by_hand(struct unwind_walk *walk)
 {
 	__u32 kind = unwind_rule_kind(unwind_find_rule(walk, walk->pc - 1));
@@ -190,7 +190,7 @@ static __always_inline bool take_own_call(struct thread_state *state, __u64 sp)
 	return true;
 }
 
-/* Puts state->own, filled but for its sp, into the table. */
+/* Puts state->own, complete except for its sp, into the table. */
 static __always_inline void put_own_call(struct thread_state *state, __u64 sp)
 {
 	struct own_call_key key = {.sp = sp, .process = state->process};

@@ -25,7 +25,7 @@ enum probe_operation {
 	PROBE_ALLOC = 1,	  /* returns the block, or NULL; bytes = size (x count) */
 	PROBE_POSIX_MEMALIGN = 2, /* returns 0, the block is then at *pointer argument */
 	PROBE_REALLOC = 3,	  /* old block: pointer argument; returns the new one, or NULL */
-	PROBE_FREE = 4,		  /* the pointer argument is given back; NULL is no event */
+	PROBE_FREE = 4,		  /* the pointer argument is given back; NULL is not an event */
 	PROBE_HINT = 5,		  /* operator new that calls a traced function for the block: its
 				   * size and name are those of the nested allocation */
 	PROBE_LOADER = 6,	  /* the dynamic loader's list of libraries is changing */

@@ -81,7 +81,7 @@ static __always_inline void python_copy_text(struct python_walk *w,
 		return;
 	length = python_word(w, 16);
 	text->state = python_word(w, 32);
-	/* Characters of 1, 2 or 4 bytes; the highest kind is that of what is no str. */
+	/* Characters of 1, 2 or 4 bytes; the highest kind is that of what is not a str. */
 	size = text->state >> PYTHON_KIND_SHIFT & PYTHON_KIND_MASK;
 	if (!(text->state & PYTHON_TEXT_COMPACT) || !size || size > 4)
 		return;
@@ -188,7 +188,7 @@ static long python_loop_frame(__u32 i, struct python_loop *loop)
 		return 1;
 	}
 	if (!words[0]) {
-		/* Its mark is no part of the hash: which frames are entries, their order tells. */
+		/* Its mark is not part of the hash: their order shows which frames are entries. */
 		walk->frames[(walk->record.frame_count - 2) & (EVENT_MAX_FRAMES - 1)] |=
 			PYTHON_ENTRY;
 		return 0;

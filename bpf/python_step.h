@@ -70,7 +70,7 @@ static __always_inline __u64 python_thread_state(
 	return state && python_pointer(w, state + space->thread_id) == thread ? state : 0;
 }
 
-/* Finds the innermost frame of @state; no frame is no error. */
+/* Finds the innermost frame of @state; no frame is not an error. */
 static __always_inline void python_begin(
 	struct python_walk *w, const struct python_space *space, __u64 state)
 {

@@ -78,8 +78,8 @@ static __always_inline void walk_frame_pointers(
 }
 
 /*
- * A stack that leads to no known code: a compiler at run time may have made some, which no loader
- * tells of, and often no mmap either (the room is reserved, and made executable by mprotect).
+ * A stack that leads to code that is not known: a run-time compiler may have made some, which no
+ * loader reports, and often no mmap either (the room is reserved, and made executable by mprotect).
  */
 static __noinline int report_unknown_code(struct thread_state *state)
 {

@@ -29,12 +29,12 @@ struct target {
 	__u32 executable_mappings;
 	__u32 mappings_seen;
 	__u64 program_break;   /* when last looked at; 0: where it starts */
-	__u64 unknown_code_ns; /* when user space was last told of EVENT_UNKNOWN_CODE */
+	__u64 unknown_code_ns; /* when user space was last sent EVENT_UNKNOWN_CODE */
 	__u64 code_pages;      /* mm_struct.exec_vm when last looked at */
 	__u64 earlier_peak;    /* most pages in memory, of images that exec replaced */
 };
 
-/* User space is not told of unknown code more often: it reads the process's mappings each time. */
+/* Unknown code is not reported more often: user space reads the process's mappings each time. */
 #define UNKNOWN_CODE_INTERVAL_NS 20000000ull
 
 /* Most processes traced at one time; more are counted as LOSS_TARGETS_FULL. */

@@ -11,7 +11,7 @@ struct pythons {
 	int map_fd;
 	struct tracer_shared *shared;
 	struct python_runtimes *runtimes;
-	bool refused; /* said once */
+	bool refused; /* reported once */
 };
 
 struct pythons *pythons__new(int map_fd, struct tracer_shared *shared)

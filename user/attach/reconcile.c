@@ -54,7 +54,7 @@ static void follow(struct tracer *tracer, enum event_kind kind, struct traced_im
 	tracer__follow(tracer, &event, sizeof(event));
 }
 
-/* An image whose start nobody told of is taken up like one that its process has just executed. */
+/* An image whose start was not reported is taken up as if its process had just executed it. */
 static void take_up(struct tracer *tracer, const traced_images *images)
 {
 	vec_for_each (image, images) {

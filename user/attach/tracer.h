@@ -66,7 +66,7 @@ uint32_t tracer__add(struct tracer *tracer, pid_t pid, bool awaits_exec, struct 
 
 /*
  * Attaches to a file that @pid will map, as its program or as a library. Files without anything to
- * probe are no error.
+ * probe are not an error.
  */
 int tracer__attach_file(
 	struct tracer *tracer, pid_t pid, const char *path, bool is_program, struct error *error);

@@ -4,7 +4,7 @@
  * Ctrl-C, SIGTERM and SIGHUP end memtrace wherever it waits: they are taken by a thread of their
  * own, so that no blocked open(2), write(2) or lock of another thread can keep them off.
  *
- * The first signal ends the program at once, by the signal, until a command asks to be told of it
+ * The first signal ends the program at once, by the signal, until a command asks to be notified
  * (interrupt__tell), which then ends its work and reports. The second one always ends it at once.
  * At once means: what at_end functions do (the terminal is restored, unfinished files are removed),
  * and then the signal's default action. Programs that memtrace starts get the signal mask and the
@@ -25,7 +25,7 @@
  */
 int interrupt__start(struct error *err);
 
-/* From now on a first signal is told by the returned fd, readable from then on. -1: not started. */
+/* From now on a first signal makes the returned fd readable, and it stays so. -1: not started. */
 int interrupt__tell(void);
 
 /* Whether a signal has come that interrupt__tell announced. */

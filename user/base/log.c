@@ -13,14 +13,14 @@
 #define KIND_LIMIT 64
 /* A kind is shown again after so long, with how often it came meanwhile. */
 #define KIND_INTERVAL_NS 10000000000ull
-/* What is kept of a warning that was not shown, for the line that tells of it. */
+/* What is kept of a warning that was not shown, for the line that reports it. */
 #define EXAMPLE_SIZE 160
 
 struct warning_kind {
 	const char *format;
 	uint64_t since_ns;
 	unsigned int shown; /* since then */
-	uint64_t hidden;    /* not told of yet */
+	uint64_t hidden;    /* not reported yet */
 	char example[EXAMPLE_SIZE];
 };
 

@@ -16,8 +16,8 @@ bool log__is_verbose(void);
 void log__debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /*
  * A warning that repeats is counted and not repeated: of one kind, LOG_WARNINGS_OF_A_KIND are shown
- * in ten seconds. How many were not is said with the next one that is, or by log__flush. @format is
- * a literal: its address is the kind. All are shown with -v.
+ * in ten seconds. How many were not is reported with the next one that is, or by log__flush.
+ * @format is a literal: its address is the kind. All are shown with -v.
  */
 void log__warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log__error(const char *format, ...) __attribute__((format(printf, 1, 2)));

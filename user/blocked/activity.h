@@ -26,7 +26,7 @@ typedef VEC(struct activity_note *) activity_notes;
 int activity__note(struct lock_thread *thread, activity_notes *notes);
 void activity__free_notes(activity_notes *notes);
 
-/* What descriptor @fd of @thread is: "/path", "pipe:[17]", printable. False: it cannot be told. */
+/* What descriptor @fd of @thread is: "/path", "pipe:[17]", printable. False: it is not known. */
 bool activity__read_link(const struct lock_thread *thread, int fd, char *link, size_t size);
 
 #endif

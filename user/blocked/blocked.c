@@ -175,7 +175,7 @@ static bool find_kernel_wait(
 
 /* --- the snapshot */
 
-/* A frame at one pc is the same in every thread of a process but for its place on the stack. */
+/* A frame at one pc is the same in every thread of a process, except for its place on the stack. */
 struct known_frame {
 	bool known;
 	struct lock_frame frame;

@@ -49,14 +49,14 @@ void blocked__sample(struct blocked *blocked, const struct lock_thread *thread);
  * it reads or writes. Returns whether there was anything to add. */
 bool blocked__describe_end(struct blocked *blocked, const struct lock_thread *thread);
 
-/* Whether @thread waits for a lock, a futex or one of the kernel's, told from the look alone. */
+/* Whether @thread waits for a lock, a futex or one of the kernel's, judged from the look alone. */
 bool blocked__waits(const struct look_thread *thread);
 
-/* Whether @thread sleeps on a futex, told from the look alone; then fills @out. */
+/* Whether @thread sleeps on a futex, judged from the look alone; then fills @out. */
 bool blocked__futex(const struct look_thread *thread, struct futex_wait *out);
 
-/* Whether @thread sleeps in the kernel for something that one process alone can end, told without a
- * stack: which. kernel_facts__begin comes first. */
+/* Whether @thread sleeps in the kernel for something that only one process can end, judged without
+ * a stack; and which. kernel_facts__begin comes first. */
 bool blocked__waits_for(struct subjects *subjects, const struct look_thread *thread, pid_t *pid);
 
 #endif

@@ -215,7 +215,7 @@ static bool has_own_ipc(pid_t pid)
 	return a <= 0 || a != b || memcmp(theirs, ours, a) != 0;
 }
 
-/* Who changed a semaphore last is no owner: of a queue's it is whoever took from it before. */
+/* Who changed a semaphore last is not its owner: of a queue's, that is whoever took before. */
 static void find_semaphore(const struct lock_thread *thread, struct kernel_wait *out)
 {
 	int set = (int)thread->args[0], value, last;

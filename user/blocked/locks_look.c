@@ -235,7 +235,7 @@ static int check_readable(const struct session *session, const struct pass *pass
 		(int)session->options->pids[0]);
 }
 
-/* Chains' ends, and threads of a process without waits, whose pipes' other ends are told. */
+/* Chains' ends, and threads of a process without waits, whose pipes' other ends are named. */
 #define MAX_DESCRIBED 64
 
 static void describe_ends(struct locks_look *look)

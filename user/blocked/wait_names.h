@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What traced futex waits mean: names for the frames of their stacks, and for each wait the kind of
- * its lock, the lock's name and its owner, told by the same rules as those of a look at blocked
+ * its lock, the lock's name and its owner, found by the same rules as those of a look at blocked
  * threads (locks/waits.h), from the memory as it was when the wait began.
  */
 #ifndef MEMTRACE_BLOCKED_WAIT_NAMES_H

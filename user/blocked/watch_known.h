@@ -36,7 +36,7 @@ struct known_findings {
 const struct known_finding *known__add(struct known_findings *known,
 	const struct lock_findings *findings, const struct finding *finding);
 
-/* Why a finding is no more. */
+/* Why a finding has dissolved. */
 enum dissolution { DISSOLVED_NOT = 0, DISSOLVED_EXIT, DISSOLVED_WAKE };
 
 /* Whether all of its waits still last in @look, whose threads are sorted. */

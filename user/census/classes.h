@@ -36,7 +36,7 @@ void classes__free(struct classes *classes);
 /* Writes "Session", "zeroes, 48 bytes", "text". Returns @to. */
 const char *census_class__name(const struct census_class *class, char *to, size_t size);
 
-/* The same for a chain of owners, where what is no text is told by its size alone: "48 bytes". */
+/* The same for a chain of owners, where what is not text is named by its size: "48 bytes". */
 const char *census_class__link_name(const struct census_class *class, char *to, size_t size);
 
 /* "object", "zeroes", "text", "pointers", "data". */

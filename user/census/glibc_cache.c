@@ -25,7 +25,7 @@ static const struct cache_layout {
 #define MAX_CACHE_BINS 64
 #define MAX_CACHE_BYTES 0x300
 
-/* A thread keeps 7 of a size, at most 65,535 if it is told to. */
+/* A thread keeps 7 of a size, at most 65,535 if configured so. */
 #define MAX_CACHED 65535
 
 /* How often a list that changes while it is followed is begun again. */

@@ -288,7 +288,7 @@ static uint64_t recover(struct chunk_walk *walk, uint64_t address, const struct 
 	note_broken(walk, address, chunk);
 	onward = find_chain(walk, address + CHUNK_ALIGN);
 	survey->skipped_bytes += onward - address;
-	/* Out of memory: it will be told by the next block that is added. */
+	/* Out of memory: the next block that is added will report it. */
 	(void)vec_push(
 		&survey->skipped, (struct census_span){address, onward, walk->region.arena, false});
 	survey->swapped_bytes += swapped_bytes(walk, address, onward);

@@ -34,7 +34,7 @@ const char *leak_kind__name(enum leak_kind kind);
 /*
  * Judges the blocks of the last look, whose reach__mark is in @states, by the suspects of all
  * looks.
- * @states then tells all apart; a block that is no suspect is a START. 0 or -ENOMEM.
+ * @states then tells them all apart; a block that is not a suspect is a START. 0 or -ENOMEM.
  */
 int leaks__judge(const struct pointer_graph *graph, const struct classes *classes,
 	const struct suspects *suspects, uint8_t *states, struct leaks *out);

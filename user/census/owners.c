@@ -184,7 +184,7 @@ static int find_owner(struct owner_finder *finder, const char *name, uint32_t *o
 	return add_owner(finder, name, out);
 }
 
-/* The chain from the root to @chain has @class already: there. Lists and trees go on for ever. */
+/* Where the chain from the root to @chain has @class already; lists and trees go on forever. */
 static bool find_in_chain(
 	const struct owner_finder *finder, uint32_t chain, uint32_t class, uint32_t *out)
 {

@@ -49,7 +49,7 @@ int owners__find(const struct census_image *image, const struct pointer_graph *g
 	const struct classes *classes, const struct census_names *names, struct owners *out);
 void owners__free(struct owners *owners);
 
-/* Steps of the way from an owner to the mass that are told, at most. */
+/* At most so many steps of the way from an owner to the mass are reported. */
 #define OWNER_STEPS 8
 
 /*

@@ -172,7 +172,7 @@ static bool is_constant(struct pointer_scan *scan, uint64_t word)
  * Which inner pointers stand for the start, as memcheck has it (--leak-check-heuristics): C++'s
  * new[] keeps the count in front of what it gives, a length may stand there, an old std::string
  * points to its text, and a base class that is not the first has its own vtable. Sizes are known
- * but for what the allocator rounded up.
+ * except for what the allocator rounded up.
  */
 static uint8_t find_hints(struct pointer_scan *scan, const uint64_t head[HEAD_WORDS], uint64_t size)
 {

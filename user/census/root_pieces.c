@@ -25,7 +25,7 @@ static int by_start(const void *left, const void *right)
 	return (a->start > b->start) - (a->start < b->start);
 }
 
-/* Spans but for what in them was not understood, and the arenas' own structures. */
+/* Spans without what was not understood in them, and the arenas' own structures. */
 static int find_holes(struct piece_finder *finder, const struct survey *survey)
 {
 	vec_for_each (span, &survey->spans) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * Allocators whose bookkeeping is not read: told by the files that a process has mapped, so that
- * nobody takes the C library's few blocks for all of its heap.
+ * Allocators whose bookkeeping is not read: recognized by the files that a process has mapped, so
+ * that nobody takes the C library's few blocks for all of its heap.
  */
 #ifndef MEMTRACE_CENSUS_UNREAD_H
 #define MEMTRACE_CENSUS_UNREAD_H

@@ -208,7 +208,7 @@ static int write_growth(const struct census *census, const struct census_head *h
 	return rc ? error__set(err, rc, "out of memory for what grew") : 0;
 }
 
-/* @last: of a repeated census the one before, NULL at first; @last is NULL for one that is not. */
+/* *@last: the census before, of a repeated one, at first NULL; @last is NULL if not repeated. */
 static int report(const struct census_command *options, struct heap_target *target,
 	const struct census *census, uint64_t started, json_t **last, struct error *err)
 {
@@ -266,7 +266,7 @@ static int look_repeatedly(const struct census_command *options, struct error *e
 	rc = look(options, &last, err);
 	while (!rc && !nanosleep(&pause, NULL)) {
 		rc = look(options, &last, err);
-		/* It has ended: what there was to say of it was said. */
+		/* It has ended: what there was to report about it was reported. */
 		if (rc == -ESRCH) {
 			log__warn("%s", err->message);
 			rc = 0;

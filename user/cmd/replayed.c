@@ -164,7 +164,7 @@ static int describe_run(struct replayed *replayed)
 	run->has_ended = replay->has_ended;
 	run->exit_status = replay->exit_status;
 	memcpy(run->losses, replay->losses, sizeof(run->losses));
-	/* Those of the recording program's model are not this one's, which has been told all. */
+	/* Losses of the recording program's model are not this one's, which was fed everything. */
 	run->losses[LOSS_MODEL_MEMORY] = 0;
 	run->losses[LOSS_SITES_FULL] = heap__refused_stacks(replay->heap);
 	memcpy(run->stack_stops, replay->stack_stops, sizeof(run->stack_stops));

@@ -115,7 +115,7 @@ static void on_exited(void *context, pid_t pid, uint32_t status, size_t left)
 
 	if (trace->report)
 		trace_report__unwatch(trace->report, pid);
-	/* An unknown status will be told by waitid. */
+	/* An unknown status will come from waitid. */
 	if (trace->launched && pid == trace->launch.pid && status != TRACER_STATUS_UNKNOWN) {
 		trace->command_ended = true;
 		trace->command_status = status;

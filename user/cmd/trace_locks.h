@@ -26,8 +26,8 @@ struct trace_locks *trace_locks__new(void);
 void trace_locks__free(struct trace_locks *locks);
 
 /*
- * Looks at those of the processes whose waits have changed. A deadlock is said on stderr when it
- * is found first. @final: at all of them, so that the report has every wait.
+ * Looks at those of the processes whose waits have changed. A deadlock is reported on stderr when
+ * it is first found. @final: at all of them, so that the report has every wait.
  */
 void trace_locks__look(struct trace_locks *locks, const pid_t *pids, size_t count, bool final);
 

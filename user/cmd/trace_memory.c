@@ -12,7 +12,7 @@
 /* Seven numbers of at most 20 digits, proc_pid_statm(5). */
 #define STATM_LIMIT 256
 
-/* False: the process is gone, or has no memory any more. */
+/* False: the process is gone, or no longer has memory. */
 static bool read_memory(pid_t pid, struct event_memory *event)
 {
 	uint64_t shared_pages;

@@ -174,7 +174,7 @@ static error_t parse_tuning_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* The first argument that is no option: with "--" before it, it begins the command. */
+/* The first argument that is not an option: with "--" before it, it begins the command. */
 static int take_command(struct argp_state *state, struct trace_options *options)
 {
 	if (!state->quoted)

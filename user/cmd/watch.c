@@ -130,7 +130,7 @@ const struct argp *watch_argp(void)
 	return &argp;
 }
 
-/* --- what is said */
+/* --- what is reported */
 
 /* A line of a log begins with the time of day. */
 static void print_time(void)
@@ -467,7 +467,7 @@ static int open_watch(struct watch *watch, struct error *error)
 
 	if (err)
 		return err;
-	/* The first pass may have much to report, and ends early when told to. */
+	/* The first pass may have much to report, and ends early when interrupted. */
 	watch->interrupted_fd = interrupt__tell();
 	if (watch->options.hook) {
 		err = hook__init(&watch->hook, watch->options.hook, error);

@@ -23,7 +23,7 @@
 
 #define GROWTH_WINDOWS 12
 #define GROWTH_LEAST_RISES 4
-/* A last rise longer ago than so many windows is no growth any more. */
+/* A last rise longer ago than so many windows is not growth any more. */
 #define GROWTH_FRESH_WINDOWS 2
 /* So many windows without a rise part one growth from the next. */
 #define GROWTH_FLAT_WINDOWS 3

@@ -12,7 +12,7 @@
  *  - The live set is keyed by (address space, address). A forked child gets the parent's blocks as
  *    copies ("inherited"): in the child's own live set from then on, so that its frees of them are
  *    tracked, but counted apart: no call allocated them, their pages are the parent's until they
- *    are written to, and they are no growth. exec drops what is left of them. A child that shares
+ *    are written to, and they are not growth. exec drops what is left of them. A child that shares
  *    the parent's memory (vfork, posix_spawn) works on the parent's blocks.
  *  - Blocks that a process leaves behind at its end are "at exit", and live no more; copies are
  *    counted apart there, too, without their ages: a large process may fork often. Blocks that exec
@@ -141,7 +141,7 @@ struct heap_memory {
 struct heap_process {
 	uint32_t number; /* event_header.process */
 	uint32_t parent; /* number of the forking parent or of the image before exec; 0: none */
-	uint32_t pid;	 /* 0 where never told */
+	uint32_t pid;	 /* 0 where never reported */
 	char comm[EVENT_COMM_SIZE];
 	enum process_end end;
 	uint32_t exit_status; /* as wait(2) gives it, once PROCESS_EXITED */
@@ -190,7 +190,7 @@ int heap__define_stack(struct heap *heap, uint32_t process, uint64_t stack,
 	const struct site_frame *frames, size_t count, enum stack_stop stop);
 
 /*
- * Applies one record of @size bytes. 0 also for kinds that are no business of the heap; -EINVAL
+ * Applies one record of @size bytes. 0 also for kinds that do not concern the heap; -EINVAL
  * (counted) for a size too small for its kind; -ENOMEM.
  */
 int heap__apply(struct heap *heap, const struct event_header *event, size_t size);

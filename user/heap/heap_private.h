@@ -58,7 +58,7 @@ struct process {
 		*space; /* never NULL; when all users have ended it has the blocks at exit */
 	struct thread_map threads;
 	struct thread *latest_thread;
-	struct thread spare; /* stands for every thread that there is no memory for */
+	struct thread spare; /* stands for every thread that found no memory */
 	struct stack_map stacks;
 	struct heap_counts counts;
 	struct heap_memory memory;

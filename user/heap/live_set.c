@@ -15,7 +15,7 @@
  */
 #define MOVED_PER_INSERTION 8
 
-/* How far before the first block the times of a set begin: records come in order, but for little.
+/* How far before the first block the times of a set begin: records come almost in order.
  */
 #define BASE_MARGIN_NS (1ull << 40)
 

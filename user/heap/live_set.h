@@ -10,7 +10,7 @@
  * A table of ten million blocks takes most of a second to move when it grows, too long for a ring
  * buffer that fills meanwhile. So every insertion moves a few slots of the old table until it is
  * empty. A slot's index is by the top bits of its address's hash, so that the move is a sweep over
- * both tables: which of them an address belongs to is told by its home in the old one, and what has
+ * both tables: an address's home in the old one decides which of them it belongs to, and what has
  * been swept there is given back to the kernel.
  */
 #ifndef MEMTRACE_HEAP_LIVE_SET_H

@@ -195,7 +195,7 @@ static void apply_brk(struct mapped *mapped, struct mapping_counts *counts, stru
 		.kind = mapper_of(event),
 	};
 
-	/* brk(0) only asks where the break is; without the break before, nothing can be said. */
+	/* brk(0) only asks where the break is; without the break before, nothing is known. */
 	if (event->address == event->old_address || !event->old_address)
 		return;
 	counts->brk_count++;

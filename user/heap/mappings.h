@@ -8,7 +8,7 @@
  * Memory that the program maps itself (MAPPED_PROGRAM) is booked on the call's site, as a block of
  * the heap is: an mremap that succeeds is an munmap and an mmap; a shrinking break gives back what
  * grew last. Memory that was mapped without access is growth of the site that first makes it
- * writable. A forked child's copies are mapped there, but are no site's growth.
+ * writable. A forked child's copies are mapped there, but are not growth of any site.
  */
 #ifndef MEMTRACE_HEAP_MAPPINGS_H
 #define MEMTRACE_HEAP_MAPPINGS_H

@@ -213,7 +213,7 @@ int heap__growth(const struct heap *heap, uint64_t now_ns, struct growth *out, s
 	struct growths growths;
 	int err;
 
-	/* What comes after the last process's end is no time in which something could have grown.
+	/* What comes after the last process's end is not time in which something could have grown.
 	 */
 	if (!heap__runs(heap))
 		now_ns = heap->last_ns;

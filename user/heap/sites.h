@@ -19,7 +19,7 @@
  * that did not change since then holds now what it held at the peak (site__at_peak).
  */
 
-/* Sites that are no stack; their ids are the first. */
+/* Sites that are not stacks; their ids are the first. */
 enum site_special {
 	SITE_NO_STACK = 0, /* none was taken: --stacks none */
 	SITE_STACK_LOST,   /* the record that held the stack was lost */

@@ -38,7 +38,7 @@ void findings__confirm(
 /* Whether there is anything that a second look could confirm. */
 bool findings__need_confirmation(const struct lock_findings *findings);
 
-/* The verdict on wait @index; what was not confirmed is not said. */
+/* The verdict on wait @index; what was not confirmed is not reported. */
 enum verdict findings__verdict(const struct lock_findings *findings, size_t index);
 
 /* The confirmed hung process with that PID, or NULL: also where a deadlock in it, or a lock whose

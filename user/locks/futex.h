@@ -29,7 +29,7 @@ struct futex_wait {
 	bool is_private;  /* FUTEX_PRIVATE_FLAG: keyed by address alone */
 };
 
-/* struct futex_waitv of linux/futex.h, which older headers have not. */
+/* struct futex_waitv of linux/futex.h, which older headers lack. */
 struct futex_vector {
 	uint64_t expected;
 	uint64_t uaddr;

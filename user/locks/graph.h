@@ -52,7 +52,7 @@ struct convoy {
 	size_t count; /* how many */
 };
 
-/* A lock with fewer waiters is no convoy. */
+/* A lock with fewer waiters is not a convoy. */
 #define CONVOY_MINIMUM 3
 
 struct wait_graph {

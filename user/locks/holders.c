@@ -212,7 +212,7 @@ static void ask_evidence(struct holder_search *search, struct lock_wait *wait)
 		return;
 	}
 	best = choose(search, wait, candidates, count, &chained);
-	/* Where some thread may let the lock go, no cycle is said to be one. */
+	/* Where some thread may release the lock, no cycle is reported. */
 	if (best && (search->closed || (chained == count && !search->runs))) {
 		set_holder(search, wait, best->thread);
 		explain(search, wait, best, chained - 1);

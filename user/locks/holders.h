@@ -3,8 +3,8 @@
 /*
  * Who holds a lock that names no owner (readers of a rwlock, locks of Rust and of other libraries,
  * words of an application's own), by what the threads know of it: see evidence.h. In a process that
- * hangs whole, whoever has it waits, and so what is known makes the owner inferred; where other
- * threads sleep beside, it is no more than suspected.
+ * hangs as a whole, whoever has it waits, and so the evidence makes the owner inferred; where other
+ * threads sleep as well, it is only suspected.
  */
 #ifndef MEMTRACE_LOCKS_HOLDERS_H
 #define MEMTRACE_LOCKS_HOLDERS_H

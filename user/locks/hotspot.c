@@ -209,7 +209,7 @@ static bool has_number(const struct reader *reader, const struct jvm_layout *lay
 	return read_at(reader, java + layout->thread_owner_id, &own, sizeof(own)) && own == number;
 }
 
-/* The JavaThread of which @has is true; 0: none, or the list of threads is not told. */
+/* The JavaThread of which @has is true; 0: none, or the list of threads is not known. */
 static uint64_t search_threads(const struct reader *reader, const struct jvm_layout *layout,
 	bool (*has)(const struct reader *reader, const struct jvm_layout *layout, uint64_t java,
 		uint64_t what),
@@ -231,7 +231,7 @@ static uint64_t search_threads(const struct reader *reader, const struct jvm_lay
 	return 0;
 }
 
-/* Of an ObjectMonitor whose owner is not told, as the lock was taken before it was one. */
+/* Of an ObjectMonitor that names no owner, as the lock was taken before it became a monitor. */
 static uint64_t find_locker(
 	const struct reader *reader, const struct jvm_layout *layout, uint64_t monitor)
 {

@@ -13,7 +13,7 @@
 
 /*
  * Where things are in the structures of one process's JVM, by the table that it has of them for its
- * own debugger; read when first needed: starts as {0}. UINT64_MAX: this JVM has no such field.
+ * own debugger; read when first needed: starts as {0}. UINT64_MAX: this JVM lacks the field.
  */
 struct jvm_layout {
 	bool is_read;

@@ -14,7 +14,7 @@
 struct hung_process {
 	const struct lock_process *process; /* its `handled` could still wake it, from outside */
 	const struct lock_thread *threads;
-	size_t count;	/* of threads; those that have ended but for their name are among them */
+	size_t count;	/* of threads; those that have ended except for their name are among them */
 	size_t waiting; /* of these, all that have not ended */
 	/* A thread waits for what the handler of a signal may well give: sem_post(3) is safe in
 	 * one, and Python runs its handlers when a signal interrupts a wait for its locks. So

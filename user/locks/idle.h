@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * Threads of language runtimes and their pools that wait for work, told by the functions on their
- * stacks: nothing is wrong with them, and a page about locks has better things to show.
+ * Threads of language runtimes and their pools that wait for work, recognized by the functions on
+ * their stacks: nothing is wrong with them, and a page about locks has better things to show.
  */
 #ifndef MEMTRACE_LOCKS_IDLE_H
 #define MEMTRACE_LOCKS_IDLE_H

@@ -378,7 +378,7 @@ int infer__owners(
 	answered__free(&answered);
 	if (!rc)
 		rc = holders__find(snapshot, memory, waits);
-	/* By elimination, when all that can be said of the others has been said. */
+	/* By elimination, when all that can be known of the others is known. */
 	for (size_t i = 0; i < waits->size; i++)
 		if (!waits->data[i].owner && waits->data[i].state.field == OWNER_READERS)
 			infer_readers(&search, &waits->data[i]);

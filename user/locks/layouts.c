@@ -227,8 +227,8 @@ bool layout__qt_recursive(
 	       is_qt_owner(memory, pid, uaddr + 8, out);
 }
 
-/* musl: int _m_type; volatile int _m_lock, _m_waiters; the word is a TID but for NORMAL, which has
- * EBUSY. A PI mutex whose owner died is given back to nobody, with -1 waiters. */
+/* musl: int _m_type; volatile int _m_lock, _m_waiters; the word is a TID, except in NORMAL ones,
+ * which have EBUSY. A PI mutex whose owner died is given back to nobody, with -1 waiters. */
 #define MUSL_WAITERS 0x80000000u
 #define MUSL_EBUSY 16
 #define MUSL_LOST UINT32_MAX

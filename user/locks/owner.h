@@ -9,7 +9,7 @@
 /*
  * Sets owner, certainty, owner_dead, owner_number and reason of @wait from its state. TIDs are
  * those of the holder's pid namespace; a private lock can be held by a thread of its own process
- * alone, so that the number of a thread of another one (a fork's inheritance) is no owner.
+ * alone, so that the number of a thread of another one (inherited by fork) is not an owner.
  */
 void owner__resolve(const struct snapshot *snapshot, struct lock_wait *wait);
 

@@ -164,8 +164,8 @@ struct lock_memory {
 	/* Whether @thread waits on @uaddr for a Python lock; then fills @out. NULL: no. */
 	bool (*python_lock)(void *context, const struct lock_thread *thread, uint64_t uaddr,
 		struct lock_python *out);
-	/* What the kernel tells of a wait for no futex (kernel_wait.h); false: it is none of those
-	 * that are known. NULL: nothing can be told. */
+	/* What the kernel tells of a wait that is not for a futex (kernel_wait.h); false: it is
+	 * none of those that are known. NULL: nothing is known. */
 	bool (*kernel_wait)(
 		void *context, const struct lock_thread *thread, struct kernel_wait *out);
 };

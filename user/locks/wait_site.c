@@ -43,7 +43,7 @@ static bool take_name(struct wait_site *site, const char *function, size_t frame
 }
 
 /* A frame of the application, named or not, ends the search: what is further out called it for
- * reasons of its own. In a static program the C library's frames have no module to tell them. */
+ * reasons of its own. In a static program no module shows which frames are the C library's. */
 static bool is_application(const struct lock_frame *frame)
 {
 	enum wait_kind kind;

@@ -141,7 +141,7 @@ static void refine_rwlock(const struct view *view, struct lock_wait *wait)
 		wait->kind = WAIT_UNKNOWN;
 }
 
-/* Of several words any may be the one that is waited for: no owner can be told. */
+/* Of several words any may be the one that is waited for: no owner can be named. */
 static void refine_vector(const struct view *view, struct lock_wait *wait)
 {
 	struct futex_vector vector[WAIT_KEPT_WORDS];

@@ -47,7 +47,7 @@ struct lock_wait {
 	struct lock_state state;
 	const struct lock_thread *owner; /* NULL: none, dead or unknown */
 	enum certainty certainty;	 /* of owner, or of owner_dead */
-	bool owner_dead;		 /* somebody held it and is no more */
+	bool owner_dead;		 /* somebody held it and has exited */
 	pid_t owner_number; /* what the lock says, in its namespace's numbers; 0 nothing */
 	bool forked;	    /* held by a thread of the parent that the fork did not copy */
 	int fd;		    /* of FUTEX_TYPE_NONE: the descriptor it is about; -1: none */

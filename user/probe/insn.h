@@ -59,7 +59,7 @@ bool decoder__read(struct decoder *decoder, const uint8_t *code, size_t size, ui
 /*
  * The pointer that a stub of a procedure linkage table jumps through: @code is what a direct call
  * leads to. x86-64: [endbr64] [bnd] jmp *slot(%rip); arm64: adrp x16; ldr x17, [x16, #n]; ... br
- * x17. Returns the slot's address, or 0 if this is no such stub.
+ * x17. Returns the slot's address, or 0 if this is not such a stub.
  */
 uint64_t decoder__read_stub(
 	struct decoder *decoder, const uint8_t *code, size_t size, uint64_t address);

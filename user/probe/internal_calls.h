@@ -3,9 +3,9 @@
 /*
  * glibc calls free on its own behalf: when a thread ends, tcache_thread_shutdown (malloc/malloc.c,
  * since 2.26) hands the thread's cache of chunks back through __libc_free, chunks that the program
- * freed before. These are no calls of the program. They can be told by where they return to: in
- * libc.so, whatever else calls free goes through the PLT, so that free can be interposed, and only
- * these calls (and realloc's, which are nested) are direct.
+ * freed before. The program did not make these calls. They are recognized by where they return to:
+ * in libc.so, whatever else calls free goes through the PLT, so that free can be interposed, and
+ * only these calls (and realloc's, which are nested) are direct.
  */
 #ifndef MEMTRACE_PROBE_INTERNAL_CALLS_H
 #define MEMTRACE_PROBE_INTERNAL_CALLS_H

@@ -4,8 +4,8 @@
  * Which allocation functions may have return probes. A return probe replaces the return address on
  * the stack, and the kernel keeps the true ones in a list per thread, ordered as one stack is: a
  * function that may give way to another stack (fibers, user-level threads), or be left by an
- * exception, must have none. Of a C library's and of widespread allocators' functions it is known
- * that nothing of the kind happens in them; of any other file's it is not, whatever their names.
+ * exception, must have none. The functions of a C library and of widespread allocators are known to
+ * do nothing of the kind; those of any other file are not, whatever their names.
  *
  * Files are recognized by functions that they define beside malloc and free:
  *	C library	__libc_start_main and __errno_location (shared glibc, musl)

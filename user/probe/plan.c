@@ -327,7 +327,7 @@ static int plan_worker(struct planner *planner, const struct candidate *candidat
 
 	if (!is_known(planner, candidate))
 		return add_at_returns(planner, candidate, function->operation);
-	/* realloc has told of the old block before it could decline. */
+	/* realloc has reported the old block before it could decline. */
 	if (function->flags & PROBE_MAY_THROW &&
 		!(planner->options->declines_returns && planner->is_allocator_library &&
 			function->operation != PROBE_REALLOC))

@@ -47,7 +47,7 @@ struct plan_options {
 struct probe_plan {
 	probe_sites sites[PROBE_PROGRAM_COUNT];
 	/*
-	 * Calls of free that are no events (internal_calls.h): where they return to, as distances
+	 * Calls of free that are not events (internal_calls.h): where they return to, as distances
 	 * from the site of free, and from its entry. Its cookie has PROBE_INTERNAL_CALLS if there
 	 * are any.
 	 */

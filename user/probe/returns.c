@@ -119,7 +119,7 @@ static int give_up(struct returns_search *search, const char *format, ...)
 	return -ENOTSUP;
 }
 
-/* A path that ends by a jump to where its returns cannot be looked for; the first is told. */
+/* A path that ends with a jump to where returns cannot be searched; the first is reported. */
 static int note_exit(struct returns_search *search, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

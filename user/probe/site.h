@@ -25,8 +25,8 @@
 struct site_needs {
 	uint8_t arguments; /* bit n: the program reads argument n */
 	/*
-	 * No return is probed and no return address read: a stack pointer that has moved down by
-	 * the function's own frame is no matter.
+	 * No return is probed and no return address read: it does not matter if the stack pointer
+	 * has moved down by the function's own frame.
 	 */
 	bool entry_only;
 };

@@ -200,7 +200,7 @@ int code_history__add(struct code_history *history, const struct code_range *ran
 	return err;
 }
 
-/* Memory of compilers that is not executable just now. It has no names by its mapping. */
+/* Memory of compilers that is not executable just now. Its mapping gives it no names. */
 static int close_anonymous(
 	struct code_history *history, const code_ranges *ranges, uint32_t epoch, uint64_t time_ns)
 {

@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What code lay where, and when: the executable mappings of one address space over time. Pure: it
- * is told what a look at the maps found and which changes of code there were (code_log.h), and
+ * is fed what a look at the maps found and which changes of code there were (code_log.h), and
  * answers what an address meant in an epoch. It never guesses: an answer is given where the mapping
  * was seen, and nothing has changed at its addresses between then and the epoch asked for.
  */
@@ -36,7 +36,7 @@ struct code_sighting {
 };
 #define CODE_STILL UINT32_MAX
 
-/* A change of which it was told. */
+/* A change that it was fed. */
 struct code_event {
 	uint64_t start;
 	uint64_t end;
@@ -79,7 +79,7 @@ int code_history__missed(
 
 /*
  * Takes up what a look found. @since: the epoch before the look began; what changed later than that
- * is left out. What was missed (see above) must have been told as events.
+ * is left out. What was missed (see above) must have been fed as events.
  */
 int code_history__look(
 	struct code_history *history, const code_ranges *ranges, uint32_t since, uint64_t time_ns);

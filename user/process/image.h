@@ -25,7 +25,7 @@ int image__read(int fd, struct image *out);
 
 /*
  * Whether the bytes @note, read from a target's memory where the note of @id should be, hold the
- * build ID of another file. Bytes that are no build ID note at all say nothing: false.
+ * build ID of another file. Bytes that are not a build ID note prove nothing: false.
  */
 bool image__note_differs(const struct build_id *id, const void *note, size_t size);
 

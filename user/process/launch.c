@@ -83,7 +83,7 @@ static char *find_program(const char *name, struct error *err)
 	return NULL;
 }
 
-/* The interpreter named by the #! line of @path, or NULL if it is no script. Caller frees. */
+/* The interpreter named by the #! line of @path, or NULL if it is not a script. Caller frees. */
 static char *script_interpreter(const char *path)
 {
 	char line[SCRIPT_LINE_SIZE + 1] = "", *start, *end;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * The address space of a process as /proc/PID/maps tells it: a sorted table of mappings.
+ * The address space of a process as /proc/PID/maps shows it: a sorted table of mappings.
  *
  * The text holds names that the target chose, so the parser takes nothing for granted; whatever
- * is no proper line is skipped and counted. See proc_pid_maps(5) for the format.
+ * is not a proper line is skipped and counted. See proc_pid_maps(5) for the format.
  */
 #ifndef MEMTRACE_PROCESS_MAPS_H
 #define MEMTRACE_PROCESS_MAPS_H
@@ -25,7 +25,7 @@ struct mapping {
 	uint32_t dev_minor;
 	uint32_t prot; /* PROT_READ | PROT_WRITE | PROT_EXEC */
 	bool shared;
-	bool deleted;	  /* the file has no name any more; `path` is its last one */
+	bool deleted;	  /* the file no longer has a name; `path` is its last one */
 	const char *path; /* as the target sees it; "[heap]", "[vdso]"...; "" for anonymous memory.
 			     Not printable as it is: see text__make_printable. Owned by the maps. */
 };

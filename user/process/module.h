@@ -67,7 +67,7 @@ void modules__free(struct modules *modules);
  * NULL with @err set, and its code
  *	-ENOEXEC	there is no ELF file behind it (JIT or other anonymous memory, a data file)
  *	-ESTALE		the file found is not what is mapped (another build ID): it is not used
- *	-ETIMEDOUT	its file system does not answer, which was said on stderr
+ *	-ETIMEDOUT	its file system does not answer, which was reported on stderr
  *	others		it cannot be opened or read
  */
 struct module *modules__get(

@@ -2,8 +2,8 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Which files may keep whoever opens or reads them waiting forever: those of file systems whose
- * server may be dead (NFS, SMB), or is any user's program (FUSE). It is told by the tables of
- * mounts alone, as statfs(2) and stat(2) ask that very server.
+ * server may be dead (NFS, SMB), or is any user's program (FUSE). Only the tables of
+ * mounts are consulted, as statfs(2) and stat(2) would ask that very server.
  */
 #ifndef MEMTRACE_PROCESS_MOUNTS_H
 #define MEMTRACE_PROCESS_MOUNTS_H

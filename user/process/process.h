@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * A process that is looked at: found, checked and described before anything is attached to it.
- * All of it is read from /proc and a pidfd; the process is neither stopped nor told.
+ * All of it is read from /proc and a pidfd; the process is not stopped and does not notice.
  */
 #ifndef MEMTRACE_PROCESS_PROCESS_H
 #define MEMTRACE_PROCESS_PROCESS_H

@@ -12,7 +12,7 @@
 
 /*
  * Opens @path, absolute, in the root of process @pid for reading. Returns an fd, or a negative
- * errno: -ENOEXEC where it is no regular file.
+ * errno: -ENOEXEC where it is not a regular file.
  */
 int root__open(pid_t pid, const char *path);
 

@@ -55,8 +55,7 @@ struct smaps_entry {
 
 typedef VEC(struct smaps_entry) smaps_entries;
 
-/* Splits @text into the lines of maps, one behind the other in @headers, and what is said of each.
- */
+/* Splits @text into the lines of maps, one after the other in @headers, and what each has. */
 static int split(const char *text, size_t size, char *headers, size_t *length, smaps_entries *out)
 {
 	const char *end = text + size;

@@ -23,7 +23,7 @@ struct smaps {
 
 /*
  * Reads those of process @pid. Returns 0 or a negative errno with @err set, -ESRCH where it is gone
- * or has no memory any more. The caller calls smaps__free.
+ * or no longer has memory. The caller calls smaps__free.
  */
 int smaps__read(pid_t pid, struct smaps *out, struct error *err);
 

@@ -8,8 +8,8 @@
 #include <sys/types.h>
 
 /*
- * The inode of the socket that the Unix socket @inode is connected to; 0: it is no Unix socket, has
- * no peer, or is in another network namespace than we are.
+ * The inode of the socket that the Unix socket @inode is connected to; 0: it is not a Unix socket,
+ * has no peer, or is in another network namespace than we are.
  */
 uint64_t unix_peer__find(uint64_t inode);
 

@@ -34,7 +34,7 @@ struct known_code {
 	uint32_t first_line;
 };
 
-/* Code objects that are kept, 0.4 KB each; of a program that makes ever more, later ones are not.
+/* Code objects that are kept, 0.4 KB each; of a program that keeps making more, later ones are not.
  */
 #define MAX_CODES (1u << 19)
 

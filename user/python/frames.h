@@ -4,7 +4,7 @@
  * Python frames with their names: each distinct (function, file, line) has a number. Code objects
  * are read once; one at an address that was used before is noticed by its identity.
  *
- * One thread at a time, but for python_frames__get of a number that was given out before.
+ * One thread at a time, except for python_frames__get of a number that was given out before.
  */
 #ifndef MEMTRACE_PYTHON_FRAMES_H
 #define MEMTRACE_PYTHON_FRAMES_H

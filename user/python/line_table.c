@@ -65,7 +65,7 @@ static uint64_t read_varint(struct bytes *table)
 	return value;
 }
 
-/* The sign is the lowest bit. Lines are 32 bits: whatever is larger is no line. */
+/* The sign is the lowest bit. Lines are 32 bits: whatever is larger is not a line. */
 static int64_t read_signed_varint(struct bytes *table)
 {
 	uint64_t value = read_varint(table);

@@ -14,7 +14,7 @@ static int python_read(struct python_walk *w, void *to, __u32 size, __u64 addres
  */
 #define GLIBC_TID_OFFSET 0x2d0
 
-/* Chains that are longer are no chains. */
+/* Longer chains are not chains. */
 #define MAX_INTERPRETERS 4096
 #define MAX_THREADS 65536
 

@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Which frame of a call site names it. Above the allocation function there may be frames that say
- * nothing about who allocated: a library's functions that have no names, wrappers of malloc, pools'
+ * nothing about who allocated: a library's nameless functions, wrappers of malloc, pools'
  * own functions, containers. The first frame behind them is the caller: a named one, or one of the
  * program's own, which in a stripped program has no name.
  */

@@ -81,7 +81,7 @@ static void write_losses(const struct contention_report *report, FILE *file)
 				causes[i].what);
 }
 
-/* What is not ranked, by kind: waiting for work is no contention, but nothing is kept back. */
+/* What is not ranked, by kind: waiting for work is not contention, but nothing is withheld. */
 static void write_others(const struct contention_report *report, FILE *file)
 {
 	bool said = false;

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "report/names.h"
 
-/* ";" and line ends would break the format; what cannot be shown is no use in a graph. */
+/* ";" and line ends would break the format; what cannot be shown is of no use in a graph. */
 static void write_name(FILE *file, const char *name)
 {
 	bool shows;

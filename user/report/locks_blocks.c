@@ -10,7 +10,7 @@
 
 #define NOT_LISTED SIZE_MAX
 
-/* What needs a person's eye first; those in cycles are told before. */
+/* What needs a person's eye first; those in cycles are printed before. */
 static const enum verdict by_urgency[] = {VERDICT_FORKED, VERDICT_LOST, VERDICT_HUNG,
 	VERDICT_OWNER_DEAD, VERDICT_OWNER_ELSEWHERE, VERDICT_OWNER_UNKNOWN, VERDICT_OWNER_BUSY,
 	VERDICT_STALL, VERDICT_IDLE};

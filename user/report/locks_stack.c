@@ -178,7 +178,7 @@ static void print_all(FILE *file, struct frames frames, const struct locks_stack
 }
 
 /*
- * The first frame from @from outwards that is no part of the C library: whoever called it. In a
+ * The first frame from @from outwards that is not part of the C library: whoever called it. In a
  * static program the C library's functions are known by name alone.
  */
 static size_t first_caller(struct frames frames, size_t from)

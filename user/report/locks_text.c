@@ -202,7 +202,7 @@ struct told {
 	size_t count;
 };
 
-/* Whether @thread was told before; it is from now on. */
+/* Whether @thread was described before; from now on it was. */
 static bool is_told(struct told *told, const struct lock_thread *thread)
 {
 	for (size_t i = 0; i < told->count; i++)
@@ -300,7 +300,7 @@ static void print_block(FILE *file, const struct lock_findings *findings,
 	struct locks_stack_options stack = stack_options(options, "        ");
 	enum verdict verdict = findings__verdict(findings, block->wait);
 
-	/* That all of the process hang is said above; here, what this one waits for. */
+	/* That the whole process hangs is printed above; here, what this thread waits for. */
 	if (verdict == VERDICT_HUNG)
 		verdict = findings->graph.fates[block->wait].verdict;
 	print_who(file, verdict, block, wait);

@@ -33,7 +33,7 @@ static int add_thread(groups *out, const struct lock_thread *thread)
 	return vec_push(out, group);
 }
 
-/* Ends of chains have been told, with their stacks. */
+/* Ends of chains have been described, with their stacks. */
 static bool is_end(const struct lock_findings *findings, const struct lock_thread *thread)
 {
 	for (size_t i = 0; i < findings->waits.size; i++)

@@ -16,7 +16,7 @@ void locks_verdicts__print_hung(FILE *file, const struct hung_process *hung);
 void locks_verdicts__print_held(
 	FILE *file, const struct lock_findings *findings, size_t index, const char *indent);
 
-/* The last line, where no verdict above has said it all. */
+/* The last line, where no verdict above was sufficient. */
 void locks_verdicts__print_summary(FILE *file, const struct lock_findings *findings);
 
 #endif

@@ -78,7 +78,7 @@ static void append(char *out, size_t *length, const char *text, size_t count)
 /*
  * Copies @name without what stands in those of the @brackets that are round, and with "..." in
  * those that are pointed. A name that starts with a bracket (Rust's <T as Trait>::f) keeps it: it
- * is no argument list.
+ * is not an argument list.
  */
 static void collapse(const char *name, const char *brackets, char *out)
 {
@@ -269,7 +269,7 @@ static bool is_of_language(const char *function)
 
 /*
  * Copies the qualified name alone: without parameters, and without the return type that C++
- * demanglers write in front of templates ("std::vector<int> make<int>()" is no function of std).
+ * demanglers write in front of templates ("std::vector<int> make<int>()" is not a function of std).
  */
 static void copy_bare_name(const char *function, char *out)
 {

@@ -7,7 +7,7 @@
 
 #include "report/human.h"
 
-/* What every allocator keeps in hand is no news: told is only more than this. */
+/* What every allocator keeps in hand is not news: only more than this is reported. */
 #define LEAST_KEPT (1u << 20)
 
 uint64_t residence__kept_bytes(const struct heap_residence *residence, bool is_whole)

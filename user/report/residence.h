@@ -14,7 +14,7 @@
 #include "report/model.h"
 
 /*
- * Bytes that allocators keep, about; 0 where none can be told: @is_whole is whether the processes
+ * Bytes that allocators keep, about; 0 where this is not known: @is_whole is whether the processes
  * were traced from their start, without which neither all blocks nor all mappings are known.
  */
 uint64_t residence__kept_bytes(const struct heap_residence *residence, bool is_whole);

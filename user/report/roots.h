@@ -2,9 +2,9 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The outermost frames of a stack, with which every thread begins: _start and what the C library
- * calls main or a thread's function through. They tell nothing. A program may call functions of
- * its own the same: those lie further in, each kind of root counts once, and they are no functions
- * of the C library, which only a static program holds itself.
+ * calls main or a thread's function through. They tell nothing. A program may give its own
+ * functions the same names: those lie further in, each kind of root counts once, and they do not
+ * belong to the C library, which only a static program contains itself.
  */
 #ifndef MEMTRACE_REPORT_ROOTS_H
 #define MEMTRACE_REPORT_ROOTS_H
@@ -17,7 +17,7 @@ struct root_frame {
 	const char *module;   /* the file's name, without its directory; NULL: in no file */
 };
 
-/* More roots than this no stack has: so many of its outermost frames need be looked at. */
+/* No stack has more roots than this: only so many of its outermost frames are looked at. */
 #define ROOTS_MAX 24
 
 /*

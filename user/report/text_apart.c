@@ -7,7 +7,7 @@
 #include "report/names.h"
 
 #define FUNCTION_WIDTH 60
-/* Differences told of one site, against others that are printed alike. */
+/* Differences shown between one site and others that are printed alike. */
 #define MOST_TOLD 2
 
 static bool is_same_text(const char *a, const char *b)

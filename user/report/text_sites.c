@@ -284,7 +284,7 @@ static size_t count_shown(const struct text_page *page, const struct report *rep
 		return page->top < listed ? page->top : listed;
 	for (; shown < listed; shown++) {
 		used += lines_of(page, report, &report->sites.data[shown]);
-		/* A line for this one and one for that which it is to be told apart from. */
+		/* A line for this one and one for the site that it is to be told apart from. */
 		if (text__tell_apart(
 			    page, report->sites.data, shown + 1, shown, apart, sizeof(apart)))
 			used += 2;

@@ -57,7 +57,7 @@ struct top_past {
 };
 
 struct top_name {
-	char *title; /* the innermost frame that is no plumbing; NULL: not asked for yet */
+	char *title; /* the innermost frame that is not plumbing; NULL: not asked for yet */
 	char *stack; /* a line for each frame, innermost first */
 };
 

@@ -285,7 +285,7 @@ static void put_item(struct recorder *recorder, enum codec_item item,
 	batch->records += records;
 }
 
-/* A record that needs a new batch, or is no heap record. */
+/* A record that needs a new batch, or is not a heap record. */
 static __attribute__((noinline)) void put_other(
 	struct recorder *recorder, const struct event_header *event, size_t size)
 {
@@ -306,7 +306,7 @@ static __attribute__((noinline)) void put_other(
 	vec_free(&other.bytes);
 }
 
-/* The hot path: what is not said here is not done for every event. */
+/* The hot path: what is not written here is not done for every event. */
 void recorder__put_record(struct recorder *recorder, const struct event_header *event, size_t size)
 {
 	struct batch *batch = recorder->events;

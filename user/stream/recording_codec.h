@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The payload of an EVENTS frame. Heap records are delta-coded to about a quarter of their size,
- * for less than the cost of copying them to a compressor: every field is told by its difference
+ * for less than the cost of copying them to a compressor: every field is stored as its difference
  * from what a small state predicts, in 1, 2, 4 or 8 bytes. All else is an item: a type, a length,
  * bytes. Records come out equal to the bit, in their order.
  *

@@ -11,9 +11,9 @@
 #include "stream/recording_codec.h"
 
 /*
- * Coded records are small already. Level 1 takes a quarter off them, but for more time than all
- * else that recording does, and even a search for long repetitions alone would cost as much as the
- * coding; so they are only put into blocks. Names and stacks are what repeats, and they are not
+ * Coded records are small already. Level 1 takes a quarter off them, but needs more time than
+ * everything else in recording, and even a search for long repetitions alone would cost as much as
+ * the coding; so they are only put into blocks. Names and stacks are what repeats, and they are not
  * hot: a frame that has more bytes per record than coded records can have is mostly stacks.
  */
 #define LEVEL_RECORDS ZSTD_minCLevel()

@@ -59,7 +59,7 @@ struct recording_run {
 
 /* RECORDING_STATUS: how things stand. Those in the middle are for recordings that have no end. */
 struct recording_status {
-	bool is_end;	     /* the run is over, and the recording complete but for `missing` */
+	bool is_end;	     /* the run is over, and the recording complete except for `missing` */
 	bool has_ended;	     /* the launched command, with */
 	int32_t exit_status; /* as wait(2) gives it */
 	uint64_t start_ns;   /* CLOCK_MONOTONIC of the run's start; 0: not yet */
@@ -114,7 +114,7 @@ struct recording_lists {
 };
 void items__free_lists(struct recording_lists *lists);
 
-/* All return 0, -EBADMSG for bytes that are no such item, or -ENOMEM. */
+/* All return 0, -EBADMSG for bytes that are not such an item, or -ENOMEM. */
 int items__get_stack(struct wire_in *in, struct recording_stack *stack);
 int items__get_module(struct wire_in *in, struct recording_module *module);
 int items__get_process(struct wire_in *in, struct recording_process *process);

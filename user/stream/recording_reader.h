@@ -14,7 +14,7 @@
 #include "stream/recording_items.h"
 
 /*
- * Who is told what is in the file, in its order. Each returns 0, or a negative errno that ends the
+ * Gets what is in the file, in its order. Each returns 0, or a negative errno that ends the
  * reading. NULL: not wanted. Pointers are valid during the call.
  */
 struct recording_visitor {
@@ -37,7 +37,7 @@ struct recording_visitor {
 struct recording_problems {
 	uint64_t bytes;		  /* that were read */
 	bool is_cut;		  /* it ends in the middle of a frame */
-	bool is_broken;		  /* what follows is no frame: nothing behind it was read */
+	bool is_broken;		  /* what follows is not a frame: nothing after it was read */
 	bool has_end;		  /* the writer finished it */
 	uint32_t damaged_frames;  /* whose checksum or contents are wrong: left out */
 	uint64_t damaged_records; /* in them */
@@ -46,7 +46,7 @@ struct recording_problems {
 
 /*
  * Reads @file from its beginning; @name is for messages. Returns 0 with @problems filled in, what
- * a visitor returned, -ENOMEM, -EIO, or -EINVAL where it is no recording or one of a version that
+ * a visitor returned, -ENOMEM, -EIO, or -EINVAL if it is not a recording or has a version that
  * this program does not know; @error is set unless the visitor failed.
  */
 int recording__read(FILE *file, const char *name, const struct recording_visitor *visitor,

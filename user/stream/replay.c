@@ -37,7 +37,7 @@ struct replay_private {
 	struct module_map modules;
 	struct place_map places;
 	VEC(struct replay_name_frame) frames;
-	uint64_t run_start_ns; /* CLOCK_MONOTONIC; 0: not told yet */
+	uint64_t run_start_ns; /* CLOCK_MONOTONIC; 0: not known yet */
 	uint64_t from_ns;      /* CLOCK_MONOTONIC, like the next */
 	uint64_t to_ns;
 	uint64_t last_record_ns;

@@ -4,7 +4,7 @@
  * What reading names may cost, over all modules and processes: the files are the targets', and a
  * hostile one must neither keep memtrace from its clock nor fill the memory. Processor time and
  * not the clock's, so that a loaded machine shows the same names; it comes back slowly, for those
- * that run for days. What goes beyond stays unnamed, which is told once.
+ * that run for days. What goes beyond stays unnamed, which is reported once.
  */
 #ifndef MEMTRACE_SYMBOLS_BUDGET_H
 #define MEMTRACE_SYMBOLS_BUDGET_H

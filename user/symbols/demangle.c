@@ -23,7 +23,7 @@ struct demangled {
 	jmp_buf give_up;
 };
 
-/* The library has no way to be told to stop, but holds nothing but its stack while it prints. */
+/* The library cannot be asked to stop, but holds nothing except its stack while it prints. */
 static void append(const char *piece, size_t length, void *opaque)
 {
 	struct demangled *out = opaque;
@@ -50,7 +50,7 @@ static bool demangle(const char *mangled, struct demangled *out)
 
 	if (setjmp(out->give_up))
 		return false;
-	/* Rust's legacy scheme looks like C++ but for its hash: it must be asked first. */
+	/* Rust's legacy scheme looks like C++ except for its hash: it must be tried first. */
 	if (rust_demangle_callback(mangled, options, append, out) && out->size)
 		return true;
 	out->size = 0;

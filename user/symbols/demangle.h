@@ -7,7 +7,7 @@
 /*
  * The readable form of the symbol @mangled, which the caller frees: with parameters for C++,
  * without the hash for Rust. A suffix of the compiler's or the linker's stays: "f() [clone
- * .cold]". NULL where it is no mangled name, is malformed, or would be absurdly long.
+ * .cold]". NULL where it is not a mangled name, is malformed, or would be absurdly long.
  */
 char *demangle__symbol(const char *mangled);
 

@@ -51,7 +51,7 @@ int dwarf_lines__read(
 /* The row for @address, or NULL. */
 const struct line_row *dwarf_lines__find(const struct dwarf_lines *lines, uint64_t address);
 
-/* The path of file @index: absolute, if the compiler was told. Owned by @lines; NULL: unknown. */
+/* The path of file @index: absolute, if recorded so. Owned by @lines; NULL: unknown. */
 const char *dwarf_lines__path(struct dwarf_lines *lines, uint64_t index);
 
 void dwarf_lines__free(struct dwarf_lines *lines);

@@ -13,7 +13,7 @@
 
 /*
  * Calls @each with the DIE of every function of @unit, at whatever depth, that has code, until it
- * returns false. Returns 0; -EINVAL where the bytes are no DWARF that is known, in which case some
+ * returns false. Returns 0; -EINVAL where the bytes are not DWARF that is known, in which case some
  * may have been found; -ENOMEM.
  */
 int dwarf_scan__functions(const struct dwarf_sections *sections, Dwarf_Die *unit,

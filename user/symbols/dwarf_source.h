@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * What DWARF says of code: functions, those inlined into them, source lines. On libdw but for the
- * search for functions (dwarf_scan.h), and one compilation unit at a time: reading all of a large
- * program takes minutes.
+ * What DWARF says of code: functions, those inlined into them, source lines. Uses libdw, except in
+ * the search for functions (dwarf_scan.h), and one compilation unit at a time: reading all of a
+ * large program takes minutes.
  *
  * At first the ranges of all units are read; of a unit that an address falls into, its functions;
  * of such a function, what is inlined in it. DWARF 5, 3.1.1 (units), 3.3 (subroutines), 3.3.8

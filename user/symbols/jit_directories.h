@@ -26,7 +26,7 @@ struct jit_directories {
 
 /*
  * A descriptor of process @pid's /tmp, which stays ours; negative: there is none, the process is
- * gone, there are too many, or (-EREMOTE, told once) it lies on a file system that may never
+ * gone, there are too many, or (-EREMOTE, reported once) it lies on a file system that may never
  * answer.
  */
 int jit_directories__get(struct jit_directories *directories, pid_t pid);

@@ -43,8 +43,8 @@ void jit_map__init(
 
 /*
  * Takes up what was written since the last call, between the budget's begin and end; beyond it the
- * rest stays unnamed, which is told. Returns 0, -ENOENT while there is no file, or another negative
- * errno.
+ * rest stays unnamed, which is reported. Returns 0, -ENOENT while there is no file, or another
+ * negative errno.
  */
 int jit_map__refresh(struct jit_map *map);
 

@@ -76,7 +76,7 @@ static void open_debug_file(
 	open_names_file(&symbols->debug, debug_file__download(&module->build_id));
 }
 
-/* libdw reads through libelf: told to read, and not to map, the file of @fd. */
+/* libdw reads through libelf, which reads the file of @fd and does not map it. */
 static Dwarf *begin_dwarf(struct module_symbols *symbols, struct names_file *file, int fd)
 {
 	if (!dwarf_sections__may_unpack(file->elf))

@@ -25,7 +25,7 @@ const char *names__intern_fixed(struct names *names, const char *text);
 
 /*
  * The kept demangled form of @mangled (see demangle.h), or of itself where it is not mangled or
- * @names was told not to demangle. Each is demangled once. The text must be fixed, as above.
+ * @names does not demangle. Each is demangled once. The text must be fixed, as above.
  */
 const char *names__demangled(struct names *names, const char *mangled);
 void names__set_demangle(struct names *names, bool demangle);

@@ -67,7 +67,7 @@ static bool may_be_opened(Dwarf_Die *skeleton, const struct dwarf_sections *sect
 }
 
 /*
- * libdw maps the file, and has no way to be told not to. Whoever builds the program anew cuts it
+ * libdw maps the file, and cannot be kept from it. Whoever builds the program anew cuts it
  * short meanwhile: so a copy takes the mapping's place before anything else is read, and libelf,
  * when it unmaps, unmaps that. The mapping is read as another process's memory would be: a page
  * that is gone is an error then, and not a SIGBUS.

@@ -39,7 +39,7 @@ static int make_room(struct table_filling *addition)
 	return vec_reserve(&table->entries, grown);
 }
 
-/* Only code; "$x" and the like mark kinds of content on arm64 and are no names. */
+/* Only code; "$x" and the like mark kinds of content on arm64 and are not names. */
 static bool names_code(const struct symbol_table *table, const struct elf_symbol *s)
 {
 	if (!s->defined || s->name[0] == '$' || s->value < table->text_start ||

@@ -21,7 +21,7 @@ struct symbol_entry {
 };
 
 struct symbol_table {
-	uint64_t text_start; /* symbols outside are no code */
+	uint64_t text_start; /* symbols outside are not code */
 	uint64_t text_end;
 	struct symbol_budget *budget; /* may be NULL */
 	VEC(struct symbol_entry) entries;

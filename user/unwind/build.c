@@ -178,7 +178,7 @@ static int add_piece(struct table_builder *b, const struct piece *piece, uint32_
 }
 
 /*
- * The rows of [start, end), which no FDE covers: none, but for code that is known. It begins a byte
+ * The rows of [start, end), which no FDE covers: none, except for known code. It begins a byte
  * early, as the address that is returned to is looked up at the byte before it.
  */
 static int add_unknown(struct table_builder *b, uint64_t start, uint64_t end)

@@ -26,7 +26,7 @@ struct go_call_site {
 
 typedef VEC(struct go_call_site) go_call_vec;
 
-/* Appends those of the image, in ascending order; none where it is no Go program. 0 or -ENOMEM. */
+/* Appends those of the image, in ascending order; none if it is not a Go program. 0 or -ENOMEM. */
 int go_code__find(const struct elf_image *image, go_call_vec *found);
 
 #endif

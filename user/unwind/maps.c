@@ -252,7 +252,7 @@ static bool contains_table(table_vec *tables, const struct unwind_table *wanted)
 	return false;
 }
 
-/* Loads those tables of @mappings that BPF has not. */
+/* Loads those tables of @mappings that BPF does not have. */
 static int add_tables(struct unwind_maps *maps, const struct unwind_mapping *mappings, size_t count,
 	struct error *err)
 {
