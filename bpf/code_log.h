@@ -8,7 +8,8 @@
  * same addresses and of different code are never taken for one another, and user space knows which
  * changes came before and which after.
  *
- * Numbers are given to all processes together, so an epoch may rise without need, and no more.
+ * Numbers are given to all processes together, so an epoch may rise without need, which does no
+ * harm.
  */
 #ifndef MEMTRACE_CODE_LOG_H
 #define MEMTRACE_CODE_LOG_H

@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Programs on allocation functions. An entry program notes what was asked for; the return program
- * sends the record, because only then the address is known; free sends at entry (event.h says why).
+ * sends the record, because the address is known only then; free sends at entry (event.h says why).
  *
  * Each exists in two forms over the same body: a pair on an entry and a return link, and one
  * program on a session link, which the kernel calls for both ends and whose entry may decline the

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * The watch: notes whenever a thread goes to sleep in a futex call since when, and says when a long
- * sleep ends. What the waits mean, user space finds out from a look (look.bpf.c), and only when one
- * has grown old.
+ * The watch: notes when each thread goes to sleep in a futex call, and reports when a long sleep
+ * ends. User space finds out what the waits mean by a look (look.bpf.c), and only when one has
+ * grown old.
  *
- * At the scheduler's switch, not at the tracepoints of the system call: a single one of those in
- * use makes every system call of the machine take the slow way in and out (getpid: 97 ns without,
- * 139 ns with it). Here only switches between threads cost anything, and a futex call that does
- * not sleep is not a wait.
+ * At the scheduler's switch, not at the tracepoints of the system call: a single one of those, once
+ * in use, makes every system call of the machine take the slow way in and out (getpid: 97 ns
+ * without, 139 ns with it). Here only switches between threads cost anything, and a futex call that
+ * does not sleep is not a wait.
  */
 #include "vmlinux.h"
 

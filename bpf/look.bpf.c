@@ -9,8 +9,8 @@
  * run it (bpf_task_pt_regs). Copying words and stacks here (bpf_copy_from_user_task, from 5.18 on)
  * would ask for no fewer rights in all: the memory map and the files behind it, without which
  * neither stacks nor names can be had, take those of ptrace(2) as process_vm_readv(2) does. Nor
- * would one moment be seen: the iterator lets the threads run, too. What is seen in two looks,
- * between which no thread of a cycle ran, is what holds.
+ * would it show a single moment: the iterator lets the threads run, too. What counts is what two
+ * looks show if no thread of a cycle ran between them.
  */
 #include "vmlinux.h"
 

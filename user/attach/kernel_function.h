@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * Calls of functions of the kernel (kfuncs) that not every kernel has: by their number in the
- * kernel's BTF. libbpf takes an extern that the kernel lacks for an error where it may not list the
- * kernel's modules, without CAP_SYS_ADMIN; so programs call a placeholder.
+ * Calls of kernel functions (kfuncs) that not every kernel has, by their number in the kernel's
+ * BTF. If libbpf may not list the kernel's modules, which takes CAP_SYS_ADMIN, an extern that the
+ * kernel lacks is an error to it; so programs call a placeholder.
  */
 #ifndef MEMTRACE_ATTACH_KERNEL_FUNCTION_H
 #define MEMTRACE_ATTACH_KERNEL_FUNCTION_H

@@ -3,7 +3,7 @@
 /*
  * Links between probe sites and BPF programs, made by raw bpf(2): the newer kinds are unknown to
  * the libbpf of today's long-term distributions, while kernels have them. A link is an fd; when the
- * last fd is closed, be it because memtrace was killed, the kernel takes the probes out.
+ * last fd is closed, even because memtrace was killed, the kernel takes the probes out.
  */
 #ifndef MEMTRACE_ATTACH_LINKS_H
 #define MEMTRACE_ATTACH_LINKS_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * What the kernel tells of waits for no futex, for locks/kernel_wait.h: /proc/locks, descriptors,
- * peers of sockets, children, semaphores of System V. Tables of the whole machine are read when the
- * first wait asks for them, once in a look.
+ * What the kernel tells of waits that are not for a futex, for locks/kernel_wait.h: /proc/locks,
+ * descriptors, peers of sockets, children, semaphores of System V. Tables of the whole machine are
+ * read when the first wait asks for them, once in a look.
  */
 #ifndef MEMTRACE_BLOCKED_KERNEL_FACTS_H
 #define MEMTRACE_BLOCKED_KERNEL_FACTS_H

@@ -63,8 +63,8 @@ static bool is_listed(const pid_list *pids, pid_t pid)
 	return false;
 }
 
-/* Every process that has a thread which waits for a lock, and those of which that may not be known
- * (to be counted); the threads stand in order of processes. */
+/* Every process with a thread that waits for a lock, and those that we may not know this of (to be
+ * counted); the threads stand in order of processes. */
 static int list_all(struct session *session, const struct look *look)
 {
 	for (size_t i = 0; i < look->count; i++) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * Which processes have old futex waits that are others than when they were last judged, or whose
- * words or number of threads have changed: idle threads that wait for work all day are judged once,
- * not every second.
+ * Which processes have old futex waits that differ from those last judged, or whose words or number
+ * of threads have changed: idle threads that wait for work all day are judged once, not every
+ * second.
  */
 #ifndef MEMTRACE_BLOCKED_WATCH_CHANGED_H
 #define MEMTRACE_BLOCKED_WATCH_CHANGED_H

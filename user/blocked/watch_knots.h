@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Which processes may wait for each other in the kernel: for locks on files, pipes, sockets and
- * children. The scheduler's switches tell the watch of futex waits alone, and almost every idle
+ * children. The scheduler's switches tell the watch only of futex waits, and almost every idle
  * process sleeps in a read. So this asks no more than who could end each long wait, and names only
  * those processes whose waits lead round in a circle; what that means, a look judges.
  */

@@ -249,7 +249,7 @@ static void note_broken(struct chunk_walk *walk, uint64_t address, const struct 
 	survey__note(walk->glibc->survey, finding);
 }
 
-/* False where waiting would be due and is of no use any more: nothing runs, or it was in vain. */
+/* False if it is time to wait but no longer of use: nothing runs, or waiting was in vain. */
 static bool wait_if_patient(struct chunk_walk *walk)
 {
 	const struct census_memory *memory = &walk->glibc->image->memory;

@@ -2,8 +2,8 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The memory that pointers to blocks are looked for in besides the blocks: everything writable that
- * no allocator manages. Of the stack of a thread that waits what lies below its stack pointer is
- * left out; of one that runs all of it counts, since the pointer is not known.
+ * no allocator manages. Of a waiting thread's stack, what lies below its stack pointer is left out;
+ * a running thread's stack counts as a whole, since the pointer is not known.
  */
 #ifndef MEMTRACE_CENSUS_ROOT_PIECES_H
 #define MEMTRACE_CENSUS_ROOT_PIECES_H

@@ -4,8 +4,8 @@
  * Blocks that may be lost in a process that runs on while it is read. A pointer may be moved behind
  * a look's back, but what is lost stays lost, and nobody writes to it any more: a block is a
  * suspect as long as every look finds it unreached, and the same to the byte. What is left after
- * the looks is hunted for: the pages that changed between the looks are read many times over, for
- * that is where a pointer is that moves.
+ * the looks is hunted for: the pages that changed between the looks are read many times over, since
+ * a pointer that moves is in one of them.
  */
 #ifndef MEMTRACE_CENSUS_SUSPECTS_H
 #define MEMTRACE_CENSUS_SUSPECTS_H

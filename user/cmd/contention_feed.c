@@ -224,7 +224,7 @@ static struct fed_lock *find_lock(
 	return lock;
 }
 
-/* The kernel took a stack of whom the memory seemed to name: only the layout knows. */
+/* The kernel took a stack of whoever the memory seemed to name: only the layout knows. */
 static void set_holder(const struct contention_wait *record, const struct fed_lock *lock,
 	struct contention_wait_facts *wait)
 {

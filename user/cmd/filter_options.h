@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
-/* The arguments that choose processes where all of the machine are looked at: watch, contention. */
+/* The arguments that choose among all processes of the machine: watch, contention. */
 #ifndef MEMTRACE_CMD_FILTER_OPTIONS_H
 #define MEMTRACE_CMD_FILTER_OPTIONS_H
 

@@ -2,8 +2,8 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * The heap model: fed records in ring order it rebuilds every live allocation of every traced
- * process, with its call site, and answers what a report asks. Pure: it knows records and no BPF,
- * so the same code runs live, on a replayed recording and in unit tests.
+ * process, with its call site, and answers what a report asks. Pure: it knows records, not BPF, so
+ * the same code runs live, on a replayed recording and in unit tests.
  *
  * Rules
  *  - Bytes are requested bytes. A realloc that succeeds is one free and one allocation.

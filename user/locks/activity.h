@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * What a thread does that waits for no lock: its system call, the descriptor that it waits on and
- * what that is, the child or the peer that it waits for; or that it runs, or is stopped.
+ * What a thread does that does not wait for a lock: its system call, the descriptor that it waits
+ * on and what that is, the child or the peer that it waits for; or that it runs, or is stopped.
  */
 #ifndef MEMTRACE_LOCKS_ACTIVITY_H
 #define MEMTRACE_LOCKS_ACTIVITY_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * What a fork leaves behind in the child of a process with several threads: fork(2) copies the
- * thread that calls it alone, and every lock that another one held then is locked forever.
+ * What a fork leaves behind in the child of a process with several threads: fork(2) copies only the
+ * thread that calls it, and every lock that another one held then stays locked forever.
  */
 #ifndef MEMTRACE_LOCKS_FORKED_H
 #define MEMTRACE_LOCKS_FORKED_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * Java's monitors in HotSpot: who has the one that a thread waits to enter stands in its
- * ObjectMonitor. Where its fields are, the JVM tells itself, for its own debuggers: the exported
- * table gHotSpotVMStructs (src/hotspot/share/runtime/vmStructs.hpp), so that versions need not be
- * known. The owner is a JavaThread or, until JDK 21, a BasicLock on the owner's stack.
+ * Java's monitors in HotSpot: the ObjectMonitor that a thread waits to enter says who has it. The
+ * JVM itself tells where the fields are, for its own debuggers: in the exported table
+ * gHotSpotVMStructs (src/hotspot/share/runtime/vmStructs.hpp), so that versions need not be known.
+ * The owner is a JavaThread or, until JDK 21, a BasicLock on the owner's stack.
  */
 #ifndef MEMTRACE_LOCKS_HOTSPOT_H
 #define MEMTRACE_LOCKS_HOTSPOT_H

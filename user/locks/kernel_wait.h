@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * Waits in the kernel that are for no futex and yet for somebody: for a lock on a file, a semaphore
- * of System V, a pipe or socket whose other end another process has, a child. What is known of one
- * comes from lock_memory's kernel_wait; who of it is an owner is judged here.
+ * Waits in the kernel that are not for a futex and yet for somebody: for a lock on a file, a
+ * semaphore of System V, a pipe or socket whose other end another process has, a child. What is
+ * known of one comes from lock_memory's kernel_wait; who of it is an owner is judged here.
  *
  * A thread that could end the wait is an owner only if no other could: a process of one thread, or
  * one whose other threads all wait for locks.

@@ -6,9 +6,9 @@
  * the structure can hold, as the word may be anything.
  *
  * Sources: glibc struct_mutex.h, struct_rwlock.h, thread-shared-types.h (condition variables),
- * stdio-lock.h, nptl/descr.h; musl 1.2 pthread_impl.h and stdio_impl.h; libstdc++ guard.cc.
- * glibc's layouts are those of 64-bit machines, unchanged from 2.25 to 2.42 but where a version
- * is named.
+ * stdio-lock.h, nptl/descr.h; musl 1.2 pthread_impl.h and stdio_impl.h; libstdc++ guard.cc. glibc's
+ * layouts are those of 64-bit machines, unchanged from 2.25 to 2.42 except where a version is
+ * named.
  */
 #ifndef MEMTRACE_LOCKS_LAYOUTS_H
 #define MEMTRACE_LOCKS_LAYOUTS_H

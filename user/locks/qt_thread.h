@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * Which thread QThread::wait waits for. It waits on a condition that every QThread has one of, and
- * which names nobody; the QThread itself is at hand where that thread begins.
+ * Which thread QThread::wait waits for. It waits on a condition variable, which every QThread has
+ * and which names nobody; the QThread itself is at hand where that thread begins.
  */
 #ifndef MEMTRACE_LOCKS_QT_THREAD_H
 #define MEMTRACE_LOCKS_QT_THREAD_H

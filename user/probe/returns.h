@@ -6,11 +6,11 @@
  * address on the stack; an exception that meets such a frame ends the program, and so does the
  * kernel when two stacks return in another order than that of one stack.
  *
- * All returns are taken of the function and, as its caller's frame is theirs, of every function
- * that it jumps to instead of returning, and so on. Which of them belongs to the call in question
- * the BPF program tells by the stack pointer. What a function is, the unwind tables say (.eh_frame;
- * code that exceptions pass has an entry there), or else the symbol's size: all instructions are
- * read, so that switches and landing pads count too.
+ * All returns are taken: those of the function and, as its caller's frame is theirs, of every
+ * function that it jumps to instead of returning, and so on. The BPF program tells by the stack
+ * pointer which of them belongs to the call in question. What a function is, the unwind tables say
+ * (.eh_frame; code that exceptions pass has an entry there), or else the symbol's size: all
+ * instructions are read, so that switches and landing pads count too.
  */
 #ifndef MEMTRACE_PROBE_RETURNS_H
 #define MEMTRACE_PROBE_RETURNS_H

@@ -122,7 +122,7 @@ static int add_region(code_ranges *regions, uint64_t start, uint64_t end)
 	return vec_push(regions, (struct code_range){.start = start, .end = end});
 }
 
-/* What of @known is not the same code in @ranges, of which those before @from lie below it. */
+/* The parts of @known that are not the same code in @ranges; those before @from lie below it. */
 static int find_missed(const struct code_range *known, const code_ranges *ranges, size_t from,
 	code_ranges *regions)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * The one reader of ELF files: headers, segments, sections, symbol tables, the dynamic section,
- * the build ID. Whoever asks for bytes gets them from a private copy that is filled, by pread,
- * with what is asked for and no more: no file is ever mapped, since whoever may truncate a mapped
- * file can kill its reader (SIGBUS), and what was read once never changes any more.
+ * The one reader of ELF files: headers, segments, sections, symbol tables, the dynamic section, the
+ * build ID. Whoever asks for bytes gets them from a private copy that is filled, by pread, with
+ * what is asked for and no more: no file is ever mapped, since whoever may truncate a mapped file
+ * can kill its reader (SIGBUS), and what was read once never changes again.
  *
  * The copy has the file's layout: one reservation of address space as long as the file, without
  * memory behind what was not read. So bytes have one place for good, and tables need no copies of

@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Launching a command so that nothing of it is missed: a child is made that waits, probes are
- * attached to it and to the files that it will map, and only then it becomes the command.
+ * attached to it and to the files that it will map, and only then does it become the command.
  */
 #ifndef MEMTRACE_PROCESS_LAUNCH_H
 #define MEMTRACE_PROCESS_LAUNCH_H

@@ -3,8 +3,8 @@
 /*
  * Processes whose code is run by a translator: valgrind, DynamoRIO, Pin, qemu's user-mode emulation
  * of the machine's own architecture. It reads the program's instructions and runs others of its own
- * making; a breakpoint among them, which is what a uprobe is, it takes for the program's, and the
- * program dies of SIGTRAP. So no probe may be put into such a process.
+ * making; it takes a breakpoint among them, which is what a uprobe is, for the program's own, and
+ * the program dies of SIGTRAP. So no probe may be put into such a process.
  */
 #ifndef MEMTRACE_PROCESS_TRANSLATED_H
 #define MEMTRACE_PROCESS_TRANSLATED_H

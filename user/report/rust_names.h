@@ -8,8 +8,8 @@
 /*
  * Whether a function, by its demangled name, is one of Rust's own libraries (core, alloc, std,
  * hashbrown): "alloc::fmt::format", "<alloc::vec::Vec<T> as core::clone::Clone>::clone",
- * "<[u8]>::to_vec". What a program implements itself is none: "<app::Id as core::clone::Clone>",
- * "<alloc::vec::Vec<T> as app::Sum>".
+ * "<[u8]>::to_vec". What a program implements itself is not one of them: "<app::Id as
+ * core::clone::Clone>", "<alloc::vec::Vec<T> as app::Sum>".
  */
 bool rust_names__is_plumbing(const char *function);
 

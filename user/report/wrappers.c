@@ -12,7 +12,7 @@
 #define LEAST_CALLS 10
 #define LEAST_SIZES 3
 #define MOST_PLACES 3
-/* Of its callers one in so many may allocate in another way as well. */
+/* One in so many of its callers may allocate in another way as well. */
 #define OTHER_WAYS 5
 /* Wrappers of wrappers of wrappers. */
 #define ROUNDS 4

@@ -2,9 +2,9 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * What reading names may cost, over all modules and processes: the files are the targets', and a
- * hostile one must neither keep memtrace from its clock nor fill the memory. Processor time and
- * not the clock's, so that a loaded machine shows the same names; it comes back slowly, for those
- * that run for days. What goes beyond stays unnamed, which is reported once.
+ * hostile one must neither hold memtrace up nor fill the memory. Processor time, not the clock's,
+ * so that a loaded machine shows the same names; it comes back slowly, for those that run for days.
+ * What goes beyond stays unnamed, which is reported once.
  */
 #ifndef MEMTRACE_SYMBOLS_BUDGET_H
 #define MEMTRACE_SYMBOLS_BUDGET_H

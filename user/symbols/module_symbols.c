@@ -140,7 +140,7 @@ static int open_mini(struct module_symbols *symbols)
 	return symbol_table__add(&symbols->table, symbols->mini.elf);
 }
 
-/* Adds what a file names, of which no more is read than the budget has; no file, no names. */
+/* Adds what a file names, reading no more of it than the budget allows; no file, no names. */
 static int add_names(struct module_symbols *symbols, struct elf_file *file)
 {
 	struct symbol_budget *budget = symbols->budget;

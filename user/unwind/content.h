@@ -3,7 +3,7 @@
 /*
  * What an unwind table is known by: a hash of everything that its rows come from. A build ID would
  * not do, as a file claims it for itself: whoever gives a program the build ID of the C library
- * would have his rows used for that.
+ * would have its own rows used for that library.
  */
 #ifndef MEMTRACE_UNWIND_CONTENT_H
 #define MEMTRACE_UNWIND_CONTENT_H

@@ -30,8 +30,8 @@ struct unwind_store *unwind_store__new(struct unwind_cache *cache);
 void unwind_store__free(struct unwind_store *store);
 
 /*
- * The module's table, valid as long as the store; NULL if it is not available, which is
- * logged once.
+ * The module's table, valid as long as the store; NULL if it is unavailable, which
+ * is logged once.
  */
 const struct unwind_table *unwind_store__table(
 	struct unwind_store *store, const struct module *module);
