@@ -27,7 +27,7 @@
 struct code_change {
 	__u32 number;  /* from 1 on; written last: the entry holds this change */
 	__u32 process; /* event_header.process */
-	__u64 start;   /* what held at [start, end) does so no more */
+	__u64 start;   /* what held at [start, end) no longer does */
 	__u64 end;
 	__u64 time_ns;
 	/* The file that is mapped there from now on; inode 0: none, or not known. */

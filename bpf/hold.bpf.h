@@ -34,8 +34,8 @@ static __always_inline struct hold_slot *hold_slot_of(__u64 ticket)
 }
 
 /*
- * A new ticket; 0: nobody is held now, as user space is not to be waited for (--hold=0), or has let
- * the last one wait in vain and not answered since.
+ * A new ticket; 0: nobody is held now, because nothing is to wait for user space (--hold=0), or
+ * because the last one waited in vain and user space has not answered since.
  */
 static __always_inline __u64 take_hold_ticket(void)
 {

@@ -83,7 +83,7 @@ int tracer__check(struct tracer *tracer, struct error *error);
  */
 const char *tracer__next_missing_allocator(const struct tracer *tracer, size_t *from);
 
-/* From now on heap records are sent; or no more are. */
+/* From now on heap records are sent, or no longer are. */
 void tracer__enable(struct tracer *tracer, bool enabled);
 
 int tracer__ring_fd(const struct tracer *tracer);
@@ -110,7 +110,7 @@ typedef VEC(struct traced_image) traced_images;
 int tracer__targets(const struct tracer *tracer, traced_images *images);
 /*
  * The image that @pid is a target with now: one that was added, or a child that is followed, which
- * the kernel's side knows from the fork on. 0: it is none, or has ended.
+ * the kernel's side knows from the fork on. 0: it is not a target, or has ended.
  */
 uint32_t tracer__image_of(const struct tracer *tracer, pid_t pid);
 

@@ -233,7 +233,7 @@ static uint64_t swapped_bytes(const struct chunk_walk *walk, uint64_t from, uint
 	return bytes < to - from ? bytes : to - from;
 }
 
-/* A head that was written over is a finding; a page that is not there is none. */
+/* A head that was written over is a finding; a page that is not there is not. */
 static void note_broken(struct chunk_walk *walk, uint64_t address, const struct chunk *chunk)
 {
 	const struct census_blocks *blocks = &walk->glibc->survey->blocks;

@@ -5,7 +5,7 @@
 #include "heap/heap_private.h"
 
 /*
- * Its stacks are needed no more, no block of a running process bears the number of one of its
+ * Its stacks are no longer needed, no block of a running process bears the number of one of its
  * threads, and nobody else works on its memory.
  */
 static bool may_go(const struct process *process)

@@ -14,7 +14,7 @@
  *    tracked, but counted apart: no call allocated them, their pages are the parent's until they
  *    are written to, and they are not growth. exec drops what is left of them. A child that shares
  *    the parent's memory (vfork, posix_spawn) works on the parent's blocks.
- *  - Blocks that a process leaves behind at its end are "at exit", and live no more; copies are
+ *  - Blocks that a process leaves behind at its end are "at exit", no longer live; copies are
  *    counted apart there, too, without their ages: a large process may fork often. Blocks that exec
  *    discards are neither.
  *  - live + inherited_live = alloc + inherited - free - implied_free - inherited_dropped

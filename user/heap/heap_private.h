@@ -134,9 +134,9 @@ static inline bool is_filtered(const struct block *block)
 
 /* A block became live: allocated, or (BLOCK_INHERITED) copied by fork. */
 void books__enter(struct heap *heap, struct heap_space *space, const struct block *block);
-/* It is live no more: it was freed, in whatever way, or discarded. */
+/* It is no longer live: it was freed, in whatever way, or discarded. */
 void books__leave(struct heap *heap, struct heap_space *space, const struct block *block);
-/* It is live no more, as its last process has ended without freeing it. */
+/* It is no longer live, as its last process has ended without freeing it. */
 void books__leave_at_exit(struct heap *heap, struct heap_space *space, const struct block *block);
 /* Notes a new peak, if it is one, and the series; once per record, when the books are settled. */
 void books__settle(struct heap *heap, struct heap_space *space, uint64_t time_ns);

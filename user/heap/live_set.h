@@ -23,7 +23,7 @@
 #include "base/hash.h"
 
 struct block {
-	uint64_t address; /* its low 56 bits: an arm64 tag above them is none of it. 0: no block */
+	uint64_t address; /* its low 56 bits: an arm64 tag above is not part of it. 0: no block */
 	uint64_t size;	  /* bytes requested */
 	uint64_t time_ns; /* when it was allocated */
 	uint32_t site;	  /* site id; BLOCK_INHERITED is or-ed in */

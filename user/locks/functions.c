@@ -170,7 +170,7 @@ static const struct entry foreign_parts[] = {
 
 /*
  * What is made of a condition variable or a semaphore of the C library: who waits inside @part
- * waits for something of @kind, of which the C library's object says nothing.
+ * waits for something of @kind, which the C library's object does not show.
  */
 static const struct {
 	enum wait_kind made_of;

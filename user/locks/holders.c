@@ -160,8 +160,8 @@ static const struct evidence *choose(struct holder_search *search, const struct 
 }
 
 /*
- * Of those who wait for the lock of @wait the one whose code has taken it before, and has not let
- * it go; of several readers, another one than who waits. NULL: there is none, or others know the
+ * Of those who wait for the lock of @wait, the one whose code has taken it before and has not
+ * released it; of several readers, one other than the waiter. NULL: none, or others know the
  * lock.
  */
 static const struct lock_thread *find_retaker(

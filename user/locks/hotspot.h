@@ -39,8 +39,8 @@ struct jvm_layout {
 
 /*
  * If @wait is in ObjectMonitor::enter: sets the state to the monitor and the thread that has it.
- * Some who wait there wake up now and then to look again, forever: that timeout is none. Returns
- * whether it is so and the owner was found.
+ * Some threads that wait there wake up now and then to look again, forever: that is not a timeout.
+ * Returns whether @wait is there and the owner was found.
  */
 bool hotspot__find_monitor(const struct snapshot *snapshot, const struct lock_memory *memory,
 	struct jvm_layout *layout, struct lock_wait *wait);

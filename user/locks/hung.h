@@ -28,8 +28,8 @@ typedef VEC(struct hung_process) hung_processes;
 /* Whether every thread of the process sleeps for good unless something from outside wakes it. */
 bool hung__is_closed(const struct snapshot *snapshot, const struct lock_waits *waits, pid_t pid);
 
-/* Whether @thread is in pause(2) or its kind, which end with the handler of a signal, and where
- * there is none, never. */
+/* Whether @thread is in pause(2) or its kind, which end when a signal's handler has run, and never
+ * where there is none. */
 bool hung__waits_for_signal(const struct lock_thread *thread);
 
 /* Lists the processes of @snapshot that are so, unconfirmed. 0 or -ENOMEM; vec_free. */

@@ -447,7 +447,7 @@ static int plan_throw(struct planner *planner)
 
 /*
  * glibc's loader has a malloc for its own start, which before 2.31 it even exported; its blocks
- * live before the C library does and are none of the program's.
+ * live before the C library does and are not the program's.
  */
 static bool is_glibc_loader(const struct planner *planner)
 {

@@ -91,7 +91,7 @@ struct finder {
 	uint32_t *buckets; /* index into wanted + 1 */
 	uint32_t *next;
 	size_t mask;
-	size_t longest; /* of the names: of a symbol's no more is looked at */
+	size_t longest; /* of the names: no more of a symbol's is looked at */
 	int found;
 	uint64_t bitmap[BITMAP_BITS / 64];
 };

@@ -15,7 +15,7 @@
 #include "report/human.h"
 #include "report/json_writer.h"
 
-/* A document of more is none that memtrace wrote. */
+/* A larger document was not written by memtrace. */
 #define MAX_FILE (1ull << 30)
 #define TOP 10
 

@@ -135,8 +135,8 @@ struct report {
 	struct heap_totals heap;
 	/*
 	 * Live is what the processes that are alive hold. Where only one was traced (images that
-	 * exec replaced are none) and it has ended, `live_at_exit`: it is what that held at its
-	 * end.
+	 * exec replaced do not count) and it has ended, `live_at_exit`: it is what that process
+	 * held at its end.
 	 */
 	uint64_t live_count;
 	uint64_t live_bytes;

@@ -325,7 +325,7 @@ static void print_filter(struct text_page *page, const struct report *report)
 
 /*
  * Distinct stacks that end before the outermost frame, by cause, and frames that are guesses. Those
- * that were not to be walked (--stacks) are none of them.
+ * that were not to be walked (--stacks) are not among them.
  */
 static void print_stacks(struct text_page *page, const struct report_run *run)
 {
