@@ -103,6 +103,24 @@ static void test_a_runtimes_worker_without_work_is_idle(void **state)
 	free_world(world);
 }
 
+static void test_a_runtimes_worker_that_waits_within_a_job_is_not_idle(void **state)
+{
+	struct lock_frame stack[16] = {asleep[0]};
+	struct world *world = new_world(8, 2);
+
+	for (size_t i = 1; i < 15; i++)
+		stack[i] = (struct lock_frame){.pc = i, .function = "compact", .module = "server"};
+	stack[15] = (struct lock_frame){
+		.pc = 0x1, .function = "bioProcessBackgroundJobs", .module = "redis-server"};
+	add_process(world, 100, LIBC_GLIBC);
+	add_sleeper(world, 101, LOCK_A);
+	add_thread(world, 100, 100); /* runs */
+	set_stack(&world->snapshot.threads[0], stack, 16);
+	judge(world);
+	assert_int_equal(verdict_of(world, 101), VERDICT_STALL);
+	free_world(world);
+}
+
 static void test_process_whose_thread_ran_between_the_looks_does_not_hang(void **state)
 {
 	struct story story = begin(new_stuck);
@@ -448,6 +466,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_runtimes_worker_without_work_is_idle),
+		cmocka_unit_test(test_a_runtimes_worker_that_waits_within_a_job_is_not_idle),
 		cmocka_unit_test(test_process_whose_threads_all_wait_hangs),
 		cmocka_unit_test(test_one_look_is_not_enough),
 		cmocka_unit_test(test_process_whose_thread_ran_between_the_looks_does_not_hang),

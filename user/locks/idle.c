@@ -54,12 +54,21 @@ static const struct {
 	{"tbb::detail::r1::rml::private_worker::", "oneTBB"},
 };
 
-static bool has_part(const struct lock_thread *thread, const char *part)
+/* A wait for work is at most so many frames away from its loop; further away a job waits. */
+#define MOST_FRAMES_TO_LOOP 12
+
+/* Whether one of the innermost @count functions has @part in its name. */
+static bool has_part_near(const struct lock_thread *thread, const char *part, size_t count)
 {
-	for (size_t i = 0; i < thread->frame_count; i++)
+	for (size_t i = 0; i < thread->frame_count && i < count; i++)
 		if (thread->frames[i].function && strstr(thread->frames[i].function, part))
 			return true;
 	return false;
+}
+
+static bool has_part(const struct lock_thread *thread, const char *part)
+{
+	return has_part_near(thread, part, SIZE_MAX);
 }
 
 /* Parts of names of the functions that run user-level threads. */
@@ -134,7 +143,7 @@ static bool is_idle_jemalloc(const struct lock_thread *thread)
 const char *idle__runtime(const struct lock_thread *thread)
 {
 	for (size_t i = 0; i < COUNT(loops); i++)
-		if (has_part(thread, loops[i].part))
+		if (has_part_near(thread, loops[i].part, MOST_FRAMES_TO_LOOP))
 			return loops[i].runtime;
 	if (is_idle_go(thread))
 		return "Go";
