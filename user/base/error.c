@@ -6,32 +6,32 @@
 #include <stdio.h>
 #include <string.h>
 
-int error__set(struct error *err, int code, const char *format, ...)
+int error__set(struct error *error, int err, const char *format, ...)
 {
 	va_list args;
 
-	if (!err)
-		return code;
-	err->code = code;
+	if (!error)
+		return err;
+	error->code = err;
 	va_start(args, format);
-	vsnprintf(err->message, sizeof(err->message), format, args);
+	vsnprintf(error->message, sizeof(error->message), format, args);
 	va_end(args);
-	return code;
+	return err;
 }
 
-int error__prefix(struct error *err, const char *format, ...)
+int error__prefix(struct error *error, const char *format, ...)
 {
 	char rest[ERROR_MESSAGE_SIZE];
 	va_list args;
 	size_t used;
 
-	if (!err)
+	if (!error)
 		return 0;
-	memcpy(rest, err->message, sizeof(rest));
+	memcpy(rest, error->message, sizeof(rest));
 	va_start(args, format);
-	vsnprintf(err->message, sizeof(err->message), format, args);
+	vsnprintf(error->message, sizeof(error->message), format, args);
 	va_end(args);
-	used = strlen(err->message);
-	snprintf(err->message + used, sizeof(err->message) - used, ": %s", rest);
-	return err->code;
+	used = strlen(error->message);
+	snprintf(error->message + used, sizeof(error->message) - used, ": %s", rest);
+	return error->code;
 }

@@ -15,14 +15,15 @@ struct error {
 };
 
 /*
- * Sets the message of @err (which may be NULL) and returns @code, a negative errno, so that
+ * Sets the message of @error (which may be NULL) and returns @code, a negative errno, so that
  * `return error__set(err, -ENOENT, ...)` ends a function. One line, no newline: what is wrong
  * with which thing, then what to do about it.
  */
-int error__set(struct error *err, int code, const char *format, ...)
+int error__set(struct error *error, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Puts "prefix: " before the message already in @err; returns its code. */
-int error__prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Puts "prefix: " before the message already in @error; returns its code. */
+int error__prefix(struct error *error, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif

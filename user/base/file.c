@@ -106,12 +106,12 @@ void file__allow_many(void)
 	}
 }
 
-bool file__is_limit(int code)
+bool file__is_limit(int err)
 {
-	return code == -EMFILE || code == -ENFILE;
+	return err == -EMFILE || err == -ENFILE;
 }
 
-const char *file__limit_hint(int code)
+const char *file__limit_hint(int err)
 {
-	return file__is_limit(code) ? ": raise `ulimit -n`" : "";
+	return file__is_limit(err) ? ": raise `ulimit -n`" : "";
 }

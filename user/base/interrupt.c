@@ -138,17 +138,17 @@ static void choose_signals(sigset_t *set)
 		sigaddset(set, SIGHUP);
 }
 
-int interrupt__start(struct error *err)
+int interrupt__start(struct error *error)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	sigset_t all;
 	pthread_t thread;
-	int code;
+	int err;
 
 	choose_signals(&interrupts.signals);
 	interrupts.told_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (interrupts.told_fd < 0)
-		return error__set(err, -errno, "cannot take signals: %m");
+		return error__set(error, -errno, "cannot take signals: %m");
 	sigaction(SIGPIPE, &ignore, &interrupts.pipe_before);
 	sigaction(SIGXFSZ, &ignore, &interrupts.size_before);
 	for (int i = 0; i < LIBRARY_SIGNALS; i++)
@@ -156,12 +156,12 @@ int interrupt__start(struct error *err)
 	/* The thread takes no other signal away from those that are meant for it. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &interrupts.mask_before);
-	code = pthread_create(&thread, NULL, take_signals, NULL);
+	err = pthread_create(&thread, NULL, take_signals, NULL);
 	pthread_sigmask(SIG_SETMASK, &interrupts.mask_before, NULL);
-	if (!code)
-		code = pthread_atfork(NULL, NULL, restore_in_child);
-	if (code)
-		return error__set(err, -code, "cannot take signals: %s", strerror(code));
+	if (!err)
+		err = pthread_atfork(NULL, NULL, restore_in_child);
+	if (err)
+		return error__set(error, -err, "cannot take signals: %s", strerror(err));
 	pthread_sigmask(SIG_BLOCK, &interrupts.signals, NULL);
 	pthread_detach(thread);
 	interrupts.started = true;
@@ -195,10 +195,10 @@ void interrupt__at_end(void (*clean)(void))
 int interrupt__spawn_attributes(posix_spawnattr_t *attributes)
 {
 	sigset_t defaults;
-	int code = posix_spawnattr_init(attributes);
+	int err = posix_spawnattr_init(attributes);
 
-	if (code || !interrupts.started)
-		return code;
+	if (err || !interrupts.started)
+		return err;
 	sigemptyset(&defaults);
 	if (interrupts.pipe_before.sa_handler == SIG_DFL)
 		sigaddset(&defaults, SIGPIPE);

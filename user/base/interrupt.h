@@ -21,9 +21,9 @@
 /*
  * Starts taking the signals; before any other thread is made, as each inherits its maker's mask.
  * Also ignores SIGPIPE and SIGXFSZ: writes fail with EPIPE and EFBIG instead. SIGHUP stays ignored
- * where it was (nohup). 0 or a negative errno with @err set.
+ * where it was (nohup). 0 or a negative errno with @error set.
  */
-int interrupt__start(struct error *err);
+int interrupt__start(struct error *error);
 
 /* From now on a first signal makes the returned fd readable, and it stays so. -1: not started. */
 int interrupt__tell(void);

@@ -29,9 +29,9 @@ static struct {
 	struct new_file *files[MAX_OPEN];
 } unfinished = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static int fail(struct error *err, int code, const char *path)
+static int fail(struct error *error, int err, const char *path)
 {
-	return error__set(err, code, "cannot write %s: %s", path, strerror(-code));
+	return error__set(error, err, "cannot write %s: %s", path, strerror(-err));
 }
 
 static bool is_same_file(const struct stat *a, const struct stat *b)
@@ -103,12 +103,12 @@ static bool can_write_to(int fd)
 	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
-static int open_descriptor(struct new_file *file, int fd, const char *path, struct error *err)
+static int open_descriptor(struct new_file *file, int fd, const char *path, struct error *error)
 {
 	if (!can_write_to(fd))
-		return fail(err, -EBADF, path);
+		return fail(error, -EBADF, path);
 	file->fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	return file->fd < 0 ? fail(err, -errno, path) : 0;
+	return file->fd < 0 ? fail(error, -errno, path) : 0;
 }
 
 /* --- places that are written to as they are */
@@ -124,20 +124,20 @@ static bool is_written_in_place(const struct place_to_write *place)
 }
 
 /* What can never be written to. */
-static int check_kind(const struct place_to_write *place, const char *path, struct error *err)
+static int check_kind(const struct place_to_write *place, const char *path, struct error *error)
 {
 	mode_t mode = place->exists ? place->st.st_mode : 0;
 
 	if (S_ISDIR(mode))
-		return fail(err, -EISDIR, path);
+		return fail(error, -EISDIR, path);
 	if (S_ISSOCK(mode) || S_ISBLK(mode))
-		return error__set(err, -EINVAL, "cannot write %s: it is a %s", path,
+		return error__set(error, -EINVAL, "cannot write %s: it is a %s", path,
 			S_ISSOCK(mode) ? "socket" : "block device");
 	return 0;
 }
 
 /* Opens the very file that was looked at, whatever has its name meanwhile. */
-static int open_in_place(struct new_file *file, const char *path, struct error *err)
+static int open_in_place(struct new_file *file, const char *path, struct error *error)
 {
 	struct place_to_write *place = &file->place;
 	int append = S_ISREG(place->st.st_mode) ? O_APPEND : 0, code = 0;
@@ -147,7 +147,7 @@ static int open_in_place(struct new_file *file, const char *path, struct error *
 		O_PATH | O_CLOEXEC | (place->is_magic ? 0 : O_NOFOLLOW));
 
 	if (pinned < 0)
-		return fail(err, -errno, path);
+		return fail(error, -errno, path);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", pinned);
 	if (fstat(pinned, &st) || !is_same_file(&st, &place->st))
 		code = -ESTALE;
@@ -157,7 +157,7 @@ static int open_in_place(struct new_file *file, const char *path, struct error *
 		code = -errno;
 	close(pinned);
 	place__free(place);
-	return code ? fail(err, code, path) : 0;
+	return code ? fail(error, code, path) : 0;
 }
 
 /* --- new files */
@@ -178,23 +178,23 @@ static int make_name(const char *name, char *out, size_t size)
 	return 0;
 }
 
-static int open_new(struct new_file *file, const char *path, struct error *err)
+static int open_new(struct new_file *file, const char *path, struct error *error)
 {
 	const struct place_to_write *place = &file->place;
 	char name[sizeof(file->temporary)];
 
 	for (int i = 0; i < TRIES && file->fd < 0; i++) {
-		int code = make_name(place->name, name, sizeof(name));
+		int err = make_name(place->name, name, sizeof(name));
 
-		if (code)
-			return fail(err, code, path);
+		if (err)
+			return fail(error, err, path);
 		file->fd = openat(place->folder, name,
 			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (file->fd < 0 && errno != EEXIST)
 			break;
 	}
 	if (file->fd < 0)
-		return fail(err, -errno, path);
+		return fail(error, -errno, path);
 	strcpy(file->temporary, name);
 	list_unfinished(file, true);
 	file->mode = 0600;
@@ -204,20 +204,20 @@ static int open_new(struct new_file *file, const char *path, struct error *err)
 	return 0;
 }
 
-int new_file__open(struct new_file *file, const char *path, struct error *err)
+int new_file__open(struct new_file *file, const char *path, struct error *error)
 {
-	int fd = descriptor_of(path), code;
+	int fd = descriptor_of(path), err;
 
 	*file = (struct new_file){.fd = -1, .place.folder = -1};
 	if (fd >= 0)
-		return open_descriptor(file, fd, path, err);
-	code = place__find(path, &file->place, err);
-	if (!code)
-		code = check_kind(&file->place, path, err);
-	if (code)
-		return code;
-	return is_written_in_place(&file->place) ? open_in_place(file, path, err)
-						 : open_new(file, path, err);
+		return open_descriptor(file, fd, path, error);
+	err = place__find(path, &file->place, error);
+	if (!err)
+		err = check_kind(&file->place, path, error);
+	if (err)
+		return err;
+	return is_written_in_place(&file->place) ? open_in_place(file, path, error)
+						 : open_new(file, path, error);
 }
 
 /* Whoever may write to the folder can have put another file in its place. */
@@ -232,7 +232,7 @@ static bool is_still_there(const struct new_file *file)
 
 int new_file__appear(struct new_file *file)
 {
-	int code = 0;
+	int err = 0;
 
 	if (!*file->temporary)
 		return 0;
@@ -242,18 +242,18 @@ int new_file__appear(struct new_file *file)
 		return -errno; /* the two: a file system without modes */
 	pthread_mutex_lock(&unfinished.lock);
 	if (renameat(file->place.folder, file->temporary, file->place.folder, file->place.name))
-		code = -errno;
+		err = -errno;
 	else
 		replace_entry(file, NULL);
 	pthread_mutex_unlock(&unfinished.lock);
-	if (!code)
+	if (!err)
 		*file->temporary = '\0';
-	return code;
+	return err;
 }
 
 int new_file__close(struct new_file *file)
 {
-	int code = 0;
+	int err = 0;
 
 	if (*file->temporary) {
 		unlinkat(file->place.folder, file->temporary, 0);
@@ -261,15 +261,15 @@ int new_file__close(struct new_file *file)
 		*file->temporary = '\0';
 	}
 	if (file->fd >= 0 && close(file->fd))
-		code = -errno;
+		err = -errno;
 	file->fd = -1;
 	place__free(&file->place);
-	return code;
+	return err;
 }
 
 /* --- asked early */
 
-static int refuse_planted(const struct place_to_write *place, const char *path, struct error *err)
+static int refuse_planted(const struct place_to_write *place, const char *path, struct error *error)
 {
 	struct stat folder;
 	uid_t owner = place->st.st_uid;
@@ -277,40 +277,40 @@ static int refuse_planted(const struct place_to_write *place, const char *path, 
 	if (!place->exists || place->is_magic)
 		return 0;
 	if (S_ISLNK(place->st.st_mode))
-		return error__set(err, -EPERM,
+		return error__set(error, -EPERM,
 			"cannot write %s: it is a link that belongs to another user (uid %u) and "
 			"is not followed; remove it, or give the real path",
 			path, owner);
 	if (S_ISFIFO(place->st.st_mode) && !place__is_own(owner))
-		return error__set(err, -EPERM,
+		return error__set(error, -EPERM,
 			"cannot write %s: it is another user's pipe (uid %u); redirect standard "
 			"output to it instead",
 			path, owner);
 	if (geteuid() && owner != geteuid() && !fstat(place->folder, &folder) &&
 		(folder.st_mode & S_ISVTX) && folder.st_uid != geteuid())
-		return error__set(err, -EPERM,
+		return error__set(error, -EPERM,
 			"cannot write %s: it belongs to another user (uid %u)", path, owner);
 	return 0;
 }
 
-int new_file__check(const char *path, struct error *err)
+int new_file__check(const char *path, struct error *error)
 {
 	struct new_file file = {.fd = -1, .place.folder = -1};
-	int fd = descriptor_of(path), code;
+	int fd = descriptor_of(path), err;
 
 	if (fd >= 0)
-		return can_write_to(fd) ? 0 : fail(err, -EBADF, path);
-	code = place__find(path, &file.place, err);
-	if (!code)
-		code = check_kind(&file.place, path, err);
-	if (!code)
-		code = refuse_planted(&file.place, path, err);
-	if (!code && is_written_in_place(&file.place)) {
+		return can_write_to(fd) ? 0 : fail(error, -EBADF, path);
+	err = place__find(path, &file.place, error);
+	if (!err)
+		err = check_kind(&file.place, path, error);
+	if (!err)
+		err = refuse_planted(&file.place, path, error);
+	if (!err && is_written_in_place(&file.place)) {
 		if (faccessat(file.place.folder, file.place.name, W_OK, AT_EACCESS))
-			code = fail(err, -errno, path);
-	} else if (!code) {
-		code = open_new(&file, path, err);
+			err = fail(error, -errno, path);
+	} else if (!err) {
+		err = open_new(&file, path, error);
 	}
 	new_file__close(&file);
-	return code;
+	return err;
 }

@@ -23,9 +23,9 @@ struct new_file {
 
 /*
  * Opens a file that is to be at @path. May wait for the reader of a named pipe. 0, or a negative
- * errno with @err set. It ends with new_file__close in every case.
+ * errno with @error set. It ends with new_file__close in every case.
  */
-int new_file__open(struct new_file *file, const char *path, struct error *err);
+int new_file__open(struct new_file *file, const char *path, struct error *error);
 
 /*
  * Makes the file appear at its place, in one step; it can still be written to. An existing file of
@@ -38,6 +38,6 @@ int new_file__appear(struct new_file *file);
 int new_file__close(struct new_file *file);
 
 /* Says early whether new_file__open would do, leaving nothing behind and waiting for nobody. */
-int new_file__check(const char *path, struct error *err);
+int new_file__check(const char *path, struct error *error);
 
 #endif

@@ -19,12 +19,12 @@ struct place_walk {
 	struct place_to_write *place;
 	char rest[2 * PATH_MAX]; /* what is still to be walked */
 	int links;
-	struct error *err;
+	struct error *error;
 };
 
-static int fail(const struct place_walk *walk, int code)
+static int fail(const struct place_walk *walk, int err)
 {
-	return error__set(walk->err, code, "cannot write %s: %s", walk->path, strerror(-code));
+	return error__set(walk->error, err, "cannot write %s: %s", walk->path, strerror(-err));
 }
 
 bool place__is_own(uid_t owner)
@@ -78,7 +78,7 @@ static int follow(struct place_walk *walk, const char *name)
 
 static int refuse_link(const struct place_walk *walk, const char *name, uid_t owner)
 {
-	return error__set(walk->err, -EPERM,
+	return error__set(walk->error, -EPERM,
 		"cannot write %s: %s is a link that belongs to another user (uid %u) and is not "
 		"followed; give the real path",
 		walk->path, name, owner);
@@ -141,24 +141,24 @@ static int step(struct place_walk *walk, bool *done)
 {
 	char name[NAME_MAX + 1];
 	bool is_last = false, again = false;
-	int code = next_name(walk, name, &is_last);
+	int err = next_name(walk, name, &is_last);
 
-	if (code)
-		return code;
+	if (err)
+		return err;
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
 		return is_last ? fail(walk, -EISDIR) : go_to(walk, name, 0);
 	if (!is_last)
 		return enter_folder(walk, name);
-	code = look_at_last(walk, name, &again);
+	err = look_at_last(walk, name, &again);
 	*done = !again;
-	return code;
+	return err;
 }
 
-int place__find(const char *path, struct place_to_write *place, struct error *err)
+int place__find(const char *path, struct place_to_write *place, struct error *error)
 {
-	struct place_walk walk = {.path = path, .place = place, .err = err};
+	struct place_walk walk = {.path = path, .place = place, .error = error};
 	bool done = false;
-	int code = 0;
+	int err = 0;
 
 	*place = (struct place_to_write){.folder = -1};
 	if (!*path || strlen(path) >= PATH_MAX)
@@ -167,9 +167,9 @@ int place__find(const char *path, struct place_to_write *place, struct error *er
 	place->folder = open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (place->folder < 0)
 		return fail(&walk, -errno);
-	while (!code && !done)
-		code = step(&walk, &done);
-	return code;
+	while (!err && !done)
+		err = step(&walk, &done);
+	return err;
 }
 
 void place__free(struct place_to_write *place)

@@ -24,9 +24,9 @@ struct place_to_write {
 
 /*
  * The last link of the path is followed where it is ours or root's, else it is what has the name.
- * 0, or a negative errno with @err set; place__free is right in both cases.
+ * 0, or a negative errno with @error set; place__free is right in both cases.
  */
-int place__find(const char *path, struct place_to_write *place, struct error *err);
+int place__find(const char *path, struct place_to_write *place, struct error *error);
 
 void place__free(struct place_to_write *place);
 

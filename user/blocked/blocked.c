@@ -313,13 +313,13 @@ static int add_python_frame(struct builder *builder, const struct python_place *
 static int add_run(struct builder *builder, const struct python_place *places, size_t count,
 	struct lock_thread *out)
 {
-	int rc = 0;
+	int err = 0;
 
-	for (size_t i = 0; i < count && !rc; i++) {
-		rc = add_python_frame(builder, &places[i]);
+	for (size_t i = 0; i < count && !err; i++) {
+		err = add_python_frame(builder, &places[i]);
 		out->frame_count++;
 	}
-	return rc;
+	return err;
 }
 
 /* The Python frames of @out, and how many native frames of the walk run some. */
@@ -346,27 +346,27 @@ static int add_frames(struct builder *builder, struct lock_thread *out,
 	struct python_place places[SUBJECT_PYTHON_FRAMES];
 	struct python_merge merge = begin_merge(builder, out, walk, places);
 	size_t first, run;
-	int rc = 0;
+	int err = 0;
 
-	for (uint32_t i = 0; i < walk->record.frame_count && !rc; i++) {
+	for (uint32_t i = 0; i < walk->record.frame_count && !err; i++) {
 		run = 0;
 		if (merge.loops &&
 			subject__in_python_loop(builder->subject, walk->frames[i], i > 0))
 			run = python_merge__next(&merge, &first);
 		if (run) {
-			rc = add_run(builder, places + first, run, out);
+			err = add_run(builder, places + first, run, out);
 			continue;
 		}
-		rc = add_frame(builder, walk->frames[i], pointers[i], i > 0);
+		err = add_frame(builder, walk->frames[i], pointers[i], i > 0);
 		out->frame_count++;
-		if (!rc && functions__leaves_stack(
-				   builder->frames.data[builder->frames.size - 1].function)) {
+		if (!err && functions__leaves_stack(
+				    builder->frames.data[builder->frames.size - 1].function)) {
 			out->is_cut = i + 1 < walk->record.frame_count;
 			return 0;
 		}
 	}
 	run = python_merge__rest(&merge, &first);
-	return rc ? rc : add_run(builder, places + first, run, out);
+	return err ? err : add_run(builder, places + first, run, out);
 }
 
 static int add_stack(struct builder *builder, const struct look_thread *in, struct lock_thread *out)
@@ -388,7 +388,7 @@ static int add_process(
 	size_t count, first;
 	const struct lock_thread *threads = snapshot__threads_of(snapshot, pid, &count);
 	struct lock_process process = {.pid = pid};
-	int rc = 0;
+	int err = 0;
 
 	if (!threads)
 		return -ESRCH;
@@ -403,14 +403,14 @@ static int add_process(
 	process_origin__read(&process);
 	snapshot->processes[snapshot->process_count++] = process;
 	/* Look and snapshot have the same order. */
-	for (size_t i = first; i < first + count && !rc; i++) {
+	for (size_t i = first; i < first + count && !err; i++) {
 		builder->first[i] = builder->frames.size;
-		rc = add_stack(builder, &look->threads[i], &snapshot->threads[i]);
-		if (!rc)
-			rc = activity__note(&snapshot->threads[i], &builder->out->activities);
+		err = add_stack(builder, &look->threads[i], &snapshot->threads[i]);
+		if (!err)
+			err = activity__note(&snapshot->threads[i], &builder->out->activities);
 	}
 	frame_map__free(&builder->known);
-	return rc;
+	return err;
 }
 
 static int add_threads(const struct look *look, size_t pid_count, struct snapshot *snapshot)
@@ -453,10 +453,10 @@ struct lock_memory blocked__memory(struct subjects *subjects)
 }
 
 int blocked__build(const struct look *look, struct subjects *subjects, const pid_t *pids,
-	size_t pid_count, struct blocked *out, struct error *err)
+	size_t pid_count, struct blocked *out, struct error *error)
 {
 	struct builder builder = {.out = out};
-	int rc;
+	int err;
 
 	*out = (struct blocked){
 		.subjects = subjects,
@@ -464,22 +464,22 @@ int blocked__build(const struct look *look, struct subjects *subjects, const pid
 	};
 	kernel_facts__begin(subjects__kernel_facts(subjects), look->taken_ns);
 	builder.first = calloc(look->count + 1, sizeof(*builder.first));
-	rc = builder.first ? add_threads(look, pid_count, &out->snapshot) : -ENOMEM;
-	for (size_t i = 0; i < pid_count && !rc; i++) {
-		rc = add_process(&builder, look, &out->snapshot, pids[i]);
-		if (rc == -ESRCH) {
+	err = builder.first ? add_threads(look, pid_count, &out->snapshot) : -ENOMEM;
+	for (size_t i = 0; i < pid_count && !err; i++) {
+		err = add_process(&builder, look, &out->snapshot, pids[i]);
+		if (err == -ESRCH) {
 			out->unreadable++;
-			rc = 0;
+			err = 0;
 		}
 	}
 	place_frames(&builder, out);
 	snapshot__sort(&out->snapshot);
 	free(builder.first);
 	frame_map__free(&builder.known);
-	if (!rc)
+	if (!err)
 		return 0;
 	blocked__free(out);
-	return error__set(err, rc, "out of memory");
+	return error__set(error, err, "out of memory");
 }
 
 /* --- threads that run */

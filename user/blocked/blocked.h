@@ -36,7 +36,7 @@ struct lock_memory blocked__memory(struct subjects *subjects);
  * errno. @look may be freed, @subjects must outlive @out. The caller calls blocked__free.
  */
 int blocked__build(const struct look *look, struct subjects *subjects, const pid_t *pids,
-	size_t pid_count, struct blocked *out, struct error *err);
+	size_t pid_count, struct blocked *out, struct error *error);
 void blocked__free(struct blocked *blocked);
 
 /*

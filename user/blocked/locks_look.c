@@ -84,20 +84,20 @@ static int list_all(struct session *session, const struct look *look)
 
 /* Stacks and verdicts of one look; then those of the processes that turned out to own locks. */
 static int judge(
-	struct session *session, const struct look *look, struct pass *out, struct error *err)
+	struct session *session, const struct look *look, struct pass *out, struct error *error)
 {
 	for (int turn = 0;; turn++) {
 		pid_t owners[MAX_NEW_OWNERS];
 		size_t count;
-		int rc = blocked__build(look, session->subjects, session->pids.data,
-			session->pids.size, &out->blocked, err);
+		int err = blocked__build(look, session->subjects, session->pids.data,
+			session->pids.size, &out->blocked, error);
 
-		if (rc)
-			return rc;
-		rc = findings__judge(&out->blocked.snapshot, &out->blocked.memory, &out->findings);
-		if (rc) {
+		if (err)
+			return err;
+		err = findings__judge(&out->blocked.snapshot, &out->blocked.memory, &out->findings);
+		if (err) {
 			blocked__free(&out->blocked);
-			return error__set(err, rc, "out of memory");
+			return error__set(error, err, "out of memory");
 		}
 		out->taken_ns = look->taken_ns;
 		count = findings__missing_owners(&out->findings, owners, MAX_NEW_OWNERS);
@@ -107,45 +107,45 @@ static int judge(
 		for (size_t i = 0; i < count; i++)
 			if (!is_listed(&session->pids, owners[i]) &&
 				vec_push(&session->pids, owners[i]))
-				return error__set(err, -ENOMEM, "out of memory");
+				return error__set(error, -ENOMEM, "out of memory");
 	}
 }
 
 /* Looks and judges once. */
-static int look_once(struct session *session, struct pass *out, struct error *err)
+static int look_once(struct session *session, struct pass *out, struct error *error)
 {
 	bool all = session->options->all;
 	const struct look *first = session->first;
 	struct look look;
-	int rc;
+	int err;
 
 	if (first) {
 		session->first = NULL;
-		return judge(session, first, out, err);
+		return judge(session, first, out, error);
 	}
-	rc = looker__look(session->looker, all ? NULL : session->pids.data,
-		all ? 0 : session->pids.size, &look, err);
-	if (rc)
-		return rc;
+	err = looker__look(session->looker, all ? NULL : session->pids.data,
+		all ? 0 : session->pids.size, &look, error);
+	if (err)
+		return err;
 	if (all && list_all(session, &look))
-		rc = error__set(err, -ENOMEM, "out of memory");
-	if (!rc)
-		rc = judge(session, &look, out, err);
+		err = error__set(error, -ENOMEM, "out of memory");
+	if (!err)
+		err = judge(session, &look, out, error);
 	look__free(&look);
-	return rc;
+	return err;
 }
 
 /* Through /proc a look has the threads of the listed processes alone: those that it turned out to
  * need take another one. */
-static int make_pass(struct session *session, struct pass *out, struct error *err)
+static int make_pass(struct session *session, struct pass *out, struct error *error)
 {
 	for (int turn = 0;; turn++) {
 		size_t listed = session->pids.size;
-		int rc = look_once(session, out, err);
+		int err = look_once(session, out, error);
 
-		if (rc || session->pids.size == listed || session->options->all ||
+		if (err || session->pids.size == listed || session->options->all ||
 			!looker__uses_proc(session->looker) || turn == MAX_TURNS)
-			return rc;
+			return err;
 		free_pass(out);
 	}
 }
@@ -162,18 +162,18 @@ static void wait_until(uint64_t deadline_ns)
 }
 
 /* Looks again until what was found is confirmed or gone; @pass is then the last look's. */
-static int confirm(struct session *session, struct pass *pass, size_t *looks, struct error *err)
+static int confirm(struct session *session, struct pass *pass, size_t *looks, struct error *error)
 {
 	bool again = findings__need_confirmation(&pass->findings);
 
 	while (again && *looks < MAX_LOOKS) {
 		struct pass next;
-		int rc;
+		int err;
 
 		wait_until(pass->taken_ns + LOCKS_LOOK_APART_NS);
-		rc = make_pass(session, &next, err);
-		if (rc)
-			return rc;
+		err = make_pass(session, &next, error);
+		if (err)
+			return err;
 		findings__confirm(&next.findings, &pass->findings, *looks > 1);
 		free_pass(pass);
 		move_pass(pass, &next);
@@ -183,25 +183,25 @@ static int confirm(struct session *session, struct pass *pass, size_t *looks, st
 	return 0;
 }
 
-static int open_session(struct session *session, struct locks_look *out, struct error *err)
+static int open_session(struct session *session, struct locks_look *out, struct error *error)
 {
 	const struct locks_look_options *options = session->options;
 
 	for (size_t i = 0; i < options->pid_count; i++)
 		if (!is_listed(&session->pids, options->pids[i]) &&
 			vec_push(&session->pids, options->pids[i]))
-			return error__set(err, -ENOMEM, "out of memory");
+			return error__set(error, -ENOMEM, "out of memory");
 	session->looker = options->looker;
 	session->subjects = options->subjects;
 	if (!session->looker) {
-		int rc = looker__new(options->proc_only, &out->own_looker, err);
+		int err = looker__new(options->proc_only, &out->own_looker, error);
 
-		if (rc)
-			return rc;
+		if (err)
+			return err;
 		session->looker = out->own_looker;
 	}
 	if (!session->subjects) {
-		out->own_subjects = subjects__new(options->lines, err);
+		out->own_subjects = subjects__new(options->lines, error);
 		if (!out->own_subjects)
 			return -ENOMEM;
 		session->subjects = out->own_subjects;
@@ -209,12 +209,13 @@ static int open_session(struct session *session, struct locks_look *out, struct 
 	return 0;
 }
 
-static int check_readable(const struct session *session, const struct pass *pass, struct error *err)
+static int check_readable(
+	const struct session *session, const struct pass *pass, struct error *error)
 {
 	if (pass->blocked.snapshot.process_count)
 		return 0;
 	if (session->options->all && pass->blocked.unreadable)
-		return error__set(err, -EPERM,
+		return error__set(error, -EPERM,
 			"no permission to look at any process: run as root, or with CAP_BPF, "
 			"CAP_PERFMON "
 			"and CAP_SYS_PTRACE");
@@ -225,13 +226,13 @@ static int check_readable(const struct session *session, const struct pass *pass
 
 		if (snapshot__threads_of(
 			    &pass->blocked.snapshot, session->options->pids[i], &count))
-			return error__set(err, -EPERM,
+			return error__set(error, -EPERM,
 				"process %d: no permission to read its memory or its waits: run as "
 				"root, "
 				"or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE",
 				(int)session->options->pids[i]);
 	}
-	return error__set(err, -ESRCH, "process %d: no such process, or it has just exited",
+	return error__set(error, -ESRCH, "process %d: no such process, or it has just exited",
 		(int)session->options->pids[0]);
 }
 
@@ -282,26 +283,26 @@ static void sample_running(struct locks_look *look)
 }
 
 int locks__look_at(
-	const struct locks_look_options *options, struct locks_look *out, struct error *err)
+	const struct locks_look_options *options, struct locks_look *out, struct error *error)
 {
 	struct session session = {.options = options, .first = options->first};
 	uint64_t begin = clock__now_ns();
 	struct pass pass = {0};
-	int rc;
+	int err;
 
 	*out = (struct locks_look){.looks = 1};
-	rc = open_session(&session, out, err);
-	if (!rc)
-		rc = make_pass(&session, &pass, err);
-	if (!rc)
-		rc = check_readable(&session, &pass, err);
-	if (!rc)
-		rc = confirm(&session, &pass, &out->looks, err);
+	err = open_session(&session, out, error);
+	if (!err)
+		err = make_pass(&session, &pass, error);
+	if (!err)
+		err = check_readable(&session, &pass, error);
+	if (!err)
+		err = confirm(&session, &pass, &out->looks, error);
 	vec_free(&session.pids);
-	if (rc) {
+	if (err) {
 		free_pass(&pass);
 		locks_look__free(out);
-		return rc;
+		return err;
 	}
 	out->blocked = pass.blocked;
 	move_findings(&out->findings, &pass.findings, &out->blocked.snapshot);

@@ -47,7 +47,7 @@ struct locks_look {
  * be looked at. The caller calls locks_look__free.
  */
 int locks__look_at(
-	const struct locks_look_options *options, struct locks_look *out, struct error *err);
+	const struct locks_look_options *options, struct locks_look *out, struct error *error);
 void locks_look__free(struct locks_look *look);
 
 #endif

@@ -50,37 +50,37 @@ unsigned int looker__namespace_level(const struct looker *looker)
 
 static int load(struct looker *looker)
 {
-	int rc = -ENOMEM;
+	int err = -ENOMEM;
 
 	looker->object = look_bpf__open();
 	if (!looker->object)
 		goto out;
-	rc = look_bpf__load(looker->object);
-	if (rc)
+	err = look_bpf__load(looker->object);
+	if (err)
 		goto out;
 	looker->link = bpf_program__attach_iter(looker->object->progs.look_at_threads, NULL);
-	rc = looker->link ? 0 : -errno;
+	err = looker->link ? 0 : -errno;
 out:
-	if (rc) {
+	if (err) {
 		bpf_link__destroy(looker->link);
 		look_bpf__destroy(looker->object);
 		looker->link = NULL;
 		looker->object = NULL;
 	}
-	return rc;
+	return err;
 }
 
-int looker__new(bool proc_only, struct looker **out, struct error *err)
+int looker__new(bool proc_only, struct looker **out, struct error *error)
 {
 	struct looker *looker = calloc(1, sizeof(*looker));
-	int rc = 0;
+	int err = 0;
 
 	if (!looker)
-		return error__set(err, -ENOMEM, "out of memory");
+		return error__set(error, -ENOMEM, "out of memory");
 	if (!proc_only)
-		rc = load(looker);
-	if (rc)
-		log__debug("no iterator over threads (%s): using /proc", strerror(-rc));
+		err = load(looker);
+	if (err)
+		log__debug("no iterator over threads (%s): using /proc", strerror(-err));
 	*out = looker;
 	return 0;
 }
@@ -130,24 +130,24 @@ static int read_records(int fd, look_threads *out)
 static int look_by_bpf(struct looker *looker, look_threads *out)
 {
 	int fd = bpf_iter_create(bpf_link__fd(looker->link));
-	int rc;
+	int err;
 
 	if (fd < 0)
 		return -errno;
-	rc = read_records(fd, out);
+	err = read_records(fd, out);
 	close(fd);
-	return rc;
+	return err;
 }
 
 static int look_by_proc(const pid_t *pids, size_t pid_count, look_threads *out)
 {
-	int rc = 0;
+	int err = 0;
 
 	if (!pid_count)
 		return look_proc__add_all(out);
-	for (size_t i = 0; i < pid_count && !rc; i++)
-		rc = look_proc__add_process(pids[i], out);
-	return rc;
+	for (size_t i = 0; i < pid_count && !err; i++)
+		err = look_proc__add_process(pids[i], out);
+	return err;
 }
 
 static int compare(const void *a, const void *b)
@@ -160,19 +160,19 @@ static int compare(const void *a, const void *b)
 }
 
 int looker__look(struct looker *looker, const pid_t *pids, size_t pid_count, struct look *out,
-	struct error *err)
+	struct error *error)
 {
 	look_threads threads = {0};
 	struct timespec now, day;
-	int rc;
+	int err;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	clock_gettime(CLOCK_REALTIME, &day);
-	rc = looker->object ? look_by_bpf(looker, &threads)
-			    : look_by_proc(pids, pid_count, &threads);
-	if (rc) {
+	err = looker->object ? look_by_bpf(looker, &threads)
+			     : look_by_proc(pids, pid_count, &threads);
+	if (err) {
 		vec_free(&threads);
-		return error__set(err, rc, "cannot look at the threads: %s", strerror(-rc));
+		return error__set(error, err, "cannot look at the threads: %s", strerror(-err));
 	}
 	if (threads.size)
 		qsort(threads.data, threads.size, sizeof(*threads.data), compare);

@@ -31,7 +31,7 @@ struct looker;
  * Prepares for looks; @proc_only: without BPF. Falls back to /proc by itself, with a line for -v.
  * Returns 0 or a negative errno. The caller calls looker__free.
  */
-int looker__new(bool proc_only, struct looker **out, struct error *err);
+int looker__new(bool proc_only, struct looker **out, struct error *error);
 void looker__free(struct looker *looker);
 
 /* Whether it works through /proc. */
@@ -42,7 +42,7 @@ bool looker__uses_proc(const struct looker *looker);
  * one pass. Returns 0 or a negative errno; the caller calls look__free.
  */
 int looker__look(struct looker *looker, const pid_t *pids, size_t pid_count, struct look *out,
-	struct error *err);
+	struct error *error);
 void look__free(struct look *look);
 
 /* R, S, D, T, t, Z, X, I as /proc has it. */

@@ -87,13 +87,13 @@ static void read_syscall(pid_t pid, pid_t tid, struct look_thread *out)
 	unsigned long long args[6], sp, ip;
 	long long number;
 	char *text;
-	int rc = read_file(pid, tid, "syscall", &text);
+	int err = read_file(pid, tid, "syscall", &text);
 
 	out->syscall = -1;
 	/* The file is its owner's alone (EACCES), and reading it takes the rights of ptrace. */
-	if (rc == -EACCES || rc == -EPERM)
+	if (err == -EACCES || err == -EPERM)
 		out->flags |= LOOK_DENIED;
-	if (rc)
+	if (err)
 		return;
 	if (sscanf(text, "%lld %llx %llx %llx %llx %llx %llx %llx %llx", &number, &args[0],
 		    &args[1], &args[2], &args[3], &args[4], &args[5], &sp, &ip) == 9) {
@@ -121,14 +121,14 @@ int look_proc__add_process(pid_t pid, look_threads *out)
 	pid_t ns_pid = pid;
 	char path[64];
 	struct dirent *entry;
-	int rc = 0;
+	int err = 0;
 	DIR *tasks;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	tasks = opendir(path);
 	if (!tasks)
 		return 0;
-	while (!rc && (entry = readdir(tasks))) {
+	while (!err && (entry = readdir(tasks))) {
 		struct look_thread thread = {
 			.pid = pid,
 			.tid = atoi(entry->d_name),
@@ -143,23 +143,23 @@ int look_proc__add_process(pid_t pid, look_threads *out)
 		thread.ns_pid = ns_pid;
 		read_start(pid, thread.tid, &thread);
 		read_syscall(pid, thread.tid, &thread);
-		rc = vec_push(out, thread);
+		err = vec_push(out, thread);
 	}
 	closedir(tasks);
-	return rc;
+	return err;
 }
 
 int look_proc__add_all(look_threads *out)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
-	int rc = 0;
+	int err = 0;
 
 	if (!proc)
 		return -errno;
-	while (!rc && (entry = readdir(proc)))
+	while (!err && (entry = readdir(proc)))
 		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-			rc = look_proc__add_process(atoi(entry->d_name), out);
+			err = look_proc__add_process(atoi(entry->d_name), out);
 	closedir(proc);
-	return rc;
+	return err;
 }

@@ -82,24 +82,24 @@ int running__sample(pid_t tid, int timeout_ms, struct running_sample *out)
 	size_t size = (1 + DATA_PAGES) * sysconf(_SC_PAGESIZE);
 	struct pollfd event = {.fd = open_event(tid), .events = POLLIN};
 	void *ring;
-	int rc;
+	int err;
 
 	if (event.fd < 0)
 		return event.fd;
 	ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, event.fd, 0);
 	if (ring == MAP_FAILED) {
-		rc = -errno;
+		err = -errno;
 		close(event.fd);
-		return rc;
+		return err;
 	}
 	do
-		rc = poll(&event, 1, timeout_ms);
-	while (rc < 0 && errno == EINTR);
-	if (rc == 0)
-		rc = -ETIMEDOUT;
-	else if (rc > 0)
-		rc = event.revents & POLLIN ? take_record(ring, out) : -ESRCH;
+		err = poll(&event, 1, timeout_ms);
+	while (err < 0 && errno == EINTR);
+	if (err == 0)
+		err = -ETIMEDOUT;
+	else if (err > 0)
+		err = event.revents & POLLIN ? take_record(ring, out) : -ESRCH;
 	munmap(ring, size);
 	close(event.fd);
-	return rc;
+	return err;
 }

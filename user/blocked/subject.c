@@ -58,7 +58,7 @@ struct subjects {
 	struct kernel_facts *kernel_facts;
 };
 
-struct subjects *subjects__new(bool lines, struct error *err)
+struct subjects *subjects__new(bool lines, struct error *error)
 {
 	struct symbolizer_options options = {.no_lines = !lines};
 	struct subjects *subjects = calloc(1, sizeof(*subjects));
@@ -72,7 +72,7 @@ struct subjects *subjects__new(bool lines, struct error *err)
 	if (!subjects || !subjects->python_frames || !subjects->kernel_facts ||
 		!subjects->modules || !subjects->symbolizer) {
 		subjects__free(subjects);
-		error__set(err, -ENOMEM, "out of memory");
+		error__set(error, -ENOMEM, "out of memory");
 		return NULL;
 	}
 	return subjects;
@@ -199,39 +199,39 @@ static int find_python(struct subject *subject)
 	return 0;
 }
 
-static int read_space(struct subject *subject, struct error *err)
+static int read_space(struct subject *subject, struct error *error)
 {
-	int rc = maps__read(subject->pid, &subject->maps, err);
+	int err = maps__read(subject->pid, &subject->maps, error);
 
-	if (rc)
-		return rc;
+	if (err)
+		return err;
 	if (!subject->maps.size)
-		return error__set(err, -ESRCH, "process %d has exited", (int)subject->pid);
-	for (size_t i = 0; i < subject->maps.size && !rc; i++)
+		return error__set(error, -ESRCH, "process %d has exited", (int)subject->pid);
+	for (size_t i = 0; i < subject->maps.size && !err; i++)
 		if (mapping__is_executable(&subject->maps.data[i]))
-			rc = add_code(subject, &subject->maps.data[i]);
+			err = add_code(subject, &subject->maps.data[i]);
 	find_static_libc(subject);
-	if (!rc)
-		rc = find_python(subject);
-	return rc ? error__set(err, rc, "out of memory") : 0;
+	if (!err)
+		err = find_python(subject);
+	return err ? error__set(error, err, "out of memory") : 0;
 }
 
 struct subject *subjects__take(
-	struct subjects *subjects, pid_t pid, uint64_t start_ns, struct error *err)
+	struct subjects *subjects, pid_t pid, uint64_t start_ns, struct error *error)
 {
 	struct subject **slot = subject_map__insert(&subjects->by_pid, pid);
 
 	if (slot && !*slot)
 		*slot = calloc(1, sizeof(**slot));
 	if (!slot || !*slot) {
-		error__set(err, -ENOMEM, "out of memory");
+		error__set(error, -ENOMEM, "out of memory");
 		return NULL;
 	}
 	forget(*slot);
 	(*slot)->all = subjects;
 	(*slot)->pid = pid;
 	(*slot)->start_ns = start_ns;
-	return read_space(*slot, err) ? NULL : *slot;
+	return read_space(*slot, error) ? NULL : *slot;
 }
 
 struct subject *subjects__find(struct subjects *subjects, pid_t pid)

@@ -20,7 +20,7 @@ struct subjects;
 struct subject;
 
 /* @lines: names come with source lines and inlined frames, which takes longer. */
-struct subjects *subjects__new(bool lines, struct error *err);
+struct subjects *subjects__new(bool lines, struct error *error);
 void subjects__free(struct subjects *subjects);
 
 /*
@@ -31,11 +31,11 @@ bool subjects__are_many(const struct subjects *subjects);
 
 /*
  * The process @pid as it is now: its mappings are read again. @start_ns (of its first thread)
- * tells a PID that is used again. NULL with @err set: it is gone, or may not be looked at. Valid
+ * tells a PID that is used again. NULL with @error set: it is gone, or may not be looked at. Valid
  * until it is taken again or subjects__free.
  */
 struct subject *subjects__take(
-	struct subjects *subjects, pid_t pid, uint64_t start_ns, struct error *err);
+	struct subjects *subjects, pid_t pid, uint64_t start_ns, struct error *error);
 
 /* The one that was taken before, or NULL. */
 struct subject *subjects__find(struct subjects *subjects, pid_t pid);

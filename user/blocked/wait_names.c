@@ -31,15 +31,15 @@ struct wait_names {
 	VEC(struct lock_inlined *) inlined;
 };
 
-struct wait_names *wait_names__new(bool lines, struct error *err)
+struct wait_names *wait_names__new(bool lines, struct error *error)
 {
 	struct wait_names *names = calloc(1, sizeof(*names));
 
 	if (!names) {
-		error__set(err, -ENOMEM, "out of memory");
+		error__set(error, -ENOMEM, "out of memory");
 		return NULL;
 	}
-	names->subjects = subjects__new(lines, err);
+	names->subjects = subjects__new(lines, error);
 	if (!names->subjects) {
 		wait_names__free(names);
 		return NULL;
@@ -65,12 +65,12 @@ void wait_names__free(struct wait_names *names)
 
 int wait_names__take(struct wait_names *names, pid_t pid)
 {
-	struct error err = {0};
+	struct error error = {0};
 
 	/* Its mappings can no longer be read: those of before name its last waits. */
 	if (!process__read_start_time(pid))
 		return -ESRCH;
-	return subjects__take(names->subjects, pid, 0, &err) ? 0 : -ESRCH;
+	return subjects__take(names->subjects, pid, 0, &error) ? 0 : -ESRCH;
 }
 
 void wait_names__forget(struct wait_names *names, pid_t pid)

@@ -14,8 +14,8 @@
 
 struct wait_names;
 
-/* @lines: with source lines and inlined functions, which takes longer. NULL with @err set. */
-struct wait_names *wait_names__new(bool lines, struct error *err);
+/* @lines: with source lines and inlined functions, which takes longer. NULL with @error set. */
+struct wait_names *wait_names__new(bool lines, struct error *error);
 void wait_names__free(struct wait_names *names);
 
 /*

@@ -98,11 +98,11 @@ int changed__list(struct changed *changed, const struct look *look,
 	const struct watch_filter *filter, changed_pids *pids)
 {
 	size_t first = 0;
-	int rc = 0;
+	int err = 0;
 
 	if (changed->judged.size > CHANGED_MAX_SIGNATURES)
 		signature_map__free(&changed->judged);
-	while (first < look->count && !rc) {
+	while (first < look->count && !err) {
 		const struct look_thread *threads = &look->threads[first];
 		size_t count = 1;
 
@@ -110,9 +110,9 @@ int changed__list(struct changed *changed, const struct look *look,
 			count++;
 		first += count;
 		if ((pid_t)threads[0].pid != getpid() && watch_filter__wants(filter, threads))
-			rc = note(changed, threads[0].pid, sign_waits(threads, count), pids);
+			err = note(changed, threads[0].pid, sign_waits(threads, count), pids);
 	}
-	return rc;
+	return err;
 }
 
 void changed__free(struct changed *changed)

@@ -19,42 +19,42 @@ static int add_members(struct watch_filter *filter, const char *folder)
 {
 	char path[4096], *text, *rest;
 	size_t size;
-	int rc;
+	int err;
 
 	snprintf(path, sizeof(path), "%s/cgroup.procs", folder);
-	rc = file__read(path, PROCS_LIMIT, &text, &size);
+	err = file__read(path, PROCS_LIMIT, &text, &size);
 	/* A threaded cgroup refuses; its processes are listed further up. */
-	if (rc)
-		return rc == -EOPNOTSUPP ? 0 : rc;
+	if (err)
+		return err == -EOPNOTSUPP ? 0 : err;
 	rest = text;
-	for (long pid = strtol(rest, &rest, 10); pid > 0 && !rc; pid = strtol(rest, &rest, 10))
-		rc = vec_push(&filter->members, (pid_t)pid);
+	for (long pid = strtol(rest, &rest, 10); pid > 0 && !err; pid = strtol(rest, &rest, 10))
+		err = vec_push(&filter->members, (pid_t)pid);
 	free(text);
-	return rc;
+	return err;
 }
 
 static int add_tree(struct watch_filter *filter, const char *folder, int depth)
 {
-	int rc = add_members(filter, folder);
+	int err = add_members(filter, folder);
 	struct dirent *entry;
 	char path[4096];
 	DIR *dir;
 
-	if (rc || depth == MAX_DEPTH)
-		return rc;
+	if (err || depth == MAX_DEPTH)
+		return err;
 	dir = opendir(folder);
 	if (!dir)
 		return -errno;
-	while (!rc && (entry = readdir(dir))) {
+	while (!err && (entry = readdir(dir))) {
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-		rc = add_tree(filter, path, depth + 1);
-		if (rc == -ENOENT)
-			rc = 0; /* removed meanwhile */
+		err = add_tree(filter, path, depth + 1);
+		if (err == -ENOENT)
+			err = 0; /* removed meanwhile */
 	}
 	closedir(dir);
-	return rc;
+	return err;
 }
 
 static int compare_pids(const void *a, const void *b)
@@ -66,15 +66,15 @@ static int compare_pids(const void *a, const void *b)
 
 int watch_filter__refresh(struct watch_filter *filter)
 {
-	int rc;
+	int err;
 
 	if (!filter->cgroup)
 		return 0;
 	filter->members.size = 0;
-	rc = add_tree(filter, filter->cgroup, 0);
+	err = add_tree(filter, filter->cgroup, 0);
 	if (filter->members.size)
 		qsort(filter->members.data, filter->members.size, sizeof(pid_t), compare_pids);
-	return rc;
+	return err;
 }
 
 bool watch_filter__wants(const struct watch_filter *filter, const struct look_thread *leader)

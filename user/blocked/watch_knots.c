@@ -171,7 +171,7 @@ int knots__list(struct knots *knots, const struct look *look, struct subjects *s
 	uint64_t seen = sum_waits(look, threshold_ns);
 	knot_waits waits = {0};
 	size_t first = 0, end;
-	int rc;
+	int err;
 
 	if (seen == knots->seen)
 		return 0;
@@ -179,18 +179,18 @@ int knots__list(struct knots *knots, const struct look *look, struct subjects *s
 	if (knots->judged.size > CHANGED_MAX_SIGNATURES)
 		signature_map__free(&knots->judged);
 	kernel_facts__begin(subjects__kernel_facts(subjects), look->taken_ns);
-	rc = find_waits(look, subjects, threshold_ns, &waits);
+	err = find_waits(look, subjects, threshold_ns, &waits);
 	close_ends(&waits);
-	for (; first < waits.size && !rc; first = end) {
+	for (; first < waits.size && !err; first = end) {
 		const struct look_thread *thread = waits.data[first].thread;
 
 		for (end = first; end < waits.size && waits.data[end].thread->pid == thread->pid;)
 			end++;
 		if (watch_filter__wants(filter, find_leader(look, thread)))
-			rc = note(knots, &waits.data[first], &waits.data[end], pids);
+			err = note(knots, &waits.data[first], &waits.data[end], pids);
 	}
 	vec_free(&waits);
-	return rc;
+	return err;
 }
 
 void knots__free(struct knots *knots)

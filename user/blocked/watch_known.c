@@ -26,24 +26,24 @@ static int note_waits(struct known_finding *known, const struct lock_findings *f
 {
 	const struct wait_cycle *cycle;
 	const struct hung_process *hung;
-	int rc = 0;
+	int err = 0;
 
 	switch (finding->kind) {
 	case FINDING_CYCLE:
 		cycle = &findings->graph.cycles[finding->index];
-		for (size_t i = 0; i < cycle->count && !rc; i++)
-			rc = note_wait(known, findings, findings->graph.members[cycle->first + i]);
+		for (size_t i = 0; i < cycle->count && !err; i++)
+			err = note_wait(known, findings, findings->graph.members[cycle->first + i]);
 		break;
 	case FINDING_WAIT:
-		rc = note_wait(known, findings, finding->index);
+		err = note_wait(known, findings, finding->index);
 		break;
 	case FINDING_HUNG:
 		hung = &findings->hung.data[finding->index];
-		for (size_t i = 0; i < hung->count && !rc; i++)
+		for (size_t i = 0; i < hung->count && !err; i++)
 			if (hung->threads[i].state != 'Z' && hung->threads[i].state != 'X')
-				rc = note_thread(known, &hung->threads[i], false);
+				err = note_thread(known, &hung->threads[i], false);
 	}
-	return rc;
+	return err;
 }
 
 const struct known_finding *known__add(struct known_findings *known,

@@ -34,57 +34,57 @@ static int take_end(void *context, void *data, size_t size)
 	return 0;
 }
 
-static int load(struct watcher *watcher, unsigned int level, struct error *err)
+static int load(struct watcher *watcher, unsigned int level, struct error *error)
 {
-	int rc;
+	int err;
 
 	watcher->object = locks_bpf__open();
 	if (!watcher->object)
-		return error__set(err, -errno, "cannot open the programs of the watch");
+		return error__set(error, -errno, "cannot open the programs of the watch");
 	watcher->object->rodata->threshold_ns = watcher->threshold_ns;
 	watcher->object->rodata->pid_namespace_level = level;
-	rc = locks_bpf__load(watcher->object);
-	if (rc)
-		return error__set(err, rc,
+	err = locks_bpf__load(watcher->object);
+	if (err)
+		return error__set(error, err,
 			"cannot load the programs of the watch: %s (memtrace doctor says what is "
 			"missing)",
-			strerror(-rc));
+			strerror(-err));
 	watcher->ring =
 		ring_buffer__new(bpf_map__fd(watcher->object->maps.ends), take_end, watcher, NULL);
-	return watcher->ring ? 0 : error__set(err, -errno, "cannot read the watch's ring buffer");
+	return watcher->ring ? 0 : error__set(error, -errno, "cannot read the watch's ring buffer");
 }
 
-static int attach(struct watcher *watcher, struct error *err)
+static int attach(struct watcher *watcher, struct error *error)
 {
 	watcher->link = bpf_program__attach_trace(watcher->object->progs.switch_threads);
 	return watcher->link
 		       ? 0
-		       : error__set(err, -errno, "cannot attach to tracepoint sched_switch: %s",
+		       : error__set(error, -errno, "cannot attach to tracepoint sched_switch: %s",
 				 strerror(errno));
 }
 
 int watcher__new(uint64_t threshold_ns, unsigned int namespace_level, watcher_end_fn *ended,
-	void *context, struct watcher **out, struct error *err)
+	void *context, struct watcher **out, struct error *error)
 {
 	struct watcher *watcher = calloc(1, sizeof(*watcher));
-	int rc;
+	int err;
 
 	if (!watcher)
-		return error__set(err, -ENOMEM, "out of memory");
+		return error__set(error, -ENOMEM, "out of memory");
 	watcher->ended = ended;
 	watcher->context = context;
 	watcher->threshold_ns = threshold_ns;
 	watcher->cpu_count = libbpf_num_possible_cpus();
 	if (watcher->cpu_count > 0)
 		watcher->per_cpu = calloc(watcher->cpu_count, sizeof(*watcher->per_cpu));
-	rc = watcher->per_cpu ? load(watcher, namespace_level, err)
-			      : error__set(err, -ENOMEM, "out of memory");
-	if (!rc)
-		rc = attach(watcher, err);
+	err = watcher->per_cpu ? load(watcher, namespace_level, error)
+			       : error__set(error, -ENOMEM, "out of memory");
+	if (!err)
+		err = attach(watcher, error);
 	watcher->next_bucket = clock__now_ns() / WATCH_BUCKET_NS;
-	if (rc) {
+	if (err) {
 		watcher__free(watcher);
-		return rc;
+		return err;
 	}
 	*out = watcher;
 	return 0;

@@ -28,10 +28,10 @@ typedef void watcher_end_fn(void *context, const struct event_wait *wait);
 
 /*
  * Loads and attaches. @namespace_level: looker__namespace_level. Returns 0 or a negative errno with
- * @err set; the caller calls watcher__free, which takes the probes out.
+ * @error set; the caller calls watcher__free, which takes the probes out.
  */
 int watcher__new(uint64_t threshold_ns, unsigned int namespace_level, watcher_end_fn *ended,
-	void *context, struct watcher **out, struct error *err);
+	void *context, struct watcher **out, struct error *error);
 void watcher__free(struct watcher *watcher);
 
 /* Readable when long waits ended; then watcher__read_ends calls back for each. */

@@ -51,7 +51,7 @@ static int load_pages(
 	struct pages *pages, const struct census_memory *memory, uint64_t start, uint64_t end)
 {
 	uint32_t present = 0;
-	int rc;
+	int err;
 
 	pages->start = page_floor(start);
 	pages->count = (page_ceil(end) - pages->start) / CENSUS_PAGE;
@@ -66,13 +66,13 @@ static int load_pages(
 		pages->capacity = 0;
 		return -ENOMEM;
 	}
-	rc = memory->pages(memory->context, pages->start, pages->count, pages->states);
-	for (size_t i = 0; !rc && i < pages->count; i++) {
+	err = memory->pages(memory->context, pages->start, pages->count, pages->states);
+	for (size_t i = 0; !err && i < pages->count; i++) {
 		pages->before[i] = present;
 		present += pages->states[i] == PAGE_PRESENT;
 	}
 	pages->before[pages->count] = present;
-	return rc;
+	return err;
 }
 
 /* Resident bytes of [@start, @end), which lies in the span. */
@@ -125,10 +125,10 @@ static int add_span(const struct census_image *image, const struct survey *surve
 	const struct census_blocks *blocks = &survey->blocks;
 	size_t i = search_first(blocks->size, n, blocks->data[n].address < span->start);
 	uint64_t known = 0, all;
-	int rc = load_pages(pages, &image->memory, span->start, span->end);
+	int err = load_pages(pages, &image->memory, span->start, span->end);
 
-	if (rc)
-		return rc;
+	if (err)
+		return err;
 	all = resident_bytes(pages, span->start, span->end);
 	for (; i < blocks->size && blocks->data[i].address < span->end; i++) {
 		const struct census_block *block = &blocks->data[i];
@@ -153,17 +153,17 @@ static int add_heap(
 {
 	struct pages pages = {0};
 	uint64_t unread = survey->skipped_bytes, *overhead;
-	int rc = 0;
+	int err = 0;
 
-	for (size_t i = 0; !rc && i < survey->spans.size; i++)
-		rc = add_span(image, survey, &survey->spans.data[i], &pages, account);
+	for (size_t i = 0; !err && i < survey->spans.size; i++)
+		err = add_span(image, survey, &survey->spans.data[i], &pages, account);
 	free(pages.states);
 	free(pages.before);
 	overhead = &account->parts[ACCOUNT_HEAP_OVERHEAD];
 	unread = unread > *overhead ? *overhead : unread;
 	*overhead -= unread;
 	account->parts[ACCOUNT_HEAP_UNREAD] = unread;
-	return rc;
+	return err;
 }
 
 /* --- the other mappings */
@@ -220,12 +220,12 @@ int account__take(
 	const struct census_image *image, const struct survey *survey, struct account *out)
 {
 	uint64_t heap = 0, *anonymous = &out->parts[ACCOUNT_ANONYMOUS];
-	int rc;
+	int err;
 
 	*out = (struct account){0};
-	rc = survey ? add_heap(image, survey, out) : 0;
-	if (rc)
-		return rc;
+	err = survey ? add_heap(image, survey, out) : 0;
+	if (err)
+		return err;
 	for (enum account_part part = 0; part < ACCOUNT_STACKS; part++)
 		heap += out->parts[part];
 	for (size_t i = 0; i < image->range_count; i++) {

@@ -20,32 +20,33 @@ struct taking {
 	uint8_t *states;
 };
 
-static int failed(struct error *err, int rc)
+static int failed(struct error *error, int err)
 {
-	if (rc == -ESRCH)
-		return error__set(err, rc, "the process ended while its heap was read");
-	if (rc == -E2BIG)
-		return error__set(err, rc, "the census: more blocks or pointers than can be held");
-	return rc ? error__set(err, rc, "the census: %s", strerror(-rc)) : 0;
+	if (err == -ESRCH)
+		return error__set(error, err, "the process ended while its heap was read");
+	if (err == -E2BIG)
+		return error__set(
+			error, err, "the census: more blocks or pointers than can be held");
+	return err ? error__set(error, err, "the census: %s", strerror(-err)) : 0;
 }
 
 /* Blocks, arenas and where the memory is. */
-static int take_account(struct taking *taking, struct error *err)
+static int take_account(struct taking *taking, struct error *error)
 {
 	struct census *out = taking->out;
 	struct error none = {0};
-	int rc = survey__take(taking->image, &out->survey, &none);
+	int err = survey__take(taking->image, &out->survey, &none);
 
 	out->looks++;
-	out->has_heap = !rc;
-	if (rc == -ENOENT || rc == -ENOTSUP)
+	out->has_heap = !err;
+	if (err == -ENOENT || err == -ENOTSUP)
 		memcpy(out->no_heap, none.message, sizeof(out->no_heap));
-	else if (rc)
-		return error__set(err, rc, "%s", none.message);
-	rc = account__take(taking->image, out->has_heap ? &out->survey : NULL, &out->account);
-	if (!rc)
+	else if (err)
+		return error__set(error, err, "%s", none.message);
+	err = account__take(taking->image, out->has_heap ? &out->survey : NULL, &out->account);
+	if (!err)
 		blocks__drop_free(&out->survey.blocks);
-	return failed(err, rc);
+	return failed(error, err);
 }
 
 static void drop_graph(struct taking *taking)
@@ -56,93 +57,93 @@ static void drop_graph(struct taking *taking)
 }
 
 /* Which blocks are not reached now. */
-static int follow_pointers(struct taking *taking, struct error *err)
+static int follow_pointers(struct taking *taking, struct error *error)
 {
-	int rc = pointer_graph__read(taking->image, &taking->out->survey, &taking->graph);
+	int err = pointer_graph__read(taking->image, &taking->out->survey, &taking->graph);
 
 	taking->states = calloc(taking->out->survey.blocks.size + 1, 1);
-	if (!rc && !taking->states)
-		rc = -ENOMEM;
-	rc = rc ? rc : reach__mark(&taking->graph, taking->states);
-	rc = rc ? rc : suspects__look(&taking->suspects, &taking->graph, taking->states);
-	return failed(err, rc);
+	if (!err && !taking->states)
+		err = -ENOMEM;
+	err = err ? err : reach__mark(&taking->graph, taking->states);
+	err = err ? err : suspects__look(&taking->suspects, &taking->graph, taking->states);
+	return failed(error, err);
 }
 
 /* Everything anew, a while later. */
-static int look_again(struct taking *taking, struct error *err)
+static int look_again(struct taking *taking, struct error *error)
 {
 	const struct census_memory *memory = &taking->image->memory;
-	int rc;
+	int err;
 
 	if (memory->pause)
 		memory->pause(memory->context);
-	rc = memory->refresh ? memory->refresh(memory->context) : 0;
-	if (rc)
-		return failed(err, rc);
+	err = memory->refresh ? memory->refresh(memory->context) : 0;
+	if (err)
+		return failed(error, err);
 	drop_graph(taking);
 	survey__free(&taking->out->survey);
 	taking->out->survey = (struct survey){0};
-	rc = take_account(taking, err);
-	if (!rc && !taking->out->has_heap)
-		return error__set(
-			err, -EAGAIN, "the heap is gone: did the process execute another program?");
-	return rc ? rc : follow_pointers(taking, err);
+	err = take_account(taking, error);
+	if (!err && !taking->out->has_heap)
+		return error__set(error, -EAGAIN,
+			"the heap is gone: did the process execute another program?");
+	return err ? err : follow_pointers(taking, error);
 }
 
 /* As many looks as are asked for, and on while they differ. */
-static int look_on(struct taking *taking, struct error *err)
+static int look_on(struct taking *taking, struct error *error)
 {
 	size_t looks = taking->options->looks, most = looks + MORE_LOOKS;
-	int rc = follow_pointers(taking, err);
+	int err = follow_pointers(taking, error);
 	uint64_t last = 0;
 
-	while (!rc && taking->suspects.blocks.size && taking->image->memory.pause &&
+	while (!err && taking->suspects.blocks.size && taking->image->memory.pause &&
 		taking->out->looks < most && (taking->out->looks < looks || last)) {
 		taking->suspects.acquitted = 0;
-		rc = look_again(taking, err);
+		err = look_again(taking, error);
 		last = taking->suspects.acquitted;
 		taking->out->acquitted += last;
 	}
-	return rc;
+	return err;
 }
 
 static int judge(struct taking *taking)
 {
 	struct census *out = taking->out;
-	int rc;
+	int err;
 
 	taking->suspects.acquitted = 0;
-	rc = suspects__hunt(&taking->suspects, taking->image);
+	err = suspects__hunt(&taking->suspects, taking->image);
 	out->acquitted += taking->suspects.acquitted;
-	rc = rc ? rc
-		: classes__find(
-			  taking->image, &taking->graph, taking->options->names, &out->classes);
-	rc = rc ? rc
-		: leaks__judge(&taking->graph, &out->classes, &taking->suspects, taking->states,
-			  &out->leaks);
-	rc = rc ? rc
-		: owners__find(taking->image, &taking->graph, &out->classes, taking->options->names,
-			  &out->owners);
-	out->has_graph = !rc;
+	err = err ? err
+		  : classes__find(
+			    taking->image, &taking->graph, taking->options->names, &out->classes);
+	err = err ? err
+		  : leaks__judge(&taking->graph, &out->classes, &taking->suspects, taking->states,
+			    &out->leaks);
+	err = err ? err
+		  : owners__find(taking->image, &taking->graph, &out->classes,
+			    taking->options->names, &out->owners);
+	out->has_graph = !err;
 	out->read_bytes = taking->graph.read_bytes;
-	return rc;
+	return err;
 }
 
 int census__take(const struct census_image *image, const struct census_options *options,
-	struct census *out, struct error *err)
+	struct census *out, struct error *error)
 {
 	struct taking taking = {.image = image, .options = options, .out = out};
-	int rc;
+	int err;
 
 	*out = (struct census){.unread = unread__allocator(image)};
-	rc = take_account(&taking, err);
-	if (!rc && out->has_heap && options->looks) {
-		rc = look_on(&taking, err);
-		rc = rc ? rc : failed(err, judge(&taking));
+	err = take_account(&taking, error);
+	if (!err && out->has_heap && options->looks) {
+		err = look_on(&taking, error);
+		err = err ? err : failed(error, judge(&taking));
 	}
 	drop_graph(&taking);
 	suspects__free(&taking.suspects);
-	return rc;
+	return err;
 }
 
 void census__free(struct census *census)

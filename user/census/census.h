@@ -36,10 +36,10 @@ struct census {
 
 /*
  * Takes a census of @image. A process without a heap that is known has its account alone. 0 or a
- * negative errno with @err set; the caller calls census__free in every case.
+ * negative errno with @error set; the caller calls census__free in every case.
  */
 int census__take(const struct census_image *image, const struct census_options *options,
-	struct census *out, struct error *err);
+	struct census *out, struct error *error);
 
 void census__free(struct census *census);
 

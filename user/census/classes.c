@@ -197,22 +197,22 @@ static int take_block(struct class_finder *finder, size_t i)
 	enum block_shape shape = finder->graph->shapes[i];
 	uint32_t *of = &finder->out->of[i];
 	struct census_class *class;
-	int rc = 0;
+	int err = 0;
 
 	*of = NO_CLASS;
 	if (shape == SHAPE_OBJECT) {
 		uint64_t vtable = finder->graph->vtables.data[finder->vtable++];
 
 		if (block->state != BLOCK_OWN)
-			rc = class_of_vtable(finder, vtable, of);
+			err = class_of_vtable(finder, vtable, of);
 		shape = other_shape(finder, i);
 	}
-	if (block->state == BLOCK_OWN || rc)
-		return rc;
+	if (block->state == BLOCK_OWN || err)
+		return err;
 	if (*of == NO_CLASS)
-		rc = class_of_shape(finder, shape, block->size, of);
-	if (rc)
-		return rc;
+		err = class_of_shape(finder, shape, block->size, of);
+	if (err)
+		return err;
 	class = &finder->out->all.data[*of];
 	class->sample = class->count ? class->sample : block->address;
 	class->count++;
@@ -224,16 +224,16 @@ int classes__find(const struct census_image *image, const struct pointer_graph *
 	const struct census_names *names, struct classes *out)
 {
 	struct class_finder finder = {.image = image, .graph = graph, .names = names, .out = out};
-	int rc = 0;
+	int err = 0;
 
 	*out = (struct classes){.of = malloc((graph->blocks->size + 1) * sizeof(*out->of))};
 	if (!out->of)
 		return -ENOMEM;
-	for (size_t i = 0; !rc && i < graph->blocks->size; i++)
-		rc = take_block(&finder, i);
+	for (size_t i = 0; !err && i < graph->blocks->size; i++)
+		err = take_block(&finder, i);
 	class_map__free(&finder.vtables);
 	class_map__free(&finder.shapes);
-	return rc;
+	return err;
 }
 
 void classes__free(struct classes *classes)

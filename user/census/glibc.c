@@ -30,9 +30,9 @@ static int walk_between(struct glibc *glibc, uint64_t from, uint64_t to)
 {
 	const struct census_image *image = glibc->image;
 	size_t first = search_first(image->range_count, n, image->ranges[n].end <= from);
-	int rc = 0;
+	int err = 0;
 
-	for (size_t i = first; !rc && i < image->range_count; i++) {
+	for (size_t i = first; !err && i < image->range_count; i++) {
 		uint64_t start = image->ranges[i].start, end;
 
 		if (!may_hold_mapped(&image->ranges[i]))
@@ -43,24 +43,24 @@ static int walk_between(struct glibc *glibc, uint64_t from, uint64_t to)
 		start = start < from ? from : start;
 		end = end > to ? to : end;
 		if (start < end)
-			rc = glibc__walk_mapped(glibc, start, end);
+			err = glibc__walk_mapped(glibc, start, end);
 	}
-	return rc;
+	return err;
 }
 
 static int walk_all(struct glibc *glibc)
 {
 	uint64_t from = 0;
-	int rc = 0;
+	int err = 0;
 
 	vec_for_each (region, &glibc->regions) {
 		struct census_span span = {region->start, region->end, region->arena, false};
 
-		rc = walk_between(glibc, from, region->start);
-		rc = rc ? rc : vec_push(&glibc->survey->spans, span);
-		rc = rc ? rc : glibc__walk(glibc, region);
-		if (rc)
-			return rc;
+		err = walk_between(glibc, from, region->start);
+		err = err ? err : vec_push(&glibc->survey->spans, span);
+		err = err ? err : glibc__walk(glibc, region);
+		if (err)
+			return err;
 		from = region->end;
 	}
 	return walk_between(glibc, from, UINT64_MAX);
@@ -86,17 +86,17 @@ static bool concerns(const struct survey *survey, const struct glibc_region *reg
 static int walk_again(struct glibc *glibc, struct survey *again)
 {
 	struct survey *first = glibc->survey;
-	int rc = 0;
+	int err = 0;
 
 	glibc->survey = again;
 	vec_for_each (region, &glibc->regions) {
-		if (rc || !concerns(first, region))
+		if (err || !concerns(first, region))
 			continue;
-		rc = glibc__walk(glibc, region);
+		err = glibc__walk(glibc, region);
 		blocks__free(&again->blocks);
 	}
 	glibc->survey = first;
-	return rc;
+	return err;
 }
 
 /* What another walk finds the same after a pause is broken; the rest was in motion. */
@@ -105,52 +105,52 @@ static int confirm_findings(struct glibc *glibc)
 	const struct census_memory *memory = &glibc->image->memory;
 	struct survey *survey = glibc->survey, again = {0};
 	size_t kept = 0;
-	int rc;
+	int err;
 
 	if (!survey->findings.size)
 		return 0;
 	if (memory->pause)
 		memory->pause(memory->context);
-	rc = walk_again(glibc, &again);
-	for (size_t i = 0; !rc && i < survey->findings.size; i++)
+	err = walk_again(glibc, &again);
+	for (size_t i = 0; !err && i < survey->findings.size; i++)
 		if (has_finding(&again, &survey->findings.data[i]))
 			survey->findings.data[kept++] = survey->findings.data[i];
 	survey->in_motion += survey->findings.size - kept;
 	survey->finding_count -= survey->findings.size - kept;
 	survey->findings.size = kept;
 	survey__free(&again);
-	return rc;
+	return err;
 }
 
 static int survey_image(struct glibc *glibc)
 {
-	int rc = glibc__find_arenas(glibc);
+	int err = glibc__find_arenas(glibc);
 
-	if (rc <= 0)
-		return rc;
-	rc = glibc__find_regions(glibc);
-	rc = rc ? rc : walk_all(glibc);
-	rc = rc ? rc : confirm_findings(glibc);
-	rc = rc ? rc : glibc__mark_cached(glibc);
-	return rc ? rc : 1;
+	if (err <= 0)
+		return err;
+	err = glibc__find_regions(glibc);
+	err = err ? err : walk_all(glibc);
+	err = err ? err : confirm_findings(glibc);
+	err = err ? err : glibc__mark_cached(glibc);
+	return err ? err : 1;
 }
 
-static int survey(const struct census_image *image, struct survey *out, struct error *err)
+static int survey(const struct census_image *image, struct survey *out, struct error *error)
 {
 	struct glibc glibc = {.image = image, .survey = out};
-	int rc = reader__init(&glibc.wide, &image->memory, READER_WIDE);
+	int err = reader__init(&glibc.wide, &image->memory, READER_WIDE);
 
-	rc = rc ? rc : reader__init(&glibc.narrow, &image->memory, READER_NARROW);
-	rc = rc ? rc : survey_image(&glibc);
+	err = err ? err : reader__init(&glibc.narrow, &image->memory, READER_NARROW);
+	err = err ? err : survey_image(&glibc);
 	reader__free(&glibc.wide);
 	reader__free(&glibc.narrow);
 	vec_free(&glibc.arenas);
 	vec_free(&glibc.regions);
-	if (rc == -ESRCH)
-		error__set(err, rc, "the process ended while its heap was read");
-	else if (rc < 0)
-		error__set(err, rc, "the census: %s", strerror(-rc));
-	return rc;
+	if (err == -ESRCH)
+		error__set(error, err, "the process ended while its heap was read");
+	else if (err < 0)
+		error__set(error, err, "the census: %s", strerror(-err));
+	return err;
 }
 
 const struct census_allocator glibc_allocator = {

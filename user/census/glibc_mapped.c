@@ -98,10 +98,10 @@ int glibc__walk_mapped(struct glibc *glibc, uint64_t start, uint64_t end)
 {
 	struct census_reader reader;
 	uint64_t first = start; /* nothing is claimed from here on */
-	int rc = reader__init(&reader, &glibc->image->memory, WINDOW);
+	int err = reader__init(&reader, &glibc->image->memory, WINDOW);
 
 	reader__aim(&reader, end);
-	for (uint64_t page = start; !rc && page < end && !reader.failed;) {
+	for (uint64_t page = start; !err && page < end && !reader.failed;) {
 		struct mapped_chunk found;
 
 		if (!reader__at(&reader, page, CHUNK_HEADER)) {
@@ -113,10 +113,10 @@ int glibc__walk_mapped(struct glibc *glibc, uint64_t start, uint64_t end)
 			page += CENSUS_PAGE;
 			continue;
 		}
-		rc = add_mapped(glibc, &found, found.chunk < page + CENSUS_PAGE ? page : first);
+		err = add_mapped(glibc, &found, found.chunk < page + CENSUS_PAGE ? page : first);
 		first = page = found.end;
 	}
-	rc = rc ? rc : reader.failed;
+	err = err ? err : reader.failed;
 	reader__free(&reader);
-	return rc;
+	return err;
 }

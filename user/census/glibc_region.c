@@ -47,7 +47,7 @@ static int add_heaps(struct glibc *glibc, uint16_t index, uint64_t info_size, ui
 
 	for (size_t count = 0; address && count < GLIBC_MAX_ARENAS; count++) {
 		uint64_t first = address + info_size;
-		int rc;
+		int err;
 
 		if (address % alignment || !read_heap(glibc, address, arena->address, &info))
 			break;
@@ -56,14 +56,14 @@ static int add_heaps(struct glibc *glibc, uint16_t index, uint64_t info_size, ui
 		if (first == arena->address)
 			first = (arena->address + ARENA_SIZE + CHUNK_ALIGN - 1) &
 				~(uint64_t)(CHUNK_ALIGN - 1);
-		rc = add_region(glibc, (struct glibc_region){
-					       .first = first,
-					       .start = address,
-					       .end = address + info.size,
-					       .arena = index,
-				       });
-		if (rc)
-			return rc;
+		err = add_region(glibc, (struct glibc_region){
+						.first = first,
+						.start = address,
+						.end = address + info.size,
+						.arena = index,
+					});
+		if (err)
+			return err;
 		if (info.previous == address)
 			break;
 		address = info.previous;
@@ -138,15 +138,15 @@ static void sort_regions(struct glibc *glibc)
 int glibc__find_regions(struct glibc *glibc)
 {
 	bool has_break = false;
-	int rc = 0;
+	int err = 0;
 
-	for (size_t i = 0; !rc && i < glibc->arenas.size; i++) {
+	for (size_t i = 0; !err && i < glibc->arenas.size; i++) {
 		if (!glibc->arenas.data[i].is_main)
-			rc = add_arena_heaps(glibc, i);
+			err = add_arena_heaps(glibc, i);
 		else if (!has_break)
-			rc = add_break(glibc, i);
+			err = add_break(glibc, i);
 		has_break = true;
 	}
 	sort_regions(glibc);
-	return rc;
+	return err;
 }

@@ -22,7 +22,7 @@ static int settle(
 	const struct pointer_graph *graph, const struct suspects *suspects, uint8_t *states)
 {
 	size_t at = 0;
-	int rc;
+	int err;
 
 	for (size_t i = 0; i < graph->blocks->size; i++) {
 		uint64_t address = graph->blocks->data[i].address;
@@ -34,8 +34,8 @@ static int settle(
 		else
 			states[i] = REACH_NONE;
 	}
-	rc = reach__mark(graph, states);
-	return rc ? rc : reach__find_lost(graph, states);
+	err = reach__mark(graph, states);
+	return err ? err : reach__find_lost(graph, states);
 }
 
 static int add(struct leaks *leaks, struct group_map *map, const struct census_block *block,
@@ -83,17 +83,17 @@ int leaks__judge(const struct pointer_graph *graph, const struct classes *classe
 		[REACH_INDIRECT] = LEAK_INDIRECT,
 	};
 	struct group_map map = {0};
-	int rc = settle(graph, suspects, states);
+	int err = settle(graph, suspects, states);
 
 	*out = (struct leaks){0};
-	for (size_t i = 0; !rc && i < graph->blocks->size; i++)
+	for (size_t i = 0; !err && i < graph->blocks->size; i++)
 		if (kinds[states[i]] >= 0)
-			rc = add(out, &map, &graph->blocks->data[i], kinds[states[i]],
+			err = add(out, &map, &graph->blocks->data[i], kinds[states[i]],
 				classes->of[i]);
 	if (out->groups.size)
 		qsort(out->groups.data, out->groups.size, sizeof(*out->groups.data), by_weight);
 	group_map__free(&map);
-	return rc;
+	return err;
 }
 
 void leaks__free(struct leaks *leaks)

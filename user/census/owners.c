@@ -233,7 +233,7 @@ static int extend_chain(struct owner_finder *finder, uint32_t parent, uint32_t c
 static int find_links(struct owner_finder *finder)
 {
 	struct chain_map sizes = {0};
-	int rc = 0;
+	int err = 0;
 
 	finder->links = reallocarray(NULL, finder->classes->all.size + 1, sizeof(*finder->links));
 	for (size_t i = 0; finder->links && i < finder->classes->all.size; i++) {
@@ -245,24 +245,24 @@ static int find_links(struct owner_finder *finder)
 			continue;
 		known = chain_map__insert(&sizes, class->size);
 		if (!known) {
-			rc = -ENOMEM;
+			err = -ENOMEM;
 			break;
 		}
 		*known = *known ? *known : i + 1;
 		finder->links[i] = *known - 1;
 	}
 	chain_map__free(&sizes);
-	return finder->links ? rc : -ENOMEM;
+	return finder->links ? err : -ENOMEM;
 }
 
 static int reach(struct owner_finder *finder, uint32_t block, uint32_t owner, uint32_t chain)
 {
 	uint32_t class = link_of(finder, finder->classes->of[block]);
-	int rc = extend_chain(finder, chain, class, &finder->chains[block]);
+	int err = extend_chain(finder, chain, class, &finder->chains[block]);
 
 	finder->owners[block] = owner;
 	finder->queue[finder->queued++] = block;
-	return rc;
+	return err;
 }
 
 /* From the queue on in breadth, so that chains are short. Blocks have the first owner that comes.
@@ -270,20 +270,20 @@ static int reach(struct owner_finder *finder, uint32_t block, uint32_t owner, ui
 static int spread(struct owner_finder *finder, size_t taken)
 {
 	const struct pointer_graph *graph = finder->graph;
-	int rc = 0;
+	int err = 0;
 
-	while (!rc && taken < finder->queued) {
+	while (!err && taken < finder->queued) {
 		uint32_t block = finder->queue[taken++];
 
-		for (uint32_t i = graph->first[block]; !rc && i < graph->first[block + 1]; i++) {
+		for (uint32_t i = graph->first[block]; !err && i < graph->first[block + 1]; i++) {
 			uint32_t target = edge__target(graph->edges.data[i]);
 
 			if (finder->owners[target] == NONE)
-				rc = reach(finder, target, finder->owners[block],
+				err = reach(finder, target, finder->owners[block],
 					finder->chains[block]);
 		}
 	}
-	return rc;
+	return err;
 }
 
 /* Sharing, among the blocks that one phase has reached; those before count for more. */
@@ -344,17 +344,17 @@ static int share(struct owner_finder *finder, size_t from, bool strong)
 static int take_phase(struct owner_finder *finder, bool strong)
 {
 	size_t from = finder->queued;
-	int rc = 0;
+	int err = 0;
 
-	for (size_t i = 0; !rc && i < finder->graph->roots.size; i++) {
+	for (size_t i = 0; !err && i < finder->graph->roots.size; i++) {
 		uint32_t target = edge__target(finder->graph->roots.data[i].edge);
 		uint32_t owner = finder->root_owners[i] >> 1;
 
 		if ((finder->root_owners[i] & 1) == strong && finder->owners[target] == NONE)
-			rc = reach(finder, target, owner, finder->out->all.data[owner].chain);
+			err = reach(finder, target, owner, finder->out->all.data[owner].chain);
 	}
-	rc = rc ? rc : spread(finder, from);
-	return rc ? rc : share(finder, from, strong);
+	err = err ? err : spread(finder, from);
+	return err ? err : share(finder, from, strong);
 }
 
 static int name_roots(struct owner_finder *finder)
@@ -451,16 +451,16 @@ int owners__find(const struct census_image *image, const struct pointer_graph *g
 	struct owner_finder finder = {
 		.image = image, .graph = graph, .classes = classes, .names = names, .out = out};
 	uint32_t shared;
-	int rc;
+	int err;
 
 	*out = (struct owners){0};
-	rc = make_room(&finder);
-	rc = rc ? rc : find_links(&finder);
-	rc = rc ? rc : add_owner(&finder, "(shared)", &shared);
-	rc = rc ? rc : name_roots(&finder);
-	rc = rc ? rc : take_phase(&finder, true);
-	rc = rc ? rc : take_phase(&finder, false);
-	rc = rc ? rc : sum(&finder);
+	err = make_room(&finder);
+	err = err ? err : find_links(&finder);
+	err = err ? err : add_owner(&finder, "(shared)", &shared);
+	err = err ? err : name_roots(&finder);
+	err = err ? err : take_phase(&finder, true);
+	err = err ? err : take_phase(&finder, false);
+	err = err ? err : sum(&finder);
 	owner_map__free(&finder.by_name);
 	chain_map__free(&finder.children);
 	free(finder.links);
@@ -468,7 +468,7 @@ int owners__find(const struct census_image *image, const struct pointer_graph *g
 	free(finder.owners);
 	free(finder.chains);
 	free(finder.queue);
-	return rc;
+	return err;
 }
 
 void owners__free(struct owners *owners)

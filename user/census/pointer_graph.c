@@ -120,20 +120,20 @@ static int scan_registers(struct pointer_scan *scan)
 {
 	for (size_t i = 0; i < scan->image->thread_count; i++) {
 		const struct census_thread *thread = &scan->image->threads[i];
-		int rc = 0;
+		int err = 0;
 
-		for (size_t j = 0; !rc && j < thread->register_count; j++)
-			rc = add_root(scan, thread->registers[j], thread->tid, ROOT_REGISTER);
+		for (size_t j = 0; !err && j < thread->register_count; j++)
+			err = add_root(scan, thread->registers[j], thread->tid, ROOT_REGISTER);
 		/* A stack in a block: that is in use, wherever in it the pointer is. */
-		if (!rc && thread->stack_pointer) {
+		if (!err && thread->stack_pointer) {
 			size_t before = scan->graph->roots.size;
 
-			rc = add_root(scan, thread->stack_pointer, thread->tid, ROOT_REGISTER);
+			err = add_root(scan, thread->stack_pointer, thread->tid, ROOT_REGISTER);
 			if (scan->graph->roots.size > before)
 				scan->graph->roots.data[before].edge &= EDGE_TARGET;
 		}
-		if (rc)
-			return rc;
+		if (err)
+			return err;
 	}
 	return 0;
 }
@@ -141,12 +141,12 @@ static int scan_registers(struct pointer_scan *scan)
 static int scan_roots(struct pointer_scan *scan, const struct survey *survey)
 {
 	struct root_pieces pieces;
-	int rc = root_pieces__find(scan->image, survey, &pieces);
+	int err = root_pieces__find(scan->image, survey, &pieces);
 
-	for (size_t i = 0; !rc && i < pieces.size; i++)
-		rc = scan_piece(scan, &pieces.data[i]);
+	for (size_t i = 0; !err && i < pieces.size; i++)
+		err = scan_piece(scan, &pieces.data[i]);
 	free(pieces.data);
-	return rc ? rc : scan_registers(scan);
+	return err ? err : scan_registers(scan);
 }
 
 /* --- blocks */
@@ -280,10 +280,10 @@ static int scan_block(struct pointer_scan *scan, uint32_t number)
 	uint64_t end = block->address + block->size;
 	struct block_view view = {0};
 	uint64_t hash = block->size;
-	int rc = 0;
+	int err = 0;
 
 	graph->first[number] = graph->edges.size;
-	for (uint64_t at = block->address; !rc && at < end;) {
+	for (uint64_t at = block->address; !err && at < end;) {
 		size_t size, head = at - block->address;
 		const uint8_t *data = read_on(scan, at, end, &size);
 
@@ -293,36 +293,36 @@ static int scan_block(struct pointer_scan *scan, uint32_t number)
 			memcpy(view.head.bytes + head, data,
 				size < sizeof(view.head) - head ? size : sizeof(view.head) - head);
 		hash = hash_pages(data, size, at, hash);
-		rc = take_words(scan, number, data, size, &view);
+		err = take_words(scan, number, data, size, &view);
 		at += size;
 	}
 	graph->prints[number] = hash;
 	graph->shapes[number] = shape_of(scan, &view, block->size);
 	graph->hints[number] = find_hints(scan, view.head.words, block->size);
-	if (!rc && graph->shapes[number] == SHAPE_OBJECT)
-		rc = vec_push(&graph->vtables, view.head.words[0]);
-	return rc;
+	if (!err && graph->shapes[number] == SHAPE_OBJECT)
+		err = vec_push(&graph->vtables, view.head.words[0]);
+	return err;
 }
 
 static int scan_blocks(struct pointer_scan *scan, const struct survey *survey)
 {
 	const struct census_blocks *blocks = scan->graph->blocks;
 	size_t i = 0;
-	int rc = 0;
+	int err = 0;
 
 	vec_for_each (span, &survey->spans) {
 		reader__aim(&scan->reader, span->end);
-		for (; !rc && i < blocks->size && blocks->data[i].address < span->end; i++)
-			rc = scan_block(scan, i);
-		if (rc)
-			return rc;
+		for (; !err && i < blocks->size && blocks->data[i].address < span->end; i++)
+			err = scan_block(scan, i);
+		if (err)
+			return err;
 	}
 	/* Behind where its region ended when it was found. */
 	reader__aim(&scan->reader, UINT64_MAX);
-	for (; !rc && i < blocks->size; i++)
-		rc = scan_block(scan, i);
+	for (; !err && i < blocks->size; i++)
+		err = scan_block(scan, i);
 	scan->graph->first[blocks->size] = scan->graph->edges.size;
-	return rc ? rc : scan->reader.failed;
+	return err ? err : scan->reader.failed;
 }
 
 /* --- the whole */
@@ -364,22 +364,22 @@ int pointer_graph__read(
 	const struct census_image *image, const struct survey *survey, struct pointer_graph *out)
 {
 	struct pointer_scan scan = {.image = image, .graph = out};
-	int rc;
+	int err;
 
 	*out = (struct pointer_graph){.blocks = &survey->blocks};
-	rc = make_room(out);
-	rc = rc ? rc : block_index__build(&scan.index, &survey->blocks);
-	rc = rc ? rc : find_constants(&scan);
-	rc = rc ? rc : reader__init(&scan.reader, &image->memory, READER_WIDE);
-	rc = rc ? rc : scan_roots(&scan, survey);
-	rc = rc ? rc : scan_blocks(&scan, survey);
+	err = make_room(out);
+	err = err ? err : block_index__build(&scan.index, &survey->blocks);
+	err = err ? err : find_constants(&scan);
+	err = err ? err : reader__init(&scan.reader, &image->memory, READER_WIDE);
+	err = err ? err : scan_roots(&scan, survey);
+	err = err ? err : scan_blocks(&scan, survey);
 	out->read_bytes = scan.reader.read_bytes;
 	reader__free(&scan.reader);
 	block_index__free(&scan.index);
 	vec_free(&scan.constants);
 	if (out->pages.size)
 		qsort(out->pages.data, out->pages.size, sizeof(*out->pages.data), by_address);
-	return rc;
+	return err;
 }
 
 void pointer_graph__free(struct pointer_graph *graph)

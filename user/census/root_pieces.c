@@ -59,19 +59,19 @@ static int find_holes(struct piece_finder *finder, const struct survey *survey)
 static int add_piece(struct piece_finder *finder, uint64_t start, uint64_t end, enum root_kind kind)
 {
 	size_t i = search_first(finder->holes.size, n, finder->holes.data[n].end <= start);
-	int rc = 0;
+	int err = 0;
 
 	start = (start + 7) & ~7ull;
-	for (; !rc && i < finder->holes.size && finder->holes.data[i].start < end; i++) {
+	for (; !err && i < finder->holes.size && finder->holes.data[i].start < end; i++) {
 		const struct hole *hole = &finder->holes.data[i];
 
 		if (hole->start > start)
-			rc = vec_push(finder->out, (struct root_piece){start, hole->start, kind});
+			err = vec_push(finder->out, (struct root_piece){start, hole->start, kind});
 		start = hole->end > start ? hole->end : start;
 	}
-	if (!rc && start < end)
-		rc = vec_push(finder->out, (struct root_piece){start, end, kind});
-	return rc;
+	if (!err && start < end)
+		err = vec_push(finder->out, (struct root_piece){start, end, kind});
+	return err;
 }
 
 /* A thread's stack that the C library made: a guard lies below, its TLS at the upper end. */
@@ -126,10 +126,10 @@ int root_pieces__find(
 	const struct census_image *image, const struct survey *survey, struct root_pieces *out)
 {
 	struct piece_finder finder = {.image = image, .out = out};
-	int rc = find_holes(&finder, survey);
+	int err = find_holes(&finder, survey);
 
 	*out = (struct root_pieces){0};
-	for (size_t i = 0; !rc && i < image->range_count; i++) {
+	for (size_t i = 0; !err && i < image->range_count; i++) {
 		const struct census_range *range = &image->ranges[i];
 		enum root_kind kind;
 		uint64_t start;
@@ -138,8 +138,8 @@ int root_pieces__find(
 			continue;
 		kind = kind_of(image, range);
 		start = first_root(image, range, &kind);
-		rc = add_piece(&finder, start, range->end, kind);
+		err = add_piece(&finder, start, range->end, kind);
 	}
 	vec_free(&finder.holes);
-	return rc;
+	return err;
 }

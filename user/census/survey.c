@@ -64,20 +64,20 @@ void survey__free(struct survey *survey)
 	vec_free(&survey->findings);
 }
 
-int survey__take(const struct census_image *image, struct survey *out, struct error *err)
+int survey__take(const struct census_image *image, struct survey *out, struct error *error)
 {
 	*out = (struct survey){0};
 	for (size_t i = 0; i < sizeof(allocators) / sizeof(*allocators); i++) {
-		int rc = allocators[i]->survey(image, out, err);
+		int err = allocators[i]->survey(image, out, error);
 
-		if (!rc)
+		if (!err)
 			continue;
-		if (rc > 0) {
+		if (err > 0) {
 			out->allocator = allocators[i]->name;
 			survey__sum(out);
 		}
-		return rc < 0 ? rc : 0;
+		return err < 0 ? err : 0;
 	}
-	return error__set(err, -ENOENT,
+	return error__set(error, -ENOENT,
 		"no heap of a known allocator: no arena of the C library in its writable data");
 }

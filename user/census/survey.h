@@ -75,17 +75,18 @@ struct census_allocator {
 	const char *name;
 	/*
 	 * Fills in @out from @image: 1, or 0 where the process does not use this allocator, or a
-	 * negative errno with @err set: -ENOTSUP where it does but its bookkeeping cannot be read.
+	 * negative errno with @error set: -ENOTSUP where it does but its bookkeeping cannot be
+	 * read.
 	 */
-	int (*survey)(const struct census_image *image, struct survey *out, struct error *err);
+	int (*survey)(const struct census_image *image, struct survey *out, struct error *error);
 };
 
 extern const struct census_allocator glibc_allocator;
 
 /*
- * Surveys @image by the first allocator of the table that it uses. 0, or a negative errno with @err
- * set: -ENOENT where there is none. The caller calls survey__free in every case.
+ * Surveys @image by the first allocator of the table that it uses. 0, or a negative errno with
+ * @error set: -ENOENT where there is none. The caller calls survey__free in every case.
  */
-int survey__take(const struct census_image *image, struct survey *out, struct error *err);
+int survey__take(const struct census_image *image, struct survey *out, struct error *error);
 
 #endif

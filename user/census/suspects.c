@@ -93,18 +93,18 @@ static int add_moving(struct suspects *suspects, const struct page_prints *now)
 
 int suspects__look(struct suspects *suspects, struct pointer_graph *graph, const uint8_t *states)
 {
-	int rc = 0;
+	int err = 0;
 
 	if (!suspects->looks++)
-		rc = add_first(suspects, graph, states);
+		err = add_first(suspects, graph, states);
 	else
 		keep_confirmed(suspects, graph, states);
-	if (!rc && suspects->looks > 1)
-		rc = add_moving(suspects, &graph->pages);
+	if (!err && suspects->looks > 1)
+		err = add_moving(suspects, &graph->pages);
 	free(suspects->pages.data);
 	suspects->pages = graph->pages;
 	graph->pages = (struct page_prints){0};
-	return rc;
+	return err;
 }
 
 /* --- hunts */
@@ -183,20 +183,20 @@ int suspects__hunt(struct suspects *suspects, const struct census_image *image)
 {
 	struct hunt hunt = {.suspects = suspects};
 	size_t kept = 0, hunts = suspects->moving.size > MANY_PAGES ? HUNTS / 2 : HUNTS;
-	int rc;
+	int err;
 
 	if (!suspects->blocks.size || !suspects->moving.size || !image->memory.pause)
 		return 0;
-	rc = prepare(&hunt, image);
-	for (size_t i = 0; !rc && i < hunts; i++) {
+	err = prepare(&hunt, image);
+	for (size_t i = 0; !err && i < hunts; i++) {
 		if (i % HUNTS_BETWEEN_PAUSES == 0)
 			image->memory.pause(image->memory.context);
-		rc = search_pages(&hunt);
+		err = search_pages(&hunt);
 	}
-	for (size_t i = 0; !rc && i < suspects->blocks.size; i++)
+	for (size_t i = 0; !err && i < suspects->blocks.size; i++)
 		if (!hunt.found[i])
 			suspects->blocks.data[kept++] = suspects->blocks.data[i];
-	if (!rc) {
+	if (!err) {
 		suspects->acquitted += suspects->blocks.size - kept;
 		suspects->blocks.size = kept;
 	}
@@ -204,7 +204,7 @@ int suspects__hunt(struct suspects *suspects, const struct census_image *image)
 	block_index__free(&hunt.index);
 	blocks__free(&hunt.blocks);
 	free(hunt.found);
-	return rc;
+	return err;
 }
 
 bool suspects__has(const struct suspects *suspects, uint64_t address)

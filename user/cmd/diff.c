@@ -111,18 +111,18 @@ const struct argp *diff_argp(void)
 }
 
 static int write_diff(
-	const struct diff *diff, const struct diff_options *options, struct error *err)
+	const struct diff *diff, const struct diff_options *options, struct error *error)
 {
 	struct output output;
-	int code = output__open(&output, options->json ? options->json_path : NULL, err);
+	int err = output__open(&output, options->json ? options->json_path : NULL, error);
 
-	if (code)
-		return code;
+	if (err)
+		return err;
 	if (options->json)
 		diff__write_json(diff, output.file);
 	else
 		diff__write_text(diff, formats__columns(), options->top, output.file);
-	return output__commit(&output, err);
+	return output__commit(&output, error);
 }
 
 /* What is wrong with a file would be lost between two reports. */
@@ -139,68 +139,68 @@ static void warn_of_notes(const struct replayed *replayed, const struct instant 
 }
 
 /* Two censuses of heaps. */
-static int run_census_diff(const struct diff_options *options, struct error *err)
+static int run_census_diff(const struct diff_options *options, struct error *error)
 {
 	struct census_diff diff = {0};
 	json_t *sides[2] = {0};
 	struct output output;
-	int code = options->json ? output__check(options->json_path, err) : 0;
+	int err = options->json ? output__check(options->json_path, error) : 0;
 
-	for (int i = 0; i < 2 && !code; i++)
-		code = census_diff__load(options->sides[i].path, &sides[i], err);
-	if (census_diff__compute(&diff, sides[0], sides[1]) && !code)
-		code = error__set(err, -ENOMEM, "out of memory for the difference");
-	if (!code)
-		code = output__open(&output, options->json ? options->json_path : NULL, err);
-	if (!code) {
+	for (int i = 0; i < 2 && !err; i++)
+		err = census_diff__load(options->sides[i].path, &sides[i], error);
+	if (census_diff__compute(&diff, sides[0], sides[1]) && !err)
+		err = error__set(error, -ENOMEM, "out of memory for the difference");
+	if (!err)
+		err = output__open(&output, options->json ? options->json_path : NULL, error);
+	if (!err) {
 		if (options->json)
 			census_diff__write_json(&diff, output.file);
 		else
 			census_diff__write_text(&diff, options->top, output.file);
-		code = output__commit(&output, err);
+		err = output__commit(&output, error);
 	}
 	census_diff__free(&diff);
-	return code;
+	return err;
 }
 
-static int run_diff(const struct diff_options *options, struct error *err)
+static int run_diff(const struct diff_options *options, struct error *error)
 {
 	struct replayed sides[2] = {0};
 	struct view_options view;
 	struct diff diff = {0};
-	int code = options->json ? output__check(options->json_path, err) : 0;
+	int err = options->json ? output__check(options->json_path, error) : 0;
 
 	view_options__init(&view);
-	for (int i = 0; i < 2 && !code; i++) {
-		code = replayed__load(
-			&sides[i], options->sides[i].path, &view, 0, options->sides[i].at_ns, err);
-		if (!code)
+	for (int i = 0; i < 2 && !err; i++) {
+		err = replayed__load(&sides[i], options->sides[i].path, &view, 0,
+			options->sides[i].at_ns, error);
+		if (!err)
 			warn_of_notes(&sides[i], &options->sides[i]);
 	}
-	if (!code && diff__compute(&diff, &sides[0].report, &sides[1].report))
-		code = error__set(err, -ENOMEM, "out of memory for the difference");
-	if (!code)
-		code = write_diff(&diff, options, err);
+	if (!err && diff__compute(&diff, &sides[0].report, &sides[1].report))
+		err = error__set(error, -ENOMEM, "out of memory for the difference");
+	if (!err)
+		err = write_diff(&diff, options, error);
 	diff__free(&diff);
 	replayed__free(&sides[0]);
 	replayed__free(&sides[1]);
-	return code;
+	return err;
 }
 
 int cmd_diff(int argc, char **argv)
 {
 	struct diff_options options = {0};
-	struct error err = {0};
-	int code;
+	struct error error = {0};
+	int err;
 
-	code = argp_parse(&argp, argc, argv, 0, NULL, &options);
-	if (code)
-		error__set(&err, -code, "%s", strerror(code));
+	err = argp_parse(&argp, argc, argv, 0, NULL, &options);
+	if (err)
+		error__set(&error, -err, "%s", strerror(err));
 	else
-		code = census_diff__is_census(options.sides[0].path)
-			       ? run_census_diff(&options, &err)
-			       : run_diff(&options, &err);
+		err = census_diff__is_census(options.sides[0].path)
+			      ? run_census_diff(&options, &error)
+			      : run_diff(&options, &error);
 	free(options.sides[0].path);
 	free(options.sides[1].path);
-	return cmd__failed(&err, code) ? EXIT_COULD_NOT : EXIT_DONE;
+	return cmd__failed(&error, err) ? EXIT_COULD_NOT : EXIT_DONE;
 }

@@ -125,35 +125,35 @@ const struct argp *heap_argp(void)
 }
 
 static int write_json(const char *path, const struct census *census, const struct census_head *head,
-	struct error *err)
+	struct error *error)
 {
 	struct output output;
-	int rc = output__open(&output, path, err);
+	int err = output__open(&output, path, error);
 
-	if (rc)
-		return rc;
+	if (err)
+		return err;
 	census_json__write(output.file, census, head);
-	rc = output__commit(&output, err);
+	err = output__commit(&output, error);
 	output__abort(&output);
-	return rc;
+	return err;
 }
 
 /* Text goes to stdout unless the JSON does. */
 static int write_reports(const struct census_command *options, const struct census *census,
-	const struct census_head *head, struct error *err)
+	const struct census_head *head, struct error *error)
 {
-	int rc = options->json ? write_json(options->json_path, census, head, err) : 0;
+	int err = options->json ? write_json(options->json_path, census, head, error) : 0;
 
-	if (!rc && options->saved)
-		rc = write_json(options->saved, census, head, err);
+	if (!err && options->saved)
+		err = write_json(options->saved, census, head, error);
 
-	if (rc || (options->json && !options->json_path))
-		return rc;
+	if (err || (options->json && !options->json_path))
+		return err;
 	if (options->folded)
 		census_owners__write_folded(stdout, census);
 	else
 		census_text__write(stdout, census, head);
-	return rc;
+	return err;
 }
 
 /* How a block of text begins. */
@@ -188,15 +188,15 @@ static json_t *keep(const struct census *census, const struct census_head *head)
 
 /* What grew since the last census, *@last, which is then this one. */
 static int write_growth(const struct census *census, const struct census_head *head, json_t **last,
-	struct error *err)
+	struct error *error)
 {
 	struct census_diff diff;
 	json_t *now = keep(census, head);
-	int rc = now ? 0 : -ENOMEM;
+	int err = now ? 0 : -ENOMEM;
 
-	if (!rc && *last) {
-		rc = census_diff__compute(&diff, *last, json_incref(now));
-		if (!rc)
+	if (!err && *last) {
+		err = census_diff__compute(&diff, *last, json_incref(now));
+		if (!err)
 			census_diff__write_text(&diff, 0, stdout);
 		census_diff__free(&diff);
 		*last = NULL;
@@ -205,12 +205,12 @@ static int write_growth(const struct census *census, const struct census_head *h
 	}
 	json_decref(*last);
 	*last = now;
-	return rc ? error__set(err, rc, "out of memory for what grew") : 0;
+	return err ? error__set(error, err, "out of memory for what grew") : 0;
 }
 
 /* *@last: the census before, of a repeated one, at first NULL; @last is NULL if not repeated. */
 static int report(const struct census_command *options, struct heap_target *target,
-	const struct census *census, uint64_t started, json_t **last, struct error *err)
+	const struct census *census, uint64_t started, json_t **last, struct error *error)
 {
 	struct census_samples samples = {target, begin_of_block};
 	struct census_head head = {
@@ -222,68 +222,68 @@ static int report(const struct census_command *options, struct heap_target *targ
 		.samples = options->samples ? &samples : NULL,
 	};
 
-	int rc = last && *last ? 0 : write_reports(options, census, &head, err);
+	int err = last && *last ? 0 : write_reports(options, census, &head, error);
 
-	if (!rc && last && *last && options->saved)
-		rc = write_json(options->saved, census, &head, err);
-	return rc || !last ? rc : write_growth(census, &head, last, err);
+	if (!err && last && *last && options->saved)
+		err = write_json(options->saved, census, &head, error);
+	return err || !last ? err : write_growth(census, &head, last, error);
 }
 
-static int look(const struct census_command *options, json_t **last, struct error *err)
+static int look(const struct census_command *options, json_t **last, struct error *error)
 {
 	uint64_t started = clock__now_ns();
 	struct heap_target target;
 	struct heap_names names;
 	struct census census;
-	int rc = options->json ? output__check(options->json_path, err) : 0;
+	int err = options->json ? output__check(options->json_path, error) : 0;
 
-	rc = !rc && options->saved ? output__check(options->saved, err) : rc;
-	rc = rc ? rc : heap_target__open(options->pid, &target, err);
-	if (rc)
-		return rc;
-	rc = heap_names__open(&target, &names, err);
-	if (!rc) {
+	err = !err && options->saved ? output__check(options->saved, error) : err;
+	err = err ? err : heap_target__open(options->pid, &target, error);
+	if (err)
+		return err;
+	err = heap_names__open(&target, &names, error);
+	if (!err) {
 		struct census_options wanted = {.looks = options->looks, .names = &names.names};
 
-		rc = census__take(&target.image, &wanted, &census, err);
-		rc = rc ? rc : report(options, &target, &census, started, last, err);
+		err = census__take(&target.image, &wanted, &census, error);
+		err = err ? err : report(options, &target, &census, started, last, error);
 		census__free(&census);
 	}
 	heap_names__close(&names);
 	heap_target__close(&target);
-	return rc;
+	return err;
 }
 
 /* One census, or one after the other until the process ends. */
-static int look_repeatedly(const struct census_command *options, struct error *err)
+static int look_repeatedly(const struct census_command *options, struct error *error)
 {
 	struct timespec pause = {options->every_ns / 1000000000, options->every_ns % 1000000000};
 	json_t *last = NULL;
-	int rc;
+	int err;
 
 	if (!options->every_ns)
-		return look(options, NULL, err);
-	rc = look(options, &last, err);
-	while (!rc && !nanosleep(&pause, NULL)) {
-		rc = look(options, &last, err);
+		return look(options, NULL, error);
+	err = look(options, &last, error);
+	while (!err && !nanosleep(&pause, NULL)) {
+		err = look(options, &last, error);
 		/* It has ended: what there was to report about it was reported. */
-		if (rc == -ESRCH) {
-			log__warn("%s", err->message);
-			rc = 0;
+		if (err == -ESRCH) {
+			log__warn("%s", error->message);
+			err = 0;
 			break;
 		}
 	}
 	json_decref(last);
-	return rc;
+	return err;
 }
 
 int cmd_heap(int argc, char **argv)
 {
 	struct census_command options = {.looks = CENSUS_LOOKS};
-	struct error err = {0};
-	int rc = argp_parse(&argp, argc, argv, 0, NULL, &options);
+	struct error error = {0};
+	int err = argp_parse(&argp, argc, argv, 0, NULL, &options);
 
-	if (!rc)
-		rc = look_repeatedly(&options, &err);
-	return cmd__failed(&err, rc) ? EXIT_COULD_NOT : EXIT_DONE;
+	if (!err)
+		err = look_repeatedly(&options, &error);
+	return cmd__failed(&error, err) ? EXIT_COULD_NOT : EXIT_DONE;
 }

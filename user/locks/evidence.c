@@ -105,12 +105,12 @@ static int search_stack(struct evidence_search *search, const struct lock_thread
 	uint64_t words[MAX_STACK_WORDS];
 	uint64_t start, end;
 	size_t count;
-	int rc = 0;
+	int err = 0;
 
-	for (size_t i = 0; i < thread->saved_count && !rc; i++)
-		rc = search_word(search, thread, wait, thread->saved[i], 0);
-	if (rc || !thread->frame_count)
-		return rc;
+	for (size_t i = 0; i < thread->saved_count && !err; i++)
+		err = search_word(search, thread, wait, thread->saved[i], 0);
+	if (err || !thread->frame_count)
+		return err;
 	start = thread->frames[0].slot & ~7ull;
 	end = thread->frames[thread->frame_count - 1].slot;
 	if (!start || end <= start)
@@ -120,9 +120,9 @@ static int search_stack(struct evidence_search *search, const struct lock_thread
 		count = MAX_STACK_WORDS;
 	if (search->memory->read(search->memory->context, thread->pid, start, words, count * 8))
 		return 0;
-	for (size_t i = 0; i < count && !rc; i++)
-		rc = search_word(search, thread, wait, words[i], frame_at(thread, start + 8 * i));
-	return rc;
+	for (size_t i = 0; i < count && !err; i++)
+		err = search_word(search, thread, wait, words[i], frame_at(thread, start + 8 * i));
+	return err;
 }
 
 static const struct known_references *find_code(
@@ -303,14 +303,14 @@ static int search_thread(struct evidence_search *search, const struct lock_threa
 {
 	const struct lock_wait *wait = waits__of(search->waits, thread);
 	size_t first = first_frame(wait, thread);
-	int rc;
+	int err;
 
 	search->thread_first = search->out->size;
-	rc = search_stack(search, thread, wait);
-	for (size_t i = first; i < thread->frame_count && !rc; i++)
+	err = search_stack(search, thread, wait);
+	for (size_t i = first; i < thread->frame_count && !err; i++)
 		if (thread->frames[i].function && !thread->frames[i].is_guessed)
-			rc = search_code(search, thread, wait, i);
-	return rc;
+			err = search_code(search, thread, wait, i);
+	return err;
 }
 
 static int compare(const void *a, const void *b)
@@ -334,16 +334,16 @@ int evidence__find(const struct snapshot *snapshot, const struct lock_memory *me
 		.out = out};
 	size_t thread_count;
 	const struct lock_thread *threads = snapshot__threads_of(snapshot, pid, &thread_count);
-	int rc = list_functions(&search, pid);
+	int err = list_functions(&search, pid);
 
-	for (size_t i = 0; i < thread_count && count && !rc; i++)
-		rc = search_thread(&search, &threads[i]);
-	if (!rc && out->size)
+	for (size_t i = 0; i < thread_count && count && !err; i++)
+		err = search_thread(&search, &threads[i]);
+	if (!err && out->size)
 		qsort(out->data, out->size, sizeof(*out->data), compare);
 	reference_map__free(&search.code);
 	vec_free(&search.refs);
 	vec_free(&search.functions);
-	return rc;
+	return err;
 }
 
 size_t evidence__of(const evidence_list *list, uint64_t address, size_t *count)

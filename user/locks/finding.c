@@ -48,28 +48,28 @@ static bool is_listed(const struct lock_findings *findings, const finding_list *
 
 int finding__list(const struct lock_findings *findings, finding_list *out)
 {
-	int rc = 0;
+	int err = 0;
 
 	*out = (finding_list){0};
-	for (size_t i = 0; i < findings->graph.cycle_count && !rc; i++) {
+	for (size_t i = 0; i < findings->graph.cycle_count && !err; i++) {
 		enum verdict verdict = findings->graph.cycles[i].verdict;
 
 		if (findings->confirmed[i] && verdict__is_deadlock(verdict))
-			rc = add(out, FINDING_CYCLE, verdict, i);
+			err = add(out, FINDING_CYCLE, verdict, i);
 	}
-	for (size_t i = 0; i < findings->waits.size && !rc; i++)
+	for (size_t i = 0; i < findings->waits.size && !err; i++)
 		if (findings__hangs_alone(findings, i) && is_first(findings, i))
-			rc = add(out, FINDING_WAIT, findings->graph.fates[i].verdict, i);
-	for (size_t i = 0; i < findings->hung.size && !rc; i++) {
+			err = add(out, FINDING_WAIT, findings->graph.fates[i].verdict, i);
+	for (size_t i = 0; i < findings->hung.size && !err; i++) {
 		const struct hung_process *hung = &findings->hung.data[i];
 
 		if (findings__hung(findings, hung->process->pid) == hung &&
 			!is_listed(findings, out, hung->process->pid))
-			rc = add(out, FINDING_HUNG, VERDICT_HUNG, i);
+			err = add(out, FINDING_HUNG, VERDICT_HUNG, i);
 	}
-	if (rc)
+	if (err)
 		vec_free(out);
-	return rc;
+	return err;
 }
 
 static bool leads_to(const struct lock_findings *findings, size_t wait, size_t index)

@@ -10,23 +10,23 @@
 int findings__judge(const struct snapshot *snapshot, const struct lock_memory *memory,
 	struct lock_findings *out)
 {
-	int rc;
+	int err;
 
 	*out = (struct lock_findings){.snapshot = snapshot};
-	rc = waits__find(snapshot, memory, &out->waits);
-	if (rc)
-		return rc;
-	rc = graph__build(&out->waits, &out->graph);
-	if (rc)
+	err = waits__find(snapshot, memory, &out->waits);
+	if (err)
+		return err;
+	err = graph__build(&out->waits, &out->graph);
+	if (err)
 		goto out;
 	out->confirmed = calloc(out->graph.cycle_count + 1, sizeof(*out->confirmed));
 	out->end_confirmed = calloc(out->waits.size + 1, sizeof(*out->end_confirmed));
 	if (!out->confirmed || !out->end_confirmed || hung__find(snapshot, &out->waits, &out->hung))
-		rc = -ENOMEM;
+		err = -ENOMEM;
 out:
-	if (rc)
+	if (err)
 		findings__free(out);
-	return rc;
+	return err;
 }
 
 void findings__free(struct lock_findings *findings)

@@ -178,7 +178,7 @@ static int compare_convoys(const void *a, const void *b)
 static int find_convoys(struct wait_graph *graph)
 {
 	struct convoy_map map = {0};
-	int rc = 0;
+	int err = 0;
 
 	for (size_t i = 0; i < graph->waits->size; i++) {
 		size_t *place;
@@ -188,7 +188,7 @@ static int find_convoys(struct wait_graph *graph)
 			continue;
 		place = convoy_map__insert(&map, graph->waits->data[i].key);
 		if (!place) {
-			rc = -ENOMEM;
+			err = -ENOMEM;
 			break;
 		}
 		if (!*place) {
@@ -202,7 +202,7 @@ static int find_convoys(struct wait_graph *graph)
 	while (graph->convoy_count &&
 		graph->convoys[graph->convoy_count - 1].count < CONVOY_MINIMUM)
 		graph->convoy_count--;
-	return rc;
+	return err;
 }
 
 int graph__build(const struct lock_waits *waits, struct wait_graph *out)
@@ -210,7 +210,7 @@ int graph__build(const struct lock_waits *waits, struct wait_graph *out)
 	size_t count = waits->size + 1;
 	size_t *mark = calloc(count, sizeof(*mark));
 	size_t *path = calloc(count, sizeof(*path));
-	int rc = -ENOMEM;
+	int err = -ENOMEM;
 
 	*out = (struct wait_graph){
 		.waits = waits,
@@ -226,13 +226,13 @@ int graph__build(const struct lock_waits *waits, struct wait_graph *out)
 		out->edges && out->first_behind && out->next_behind) {
 		find_edges(out);
 		find_fates(out, mark, path);
-		rc = find_convoys(out);
+		err = find_convoys(out);
 	}
 	free(mark);
 	free(path);
-	if (rc)
+	if (err)
 		graph__free(out);
-	return rc;
+	return err;
 }
 
 void graph__free(struct wait_graph *graph)

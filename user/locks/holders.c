@@ -349,20 +349,20 @@ static int find_in_process(
 	struct holder_search *search, const struct lock_memory *memory, uint64_t *addresses)
 {
 	size_t count = list_locks(search, addresses);
-	int rc;
+	int err;
 
 	if (!count)
 		return 0;
 	look_at_threads(search);
-	rc = evidence__find(search->snapshot, memory, search->waits, search->pid, addresses, count,
+	err = evidence__find(search->snapshot, memory, search->waits, search->pid, addresses, count,
 		&search->evidence);
-	if (!rc) {
+	if (!err) {
 		answer(search, addresses, count, ask_evidence);
 		if (search->closed)
 			answer(search, addresses, count, eliminate);
 	}
 	vec_free(&search->evidence);
-	return rc;
+	return err;
 }
 
 int holders__find(
@@ -370,15 +370,15 @@ int holders__find(
 {
 	struct holder_search search = {.snapshot = snapshot, .waits = waits};
 	uint64_t *addresses = calloc(waits->size + 1, sizeof(*addresses));
-	int rc;
+	int err;
 
 	search.visited = calloc(waits->size + 1, sizeof(*search.visited));
-	rc = addresses && search.visited ? 0 : -ENOMEM;
-	for (size_t i = 0; i < snapshot->process_count && !rc; i++) {
+	err = addresses && search.visited ? 0 : -ENOMEM;
+	for (size_t i = 0; i < snapshot->process_count && !err; i++) {
 		search.pid = snapshot->processes[i].pid;
-		rc = find_in_process(&search, memory, addresses);
+		err = find_in_process(&search, memory, addresses);
 	}
 	free(addresses);
 	free(search.visited);
-	return rc;
+	return err;
 }

@@ -370,17 +370,17 @@ int infer__owners(
 	struct search search = {snapshot, memory, waits};
 
 	struct answered answered = {0};
-	int rc = 0;
+	int err = 0;
 
-	for (size_t i = 0; i < waits->size && !rc; i++)
+	for (size_t i = 0; i < waits->size && !err; i++)
 		if (!waits->data[i].owner && !waits->data[i].owner_dead)
-			rc = infer_like_first(&search, &answered, &waits->data[i]);
+			err = infer_like_first(&search, &answered, &waits->data[i]);
 	answered__free(&answered);
-	if (!rc)
-		rc = holders__find(snapshot, memory, waits);
+	if (!err)
+		err = holders__find(snapshot, memory, waits);
 	/* By elimination, when all that can be known of the others is known. */
 	for (size_t i = 0; i < waits->size; i++)
 		if (!waits->data[i].owner && waits->data[i].state.field == OWNER_READERS)
 			infer_readers(&search, &waits->data[i]);
-	return rc;
+	return err;
 }

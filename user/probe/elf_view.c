@@ -56,14 +56,14 @@ static void read_dynamic(struct elf_view *view)
 		view->soname = dynamic_name(view, soname);
 }
 
-int elf_view__open(struct elf_view *view, int fd, struct error *err)
+int elf_view__open(struct elf_view *view, int fd, struct error *error)
 {
-	int code;
+	int err;
 
 	*view = (struct elf_view){0};
-	code = elf_file__open(fd, &view->file, err);
-	if (code)
-		return code;
+	err = elf_file__open(fd, &view->file, error);
+	if (err)
+		return err;
 	view->header = elf_file__header(view->file);
 	view->segments = elf_file__segments(view->file, &view->segment_count);
 	read_dynamic(view);

@@ -34,7 +34,7 @@ struct elf_view {
  * Opens the file. 0, or a negative errno as elf_file__open. elf_view__close undoes it; @fd stays
  * the caller's and must stay open until then.
  */
-int elf_view__open(struct elf_view *view, int fd, struct error *err);
+int elf_view__open(struct elf_view *view, int fd, struct error *error);
 void elf_view__close(struct elf_view *view);
 
 /* The most that elf_view__at gives: more than any allocation function has. */

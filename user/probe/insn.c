@@ -30,13 +30,13 @@ static const struct insn_arch *find_arch(int machine)
 	}
 }
 
-struct decoder *decoder__new(int machine, bool wide_nops, struct error *err)
+struct decoder *decoder__new(int machine, bool wide_nops, struct error *error)
 {
 	const struct insn_arch *arch = find_arch(machine);
 	struct decoder *decoder;
 
 	if (!arch) {
-		error__set(err, -ENOTSUP,
+		error__set(error, -ENOTSUP,
 			"code of ELF machine %d: only x86-64 and arm64 can be read", machine);
 		return NULL;
 	}
@@ -52,7 +52,7 @@ struct decoder *decoder__new(int machine, bool wide_nops, struct error *err)
 	return decoder;
 fail:
 	decoder__free(decoder);
-	error__set(err, -ENOMEM, "no memory for the instruction decoder");
+	error__set(error, -ENOMEM, "no memory for the instruction decoder");
 	return NULL;
 }
 

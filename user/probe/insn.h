@@ -43,10 +43,10 @@ struct decoder;
 
 /*
  * Opens a decoder for ELF machine @machine (EM_X86_64, EM_AARCH64). @wide_nops: the kernel emulates
- * multi-byte nops (x86-64; features.h finds out). NULL with @err set: -ENOTSUP for another machine,
- * -ENOMEM. The caller frees it with decoder__free. Not for use by two threads at once.
+ * multi-byte nops (x86-64; features.h finds out). NULL with @error set: -ENOTSUP for another
+ * machine, -ENOMEM. The caller frees it with decoder__free. Not for use by two threads at once.
  */
-struct decoder *decoder__new(int machine, bool wide_nops, struct error *err);
+struct decoder *decoder__new(int machine, bool wide_nops, struct error *error);
 void decoder__free(struct decoder *decoder);
 
 /*

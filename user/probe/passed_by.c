@@ -15,8 +15,8 @@ static bool leads_behind(const struct instruction *insn, uint64_t place, uint64_
 bool code__passed_by(
 	int machine, const uint8_t *code, size_t size, uint64_t address, uint64_t place)
 {
-	struct error err;
-	struct decoder *decoder = decoder__new(machine, false, &err);
+	struct error error;
+	struct decoder *decoder = decoder__new(machine, false, &error);
 	uint64_t end = address + size;
 	bool passed = !decoder;
 

@@ -274,29 +274,29 @@ static int add_at_returns(
 	const struct allocator_function *function = candidate->function;
 	return_places returns = {0};
 	struct returns_problem problem = {""};
-	int code;
+	int err;
 
 	if (!planner->returns)
 		planner->returns = returns__open(planner->fd, &planner->view, planner->decoder);
 	if (!planner->returns)
 		return -ENOMEM;
-	code = returns__find(
+	err = returns__find(
 		planner->returns, candidate->address, candidate->size, &returns, &problem);
 	vec_for_each (place, &returns)
-		if (!code)
-			code = add_return(planner, candidate, place);
+		if (!err)
+			err = add_return(planner, candidate, place);
 	vec_free(&returns);
-	if (code == -ENOTSUP)
+	if (err == -ENOTSUP)
 		return add_untraced(planner->plan,
 			"%s (%s) is not traced: it cannot have a return probe, and its returns "
 			"cannot be found: %s",
 			allocators__function_name(function->function), candidate->name,
 			problem.text);
-	if (!code && *problem.text)
-		code = add_note(planner->plan,
+	if (!err && *problem.text)
+		err = add_note(planner->plan,
 			"%s: calls that do not end in a traced function are lost: %s",
 			candidate->name, problem.text);
-	return code ? code : add_site(planner, candidate, PROBE_PROGRAM_THROWING, operation);
+	return err ? err : add_site(planner, candidate, PROBE_PROGRAM_THROWING, operation);
 }
 
 /* Whether the function may have a return probe, as far as stack switches go. */
@@ -454,53 +454,53 @@ static bool is_glibc_loader(const struct planner *planner)
 	return elf_view__find_dynamic(&planner->view, "_rtld_global") != NULL;
 }
 
-static int plan_functions(struct planner *planner, struct error *err)
+static int plan_functions(struct planner *planner, struct error *error)
 {
-	int code = candidates__collect(&planner->candidates, &planner->view,
+	int err = candidates__collect(&planner->candidates, &planner->view,
 		planner->options->is_executable || planner->options->all_symbols ||
 			planner->options->prefix,
 		planner->options->all_symbols, planner->options->prefix);
 
-	if (code)
-		return error__set(err, code, "no memory for the list of allocation functions");
+	if (err)
+		return error__set(error, err, "no memory for the list of allocation functions");
 	vec_for_each (name, &planner->candidates.indirect)
 		if (add_note(planner->plan, "%s: no probe, it is chosen at run time (IFUNC)",
 			    (*name)->name))
-			return error__set(err, -ENOMEM, "no memory for a note");
+			return error__set(error, -ENOMEM, "no memory for a note");
 	if (!planner->candidates.list.size)
 		return 0;
 	planner->decoder =
-		decoder__new(planner->view.header->e_machine, planner->options->wide_nops, err);
+		decoder__new(planner->view.header->e_machine, planner->options->wide_nops, error);
 	if (!planner->decoder)
-		return err ? err->code : -ENOTSUP;
+		return error ? error->code : -ENOTSUP;
 	planner->may_forward = may_forward_by_pointer(planner);
 	planner->is_allocator_library = has_own_allocator(planner);
 	vec_for_each (candidate, &planner->candidates.list)
 		if (plan_function(planner, candidate))
-			return error__set(err, -ENOMEM, "no memory for the probe sites");
+			return error__set(error, -ENOMEM, "no memory for the probe sites");
 	return 0;
 }
 
 int plan__make(
-	struct probe_plan *plan, int fd, const struct plan_options *options, struct error *err)
+	struct probe_plan *plan, int fd, const struct plan_options *options, struct error *error)
 {
 	struct planner planner = {.plan = plan, .options = options, .fd = fd};
-	int code;
+	int err;
 
 	*plan = (struct probe_plan){0};
-	code = elf_view__open(&planner.view, fd, err);
-	if (code)
-		return code;
+	err = elf_view__open(&planner.view, fd, error);
+	if (err)
+		return err;
 	if (!is_glibc_loader(&planner))
-		code = plan_functions(&planner, err);
-	if (!code && (plan_loader(&planner) || plan_throw(&planner)))
-		code = error__set(err, -ENOMEM, "no memory for the probe sites");
+		err = plan_functions(&planner, error);
+	if (!err && (plan_loader(&planner) || plan_throw(&planner)))
+		err = error__set(error, -ENOMEM, "no memory for the probe sites");
 	plan->is_static_stripped = candidates__is_static_stripped(&planner.view);
 	returns__close(planner.returns);
 	decoder__free(planner.decoder);
 	candidates__free(&planner.candidates);
 	elf_view__close(&planner.view);
-	return code;
+	return err;
 }
 
 void plan__free(struct probe_plan *plan)

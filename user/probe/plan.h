@@ -63,11 +63,11 @@ struct probe_plan {
 
 /*
  * Plans the probes for the file open at @fd. 0, also when there is nothing to probe; or -EINVAL (no
- * ELF file memtrace can read), -ENOTSUP (another machine's code), -ENOMEM, with @err set. In any
+ * ELF file memtrace can read), -ENOTSUP (another machine's code), -ENOMEM, with @error set. In any
  * case plan__free frees it.
  */
 int plan__make(
-	struct probe_plan *plan, int fd, const struct plan_options *options, struct error *err);
+	struct probe_plan *plan, int fd, const struct plan_options *options, struct error *error);
 void plan__free(struct probe_plan *plan);
 
 /* Whether there is any site of an allocation function. */

@@ -72,17 +72,17 @@ struct returns_finder *returns__open(int fd, const struct elf_view *view, struct
 {
 	struct returns_finder *finder = calloc(1, sizeof(*finder));
 	struct elf_image image;
-	int code = 0;
+	int err = 0;
 
 	if (!finder)
 		return NULL;
 	finder->view = view;
 	finder->decoder = decoder;
 	if (elf_image__read_fd(&image, fd, NULL) == 0) {
-		code = read_functions(finder, &image);
+		err = read_functions(finder, &image);
 		elf_image__free(&image);
 	}
-	if (!code)
+	if (!err)
 		return finder;
 	returns__close(finder);
 	return NULL;
@@ -265,16 +265,16 @@ int returns__find(struct returns_finder *finder, uint64_t address, uint64_t size
 {
 	struct returns_search search = {
 		.finder = finder, .out = out, .first = out->size, .problem = problem};
-	int code;
+	int err;
 
 	*problem->text = '\0';
-	code = add_first(&search, address, size);
+	err = add_first(&search, address, size);
 	/* Reading one may add more. */
-	for (size_t i = 0; i < search.count && !code; i++)
-		code = read_function(&search, &search.functions[i]);
-	if (!code && out->size == search.first && !search.has_exits)
-		code = give_up(&search, "it has none");
-	if (code)
+	for (size_t i = 0; i < search.count && !err; i++)
+		err = read_function(&search, &search.functions[i]);
+	if (!err && out->size == search.first && !search.has_exits)
+		err = give_up(&search, "it has none");
+	if (err)
 		out->size = search.first;
-	return code;
+	return err;
 }

@@ -13,7 +13,7 @@ static int read_children(pid_t pid, int tid, pid_list *out)
 {
 	char path[64];
 	FILE *file;
-	int child, code = 0;
+	int child, err = 0;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, tid);
 	file = fopen(path, "re");
@@ -21,29 +21,29 @@ static int read_children(pid_t pid, int tid, pid_list *out)
 		snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
 		return access(path, F_OK) ? -ENOTSUP : 0;
 	}
-	while (!code && fscanf(file, "%d", &child) == 1)
-		code = vec_push(out, child);
+	while (!err && fscanf(file, "%d", &child) == 1)
+		err = vec_push(out, child);
 	fclose(file);
-	return code;
+	return err;
 }
 
 int children__list(pid_t pid, pid_list *out)
 {
 	struct dirent *entry;
 	char path[64];
-	int code = 0;
+	int err = 0;
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
 	if (!dir)
 		return 0;
-	while (!code && (entry = readdir(dir))) {
+	while (!err && (entry = readdir(dir))) {
 		int tid = atoi(entry->d_name);
 
 		if (tid > 0)
-			code = read_children(pid, tid, out);
+			err = read_children(pid, tid, out);
 	}
 	closedir(dir);
-	return code;
+	return err;
 }

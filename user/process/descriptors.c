@@ -72,7 +72,7 @@ static int add_process(pid_t pid, const char *wanted, struct open_ends *ends, en
 {
 	struct dirent *entry;
 	char path[64];
-	int rc = 0;
+	int err = 0;
 	DIR *folder;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
@@ -81,11 +81,11 @@ static int add_process(pid_t pid, const char *wanted, struct open_ends *ends, en
 		ends->unreadable += errno == EACCES || errno == EPERM;
 		return 0;
 	}
-	while (!rc && (entry = readdir(folder)))
+	while (!err && (entry = readdir(folder)))
 		if (entry->d_name[0] != '.')
-			rc = add_end(pid, dirfd(folder), entry->d_name, wanted, out);
+			err = add_end(pid, dirfd(folder), entry->d_name, wanted, out);
 	closedir(folder);
-	return rc;
+	return err;
 }
 
 static int compare(const void *a, const void *b)
@@ -102,18 +102,18 @@ static int list_ends(const char *path, struct open_ends *out)
 	end_list list = {0};
 	struct dirent *entry;
 	DIR *proc = opendir("/proc");
-	int rc = 0;
+	int err = 0;
 
 	*out = (struct open_ends){0};
 	if (!proc)
 		return -errno;
-	while (!rc && (entry = readdir(proc)))
+	while (!err && (entry = readdir(proc)))
 		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-			rc = add_process(atoi(entry->d_name), path, out, &list);
+			err = add_process(atoi(entry->d_name), path, out, &list);
 	closedir(proc);
-	if (rc) {
+	if (err) {
 		vec_free(&list);
-		return rc;
+		return err;
 	}
 	if (list.size)
 		qsort(list.data, list.size, sizeof(*list.data), compare);

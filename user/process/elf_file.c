@@ -129,14 +129,14 @@ int elf_file__each_block(struct elf_file *file, uint64_t offset, uint64_t size,
 {
 	uint64_t end = offset + size;
 	uint8_t *buffer;
-	int code = 0;
+	int err = 0;
 
 	if (offset > file->size || size > file->size - offset)
 		return -EBADMSG;
 	buffer = malloc(BLOCK + PIECE);
 	if (!buffer)
 		return -ENOMEM;
-	while (!code && offset < end) {
+	while (!err && offset < end) {
 		uint64_t stop = block_end(file, offset, end);
 
 		if (!file->filled || is_filled(file, offset / PIECE))
@@ -144,11 +144,11 @@ int elf_file__each_block(struct elf_file *file, uint64_t offset, uint64_t size,
 		else if (pread_all(file->fd, buffer, stop - offset, offset))
 			each(context, buffer, stop - offset);
 		else
-			code = -EBADMSG;
+			err = -EBADMSG;
 		offset = stop;
 	}
 	free(buffer);
-	return code;
+	return err;
 }
 
 static int reserve_copy(struct elf_file *file)
@@ -172,23 +172,23 @@ static int reserve_copy(struct elf_file *file)
 
 /* --- opening */
 
-static int check_header(const Elf64_Ehdr *header, struct error *err)
+static int check_header(const Elf64_Ehdr *header, struct error *error)
 {
 	if (memcmp(header->e_ident, ELFMAG, SELFMAG))
-		return error__set(err, -ENOEXEC, "not an ELF file");
+		return error__set(error, -ENOEXEC, "not an ELF file");
 	if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB)
-		return error__set(err, -ENOEXEC, "not a 64-bit little-endian ELF file");
+		return error__set(error, -ENOEXEC, "not a 64-bit little-endian ELF file");
 	return 0;
 }
 
-static int read_headers(struct elf_file *file, struct error *err)
+static int read_headers(struct elf_file *file, struct error *error)
 {
 	const void *start = elf_file__bytes(file, 0, sizeof(file->header));
 
 	if (!start)
-		return error__set(err, -ENOEXEC, "not an ELF file");
+		return error__set(error, -ENOEXEC, "not an ELF file");
 	memcpy(&file->header, start, sizeof(file->header));
-	if (check_header(&file->header, err))
+	if (check_header(&file->header, error))
 		return -ENOEXEC;
 	if (file->header.e_phnum && file->header.e_phentsize == sizeof(Elf64_Phdr))
 		file->segments = elf_file__items(
@@ -210,40 +210,41 @@ static struct elf_file *new_file(int fd, const void *image, uint64_t size)
 	return file;
 }
 
-int elf_file__open(int fd, struct elf_file **out, struct error *err)
+int elf_file__open(int fd, struct elf_file **out, struct error *error)
 {
 	struct elf_file *file;
 	struct stat status;
-	int code;
+	int err;
 
 	*out = NULL;
 	if (fstat(fd, &status))
-		return error__set(err, -errno, "cannot read the ELF file: %s", strerror(errno));
+		return error__set(error, -errno, "cannot read the ELF file: %s", strerror(errno));
 	if (!S_ISREG(status.st_mode) || status.st_size < (off_t)sizeof(Elf64_Ehdr))
-		return error__set(err, -ENOEXEC, "not an ELF file");
+		return error__set(error, -ENOEXEC, "not an ELF file");
 	if ((uint64_t)status.st_size > MAX_FILE_SIZE)
-		return error__set(err, -EFBIG, "the ELF file claims an impossible size");
+		return error__set(error, -EFBIG, "the ELF file claims an impossible size");
 	file = new_file(fd, NULL, status.st_size);
-	code = file ? reserve_copy(file) : -ENOMEM;
-	code = code ? error__set(err, code, "out of memory") : read_headers(file, err);
-	if (code)
+	err = file ? reserve_copy(file) : -ENOMEM;
+	err = err ? error__set(error, err, "out of memory") : read_headers(file, error);
+	if (err)
 		elf_file__close(file);
 	else
 		*out = file;
-	return code;
+	return err;
 }
 
-int elf_file__open_memory(const void *image, size_t size, struct elf_file **out, struct error *err)
+int elf_file__open_memory(
+	const void *image, size_t size, struct elf_file **out, struct error *error)
 {
 	struct elf_file *file = new_file(-1, image, size);
-	int code = file ? read_headers(file, err) : error__set(err, -ENOMEM, "out of memory");
+	int err = file ? read_headers(file, error) : error__set(error, -ENOMEM, "out of memory");
 
 	*out = NULL;
-	if (code)
+	if (err)
 		elf_file__close(file);
 	else
 		*out = file;
-	return code;
+	return err;
 }
 
 void elf_file__close(struct elf_file *file)

@@ -30,10 +30,11 @@ struct elf_file;
  * Opens the file of @fd, which must stay open as long as the elf_file and is not taken over.
  * Returns 0, -ENOEXEC where it is not such an ELF file, or another negative errno.
  */
-int elf_file__open(int fd, struct elf_file **out, struct error *err);
+int elf_file__open(int fd, struct elf_file **out, struct error *error);
 
 /* The same for an image of @size bytes in memory, which must stay as long as the elf_file. */
-int elf_file__open_memory(const void *image, size_t size, struct elf_file **out, struct error *err);
+int elf_file__open_memory(
+	const void *image, size_t size, struct elf_file **out, struct error *error);
 
 void elf_file__close(struct elf_file *file);
 

@@ -48,9 +48,9 @@ static int read_relocations(
 	size_t count;
 	const Elf64_Rela *relocations =
 		elf_file__section_items(file, section, sizeof(*relocations), &count);
-	int code = 0;
+	int err = 0;
 
-	for (size_t i = 0; !code && i < count; i++) {
+	for (size_t i = 0; !err && i < count; i++) {
 		uint32_t type = ELF64_R_TYPE(relocations[i].r_info);
 		uint64_t symbol = ELF64_R_SYM(relocations[i].r_info);
 		struct slot slot = {.address = relocations[i].r_offset};
@@ -62,21 +62,21 @@ static int read_relocations(
 		else if (symbol < table.count)
 			slot.name = elf_strings__at(&table.names, table.symbols[symbol].st_name);
 		if (slot.resolver || (slot.name && *slot.name))
-			code = vec_push(out, slot);
+			err = vec_push(out, slot);
 	}
-	return code;
+	return err;
 }
 
 static int read_slots(struct elf_file *file, uint16_t machine, slots *out)
 {
 	size_t count;
 	const Elf64_Shdr *sections = elf_file__sections(file, &count);
-	int code = 0;
+	int err = 0;
 
-	for (size_t i = 1; !code && i < count; i++)
+	for (size_t i = 1; !err && i < count; i++)
 		if (sections[i].sh_type == SHT_RELA && sections[i].sh_flags & SHF_ALLOC)
-			code = read_relocations(file, machine, &sections[i], out);
-	return code;
+			err = read_relocations(file, machine, &sections[i], out);
+	return err;
 }
 
 static int compare_slots(const void *left, const void *right)
@@ -139,14 +139,14 @@ static int read_stubs(struct elf_file *file, uint16_t machine, const char *secti
 	size_t step = machine == EM_X86_64 ? 8 : 4, size;
 	struct stub_code s = {0};
 	const Elf64_Shdr *section = elf_file__section(file, section_name);
-	int code = 0;
+	int err = 0;
 
 	s.code = elf_file__section_bytes(file, section, &size);
 	if (!s.code)
 		return 0;
 	s.size = size;
 	s.address = section->sh_addr;
-	for (size_t at = 0; !code && at + step <= size; at += step) {
+	for (size_t at = 0; !err && at + step <= size; at += step) {
 		struct slot key, *found;
 		size_t length = machine == EM_X86_64 && section->sh_entsize == 8 ? 8 : 16;
 
@@ -158,11 +158,11 @@ static int read_stubs(struct elf_file *file, uint16_t machine, const char *secti
 				    : NULL;
 		if (!found)
 			continue;
-		code = vec_push(out, (struct elf_plt_entry){
-					     found->name, found->resolver, s.address + at, length});
+		err = vec_push(out, (struct elf_plt_entry){
+					    found->name, found->resolver, s.address + at, length});
 		at += length - step;
 	}
-	return code;
+	return err;
 }
 
 int elf_file__plt(struct elf_file *file, elf_plt_entries *entries)
@@ -170,15 +170,15 @@ int elf_file__plt(struct elf_file *file, elf_plt_entries *entries)
 	static const char *const sections[] = {".plt", ".plt.sec", ".plt.got"};
 	slots slots = {0};
 	uint16_t machine = elf_file__header(file)->e_machine;
-	int code;
+	int err;
 
 	if (machine != EM_X86_64 && machine != EM_AARCH64)
 		return 0;
-	code = read_slots(file, machine, &slots);
+	err = read_slots(file, machine, &slots);
 	if (slots.size)
 		qsort(slots.data, slots.size, sizeof(*slots.data), compare_slots);
-	for (size_t i = 0; !code && i < 3; i++)
-		code = read_stubs(file, machine, sections[i], &slots, entries);
+	for (size_t i = 0; !err && i < 3; i++)
+		err = read_stubs(file, machine, sections[i], &slots, entries);
 	vec_free(&slots);
-	return code;
+	return err;
 }

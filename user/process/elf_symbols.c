@@ -164,11 +164,11 @@ int elf_file__find_symbols(
 	struct elf_file *file, unsigned int tables, struct elf_wanted *wanted, size_t count)
 {
 	struct finder finder;
-	int code = prepare_finder(&finder, wanted, count);
+	int err = prepare_finder(&finder, wanted, count);
 
-	if (!code)
-		code = elf_file__each_symbol(file, tables, match_symbol, &finder);
+	if (!err)
+		err = elf_file__each_symbol(file, tables, match_symbol, &finder);
 	free(finder.buckets);
 	free(finder.next);
-	return code ? code : finder.found;
+	return err ? err : finder.found;
 }

@@ -73,13 +73,13 @@ static int read_and_parse(const char *path, file_locks *out)
 {
 	size_t size;
 	char *text;
-	int rc = file__read(path, LOCKS_LIMIT, &text, &size);
+	int err = file__read(path, LOCKS_LIMIT, &text, &size);
 
-	if (rc)
-		return rc;
-	rc = file_locks__parse(text, out);
+	if (err)
+		return err;
+	err = file_locks__parse(text, out);
 	free(text);
-	return rc;
+	return err;
 }
 
 int file_locks__read(file_locks *out)

@@ -70,23 +70,23 @@ int image__read(int fd, struct image *out)
 	struct elf_file *file;
 	const uint8_t *id;
 	size_t size;
-	int code;
+	int err;
 
 	*out = (struct image){0};
-	code = elf_file__open(fd, &file, NULL);
-	if (code)
-		return code;
+	err = elf_file__open(fd, &file, NULL);
+	if (err)
+		return err;
 	if (is_program(file)) {
 		out->elf_type = elf_file__header(file)->e_type;
 		out->elf_machine = elf_file__header(file)->e_machine;
 		id = elf_file__build_id(file, &size, &out->build_id_vaddr);
 		set_build_id(&out->build_id, id, size);
-		code = take_segments(file, out);
+		err = take_segments(file, out);
 	} else {
-		code = -ENOEXEC;
+		err = -ENOEXEC;
 	}
 	elf_file__close(file);
-	return code;
+	return err;
 }
 
 bool image__note_differs(const struct build_id *id, const void *note, size_t size)

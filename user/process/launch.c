@@ -52,7 +52,7 @@ static bool is_program(const char *path)
 }
 
 /* The file that exec would take for @name: as it is with a slash, else the first in PATH. */
-static char *find_program(const char *name, struct error *err)
+static char *find_program(const char *name, struct error *error)
 {
 	const char *directory, *search = getenv("PATH");
 	char *path;
@@ -60,7 +60,7 @@ static char *find_program(const char *name, struct error *err)
 	if (strchr(name, '/')) {
 		if (is_program(name))
 			return strdup(name);
-		error__set(err, errno == ENOENT ? -ENOENT : -EACCES, "cannot run %s: %s", name,
+		error__set(error, errno == ENOENT ? -ENOENT : -EACCES, "cannot run %s: %s", name,
 			access(name, F_OK) ? "no such file" : "it is not an executable file");
 		return NULL;
 	}
@@ -76,7 +76,7 @@ static char *find_program(const char *name, struct error *err)
 		free(path);
 		directory = *end ? end + 1 : NULL;
 	}
-	error__set(err, -ENOENT,
+	error__set(error, -ENOENT,
 		*name ? "cannot run %s: no such command in PATH"
 		      : "cannot run '%s': it is not a command",
 		name);
@@ -214,7 +214,7 @@ static _Noreturn void wait_and_exec(
 	const char *path, char *const argv[], int release_fd, int status_fd, const sigset_t *mask)
 {
 	char byte;
-	int code;
+	int err;
 
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	while (read(release_fd, &byte, 1) < 0 && errno == EINTR)
@@ -222,23 +222,23 @@ static _Noreturn void wait_and_exec(
 	if (byte != 'g')
 		_exit(127); /* memtrace gave up or died: the pipe was closed */
 	execv(path, argv);
-	code = errno;
-	while (write(status_fd, &code, sizeof(code)) < 0 && errno == EINTR)
+	err = errno;
+	while (write(status_fd, &err, sizeof(err)) < 0 && errno == EINTR)
 		;
 	_exit(127);
 }
 
-static int fork_child(struct launch *launch, char *const argv[], struct error *err)
+static int fork_child(struct launch *launch, char *const argv[], struct error *error)
 {
 	int release[2], status[2];
 	sigset_t empty;
 
 	if (pipe2(release, O_CLOEXEC))
-		return error__set(err, -errno, "cannot make a pipe: %m");
+		return error__set(error, -errno, "cannot make a pipe: %m");
 	if (pipe2(status, O_CLOEXEC)) {
 		close(release[0]);
 		close(release[1]);
-		return error__set(err, -errno, "cannot make a pipe: %m");
+		return error__set(error, -errno, "cannot make a pipe: %m");
 	}
 	fcntl(status[0], F_SETFL, O_NONBLOCK);
 	sigemptyset(&empty);
@@ -252,45 +252,45 @@ static int fork_child(struct launch *launch, char *const argv[], struct error *e
 	close(status[1]);
 	launch->release_fd = release[1];
 	launch->status_fd = status[0];
-	return launch->pid > 0 ? 0 : error__set(err, -errno, "cannot fork: %m");
+	return launch->pid > 0 ? 0 : error__set(error, -errno, "cannot fork: %m");
 }
 
-int launch__prepare(char *const argv[], struct launch *out, struct error *err)
+int launch__prepare(char *const argv[], struct launch *out, struct error *error)
 {
 	path_vec paths = {0};
-	int code;
+	int err;
 
 	*out = (struct launch){.release_fd = -1, .status_fd = -1};
-	out->path = find_program(argv[0], err);
+	out->path = find_program(argv[0], error);
 	if (!out->path)
-		return err && err->code ? err->code : -ENOENT;
-	code = find_files(out->path, &paths);
+		return error && error->code ? error->code : -ENOENT;
+	err = find_files(out->path, &paths);
 	out->files = paths.data;
 	out->file_count = paths.size;
-	if (code)
-		error__set(err, code, "cannot find the libraries of %s", out->path);
+	if (err)
+		error__set(error, err, "cannot find the libraries of %s", out->path);
 	else
-		code = fork_child(out, argv, err);
-	if (code)
+		err = fork_child(out, argv, error);
+	if (err)
 		launch__close(out);
-	return code;
+	return err;
 }
 
-int launch__release(struct launch *launch, struct error *err)
+int launch__release(struct launch *launch, struct error *error)
 {
 	if (write(launch->release_fd, "g", 1) != 1)
-		return error__set(err, -EPIPE, "the child of %s has exited", launch->path);
+		return error__set(error, -EPIPE, "the child of %s has exited", launch->path);
 	return 0;
 }
 
-int launch__check(struct launch *launch, struct error *err)
+int launch__check(struct launch *launch, struct error *error)
 {
-	int code = 0;
+	int err = 0;
 
 	/* Nothing, or 0 bytes once exec has closed the pipe. */
-	if (read(launch->status_fd, &code, sizeof(code)) != sizeof(code))
+	if (read(launch->status_fd, &err, sizeof(err)) != sizeof(err))
 		return 0;
-	return error__set(err, -code, "cannot run %s: %s", launch->path, strerror(code));
+	return error__set(error, -err, "cannot run %s: %s", launch->path, strerror(err));
 }
 
 void launch__end(struct launch *launch)

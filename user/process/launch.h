@@ -24,19 +24,19 @@ struct launch {
 /*
  * Makes the waiting child for @argv (ends with NULL) and finds what it will map, by asking the
  * program's own loader (`ld.so --list`), which runs nothing of the program; a static program, or
- * one whose loader cannot list, has itself only. Returns 0, or a negative errno with @err set
+ * one whose loader cannot list, has itself only. Returns 0, or a negative errno with @error set
  * (-ENOENT, -EACCES, -ENOEXEC as exec would say).
  */
-int launch__prepare(char *const argv[], struct launch *out, struct error *err);
+int launch__prepare(char *const argv[], struct launch *out, struct error *error);
 
 /*
  * Lets the child become the command, and does not wait for that: the new program may be held until
  * it has its probes. Returns 0, or a negative errno if the child is gone.
  */
-int launch__release(struct launch *launch, struct error *err);
+int launch__release(struct launch *launch, struct error *error);
 
-/* A negative errno with @err set if exec has failed; 0 if not, or not yet. To be asked once. */
-int launch__check(struct launch *launch, struct error *err);
+/* A negative errno with @error set if exec has failed; 0 if not, or not yet. To be asked once. */
+int launch__check(struct launch *launch, struct error *error);
 
 /* Ends a command that runs: by SIGTERM, after two seconds by SIGKILL. */
 void launch__end(struct launch *launch);

@@ -152,28 +152,28 @@ int maps__parse(const char *text, size_t size, struct maps *out)
 	return 0;
 }
 
-int maps__read(pid_t pid, struct maps *out, struct error *err)
+int maps__read(pid_t pid, struct maps *out, struct error *error)
 {
 	char path[64], *text;
 	size_t size;
-	int code;
+	int err;
 
 	*out = (struct maps){0};
 	snprintf(path, sizeof(path), "/proc/%d/maps", threads__shown(pid));
-	code = file__read(path, MAPS_TEXT_LIMIT, &text, &size);
-	if (code == -ESRCH)
+	err = file__read(path, MAPS_TEXT_LIMIT, &text, &size);
+	if (err == -ESRCH)
 		return 0;
-	if (code == -ENOENT)
-		return error__set(err, -ESRCH, "process %d has exited", pid);
-	if (code == -EACCES || code == -EPERM)
-		return error__set(err, code,
+	if (err == -ENOENT)
+		return error__set(error, -ESRCH, "process %d has exited", pid);
+	if (err == -EACCES || err == -EPERM)
+		return error__set(error, err,
 			"no permission to read the mappings of process %d: run memtrace as root",
 			pid);
-	if (code)
-		return error__set(err, code, "cannot read %s: %s", path, strerror(-code));
-	code = maps__parse(text, size, out);
+	if (err)
+		return error__set(error, err, "cannot read %s: %s", path, strerror(-err));
+	err = maps__parse(text, size, out);
 	free(text);
-	return code ? error__set(err, code, "out of memory for the mappings of %d", pid) : 0;
+	return err ? error__set(error, err, "out of memory for the mappings of %d", pid) : 0;
 }
 
 void maps__free(struct maps *maps)

@@ -39,10 +39,10 @@ struct maps {
 
 /*
  * Reads the mappings of process @pid. Returns 0 (an exited process, a zombie and a kernel thread
- * have none: size 0) or a negative errno with @err set, -ESRCH where there is no such process. The
- * caller calls maps__free.
+ * have none: size 0) or a negative errno with @error set, -ESRCH where there is no such process.
+ * The caller calls maps__free.
  */
-int maps__read(pid_t pid, struct maps *out, struct error *err);
+int maps__read(pid_t pid, struct maps *out, struct error *error);
 
 /* Parses @size bytes of such text, which need not end with a 0. Returns 0 or -ENOMEM. */
 int maps__parse(const char *text, size_t size, struct maps *out);

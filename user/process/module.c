@@ -150,29 +150,29 @@ static int open_by_path(pid_t pid, const struct mapping *m)
 	return fd;
 }
 
-static int open_file(pid_t pid, const struct mapping *m, struct error *err)
+static int open_file(pid_t pid, const struct mapping *m, struct error *error)
 {
-	int fd = open_mapped_file(pid, m), code;
+	int fd = open_mapped_file(pid, m), err;
 
 	if (fd >= 0)
 		return fd;
 	if (fd == -ENOEXEC)
-		return error__set(err, fd, "%s is not a regular file", m->path);
-	code = fd;
+		return error__set(error, fd, "%s is not a regular file", m->path);
+	err = fd;
 	fd = open_by_path(pid, m);
 	if (fd >= 0)
 		return fd;
 	if (fd == -ESTALE)
-		return error__set(err, fd,
+		return error__set(error, fd,
 			"%s was replaced since process %d mapped it, and the old file cannot be "
 			"opened: run memtrace as root",
 			m->path, pid);
 	return error__set(
-		err, code, "cannot open %s of process %d: %s", m->path, pid, strerror(-code));
+		error, err, "cannot open %s of process %d: %s", m->path, pid, strerror(-err));
 }
 
 /* Copies the vDSO of @pid into a memfd, so that it is a file like any other. */
-static int copy_vdso(pid_t pid, const struct mapping *m, struct error *err)
+static int copy_vdso(pid_t pid, const struct mapping *m, struct error *error)
 {
 	size_t size = m->end - m->start;
 	char *image = NULL;
@@ -180,10 +180,10 @@ static int copy_vdso(pid_t pid, const struct mapping *m, struct error *err)
 	int fd = -ENOEXEC;
 
 	if (size > MAX_VDSO_BYTES)
-		return error__set(err, fd, "the vDSO of process %d is too large", pid);
+		return error__set(error, fd, "the vDSO of process %d is too large", pid);
 	image = malloc(size);
 	if (!image)
-		return error__set(err, -ENOMEM, "out of memory");
+		return error__set(error, -ENOMEM, "out of memory");
 	got = memory__read(pid, m->start, image, size);
 	fd = got < 0 ? (int)got : memfd_create("memtrace-vdso", MFD_CLOEXEC);
 	if (fd == -1)
@@ -193,7 +193,7 @@ static int copy_vdso(pid_t pid, const struct mapping *m, struct error *err)
 		fd = -EIO;
 	}
 	free(image);
-	return fd < 0 ? error__set(err, fd, "cannot copy the vDSO of process %d: %s", pid,
+	return fd < 0 ? error__set(error, fd, "cannot copy the vDSO of process %d: %s", pid,
 				strerror(-fd))
 		      : fd;
 }
@@ -214,24 +214,24 @@ static void set_text_range(struct module *module)
 
 /* Fills an entry for the open file @fd, which it takes over, also on failure. */
 static struct known_module *new_entry(
-	int fd, const char *path, struct image *image, struct error *err)
+	int fd, const char *path, struct image *image, struct error *error)
 {
 	struct known_module *entry = calloc(1, sizeof(*entry));
 	struct stat status;
-	int code;
+	int err;
 
 	if (!entry) {
 		close(fd);
-		error__set(err, -ENOMEM, "out of memory");
+		error__set(error, -ENOMEM, "out of memory");
 		return NULL;
 	}
 	entry->module.fd = entry->module.file_fd = fd;
-	code = fstat(fd, &status) ? -errno : image__read(fd, image);
+	err = fstat(fd, &status) ? -errno : image__read(fd, image);
 	entry->module.segments = image->segments;
 	entry->module.path = strdup(path);
-	if (code || !entry->module.path) {
-		error__set(err, code ? code : -ENOMEM, "cannot use %s: %s", path,
-			code == -ENOEXEC ? "no 64-bit ELF file" : strerror(-code));
+	if (err || !entry->module.path) {
+		error__set(error, err ? err : -ENOMEM, "cannot use %s: %s", path,
+			err == -ENOEXEC ? "no 64-bit ELF file" : strerror(-err));
 		free_entry(entry);
 		return NULL;
 	}
@@ -262,7 +262,8 @@ static bool is_other_file(
 }
 
 /* Gives the entry its id and its owner; NULL (and the entry freed) where memory is short. */
-static struct module *adopt(struct modules *modules, struct known_module *entry, struct error *err)
+static struct module *adopt(
+	struct modules *modules, struct known_module *entry, struct error *error)
 {
 	struct module *m = &entry->module;
 	struct file_key key = {m->dev_major, m->dev_minor, m->inode};
@@ -272,7 +273,7 @@ static struct module *adopt(struct modules *modules, struct known_module *entry,
 		if (slot)
 			known_modules__remove(&modules->by_file, key, NULL);
 		free_entry(entry);
-		error__set(err, -ENOMEM, "out of memory");
+		error__set(error, -ENOMEM, "out of memory");
 		return NULL;
 	}
 	m->id = modules->all.size;
@@ -307,28 +308,28 @@ static void note_silence(struct modules *modules, pid_t pid, const struct mappin
 }
 
 static struct known_module *fetch_entry(struct modules *modules, pid_t pid, const struct mapping *m,
-	struct image *image, struct error *err)
+	struct image *image, struct error *error)
 {
 	struct remote_file remote = {0};
 	char path[MAP_FILE_SIZE];
 	struct known_module *entry;
-	int code = -ETIMEDOUT;
+	int err = -ETIMEDOUT;
 
 	reap_helpers(modules);
 	name_mapped_file(pid, m, path);
 	if (!is_silent(modules, m)) {
-		code = remote_file__fetch(path, &remote);
+		err = remote_file__fetch(path, &remote);
 		if (remote.helper)
 			vec_push(&modules->helpers, remote.helper);
-		if (code == -ETIMEDOUT)
+		if (err == -ETIMEDOUT)
 			note_silence(modules, pid, m);
 	}
-	if (code) {
-		error__set(err, code, "cannot fetch %s of process %d: %s", m->path, pid,
-			strerror(-code));
+	if (err) {
+		error__set(error, err, "cannot fetch %s of process %d: %s", m->path, pid,
+			strerror(-err));
 		return NULL;
 	}
-	entry = new_entry(remote.copy, m->path, image, err);
+	entry = new_entry(remote.copy, m->path, image, error);
 	if (entry)
 		entry->module.file_fd = remote.file;
 	else
@@ -337,28 +338,28 @@ static struct known_module *fetch_entry(struct modules *modules, pid_t pid, cons
 }
 
 static struct known_module *open_entry(struct modules *modules, pid_t pid,
-	const struct mapping *mapping, struct image *image, struct error *err)
+	const struct mapping *mapping, struct image *image, struct error *error)
 {
 	int fd;
 
 	if (!mounts__is_local(pid, mapping))
-		return fetch_entry(modules, pid, mapping, image, err);
-	fd = open_file(pid, mapping, err);
-	return fd < 0 ? NULL : new_entry(fd, mapping->path, image, err);
+		return fetch_entry(modules, pid, mapping, image, error);
+	fd = open_file(pid, mapping, error);
+	return fd < 0 ? NULL : new_entry(fd, mapping->path, image, error);
 }
 
 static struct module *open_module(
-	struct modules *modules, pid_t pid, const struct mapping *mapping, struct error *err)
+	struct modules *modules, pid_t pid, const struct mapping *mapping, struct error *error)
 {
 	struct image image = {0};
-	struct known_module *entry = open_entry(modules, pid, mapping, &image, err);
+	struct known_module *entry = open_entry(modules, pid, mapping, &image, error);
 
 	if (!entry)
 		return NULL;
 	/* A copy is of the very file, and to look at its pages may be a question to its server. */
 	if (entry->module.file_fd == entry->module.fd &&
 		is_other_file(pid, mapping, &entry->module, &image)) {
-		error__set(err, -ESTALE, "%s is not the file that process %d has mapped",
+		error__set(error, -ESTALE, "%s is not the file that process %d has mapped",
 			mapping->path, pid);
 		free_entry(entry);
 		return NULL;
@@ -366,7 +367,7 @@ static struct module *open_module(
 	entry->module.inode = mapping->inode;
 	entry->module.dev_major = mapping->dev_major;
 	entry->module.dev_minor = mapping->dev_minor;
-	return adopt(modules, entry, err);
+	return adopt(modules, entry, error);
 }
 
 static bool is_same_content(int a, int b, size_t size)
@@ -394,16 +395,16 @@ static struct module *find_vdso(struct modules *modules, const struct known_modu
 }
 
 static struct module *open_vdso(
-	struct modules *modules, pid_t pid, const struct mapping *mapping, struct error *err)
+	struct modules *modules, pid_t pid, const struct mapping *mapping, struct error *error)
 {
 	struct image image = {0};
 	struct known_module *entry;
 	struct module *known;
-	int fd = copy_vdso(pid, mapping, err);
+	int fd = copy_vdso(pid, mapping, error);
 
 	if (fd < 0)
 		return NULL;
-	entry = new_entry(fd, mapping->path, &image, err);
+	entry = new_entry(fd, mapping->path, &image, error);
 	if (!entry)
 		return NULL;
 	known = find_vdso(modules, entry);
@@ -414,7 +415,7 @@ static struct module *open_vdso(
 	entry->module.is_vdso = true;
 	/* No file has inode 0 on device 0:0, so the number of vDSOs makes a key of its own. */
 	entry->module.dev_minor = modules->all.size;
-	return adopt(modules, entry, err);
+	return adopt(modules, entry, error);
 }
 
 /* A known module of the same file, unless that was written to since. */
@@ -432,29 +433,29 @@ static struct module *find_known(struct modules *modules, struct file_key key)
 }
 
 struct module *modules__get(
-	struct modules *modules, pid_t pid, const struct mapping *mapping, struct error *err)
+	struct modules *modules, pid_t pid, const struct mapping *mapping, struct error *error)
 {
 	struct file_key key = {mapping->dev_major, mapping->dev_minor, mapping->inode};
 	struct module *module = NULL;
 
 	if (!mapping->inode && !mapping__is_vdso(mapping)) {
-		error__set(err, -ENOEXEC, "no file is mapped at %#llx",
+		error__set(error, -ENOEXEC, "no file is mapped at %#llx",
 			(unsigned long long)mapping->start);
 		return NULL;
 	}
 	pthread_mutex_lock(&modules->lock);
 	if (mapping__is_vdso(mapping))
-		module = open_vdso(modules, pid, mapping, err);
+		module = open_vdso(modules, pid, mapping, error);
 	else
 		module = find_known(modules, key);
 	if (!module && mapping->inode)
-		module = open_module(modules, pid, mapping, err);
+		module = open_module(modules, pid, mapping, error);
 	pthread_mutex_unlock(&modules->lock);
 	return module;
 }
 
 struct module *modules__add_file(
-	struct modules *modules, int fd, const char *path, struct error *err)
+	struct modules *modules, int fd, const char *path, struct error *error)
 {
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	struct module *module = NULL;
@@ -463,7 +464,7 @@ struct module *modules__add_file(
 	struct stat status;
 
 	if (own < 0 || fstat(own, &status)) {
-		error__set(err, -errno, "cannot use %s: %s", path, strerror(errno));
+		error__set(error, -errno, "cannot use %s: %s", path, strerror(errno));
 		return NULL;
 	}
 	pthread_mutex_lock(&modules->lock);
@@ -471,11 +472,11 @@ struct module *modules__add_file(
 		(struct file_key){major(status.st_dev), minor(status.st_dev), status.st_ino});
 	if (module) {
 		close(own);
-	} else if ((entry = new_entry(own, path, &image, err))) {
+	} else if ((entry = new_entry(own, path, &image, error))) {
 		entry->module.inode = status.st_ino;
 		entry->module.dev_major = major(status.st_dev);
 		entry->module.dev_minor = minor(status.st_dev);
-		module = adopt(modules, entry, err);
+		module = adopt(modules, entry, error);
 	}
 	pthread_mutex_unlock(&modules->lock);
 	return module;

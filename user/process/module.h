@@ -64,18 +64,18 @@ void modules__free(struct modules *modules);
 
 /*
  * The module whose code @mapping of process @pid maps: a known one, or the file is opened now.
- * NULL with @err set, and its code
+ * NULL with @error set, and its code
  *	-ENOEXEC	there is no ELF file behind it (JIT or other anonymous memory, a data file)
  *	-ESTALE		the file found is not what is mapped (another build ID): it is not used
  *	-ETIMEDOUT	its file system does not answer, which was reported on stderr
  *	others		it cannot be opened or read
  */
 struct module *modules__get(
-	struct modules *modules, pid_t pid, const struct mapping *mapping, struct error *err);
+	struct modules *modules, pid_t pid, const struct mapping *mapping, struct error *error);
 
 /* Opens a file that no process needs to have mapped, for tools and tests. The fd is duplicated. */
 struct module *modules__add_file(
-	struct modules *modules, int fd, const char *path, struct error *err);
+	struct modules *modules, int fd, const char *path, struct error *error);
 
 /* A known module by its file, as /proc/PID/maps numbers it; NULL: none, or it was written to. */
 struct module *modules__find_file(

@@ -45,7 +45,7 @@ static bool is_kernel_thread(pid_t pid, const char *status)
 }
 
 /* Refuses what can never be traced, by what the status file of @pid says. */
-static int check_status(pid_t pid, const char *status, struct error *err)
+static int check_status(pid_t pid, const char *status, struct error *error)
 {
 	pid_t leader = status__number(status, "Tgid", pid);
 	const char *state = status__find(status, "State");
@@ -53,14 +53,14 @@ static int check_status(pid_t pid, const char *status, struct error *err)
 
 	status__comm(status, comm);
 	if (leader != pid)
-		return error__set(err, -EINVAL, "%d is a thread (%s) of process %d: use -p %d", pid,
-			comm, leader, leader);
+		return error__set(error, -EINVAL, "%d is a thread (%s) of process %d: use -p %d",
+			pid, comm, leader, leader);
 	if (is_kernel_thread(pid, status))
-		return error__set(err, -EINVAL,
+		return error__set(error, -EINVAL,
 			"%d (%s) is a kernel thread: it has no memory of its own to trace", pid,
 			comm);
 	if (state && (*state == 'Z' || *state == 'X') && threads__shown(pid) == pid)
-		return error__set(err, -ESRCH,
+		return error__set(error, -ESRCH,
 			"process %d (%s) is a zombie: it has exited and only waits for its parent "
 			"to notice",
 			pid, comm);
@@ -83,7 +83,7 @@ static bool has_short_entries(const uint64_t *vector, size_t count)
  * Refuses programs of another word size, whose ABI memtrace does not know. The program's file could
  * tell, too, but may be on a file system that does not answer.
  */
-static int check_architecture(pid_t pid, struct error *err)
+static int check_architecture(pid_t pid, struct error *error)
 {
 	uint64_t vector[AUXV_ENTRIES * 2];
 	char path[64];
@@ -93,7 +93,7 @@ static int check_architecture(pid_t pid, struct error *err)
 	snprintf(path, sizeof(path), "/proc/%d/auxv", threads__shown(pid));
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
-		return error__set(err, -EPERM,
+		return error__set(error, -EPERM,
 			geteuid() ? "no permission to look at process %d: run memtrace as root, or "
 				    "with "
 				    "CAP_SYS_PTRACE"
@@ -101,11 +101,11 @@ static int check_architecture(pid_t pid, struct error *err)
 				    "protects it, or CAP_SYS_PTRACE is missing",
 			pid);
 	if (fd < 0)
-		return errno == ESRCH ? error__set(err, -ESRCH, "process %d has exited", pid) : 0;
+		return errno == ESRCH ? error__set(error, -ESRCH, "process %d has exited", pid) : 0;
 	got = read(fd, vector, sizeof(vector));
 	close(fd);
 	if (got > 0 && has_short_entries(vector, got / sizeof(*vector)))
-		return error__set(err, -ENOTSUP,
+		return error__set(error, -ENOTSUP,
 			"process %d runs a 32-bit program: memtrace traces 64-bit ones only", pid);
 	return 0;
 }
@@ -166,18 +166,18 @@ uint64_t process__read_start_time(pid_t pid)
 	return start;
 }
 
-static int open_pidfd(pid_t pid, struct error *err)
+static int open_pidfd(pid_t pid, struct error *error)
 {
 	int fd = syscall(SYS_pidfd_open, pid, 0);
 
 	if (fd >= 0)
 		return fd;
 	if (errno == ESRCH)
-		return error__set(err, -ESRCH, "no process with PID %d", pid);
-	return error__set(err, -errno, "cannot open process %d: %s", pid, strerror(errno));
+		return error__set(error, -ESRCH, "no process with PID %d", pid);
+	return error__set(error, -errno, "cannot open process %d: %s", pid, strerror(errno));
 }
 
-static int describe(struct process_info *process, const char *status, struct error *err)
+static int describe(struct process_info *process, const char *status, struct error *error)
 {
 	const char *uids = status__find(status, "Uid");
 
@@ -190,42 +190,42 @@ static int describe(struct process_info *process, const char *status, struct err
 	process->command_line = read_command_line(process->pid, process->comm);
 	process->exe = read_exe(process->pid);
 	if (!process->command_line || !process->exe)
-		return error__set(err, -ENOMEM, "out of memory");
+		return error__set(error, -ENOMEM, "out of memory");
 	return 0;
 }
 
-int process__open(pid_t pid, struct process_info *out, struct error *err)
+int process__open(pid_t pid, struct process_info *out, struct error *error)
 {
 	char *status = NULL;
 	size_t size;
-	int code;
+	int err;
 
 	*out = (struct process_info){.pid = pid, .pidfd = -1};
 	if (pid <= 0)
-		return error__set(err, -EINVAL, "%d is not a valid PID", pid);
-	code = read_proc_file(pid, "status", STATUS_LIMIT, &status, &size);
-	if (code == -ENOENT || code == -ESRCH)
-		return error__set(err, -ESRCH, "no process with PID %d", pid);
-	if (code)
+		return error__set(error, -EINVAL, "%d is not a valid PID", pid);
+	err = read_proc_file(pid, "status", STATUS_LIMIT, &status, &size);
+	if (err == -ENOENT || err == -ESRCH)
+		return error__set(error, -ESRCH, "no process with PID %d", pid);
+	if (err)
 		return error__set(
-			err, code, "cannot read /proc/%d/status: %s", pid, strerror(-code));
-	code = check_status(pid, status, err);
-	if (code)
+			error, err, "cannot read /proc/%d/status: %s", pid, strerror(-err));
+	err = check_status(pid, status, error);
+	if (err)
 		goto out;
-	code = out->pidfd = open_pidfd(pid, err);
-	if (code < 0)
+	err = out->pidfd = open_pidfd(pid, error);
+	if (err < 0)
 		goto out;
-	code = check_architecture(pid, err);
-	if (!code)
-		code = describe(out, status, err);
+	err = check_architecture(pid, error);
+	if (!err)
+		err = describe(out, status, error);
 	/* What was read belongs to the process of the pidfd only if that one lives until now. */
-	if (!code && !process__is_alive(out))
-		code = error__set(err, -ESRCH, "process %d has just exited", pid);
+	if (!err && !process__is_alive(out))
+		err = error__set(error, -ESRCH, "process %d has just exited", pid);
 out:
 	free(status);
-	if (code)
+	if (err)
 		process__close(out);
-	return code;
+	return err;
 }
 
 void process__close(struct process_info *process)

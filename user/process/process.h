@@ -38,7 +38,7 @@ struct process_info {
  * thread that is not its process (-EINVAL), a kernel thread (-EINVAL), a 32-bit program or one of
  * another architecture (-ENOTSUP), missing permission (-EPERM).
  */
-int process__open(pid_t pid, struct process_info *out, struct error *err);
+int process__open(pid_t pid, struct process_info *out, struct error *error);
 void process__close(struct process_info *process);
 
 /* Whether the process still runs, not a later one with the same PID; true until it is a zombie. */

@@ -40,14 +40,14 @@ union descriptor_room {
 	char bytes[CMSG_SPACE(sizeof(int))];
 };
 
-static void send_answer(int code)
+static void send_answer(int err)
 {
 	union descriptor_room room = {0};
-	struct iovec data = {&code, sizeof(code)};
+	struct iovec data = {&err, sizeof(err)};
 	struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
 	const int file = HELPER_FILE;
 
-	if (!code) {
+	if (!err) {
 		message.msg_control = room.bytes;
 		message.msg_controllen = sizeof(room.bytes);
 		room.header.cmsg_level = SOL_SOCKET;
@@ -156,17 +156,17 @@ static int ask_helper(const char *path, int copy, struct remote_file *out)
 
 int remote_file__fetch(const char *path, struct remote_file *out)
 {
-	int code;
+	int err;
 
 	*out = (struct remote_file){.file = -1};
 	out->copy = memfd_create("memtrace-file", MFD_CLOEXEC);
 	if (out->copy < 0)
 		return -errno;
-	code = ask_helper(path, out->copy, out);
-	if (code) {
+	err = ask_helper(path, out->copy, out);
+	if (err) {
 		close(out->copy);
 		if (out->file >= 0)
 			close(out->file);
 	}
-	return code;
+	return err;
 }

@@ -106,44 +106,44 @@ int smaps__parse(const char *text, size_t size, struct smaps *out)
 	smaps_entries entries = {0};
 	char *headers = malloc(size + 1);
 	size_t length;
-	int rc;
+	int err;
 
 	*out = (struct smaps){0};
 	if (!headers)
 		return -ENOMEM;
-	rc = split(text, size, headers, &length, &entries);
-	rc = rc ? rc : maps__parse(headers, length, &out->maps);
-	rc = rc ? rc : join(&entries, out);
+	err = split(text, size, headers, &length, &entries);
+	err = err ? err : maps__parse(headers, length, &out->maps);
+	err = err ? err : join(&entries, out);
 	free(headers);
 	vec_free(&entries);
-	if (rc)
+	if (err)
 		smaps__free(out);
-	return rc;
+	return err;
 }
 
-int smaps__read(pid_t pid, struct smaps *out, struct error *err)
+int smaps__read(pid_t pid, struct smaps *out, struct error *error)
 {
 	char path[64], *text;
 	size_t size;
-	int rc;
+	int err;
 
 	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
-	rc = file__read(path, SMAPS_TEXT_LIMIT, &text, &size);
-	if (rc == -ENOENT || rc == -ESRCH)
-		return error__set(err, -ESRCH, "process %d has exited", (int)pid);
-	if (rc == -EACCES || rc == -EPERM)
-		return error__set(err, rc,
+	err = file__read(path, SMAPS_TEXT_LIMIT, &text, &size);
+	if (err == -ENOENT || err == -ESRCH)
+		return error__set(error, -ESRCH, "process %d has exited", (int)pid);
+	if (err == -EACCES || err == -EPERM)
+		return error__set(error, err,
 			"no permission to read the mappings of process %d: run memtrace as root",
 			(int)pid);
-	if (rc)
-		return error__set(err, rc, "cannot read %s: %s", path, strerror(-rc));
-	rc = smaps__parse(text, size, out);
+	if (err)
+		return error__set(error, err, "cannot read %s: %s", path, strerror(-err));
+	err = smaps__parse(text, size, out);
 	free(text);
-	if (rc)
-		return error__set(err, rc, "out of memory for the mappings of %d", (int)pid);
+	if (err)
+		return error__set(error, err, "out of memory for the mappings of %d", (int)pid);
 	if (!out->maps.size) {
 		smaps__free(out);
-		return error__set(err, -ESRCH, "process %d has ended", (int)pid);
+		return error__set(error, -ESRCH, "process %d has ended", (int)pid);
 	}
 	return 0;
 }
@@ -155,7 +155,7 @@ void smaps__free(struct smaps *smaps)
 	smaps->memory = NULL;
 }
 
-int pagemap__open(pid_t pid, struct error *err)
+int pagemap__open(pid_t pid, struct error *error)
 {
 	char path[64];
 	int fd;
@@ -163,9 +163,9 @@ int pagemap__open(pid_t pid, struct error *err)
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && (errno == ENOENT || errno == ESRCH))
-		return error__set(err, -ESRCH, "process %d has exited", (int)pid);
+		return error__set(error, -ESRCH, "process %d has exited", (int)pid);
 	if (fd < 0)
-		return error__set(err, -errno,
+		return error__set(error, -errno,
 			"cannot open %s: %s; without it pages that are swapped out would be read",
 			path, strerror(errno));
 	return fd;

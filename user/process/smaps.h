@@ -22,10 +22,10 @@ struct smaps {
 };
 
 /*
- * Reads those of process @pid. Returns 0 or a negative errno with @err set, -ESRCH where it is gone
- * or no longer has memory. The caller calls smaps__free.
+ * Reads those of process @pid. Returns 0 or a negative errno with @error set, -ESRCH where it is
+ * gone or no longer has memory. The caller calls smaps__free.
  */
-int smaps__read(pid_t pid, struct smaps *out, struct error *err);
+int smaps__read(pid_t pid, struct smaps *out, struct error *error);
 
 /* Parses such text. 0 or -ENOMEM. */
 int smaps__parse(const char *text, size_t size, struct smaps *out);
@@ -36,8 +36,8 @@ void smaps__free(struct smaps *smaps);
 #define PAGEMAP_PRESENT (1ull << 63)
 #define PAGEMAP_SWAPPED (1ull << 62)
 
-/* Opens the pagemap of @pid: an fd, or a negative errno with @err set. */
-int pagemap__open(pid_t pid, struct error *err);
+/* Opens the pagemap of @pid: an fd, or a negative errno with @error set. */
+int pagemap__open(pid_t pid, struct error *error);
 
 /* Reads the entries of @count pages from @address on. 0, or -ESRCH where the process is gone. */
 int pagemap__read(int fd, uint64_t address, size_t count, uint64_t *entries);

@@ -330,13 +330,13 @@ pid_t spaces__pid(struct spaces *spaces, uint32_t process)
 /* --- looks */
 
 static int read_ranges(
-	struct spaces *spaces, struct space *space, code_ranges *ranges, struct error *err)
+	struct spaces *spaces, struct space *space, code_ranges *ranges, struct error *error)
 {
 	struct error why;
 	struct maps maps;
 	int result;
 
-	result = maps__read(space->pid, &maps, err);
+	result = maps__read(space->pid, &maps, error);
 	if (result)
 		return result;
 	for (size_t i = 0; i < maps.size && !result; i++) {
@@ -348,7 +348,7 @@ static int read_ranges(
 		range.is_uprobes = strcmp(m->path, "[uprobes]") == 0;
 		range.module = modules__get(spaces->modules, space->pid, m, &why);
 		if (!range.module && file__is_limit(why.code))
-			result = error__set(err, why.code, "%s", why.message);
+			result = error__set(error, why.code, "%s", why.message);
 		if (range.module && !module__bias(range.module, m, &range.bias))
 			range.module = NULL;
 		if (!result)
@@ -356,7 +356,7 @@ static int read_ranges(
 	}
 	maps__free(&maps);
 	if (!result && ranges->size == 0)
-		result = error__set(err, -ESRCH, "process %d has exited", space->pid);
+		result = error__set(error, -ESRCH, "process %d has exited", space->pid);
 	return result;
 }
 
@@ -413,21 +413,21 @@ static int take_look(struct spaces *spaces, uint32_t process, struct space *spac
 }
 
 static int refresh_space(
-	struct spaces *spaces, uint32_t process, struct space *space, struct error *err)
+	struct spaces *spaces, uint32_t process, struct space *space, struct error *error)
 {
 	code_ranges fresh = {0};
 	uint32_t since;
 	int result;
 
 	if (space->end_ns || !space->has_begun)
-		return error__set(err, -ESRCH, "process %d has exited", space->pid);
+		return error__set(error, -ESRCH, "process %d has exited", space->pid);
 	for (int i = 0; i < LOOK_ATTEMPTS; i++) {
 		fresh.size = 0;
 		since = code_log__epoch(&spaces->log, process);
 		read_changes(spaces);
 		space->last_refresh_ns = clock__now_ns();
 		space->looked_epoch = since;
-		result = read_ranges(spaces, space, &fresh, err);
+		result = read_ranges(spaces, space, &fresh, error);
 		if (result) {
 			vec_free(&fresh);
 			return result;
@@ -437,19 +437,19 @@ static int refresh_space(
 	}
 	read_changes(spaces);
 	if (take_look(spaces, process, space, &fresh, since))
-		return error__set(err, -ENOMEM, "out of memory");
+		return error__set(error, -ENOMEM, "out of memory");
 	return 0;
 }
 
-int spaces__refresh(struct spaces *spaces, uint32_t process, struct error *err)
+int spaces__refresh(struct spaces *spaces, uint32_t process, struct error *error)
 {
 	struct space *space;
 	int result;
 
 	pthread_mutex_lock(&spaces->lock);
 	space = find_space(spaces, process);
-	result = space ? refresh_space(spaces, process, space, err)
-		       : error__set(err, -ESRCH, "unknown process image %u", process);
+	result = space ? refresh_space(spaces, process, space, error)
+		       : error__set(error, -ESRCH, "unknown process image %u", process);
 	pthread_mutex_unlock(&spaces->lock);
 	return result;
 }

@@ -75,7 +75,7 @@ size_t spaces__count(struct spaces *spaces);
  * Reads /proc/PID/maps again. Returns 0 or a negative errno, -ESRCH when the process is gone or
  * the image is retired.
  */
-int spaces__refresh(struct spaces *spaces, uint32_t process, struct error *err);
+int spaces__refresh(struct spaces *spaces, uint32_t process, struct error *error);
 
 /*
  * Resolves an address of an image as it was in @epoch. An unknown one makes it read the maps

@@ -18,12 +18,12 @@ int threads__read_one(pid_t pid, pid_t tid, struct thread_info *out)
 	const char *state;
 	char path[64], *status;
 	size_t size, depth;
-	int code;
+	int err;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", pid, tid);
-	code = file__read(path, STATUS_LIMIT, &status, &size);
-	if (code)
-		return code == -ENOENT ? -ESRCH : code;
+	err = file__read(path, STATUS_LIMIT, &status, &size);
+	if (err)
+		return err == -ENOENT ? -ESRCH : err;
 	*out = (struct thread_info){.tid = tid};
 	depth = status__namespace_pids(status, names);
 	out->own_tid = depth ? names[depth - 1] : tid;
@@ -41,35 +41,35 @@ static int compare_tids(const void *left, const void *right)
 	return (a->tid > b->tid) - (a->tid < b->tid);
 }
 
-int threads__list(pid_t pid, struct threads *out, struct error *err)
+int threads__list(pid_t pid, struct threads *out, struct error *error)
 {
 	VEC(struct thread_info) list = {0};
 	char path[64];
 	struct dirent *entry;
-	int code = 0;
+	int err = 0;
 	DIR *dir;
 
 	*out = (struct threads){0};
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
 	if (!dir)
-		return error__set(err, -ESRCH, "process %d has exited", pid);
-	while (!code && (entry = readdir(dir))) {
+		return error__set(error, -ESRCH, "process %d has exited", pid);
+	while (!err && (entry = readdir(dir))) {
 		struct thread_info thread;
 		int tid = atoi(entry->d_name);
 
 		if (tid > 0 && threads__read_one(pid, tid, &thread) == 0)
-			code = vec_push(&list, thread);
+			err = vec_push(&list, thread);
 	}
 	closedir(dir);
 	out->data = list.data;
 	out->size = list.size;
-	if (!code && list.size)
+	if (!err && list.size)
 		qsort(list.data, list.size, sizeof(*list.data), compare_tids);
-	if (!code)
+	if (!err)
 		return 0;
 	threads__free(out);
-	return error__set(err, code, "out of memory for the threads of %d", pid);
+	return error__set(error, err, "out of memory for the threads of %d", pid);
 }
 
 void threads__free(struct threads *threads)

@@ -22,7 +22,7 @@ struct threads {
  * Lists the threads of process @pid; the caller calls threads__free. Threads that come or go
  * meanwhile may be missing. Returns 0 or a negative errno (-ESRCH: the process is gone).
  */
-int threads__list(pid_t pid, struct threads *out, struct error *err);
+int threads__list(pid_t pid, struct threads *out, struct error *error);
 void threads__free(struct threads *threads);
 
 /* The thread with that TID as we see it, or as it sees itself; NULL where there is none. */

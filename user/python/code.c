@@ -79,12 +79,12 @@ int python_text__read(const struct python_memory *memory, const struct python_la
 	uint32_t state;
 	uint64_t length;
 	size_t kind;
-	int rc;
+	int err;
 
 	*out = '\0';
-	rc = address ? read_at(memory, address, header, layout->ascii_size) : -EFAULT;
-	if (rc)
-		return rc;
+	err = address ? read_at(memory, address, header, layout->ascii_size) : -EFAULT;
+	if (err)
+		return err;
 	memcpy(&length, header + TEXT_LENGTH, sizeof(length));
 	memcpy(&state, header + TEXT_STATE, sizeof(state));
 	kind = state >> PYTHON_KIND_SHIFT & PYTHON_KIND_MASK;
@@ -95,10 +95,10 @@ int python_text__read(const struct python_memory *memory, const struct python_la
 	if (length > PYTHON_PATH_SIZE)
 		length = PYTHON_PATH_SIZE;
 	address += state & PYTHON_TEXT_ASCII ? layout->ascii_size : layout->compact_size;
-	rc = read_at(memory, address, characters, length * kind);
-	if (!rc)
+	err = read_at(memory, address, characters, length * kind);
+	if (!err)
 		encode(characters, length, kind, out, size);
-	return rc;
+	return err;
 }
 
 void python_text__decode(
@@ -145,24 +145,24 @@ int python_code__read(const struct python_memory *memory, const struct python_la
 	/* Up to the last field of every version. */
 	uint8_t object[144];
 	uint64_t name, filename;
-	int rc;
+	int err;
 
 	*out = (struct python_code){0};
-	rc = read_at(memory, address, object, sizeof(object));
-	if (rc)
-		return rc;
+	err = read_at(memory, address, object, sizeof(object));
+	if (err)
+		return err;
 	memcpy(&out->first_line, object + layout->walk.code_first_line, sizeof(out->first_line));
 	name = pointer_in(object, layout->code_name);
 	filename = pointer_in(object, layout->code_filename);
 	out->identity = python_identity_of(out->first_line, filename, name);
-	rc = python_text__read(memory, layout,
+	err = python_text__read(memory, layout,
 		layout->code_qualname ? pointer_in(object, layout->code_qualname) : name, out->name,
 		sizeof(out->name));
-	if (!rc)
-		rc = python_text__read(memory, layout, filename, out->file, sizeof(out->file));
-	if (!rc)
+	if (!err)
+		err = python_text__read(memory, layout, filename, out->file, sizeof(out->file));
+	if (!err)
 		read_lines(memory, pointer_in(object, layout->code_lines), out);
-	return rc;
+	return err;
 }
 
 void python_code__free(struct python_code *code)

@@ -75,22 +75,22 @@ static int64_t read_signed_varint(struct bytes *table)
 }
 
 /* Reads what follows the first byte of an entry: how many lines it adds. */
-static int64_t read_location(struct bytes *table, unsigned int code)
+static int64_t read_location(struct bytes *table, unsigned int err)
 {
 	int64_t delta = 0;
 
-	if (code == CODE_NONE)
+	if (err == CODE_NONE)
 		return 0;
-	if (code == CODE_LONG || code == CODE_NO_COLUMNS) {
+	if (err == CODE_LONG || err == CODE_NO_COLUMNS) {
 		delta = read_signed_varint(table);
 		/* The last line, the first and the last column. */
-		for (int i = 0; code == CODE_LONG && i < 3; i++)
+		for (int i = 0; err == CODE_LONG && i < 3; i++)
 			read_varint(table);
 		return delta;
 	}
-	if (code >= CODE_ONE_LINE) {
+	if (err >= CODE_ONE_LINE) {
 		bytes__skip(table, 2);
-		return code - CODE_ONE_LINE;
+		return err - CODE_ONE_LINE;
 	}
 	bytes__skip(table, 1);
 	return 0;
@@ -103,16 +103,16 @@ static uint32_t find_in_locations(struct bytes table, int64_t line, uint32_t off
 
 	while (bytes__left(&table)) {
 		uint8_t first = bytes__u8(&table);
-		unsigned int code = first >> 3 & 15;
+		unsigned int err = first >> 3 & 15;
 
 		if (!(first & 0x80))
 			return 0;
-		line += read_location(&table, code);
+		line += read_location(&table, err);
 		end += 2 * ((first & 7) + 1);
 		if (table.bad)
 			return 0;
 		if (offset < end)
-			return code == CODE_NONE ? 0 : as_line(line);
+			return err == CODE_NONE ? 0 : as_line(line);
 	}
 	return 0;
 }

@@ -85,10 +85,10 @@ int python_threads__list(const struct python_process *process, python_threads *t
 		read_pointer(process, process->runtime + process->layout->interpreters);
 
 	for (size_t i = 0; interpreter && i < MAX_INTERPRETERS; i++) {
-		int rc = list_interpreter(process, interpreter, threads);
+		int err = list_interpreter(process, interpreter, threads);
 
-		if (rc)
-			return rc;
+		if (err)
+			return err;
 		interpreter =
 			read_pointer(process, interpreter + process->layout->interpreter_next);
 	}
@@ -132,10 +132,10 @@ int python_gil__read(const struct python_process *process, uint64_t address, str
 {
 	uint8_t bytes[PYTHON_GIL_CONDITION];
 	uint32_t locked;
-	int rc = process->memory.read(process->memory.context, address, bytes, sizeof(bytes));
+	int err = process->memory.read(process->memory.context, address, bytes, sizeof(bytes));
 
-	if (rc)
-		return rc;
+	if (err)
+		return err;
 	*out = (struct python_gil){.address = address};
 	memcpy(&out->holder, bytes + PYTHON_GIL_LAST_HOLDER, sizeof(out->holder));
 	memcpy(&locked, bytes + PYTHON_GIL_LOCKED, sizeof(locked));

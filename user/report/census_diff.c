@@ -40,27 +40,27 @@ bool census_diff__is_census(const char *path)
 	return is;
 }
 
-int census_diff__load(const char *path, json_t **out, struct error *err)
+int census_diff__load(const char *path, json_t **out, struct error *error)
 {
 	json_error_t at;
 	size_t size;
 	char *text;
-	int rc = file__read(path, MAX_FILE, &text, &size);
+	int err = file__read(path, MAX_FILE, &text, &size);
 
 	*out = NULL;
-	if (rc)
-		return error__set(err, rc, "%s: %s", path, strerror(-rc));
+	if (err)
+		return error__set(error, err, "%s: %s", path, strerror(-err));
 	*out = json_loadb(text, size, 0, &at);
 	free(text);
 	if (!*out)
 		return error__set(
-			err, -EINVAL, "%s is not a census: %s (line %d)", path, at.text, at.line);
+			error, -EINVAL, "%s is not a census: %s (line %d)", path, at.text, at.line);
 	if (json_integer_value(json_object_get(*out, "version")) == CENSUS_JSON_VERSION &&
 		json_is_object(json_object_get(*out, "account")))
 		return 0;
 	json_decref(*out);
 	*out = NULL;
-	return error__set(err, -EINVAL,
+	return error__set(error, -EINVAL,
 		"%s is not a census of this version: write one with memtrace heap -p PID -o FILE",
 		path);
 }
@@ -130,23 +130,23 @@ static int compare(struct census_diff *diff, enum census_part part)
 {
 	struct census_changes *changes = &diff->parts[part];
 	json_t *places = json_object();
-	int rc = places ? add_side(changes, places, diff->before, part, false) : -ENOMEM;
+	int err = places ? add_side(changes, places, diff->before, part, false) : -ENOMEM;
 
-	rc = rc ? rc : add_side(changes, places, diff->after, part, true);
+	err = err ? err : add_side(changes, places, diff->after, part, true);
 	json_decref(places);
 	if (changes->all.size)
 		qsort(changes->all.data, changes->all.size, sizeof(*changes->all.data), by_growth);
-	return rc;
+	return err;
 }
 
 int census_diff__compute(struct census_diff *diff, json_t *before, json_t *after)
 {
-	int rc = 0;
+	int err = 0;
 
 	*diff = (struct census_diff){.before = before, .after = after};
-	for (enum census_part part = 0; !rc && part < CENSUS_PARTS; part++)
-		rc = compare(diff, part);
-	return rc;
+	for (enum census_part part = 0; !err && part < CENSUS_PARTS; part++)
+		err = compare(diff, part);
+	return err;
 }
 
 void census_diff__free(struct census_diff *diff)

@@ -40,8 +40,8 @@ struct census_diff {
 /* Whether the file at @path begins as a JSON document: a census then, and not a recording. */
 bool census_diff__is_census(const char *path);
 
-/* Reads the census at @path. 0 or a negative errno with @err set; the caller releases *@out. */
-int census_diff__load(const char *path, json_t **out, struct error *err);
+/* Reads the census at @path. 0 or a negative errno with @error set; the caller releases *@out. */
+int census_diff__load(const char *path, json_t **out, struct error *error);
 
 /* Takes over both documents, in every case. 0 or -ENOMEM; the caller calls census_diff__free. */
 int census_diff__compute(struct census_diff *diff, json_t *before, json_t *after);

@@ -55,13 +55,13 @@ static int convert(
 {
 	const struct contention_losses *losses = &from->losses;
 	contention_rows rows;
-	int rc = contention__rank_rows(from->model, &from->filter, -1, side, &rows);
+	int err = contention__rank_rows(from->model, &from->filter, -1, side, &rows);
 
 	to->run.start_unix_ns = from->start_unix_ns;
 	to->run.duration_ns = from->duration_ns;
 	to->seen = losses->seen;
 	to->lost = losses->not_noted + losses->ring_full + losses->no_memory;
-	for (size_t i = 0; i < rows.size && !rc; i++) {
+	for (size_t i = 0; i < rows.size && !err; i++) {
 		const struct contention_row *row = rows.data[i];
 		const struct contention_stack *stack = contention__stack(from->model, row->stack);
 		struct report_site site = {
@@ -70,36 +70,36 @@ static int convert(
 		};
 
 		if (stack)
-			rc = convert_stack(to, stack, &site);
+			err = convert_stack(to, stack, &site);
 		else
 			site.special = "(stack unknown)";
-		if (!rc)
-			rc = vec_push(&to->sites, site);
+		if (!err)
+			err = vec_push(&to->sites, site);
 	}
 	vec_free(&rows);
-	return rc;
+	return err;
 }
 
 int contention_folded__write(
 	const struct contention_report *report, enum contention_side side, FILE *file)
 {
 	struct report converted = {0};
-	int rc = convert(report, side, &converted);
+	int err = convert(report, side, &converted);
 
-	if (!rc)
+	if (!err)
 		folded__write_report(&converted, WEIGHT_ALLOC_BYTES, file);
 	report__free(&converted);
-	return rc;
+	return err;
 }
 
 int contention_pprof__write(
 	const struct contention_report *report, enum contention_side side, FILE *file)
 {
 	struct report converted = {0};
-	int rc = convert(report, side, &converted);
+	int err = convert(report, side, &converted);
 
-	if (!rc)
-		rc = pprof__write_waits(&converted, file);
+	if (!err)
+		err = pprof__write_waits(&converted, file);
 	report__free(&converted);
-	return rc;
+	return err;
 }

@@ -89,7 +89,7 @@ static int put_side(struct json_writer *json, const struct contention_report *re
 {
 	struct contention_filter any = {.all = true};
 	contention_rows rows;
-	int rc = contention__rank_rows(report->model, &any, number, side, &rows);
+	int err = contention__rank_rows(report->model, &any, number, side, &rows);
 
 	json__key(json, side == CONTENTION_WAITER ? "waiters" : "holders");
 	json__begin_array(json);
@@ -97,7 +97,7 @@ static int put_side(struct json_writer *json, const struct contention_report *re
 		put_row(json, report, *row);
 	json__end_array(json);
 	vec_free(&rows);
-	return rc;
+	return err;
 }
 
 static void put_identity(struct json_writer *json, const struct contention_identity *identity)
@@ -117,7 +117,7 @@ static int put_lock(
 	struct json_writer *json, const struct contention_report *report, uint32_t number)
 {
 	const struct contention_lock *lock = contention__lock(report->model, number);
-	int rc;
+	int err;
 
 	json__begin_object(json);
 	put_identity(json, &lock->identity);
@@ -130,34 +130,34 @@ static int put_lock(
 	json__put_integer(json, "holders_at_begin", lock->moments[HOLDER_AT_BEGIN]);
 	json__put_integer(json, "holders_at_release", lock->moments[HOLDER_AT_RELEASE]);
 	json__put_integer(json, "holders_unknown", lock->moments[HOLDER_UNKNOWN]);
-	rc = put_side(json, report, number, CONTENTION_WAITER);
-	if (!rc)
-		rc = put_side(json, report, number, CONTENTION_HOLDER);
+	err = put_side(json, report, number, CONTENTION_WAITER);
+	if (!err)
+		err = put_side(json, report, number, CONTENTION_HOLDER);
 	json__end_object(json);
-	return rc;
+	return err;
 }
 
 static int put_locks(struct json_writer *json, const struct contention_report *report)
 {
 	struct contention_filter any = {.all = true};
 	contention_numbers ranked;
-	int rc = contention__rank_locks(report->model, &any, &ranked);
+	int err = contention__rank_locks(report->model, &any, &ranked);
 
 	json__key(json, "locks");
 	json__begin_array(json);
 	vec_for_each (number, &ranked)
-		if (!rc)
-			rc = put_lock(json, report, *number);
+		if (!err)
+			err = put_lock(json, report, *number);
 	json__end_array(json);
 	vec_free(&ranked);
-	return rc;
+	return err;
 }
 
 static int put_functions(
 	struct json_writer *json, const struct contention_report *report, enum contention_side side)
 {
 	contention_functions functions;
-	int rc = contention__functions(report->model, &report->filter, side, &functions);
+	int err = contention__functions(report->model, &report->filter, side, &functions);
 
 	json__key(json, side == CONTENTION_WAITER ? "waiting_functions" : "holding_functions");
 	json__begin_array(json);
@@ -177,13 +177,13 @@ static int put_functions(
 	}
 	json__end_array(json);
 	vec_free(&functions);
-	return rc;
+	return err;
 }
 
 static int put_threads(struct json_writer *json, const struct contention_report *report)
 {
 	contention_threads threads;
-	int rc = contention__rank_threads(report->model, &threads);
+	int err = contention__rank_threads(report->model, &threads);
 
 	json__key(json, "threads");
 	json__begin_array(json);
@@ -200,7 +200,7 @@ static int put_threads(struct json_writer *json, const struct contention_report 
 	}
 	json__end_array(json);
 	vec_free(&threads);
-	return rc;
+	return err;
 }
 
 static void put_losses(struct json_writer *json, const struct contention_losses *losses)
@@ -247,17 +247,17 @@ static void put_head(
 int contention_json__write(const struct contention_report *report, const char *version, FILE *file)
 {
 	struct json_writer json;
-	int rc;
+	int err;
 
 	json__start(&json, file, 3);
 	json__begin_object(&json);
 	put_head(&json, report, version);
-	rc = put_locks(&json, report);
-	for (int side = 0; side < CONTENTION_SIDES && !rc; side++)
-		rc = put_functions(&json, report, side);
-	if (!rc)
-		rc = put_threads(&json, report);
+	err = put_locks(&json, report);
+	for (int side = 0; side < CONTENTION_SIDES && !err; side++)
+		err = put_functions(&json, report, side);
+	if (!err)
+		err = put_threads(&json, report);
 	json__end_object(&json);
 	json__finish(&json);
-	return rc;
+	return err;
 }

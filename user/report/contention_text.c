@@ -210,11 +210,11 @@ static int write_side(const struct contention_report *report, uint32_t number,
 	const struct contention_lock *lock = contention__lock(report->model, number);
 	struct contention_filter any = {.all = true};
 	contention_rows rows;
-	int rc = contention__rank_rows(report->model, &any, number, side, &rows);
+	int err = contention__rank_rows(report->model, &any, number, side, &rows);
 
-	if (!rc && rows.size)
+	if (!err && rows.size)
 		fprintf(file, "    %s\n", side == CONTENTION_WAITER ? "waiting in" : "held by");
-	for (size_t i = 0; i < rows.size && !rc; i++) {
+	for (size_t i = 0; i < rows.size && !err; i++) {
 		if (i == SHOWN_STACKS && !report->full_stacks) {
 			fprintf(file, "      ... and %zu more stack%s (--full-stacks, --json)\n",
 				rows.size - i, plural(rows.size - i));
@@ -223,7 +223,7 @@ static int write_side(const struct contention_report *report, uint32_t number,
 		write_row(report, rows.data[i], lock, file);
 	}
 	vec_free(&rows);
-	return rc;
+	return err;
 }
 
 static int write_lock(const struct contention_report *report, size_t rank, uint32_t number,
@@ -232,7 +232,7 @@ static int write_lock(const struct contention_report *report, size_t rank, uint3
 	const struct contention_lock *lock = contention__lock(report->model, number);
 	const struct contention_sums *sums = &lock->sums;
 	char name[2 * NAME_SIZE];
-	int rc;
+	int err;
 
 	describe_lock(&lock->identity, LOCKS_PAGE_WIDTH - 30, name, sizeof(name));
 	fprintf(file, "\n%3zu  %s", rank, name);
@@ -257,23 +257,23 @@ static int write_lock(const struct contention_report *report, size_t rank, uint3
 		fprintf(file, "     %s more had not ended, after at most %s\n",
 			human__count(lock->open_at_end).text, human__duration(lock->open_ns).text);
 	write_histogram(sums, file);
-	rc = write_side(report, number, CONTENTION_WAITER, file);
-	return rc ? rc : write_side(report, number, CONTENTION_HOLDER, file);
+	err = write_side(report, number, CONTENTION_WAITER, file);
+	return err ? err : write_side(report, number, CONTENTION_HOLDER, file);
 }
 
 static int write_locks(
 	const struct contention_report *report, const struct contention_sums *total, FILE *file)
 {
 	contention_numbers ranked;
-	int rc = contention__rank_locks(report->model, &report->filter, &ranked);
+	int err = contention__rank_locks(report->model, &report->filter, &ranked);
 
-	if (!rc && ranked.size)
+	if (!err && ranked.size)
 		fprintf(file, "\n%zu of %zu locks by time waited\n",
 			ranked.size < report->top ? ranked.size : report->top, ranked.size);
-	for (size_t i = 0; i < ranked.size && i < report->top && !rc; i++)
-		rc = write_lock(report, i + 1, ranked.data[i], total, file);
+	for (size_t i = 0; i < ranked.size && i < report->top && !err; i++)
+		err = write_lock(report, i + 1, ranked.data[i], total, file);
 	vec_free(&ranked);
-	return rc;
+	return err;
 }
 
 /* --- functions and threads */
@@ -300,31 +300,31 @@ static int write_functions(const struct contention_report *report, enum contenti
 	const struct contention_sums *total, FILE *file)
 {
 	contention_functions functions;
-	int rc = contention__functions(report->model, &report->filter, side, &functions);
+	int err = contention__functions(report->model, &report->filter, side, &functions);
 	uint64_t cumulative_ns = 0;
 
-	if (!rc && functions.size)
+	if (!err && functions.size)
 		fprintf(file, "\n%s\n%9s %7s %7s %9s %7s  %s\n",
 			side == CONTENTION_WAITER ? "functions that waited"
 						  : "functions that kept others waiting",
 			"own", "", "sum", "inclusive", "", "function");
-	for (size_t i = 0; i < functions.size && i < report->top && !rc; i++) {
+	for (size_t i = 0; i < functions.size && i < report->top && !err; i++) {
 		cumulative_ns += functions.data[i].own_ns;
 		write_function(&functions.data[i], total->total_ns, cumulative_ns, file);
 	}
 	vec_free(&functions);
-	return rc;
+	return err;
 }
 
 static int write_threads(const struct contention_report *report, FILE *file)
 {
 	contention_threads threads;
-	int rc = contention__rank_threads(report->model, &threads);
+	int err = contention__rank_threads(report->model, &threads);
 
-	if (!rc && threads.size)
+	if (!err && threads.size)
 		fprintf(file, "\n%9s %9s %9s %12s  thread\n", "waited", "waits", "longest",
 			"held others");
-	for (size_t i = 0; i < threads.size && !rc; i++) {
+	for (size_t i = 0; i < threads.size && !err; i++) {
 		const struct contention_thread *thread = threads.data[i];
 
 		if (i == SHOWN_THREADS && !report->full_stacks) {
@@ -340,17 +340,17 @@ static int write_threads(const struct contention_report *report, FILE *file)
 			(int)thread->tid);
 	}
 	vec_free(&threads);
-	return rc;
+	return err;
 }
 
 int contention_text__write(const struct contention_report *report, FILE *file)
 {
 	struct contention_sums total = contention__total(report->model, &report->filter);
-	int rc;
+	int err;
 
 	write_head(report, &total, file);
-	rc = write_locks(report, &total, file);
-	for (int side = 0; side < CONTENTION_SIDES && !rc; side++)
-		rc = write_functions(report, side, &total, file);
-	return rc ? rc : write_threads(report, file);
+	err = write_locks(report, &total, file);
+	for (int side = 0; side < CONTENTION_SIDES && !err; side++)
+		err = write_functions(report, side, &total, file);
+	return err ? err : write_threads(report, file);
 }

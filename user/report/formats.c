@@ -76,7 +76,7 @@ static int write_svg(const struct report_extra *extra, FILE *file)
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	FILE *graph = tmpfile();
-	int code, status;
+	int err, status;
 	pid_t pid;
 
 	if (!graph)
@@ -90,12 +90,12 @@ static int write_svg(const struct report_extra *extra, FILE *file)
 	posix_spawn_file_actions_adddup2(&actions, fileno(graph), STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, fileno(file), STDOUT_FILENO);
 	interrupt__spawn_attributes(&attributes);
-	code = posix_spawnp(&pid, argv[0], &actions, &attributes, argv, environ);
+	err = posix_spawnp(&pid, argv[0], &actions, &attributes, argv, environ);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	fclose(graph);
-	if (code)
-		return -code;
+	if (err)
+		return -err;
 	if (waitpid(pid, &status, 0) < 0 || status)
 		return -EIO;
 	return 0;

@@ -22,13 +22,13 @@ int gzip__start(struct gzip *gzip, FILE *file)
 static void run(struct gzip *gzip, int flush)
 {
 	unsigned char out[OUTPUT_BYTES];
-	int rc;
+	int err;
 
 	do {
 		gzip->stream.next_out = out;
 		gzip->stream.avail_out = sizeof(out);
-		rc = deflate(&gzip->stream, flush);
-		if (rc == Z_STREAM_ERROR)
+		err = deflate(&gzip->stream, flush);
+		if (err == Z_STREAM_ERROR)
 			gzip->error = -EIO;
 		fwrite(out, 1, sizeof(out) - gzip->stream.avail_out, gzip->file);
 	} while (!gzip->stream.avail_out && !gzip->error);

@@ -389,26 +389,26 @@ static int write_data(const struct addition *addition, FILE *file)
 #define REPORT_MARKER "/*REPORT*/"
 
 int html__write_report_with(const struct report *report, json_more_fn *more, const void *context,
-	FILE *file, struct error *err)
+	FILE *file, struct error *error)
 {
 	struct tables tables = {0};
 	struct addition addition = {report, &tables, more, context};
 	const unsigned char *end = html_page + sizeof(html_page);
 	const unsigned char *marker =
 		memmem(html_page, sizeof(html_page), REPORT_MARKER, strlen(REPORT_MARKER));
-	int code = make_tables(&tables, report);
+	int err = make_tables(&tables, report);
 
-	if (!code) {
+	if (!err) {
 		fwrite(html_page, 1, marker - html_page, file);
-		code = write_data(&addition, file);
+		err = write_data(&addition, file);
 		marker += strlen(REPORT_MARKER);
 		fwrite(marker, 1, end - marker, file);
 	}
 	free_tables(&tables);
-	return code ? error__set(err, code, "out of memory for the HTML report") : 0;
+	return err ? error__set(error, err, "out of memory for the HTML report") : 0;
 }
 
-int html__write_report(const struct report *report, FILE *file, struct error *err)
+int html__write_report(const struct report *report, FILE *file, struct error *error)
 {
-	return html__write_report_with(report, NULL, NULL, file, err);
+	return html__write_report_with(report, NULL, NULL, file, error);
 }

@@ -19,11 +19,12 @@
 #include "base/error.h"
 #include "report/json.h"
 
-/* Writes the page. 0, or -ENOMEM with @err set. Errors of the stream are the caller's (ferror). */
-int html__write_report(const struct report *report, FILE *file, struct error *err);
+/* Writes the page. 0, or -ENOMEM with @error set. Errors of the stream are the caller's (ferror).
+ */
+int html__write_report(const struct report *report, FILE *file, struct error *error);
 
 /* The same with what @more adds, such as locks_json__put: waits are drawn as a graph. */
 int html__write_report_with(const struct report *report, json_more_fn *more, const void *context,
-	FILE *file, struct error *err);
+	FILE *file, struct error *error);
 
 #endif

@@ -147,17 +147,17 @@ int locks_blocks__find(
 {
 	bool *owners = find_owners(findings);
 	struct block_map map = {0};
-	int rc = owners ? 0 : -ENOMEM;
+	int err = owners ? 0 : -ENOMEM;
 
 	*out = (wait_blocks){0};
-	for (size_t i = 0; i < findings->waits.size && !rc; i++)
+	for (size_t i = 0; i < findings->waits.size && !err; i++)
 		if (!finding || finding__has(findings, finding, i))
-			rc = add_wait(findings, i, owners, &map, out);
+			err = add_wait(findings, i, owners, &map, out);
 	block_map__free(&map);
 	free(owners);
-	if (rc) {
+	if (err) {
 		vec_free(out);
-		return rc;
+		return err;
 	}
 	if (out->size)
 		qsort(out->data, out->size, sizeof(*out->data), compare);

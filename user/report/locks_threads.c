@@ -45,19 +45,19 @@ static bool is_end(const struct lock_findings *findings, const struct lock_threa
 static int find_groups(const struct lock_findings *findings, groups *out)
 {
 	const struct snapshot *snapshot = findings->snapshot;
-	int rc = 0;
+	int err = 0;
 
 	for (size_t p = 0; p < snapshot->process_count; p++) {
 		size_t count;
 		const struct lock_thread *threads =
 			snapshot__threads_of(snapshot, snapshot->processes[p].pid, &count);
 
-		for (size_t i = 0; i < count && !rc; i++)
+		for (size_t i = 0; i < count && !err; i++)
 			if (!waits__of(&findings->waits, &threads[i]) && threads[i].state != 'X' &&
 				!is_end(findings, &threads[i]))
-				rc = add_thread(out, &threads[i]);
+				err = add_thread(out, &threads[i]);
 	}
-	return rc;
+	return err;
 }
 
 static void print_group(FILE *file, const struct group *group)

@@ -32,7 +32,7 @@ static int name_nothing(
 	return vec_push(&frames->list, frame);
 }
 
-/* NULL with *@err set when there is no memory or the callback failed. */
+/* NULL with *@error set when there is no memory or the callback failed. */
 static const struct named *find_names(
 	struct namer *namer, const struct site_frame *address, int *err)
 {

@@ -15,13 +15,13 @@ static bool is_stdout(const char *path)
 	return !path || !strcmp(path, "-");
 }
 
-static int fail(struct error *err, int code, const char *path)
+static int fail(struct error *error, int err, const char *path)
 {
-	return error__set(err, code, "cannot write %s: %s", path, strerror(-code));
+	return error__set(error, err, "cannot write %s: %s", path, strerror(-err));
 }
 
 /* The stream has a descriptor of its own, so that the file can still appear once it is closed. */
-static int open_stream(struct output *output, const char *path, struct error *err)
+static int open_stream(struct output *output, const char *path, struct error *error)
 {
 	int fd = fcntl(output->written.fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 
@@ -31,12 +31,12 @@ static int open_stream(struct output *output, const char *path, struct error *er
 		return 0;
 	if (fd >= 0 && !output->file)
 		close(fd);
-	return fail(err, -errno, path);
+	return fail(error, -errno, path);
 }
 
-int output__open(struct output *output, const char *path, struct error *err)
+int output__open(struct output *output, const char *path, struct error *error)
 {
-	int code;
+	int err;
 
 	*output = (struct output){.written = {.fd = -1, .place.folder = -1}};
 	if (is_stdout(path)) {
@@ -45,17 +45,17 @@ int output__open(struct output *output, const char *path, struct error *err)
 		output->file = stdout;
 		return 0;
 	}
-	code = new_file__open(&output->written, path, err);
-	if (!code)
-		code = open_stream(output, path, err);
-	if (code)
+	err = new_file__open(&output->written, path, error);
+	if (!err)
+		err = open_stream(output, path, error);
+	if (err)
 		output__abort(output);
-	return code;
+	return err;
 }
 
-int output__check(const char *path, struct error *err)
+int output__check(const char *path, struct error *error)
 {
-	return is_stdout(path) ? 0 : new_file__check(path, err);
+	return is_stdout(path) ? 0 : new_file__check(path, error);
 }
 
 int output__failure(FILE *file)
@@ -71,30 +71,30 @@ int output__failure(FILE *file)
 static int close_stream(struct output *output)
 {
 	FILE *file = output->file;
-	int code = 0;
+	int err = 0;
 
 	output->file = NULL;
 	if (!file)
 		return 0;
 	if (fflush(file))
-		code = -errno;
+		err = -errno;
 	else
-		code = output__failure(file);
-	if (file != stdout && fclose(file) && !code)
-		code = -errno;
-	return code;
+		err = output__failure(file);
+	if (file != stdout && fclose(file) && !err)
+		err = -errno;
+	return err;
 }
 
-int output__commit(struct output *output, struct error *err)
+int output__commit(struct output *output, struct error *error)
 {
-	int code = close_stream(output);
+	int err = close_stream(output);
 
-	if (!code)
-		code = new_file__appear(&output->written);
-	if (code)
-		fail(err, code, output->path ? output->path : "the standard output");
+	if (!err)
+		err = new_file__appear(&output->written);
+	if (err)
+		fail(error, err, output->path ? output->path : "the standard output");
 	output__abort(output);
-	return code;
+	return err;
 }
 
 void output__abort(struct output *output)

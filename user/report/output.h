@@ -19,18 +19,18 @@ struct output {
 
 /*
  * Says early whether output__open would work, leaving nothing behind. @path: NULL or "-" is stdout.
- * 0 or a negative errno with @err set.
+ * 0 or a negative errno with @error set.
  */
-int output__check(const char *path, struct error *err);
+int output__check(const char *path, struct error *error);
 
 /* Opens @output for writing; end it with output__commit or output__abort. 0 or negative errno. */
-int output__open(struct output *output, const char *path, struct error *err);
+int output__open(struct output *output, const char *path, struct error *error);
 
 /*
  * Makes what was written appear under its name. On failure nothing has changed there. -EPIPE: a
- * pipe's reader is gone, who wants no more; @err is set for that as well.
+ * pipe's reader is gone, who wants no more; @error is set for that as well.
  */
-int output__commit(struct output *output, struct error *err);
+int output__commit(struct output *output, struct error *error);
 
 /* 0, or why a write to @file has failed: -EPIPE where a pipe's reader is gone, else -EIO. */
 int output__failure(FILE *file);

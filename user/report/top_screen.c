@@ -101,21 +101,21 @@ static void set_colors(void)
 	init_pair(TOP_COLOR_BAD, COLOR_RED, -1);
 }
 
-int top_screen__open(struct error *err)
+int top_screen__open(struct error *error)
 {
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-		return error__set(err, -ENOTTY,
+		return error__set(error, -ENOTTY,
 			"top needs a terminal; memtrace -p PID --interval prints reports");
 	tcgetattr(STDIN_FILENO, &terminal.before);
 	setlocale(LC_CTYPE, "");
 	terminal.screen = newterm(NULL, stdout, stdin);
 	if (!terminal.screen)
-		return error__set(err, -ENOTTY, "top does not know this terminal (TERM=%s)",
+		return error__set(error, -ENOTTY, "top does not know this terminal (TERM=%s)",
 			getenv("TERM") ? getenv("TERM") : "");
 	if (!tigetstr("cup")) {
 		endwin();
 		delscreen(terminal.screen);
-		return error__set(err, -ENOTTY,
+		return error__set(error, -ENOTTY,
 			"top needs a terminal whose cursor can be placed (TERM=%s); memtrace -p "
 			"PID "
 			"--interval prints reports",

@@ -21,8 +21,8 @@ enum top_color {
 	TOP_COLOR_CHOSEN, /* the selected row */
 };
 
-/* Takes the terminal. -ENOTTY where standard input or output is none, with @err set. */
-int top_screen__open(struct error *err);
+/* Takes the terminal. -ENOTTY where standard input or output is none, with @error set. */
+int top_screen__open(struct error *error);
 /* Gives it back; harmless when it was not taken, and twice. */
 void top_screen__close(void);
 

@@ -52,19 +52,19 @@ static int add_unit(struct dwarf_source *source, Dwarf_Die *die, bool is_skeleto
 static int read_units(struct dwarf_source *source)
 {
 	Dwarf_CU *unit = NULL;
-	int code = 0;
+	int err = 0;
 
-	for (size_t i = 0; !code && i < MAX_UNITS; i++) {
+	for (size_t i = 0; !err && i < MAX_UNITS; i++) {
 		Dwarf_Die die;
 		uint8_t type;
 
 		if (dwarf_get_units(source->dwarf, unit, &unit, NULL, &type, &die, NULL) != 0)
 			break;
 		if (type == DW_UT_compile || type == DW_UT_skeleton)
-			code = add_unit(source, &die, type == DW_UT_skeleton);
+			err = add_unit(source, &die, type == DW_UT_skeleton);
 	}
 	range_index__sort(&source->ranges);
-	return code;
+	return err;
 }
 
 struct dwarf_source *dwarf_source__new(Dwarf *dwarf, int fd, uint64_t text_start, uint64_t text_end)

@@ -95,14 +95,14 @@ static int parse_line(struct jit_map *map, const char *line, const char *end)
 }
 
 /* Without sorting: returns the bytes of the whole lines, *code says what ended them. */
-static size_t parse_lines(struct jit_map *map, const char *text, size_t size, int *code)
+static size_t parse_lines(struct jit_map *map, const char *text, size_t size, int *err)
 {
 	const char *line = text, *end = text + size, *stop;
 
-	*code = 0;
+	*err = 0;
 	while (line < end && (stop = memchr(line, '\n', end - line))) {
-		*code = parse_line(map, line, stop);
-		if (*code)
+		*err = parse_line(map, line, stop);
+		if (*err)
 			break;
 		line = stop + 1;
 	}
@@ -111,11 +111,11 @@ static size_t parse_lines(struct jit_map *map, const char *text, size_t size, in
 
 ssize_t jit_map__parse(struct jit_map *map, const char *text, size_t size)
 {
-	int code;
-	size_t used = parse_lines(map, text, size, &code);
+	int err;
+	size_t used = parse_lines(map, text, size, &err);
 
 	range_index__sort(&map->ranges);
-	return code ? code : (ssize_t)used;
+	return err ? err : (ssize_t)used;
 }
 
 static int open_map(struct jit_map *map)
@@ -151,7 +151,7 @@ static int read_lines(struct jit_map *map, uint64_t end, char *chunk)
 	while (map->parsed < end) {
 		size_t wanted = end - map->parsed < CHUNK ? end - map->parsed : CHUNK, used;
 		ssize_t got;
-		int code;
+		int err;
 
 		if (map->budget && !budget__has_jit_time(map->budget)) {
 			budget__tell(map->budget, "a map of JIT code");
@@ -160,12 +160,12 @@ static int read_lines(struct jit_map *map, uint64_t end, char *chunk)
 		got = pread(map->fd, chunk, wanted, map->parsed);
 		if (got < 0)
 			return -errno;
-		used = parse_lines(map, chunk, got, &code);
+		used = parse_lines(map, chunk, got, &err);
 		map->parsed += used;
-		if (code == -E2BIG || (!used && got == CHUNK))
+		if (err == -E2BIG || (!used && got == CHUNK))
 			refuse(map);
-		if (code || !used)
-			return code;
+		if (err || !used)
+			return err;
 	}
 	return 0;
 }
@@ -175,12 +175,12 @@ int jit_map__refresh(struct jit_map *map)
 	struct stat status;
 	size_t known = map->ranges.ranges.size;
 	char *chunk;
-	int code;
+	int err;
 
 	if (map->refused)
 		return -EPERM;
-	if (map->fd < 0 && (code = open_map(map)))
-		return code;
+	if (map->fd < 0 && (err = open_map(map)))
+		return err;
 	if (fstat(map->fd, &status))
 		return -errno;
 	if (status.st_size <= (off_t)map->parsed)
@@ -188,11 +188,11 @@ int jit_map__refresh(struct jit_map *map)
 	chunk = malloc(CHUNK);
 	if (!chunk)
 		return -ENOMEM;
-	code = read_lines(map, status.st_size, chunk);
+	err = read_lines(map, status.st_size, chunk);
 	free(chunk);
 	if (map->ranges.ranges.size != known)
 		range_index__sort(&map->ranges);
-	return code;
+	return err;
 }
 
 const char *jit_map__find(const struct jit_map *map, uint64_t address, uint64_t *start)

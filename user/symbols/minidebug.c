@@ -28,11 +28,11 @@ static int decode(lzma_stream *stream, uint8_t **buffer, size_t *size)
 {
 	lzma_ret result = LZMA_OK;
 	size_t capacity = 0;
-	int code = 0;
+	int err = 0;
 
 	while (result == LZMA_OK) {
-		if (*size == capacity && (code = grow(buffer, &capacity)))
-			return code;
+		if (*size == capacity && (err = grow(buffer, &capacity)))
+			return err;
 		stream->next_out = *buffer + *size;
 		stream->avail_out = capacity - *size;
 		result = lzma_code(stream, LZMA_FINISH);
@@ -45,7 +45,7 @@ int minidebug__unpack(struct elf_file *file, void **image, size_t *size)
 {
 	lzma_stream stream = LZMA_STREAM_INIT;
 	uint8_t *buffer = NULL;
-	int code;
+	int err;
 
 	stream.next_in = elf_file__section_bytes(
 		file, elf_file__section(file, ".gnu_debugdata"), &stream.avail_in);
@@ -54,11 +54,11 @@ int minidebug__unpack(struct elf_file *file, void **image, size_t *size)
 	if (lzma_stream_decoder(&stream, MAX_DECODER_MEMORY, 0) != LZMA_OK)
 		return -ENOMEM;
 	*size = 0;
-	code = decode(&stream, &buffer, size);
+	err = decode(&stream, &buffer, size);
 	lzma_end(&stream);
-	if (code) {
+	if (err) {
 		free(buffer);
-		return code;
+		return err;
 	}
 	*image = buffer;
 	return 0;

@@ -145,37 +145,37 @@ static int add_names(struct module_symbols *symbols, struct elf_file *file)
 {
 	struct symbol_budget *budget = symbols->budget;
 	uint64_t before = file ? elf_file__read_bytes(file) : 0;
-	int code;
+	int err;
 
 	if (!file)
 		return 0;
 	elf_file__set_limit(file, budget->bytes_left);
-	code = symbol_table__add(&symbols->table, file);
+	err = symbol_table__add(&symbols->table, file);
 	if (elf_file__was_limited(file) ||
 		!budget__take(budget, elf_file__read_bytes(file) - before))
-		code = code ? code : -E2BIG;
-	return code;
+		err = err ? err : -E2BIG;
+	return err;
 }
 
 /* Half a table would give wrong names: beyond the budget there is none. */
 static int fill_table(struct module_symbols *symbols)
 {
-	int code;
+	int err;
 
 	symbols->table.text_start = symbols->module->text_start;
 	symbols->table.text_end = symbols->module->text_end;
 	symbols->table.budget = symbols->budget;
-	code = budget__has_time(symbols->budget) ? add_names(symbols, symbols->own.elf) : -E2BIG;
-	if (!code)
-		code = add_names(symbols, symbols->debug.elf);
-	if (!code)
-		code = open_mini(symbols);
-	if (code == -E2BIG) {
+	err = budget__has_time(symbols->budget) ? add_names(symbols, symbols->own.elf) : -E2BIG;
+	if (!err)
+		err = add_names(symbols, symbols->debug.elf);
+	if (!err)
+		err = open_mini(symbols);
+	if (err == -E2BIG) {
 		budget__tell(symbols->budget, symbols->module->path);
 		symbol_table__free(&symbols->table);
 		return 0;
 	}
-	return code ? code : symbol_table__finish(&symbols->table);
+	return err ? err : symbol_table__finish(&symbols->table);
 }
 
 struct module_symbols *module_symbols__new(

@@ -68,28 +68,28 @@ static bool add_symbol(void *context, const struct elf_symbol *s)
 static int add_stubs(struct symbol_table *table, struct elf_file *file)
 {
 	elf_plt_entries stubs = {0};
-	int code = elf_file__plt(file, &stubs);
+	int err = elf_file__plt(file, &stubs);
 
 	vec_for_each (stub, &stubs) {
-		if (!code && stub->name)
-			code = vec_push(&table->entries, (struct symbol_entry){.name = stub->name,
-								 .start = stub->address,
-								 .size = stub->size,
-								 .type = STT_FUNC,
-								 .is_plt = true});
+		if (!err && stub->name)
+			err = vec_push(&table->entries, (struct symbol_entry){.name = stub->name,
+								.start = stub->address,
+								.size = stub->size,
+								.type = STT_FUNC,
+								.is_plt = true});
 	}
 	vec_free(&stubs);
-	return code;
+	return err;
 }
 
 int symbol_table__add(struct symbol_table *table, struct elf_file *file)
 {
 	struct table_filling addition = {table, 0, 0};
-	int code = elf_file__each_symbol(file, ELF_ANY_TABLE, add_symbol, &addition);
+	int err = elf_file__each_symbol(file, ELF_ANY_TABLE, add_symbol, &addition);
 
-	if (!code)
-		code = addition.code;
-	return code ? code : add_stubs(table, file);
+	if (!err)
+		err = addition.code;
+	return err ? err : add_stubs(table, file);
 }
 
 /* Underscores that mark an internal alias: 2 for __libc_malloc; 0 for a mangled _ZN... */

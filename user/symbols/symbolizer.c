@@ -222,7 +222,7 @@ static int resolve_anew(struct symbolizer *s, const struct module *module, uint6
 	struct module_symbols *symbols = get_module(s, module);
 	const struct symbol_entry *entry;
 	struct dwarf_source *dwarf;
-	int code = 0;
+	int err = 0;
 
 	if (!symbols)
 		return -ENOMEM;
@@ -230,10 +230,10 @@ static int resolve_anew(struct symbolizer *s, const struct module *module, uint6
 	dwarf = module_symbols__dwarf(symbols);
 	s->scratch.size = 0;
 	if (dwarf && budget__has_time(&s->budget))
-		code = dwarf_source__resolve(dwarf, lookup, &s->scratch);
+		err = dwarf_source__resolve(dwarf, lookup, &s->scratch);
 	else if (dwarf)
 		budget__tell(&s->budget, module->path);
-	return code ? code : build_answer(s, entry, vaddr, out);
+	return err ? err : build_answer(s, entry, vaddr, out);
 }
 
 int symbolizer__resolve(struct symbolizer *s, const struct module *module, uint64_t vaddr,
@@ -242,28 +242,28 @@ int symbolizer__resolve(struct symbolizer *s, const struct module *module, uint6
 	/* The offset shown differs between the two kinds of address, so answers do. */
 	struct hash_pair place = {module->id, vaddr << 1 | is_return_address};
 	struct symbol_frames *known = answer_map__find(&s->answers, place);
-	int code;
+	int err;
 
 	*out = known ? *known : nameless();
 	if (known)
 		return 0;
 	budget__begin(&s->budget);
-	code = resolve_anew(s, module, vaddr, is_return_address, out);
+	err = resolve_anew(s, module, vaddr, is_return_address, out);
 	budget__end(&s->budget);
-	known = code ? NULL : answer_map__insert(&s->answers, place);
+	known = err ? NULL : answer_map__insert(&s->answers, place);
 	if (known)
 		*known = *out;
-	return code;
+	return err;
 }
 
 static int refresh_jit(struct symbolizer *s, struct jit_map *map)
 {
-	int code;
+	int err;
 
 	budget__begin(&s->budget);
-	code = jit_map__refresh(map);
+	err = jit_map__refresh(map);
 	budget__end(&s->budget);
-	return code;
+	return err;
 }
 
 void symbolizer__watch_jit(struct symbolizer *s, const struct process_info *process)

@@ -77,7 +77,7 @@ static bool is_described(const struct table_builder *b, uint32_t start, uint32_t
  */
 static int run_fde(struct table_builder *b, const struct cfi_fde *fde, uint64_t *start)
 {
-	int ret;
+	int err;
 
 	if (fde->instructions_size <= 8 && fde->start > b->image->text_start &&
 		known_code__is_context_start(b->image, fde->start, fde->end)) {
@@ -85,9 +85,9 @@ static int run_fde(struct table_builder *b, const struct cfi_fde *fde, uint64_t 
 		return vec_push(&b->raw, unwind_row(*start - b->image->text_start, UNWIND_END));
 	}
 	b->is_signal_frame = fde->cie.is_signal_frame;
-	ret = cfi_program__run(&b->program, fde, add_raw_row, b);
-	if (ret != -EBADMSG)
-		return ret;
+	err = cfi_program__run(&b->program, fde, add_raw_row, b);
+	if (err != -EBADMSG)
+		return err;
 	b->statistics.malformed++;
 	return 0;
 }
@@ -97,15 +97,15 @@ static int add_fde(struct table_builder *b, const struct cfi_fde *fde)
 {
 	struct piece piece = {.first_row = b->raw.size};
 	uint64_t base = b->image->text_start, start = fde->start;
-	int ret;
+	int err;
 
 	b->statistics.fdes++;
 	if (fde->start < base || fde->end > b->image->text_end || fde->start == fde->end ||
 		is_described(b, fde->start - base, fde->end - base))
 		return 0;
-	ret = run_fde(b, fde, &start);
-	if (ret)
-		return ret;
+	err = run_fde(b, fde, &start);
+	if (err)
+		return err;
 	piece.row_count = b->raw.size - piece.first_row;
 	piece.start = start - base;
 	piece.end = fde->end - base;
@@ -116,16 +116,16 @@ static int add_section(struct table_builder *b, const struct elf_bytes *bytes, b
 {
 	struct cfi_iterator it = {.section = {.bytes = bytes, .is_debug_frame = is_debug_frame}};
 	struct cfi_fde fde;
-	int ret = 0;
+	int err = 0;
 
 	b->program = (struct cfi_program){
 		.machine = b->image->machine,
 		.budget = BUDGET_PER_BYTE * (uint64_t)bytes->size,
 	};
-	while (!ret && cfi__next_fde(&it, &fde))
-		ret = add_fde(b, &fde);
+	while (!err && cfi__next_fde(&it, &fde))
+		err = add_fde(b, &fde);
 	b->statistics.malformed += it.malformed;
-	return ret;
+	return err;
 }
 
 static int compare_pieces(const void *left, const void *right)
@@ -165,16 +165,16 @@ static int add_row(struct table_builder *b, uint64_t row)
 /* One FDE's rows up to @end, where the next FDE begins if they overlap. */
 static int add_piece(struct table_builder *b, const struct piece *piece, uint32_t end)
 {
-	int ret = 0;
+	int err = 0;
 
-	for (size_t i = 0; !ret && i < piece->row_count; i++) {
+	for (size_t i = 0; !err && i < piece->row_count; i++) {
 		uint64_t row = b->raw.data[piece->first_row + i];
 
 		if (unwind_row_pc(row) >= end)
 			break;
-		ret = add_row(b, row);
+		err = add_row(b, row);
 	}
-	return ret;
+	return err;
 }
 
 /*
@@ -185,62 +185,62 @@ static int add_unknown(struct table_builder *b, uint64_t start, uint64_t end)
 {
 	uint64_t base = b->image->text_start, last_end = start;
 	known_range_vec found = {0};
-	int ret;
+	int err;
 
-	ret = known_code__find(b->image, &b->symbols, base + start, base + end, &found);
-	if (ret == -EBADMSG)
-		ret = 0; /* text that is not in the file */
-	if (!ret)
-		ret = add_row(b, unwind_row(start, UNWIND_NO_RULE));
-	for (size_t i = 0; !ret && i < found.size; i++) {
+	err = known_code__find(b->image, &b->symbols, base + start, base + end, &found);
+	if (err == -EBADMSG)
+		err = 0; /* text that is not in the file */
+	if (!err)
+		err = add_row(b, unwind_row(start, UNWIND_NO_RULE));
+	for (size_t i = 0; !err && i < found.size; i++) {
 		uint64_t first = found.data[i].start - base;
 
 		if (first < last_end)
 			continue; /* found twice, where blocks overlap */
-		ret = add_row(b, unwind_row(first - (first > last_end), found.data[i].rule));
+		err = add_row(b, unwind_row(first - (first > last_end), found.data[i].rule));
 		last_end = found.data[i].end - base;
-		if (!ret)
-			ret = add_row(b, unwind_row(last_end, UNWIND_NO_RULE));
+		if (!err)
+			err = add_row(b, unwind_row(last_end, UNWIND_NO_RULE));
 	}
 	vec_free(&found);
-	return ret;
+	return err;
 }
 
 /* [start, end), which no FDE covers, and in it perhaps the code where stacks begin. */
 static int add_gap(struct table_builder *b, uint64_t start, uint64_t end)
 {
 	uint64_t entry = b->image->entry - b->image->text_start, after;
-	int ret = 0;
+	int err = 0;
 
 	if (entry < start || entry >= end || !known_code__is_start(b->image))
 		return add_unknown(b, start, end);
 	after = end - entry < KNOWN_CODE_START_SIZE ? end : entry + KNOWN_CODE_START_SIZE;
 	if (entry > start)
-		ret = add_unknown(b, start, entry);
-	if (!ret)
-		ret = add_row(b, unwind_row(entry, UNWIND_END));
-	if (!ret && after < end)
-		ret = add_unknown(b, after, end);
-	return ret ? ret : add_row(b, unwind_row(end, UNWIND_NO_RULE));
+		err = add_unknown(b, start, entry);
+	if (!err)
+		err = add_row(b, unwind_row(entry, UNWIND_END));
+	if (!err && after < end)
+		err = add_unknown(b, after, end);
+	return err ? err : add_row(b, unwind_row(end, UNWIND_NO_RULE));
 }
 
 static int merge_pieces(struct table_builder *b)
 {
 	uint64_t text_size = b->image->text_end - b->image->text_start;
 	const struct piece *piece = b->pieces.data;
-	int ret = vec_reserve(&b->rows, b->raw.size);
+	int err = vec_reserve(&b->rows, b->raw.size);
 
-	if (!ret)
-		ret = add_gap(b, 0, b->pieces.size ? piece->start : text_size);
-	for (size_t i = 0; !ret && i < b->pieces.size; i++, piece++) {
+	if (!err)
+		err = add_gap(b, 0, b->pieces.size ? piece->start : text_size);
+	for (size_t i = 0; !err && i < b->pieces.size; i++, piece++) {
 		bool last = i + 1 == b->pieces.size;
 		uint64_t next = last ? text_size : piece[1].start;
 
-		ret = add_piece(b, piece, piece->end < next ? piece->end : next);
-		if (!ret && next > piece->end && next - piece->end >= MAX_PADDING)
-			ret = add_gap(b, piece->end, next);
+		err = add_piece(b, piece, piece->end < next ? piece->end : next);
+		if (!err && next > piece->end && next - piece->end >= MAX_PADDING)
+			err = add_gap(b, piece->end, next);
 	}
-	return ret;
+	return err;
 }
 
 static uint32_t go_rule(struct table_builder *b, enum go_call kind)
@@ -328,63 +328,63 @@ static int make_table(struct table_builder *b, struct unwind_table **out)
 }
 
 int unwind_table__build_image(
-	const struct elf_image *image, struct unwind_table **out, struct error *err)
+	const struct elf_image *image, struct unwind_table **out, struct error *error)
 {
 	struct table_builder b = {.image = image, .packer = {.machine = image->machine}};
 	uint64_t start = clock__now_ns();
-	int ret = 0;
+	int err = 0;
 
 	*out = NULL;
 	if (image->text_end - image->text_start > UINT32_MAX)
-		return error__set(err, -E2BIG, "more than 4 GiB of code");
+		return error__set(error, -E2BIG, "more than 4 GiB of code");
 	if (image->eh_frame.data)
-		ret = add_section(&b, &image->eh_frame, false);
+		err = add_section(&b, &image->eh_frame, false);
 	sort_pieces(&b);
 	b.described = b.pieces.size;
-	if (!ret && image->debug_frame.data)
-		ret = add_section(&b, &image->debug_frame, true);
+	if (!err && image->debug_frame.data)
+		err = add_section(&b, &image->debug_frame, true);
 	sort_pieces(&b);
-	if (!ret)
-		ret = merge_pieces(&b);
-	if (!ret)
-		ret = override_go_calls(&b);
+	if (!err)
+		err = merge_pieces(&b);
+	if (!err)
+		err = override_go_calls(&b);
 	b.statistics.build_ns = clock__now_ns() - start;
-	if (!ret)
-		ret = make_table(&b, out);
-	if (ret)
-		error__set(err, ret, "cannot build the unwind table: %s", strerror(-ret));
+	if (!err)
+		err = make_table(&b, out);
+	if (err)
+		error__set(error, err, "cannot build the unwind table: %s", strerror(-err));
 	vec_free(&b.pieces);
 	vec_free(&b.raw);
 	vec_free(&b.rows);
 	vec_free(&b.packer.rare);
-	return ret;
+	return err;
 }
 
-int unwind_table__build(int fd, struct unwind_table **out, struct error *err)
+int unwind_table__build(int fd, struct unwind_table **out, struct error *error)
 {
 	struct elf_image image;
-	int ret;
+	int err;
 
 	*out = NULL;
-	ret = elf_image__read_fd(&image, fd, err);
-	if (ret)
-		return ret;
-	ret = unwind_table__build_image(&image, out, err);
+	err = elf_image__read_fd(&image, fd, error);
+	if (err)
+		return err;
+	err = unwind_table__build_image(&image, out, error);
 	elf_image__free(&image);
-	return ret;
+	return err;
 }
 
 int unwind_table__build_memory(
-	const void *memory, size_t size, struct unwind_table **out, struct error *err)
+	const void *memory, size_t size, struct unwind_table **out, struct error *error)
 {
 	struct elf_image image;
-	int ret;
+	int err;
 
 	*out = NULL;
-	ret = elf_image__read_memory(&image, memory, size, err);
-	if (ret)
-		return ret;
-	ret = unwind_table__build_image(&image, out, err);
+	err = elf_image__read_memory(&image, memory, size, error);
+	if (err)
+		return err;
+	err = unwind_table__build_image(&image, out, error);
 	elf_image__free(&image);
-	return ret;
+	return err;
 }

@@ -139,7 +139,7 @@ static bool load_secret(struct unwind_cache *cache)
 static int make_secret(struct unwind_cache *cache)
 {
 	char temporary[64];
-	int fd, ret;
+	int fd, err;
 
 	if (getrandom(cache->secret, sizeof(cache->secret), 0) != sizeof(cache->secret))
 		return -EIO;
@@ -148,64 +148,64 @@ static int make_secret(struct unwind_cache *cache)
 		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	ret = write_all(fd, cache->secret, sizeof(cache->secret));
+	err = write_all(fd, cache->secret, sizeof(cache->secret));
 	close(fd);
-	if (!ret &&
+	if (!err &&
 		renameat2(cache->directory, temporary, cache->directory, SECRET, RENAME_NOREPLACE))
-		ret = -errno;
-	if (ret)
+		err = -errno;
+	if (err)
 		unlinkat(cache->directory, temporary, 0);
-	return ret;
+	return err;
 }
 
 static int find_secret(struct unwind_cache *cache)
 {
-	int ret;
+	int err;
 
 	if (load_secret(cache))
 		return 0;
-	ret = make_secret(cache);
-	if (ret == -EEXIST && load_secret(cache))
+	err = make_secret(cache);
+	if (err == -EEXIST && load_secret(cache))
 		return 0;
 	/* One that is there and no good: what it keyed is of no use either. */
-	if (ret == -EEXIST && !unlinkat(cache->directory, SECRET, 0))
-		ret = make_secret(cache);
-	return ret;
+	if (err == -EEXIST && !unlinkat(cache->directory, SECRET, 0))
+		err = make_secret(cache);
+	return err;
 }
 
 int unwind_cache__open(
-	struct unwind_cache **out, const char *path, uint64_t limit, struct error *err)
+	struct unwind_cache **out, const char *path, uint64_t limit, struct error *error)
 {
 	char folder[4096];
-	int ret, fd;
+	int err, fd;
 
-	ret = path ? (snprintf(folder, sizeof(folder), "%s", path) < (int)sizeof(folder)
+	err = path ? (snprintf(folder, sizeof(folder), "%s", path) < (int)sizeof(folder)
 				     ? 0
 				     : -ENAMETOOLONG)
 		   : default_path(folder, sizeof(folder));
-	if (ret)
-		return error__set(err, ret,
+	if (err)
+		return error__set(error, err,
 			"nowhere to keep the cache: neither XDG_CACHE_HOME nor HOME is set");
 	make_folders(folder);
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return error__set(err, -errno, "cannot open %s: %s", folder, strerror(errno));
+		return error__set(error, -errno, "cannot open %s: %s", folder, strerror(errno));
 	if (!is_private(fd, S_IFDIR)) {
 		close(fd);
-		return error__set(err, -EPERM, "%s is not used: others can write to it", folder);
+		return error__set(error, -EPERM, "%s is not used: others can write to it", folder);
 	}
 	*out = calloc(1, sizeof(**out));
 	if (!*out) {
 		close(fd);
-		return error__set(err, -ENOMEM, "out of memory");
+		return error__set(error, -ENOMEM, "out of memory");
 	}
 	**out = (struct unwind_cache){.directory = fd, .limit = limit};
-	ret = find_secret(*out);
-	if (!ret)
+	err = find_secret(*out);
+	if (!err)
 		return 0;
 	unwind_cache__close(*out);
 	*out = NULL;
-	return error__set(err, ret, "cannot keep a file in %s: %s", folder, strerror(-ret));
+	return error__set(error, err, "cannot keep a file in %s: %s", folder, strerror(-err));
 }
 
 const uint8_t *unwind_cache__secret(const struct unwind_cache *cache)
@@ -295,7 +295,7 @@ static int load_file(int fd, const uint8_t *key, size_t size, struct unwind_tabl
 	struct stat status;
 	size_t body_size;
 	void *body;
-	int ret;
+	int err;
 
 	if (!is_private(fd, S_IFREG) || fstat(fd, &status) ||
 		status.st_size < (off_t)sizeof(header) || status.st_size > (off_t)FILE_MAX ||
@@ -308,32 +308,32 @@ static int load_file(int fd, const uint8_t *key, size_t size, struct unwind_tabl
 		return -ENOMEM;
 	if (read_all(fd, body, body_size) || hash_file(&header, body, body_size) != header.hash ||
 		!check_rows(body, header.row_count))
-		ret = -ENOENT;
+		err = -ENOENT;
 	else
-		ret = make_table(&header, body, out);
-	if (ret)
+		err = make_table(&header, body, out);
+	if (err)
 		free(body);
-	return ret;
+	return err;
 }
 
 int unwind_cache__load(
 	struct unwind_cache *cache, const uint8_t *key, size_t size, struct unwind_table **out)
 {
 	char name[NAME_SIZE];
-	int fd, ret;
+	int fd, err;
 
 	if (make_name(name, key, size))
 		return -ENOENT;
 	fd = openat(cache->directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return -ENOENT;
-	ret = load_file(fd, key, size, out);
+	err = load_file(fd, key, size, out);
 	close(fd);
-	if (!ret) /* its time tells when it was last used */
+	if (!err) /* its time tells when it was last used */
 		utimensat(cache->directory, name, NULL, AT_SYMLINK_NOFOLLOW);
-	else if (ret == -ENOENT)
+	else if (err == -ENOENT)
 		unlinkat(cache->directory, name, 0);
-	return ret;
+	return err;
 }
 
 struct cached_file {
@@ -412,7 +412,7 @@ static int write_file(struct unwind_cache *cache, const char *name, const struct
 	const struct unwind_table *table)
 {
 	char temporary[64];
-	int fd, ret;
+	int fd, err;
 
 	snprintf(temporary, sizeof(temporary), TEMPORARY "%d-%u", getpid(),
 		cache->temporary_count++);
@@ -420,18 +420,18 @@ static int write_file(struct unwind_cache *cache, const char *name, const struct
 		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	ret = write_all(fd, header, sizeof(*header));
-	if (!ret)
-		ret = write_all(fd, table->rows, table->row_count * sizeof(*table->rows));
-	if (!ret)
-		ret = write_all(fd, table->rare, table->rare_count * sizeof(*table->rare));
-	if (close(fd) && !ret)
-		ret = -errno;
-	if (!ret && renameat(cache->directory, temporary, cache->directory, name))
-		ret = -errno;
-	if (ret)
+	err = write_all(fd, header, sizeof(*header));
+	if (!err)
+		err = write_all(fd, table->rows, table->row_count * sizeof(*table->rows));
+	if (!err)
+		err = write_all(fd, table->rare, table->rare_count * sizeof(*table->rare));
+	if (close(fd) && !err)
+		err = -errno;
+	if (!err && renameat(cache->directory, temporary, cache->directory, name))
+		err = -errno;
+	if (err)
 		unlinkat(cache->directory, temporary, 0);
-	return ret;
+	return err;
 }
 
 int unwind_cache__store(struct unwind_cache *cache, const uint8_t *key, size_t size,
@@ -454,11 +454,11 @@ int unwind_cache__store(struct unwind_cache *cache, const uint8_t *key, size_t s
 		.key_size = size,
 	};
 	char name[NAME_SIZE];
-	int ret;
+	int err;
 
-	ret = make_name(name, key, size);
-	if (ret)
-		return ret;
+	err = make_name(name, key, size);
+	if (err)
+		return err;
 	if (file_size > cache->limit)
 		return -EFBIG;
 	memcpy(header.key, key, size);
@@ -466,8 +466,8 @@ int unwind_cache__store(struct unwind_cache *cache, const uint8_t *key, size_t s
 	/* Rows and rare rules lie side by side, as in the file. */
 	header.hash = hash_file(&header, table->rows, file_size - sizeof(header));
 	make_room(cache, file_size);
-	ret = write_file(cache, name, &header, table);
-	if (!ret)
+	err = write_file(cache, name, &header, table);
+	if (!err)
 		cache->size += file_size;
-	return ret;
+	return err;
 }

@@ -28,7 +28,7 @@ struct unwind_cache;
  * -ENOENT if there is no home. Without a cache everything works, slower.
  */
 int unwind_cache__open(
-	struct unwind_cache **out, const char *path, uint64_t limit, struct error *err);
+	struct unwind_cache **out, const char *path, uint64_t limit, struct error *error);
 void unwind_cache__close(struct unwind_cache *cache);
 
 /* UNWIND_SECRET_SIZE random bytes, for unwind_content__hash: the same ones every time. */

@@ -110,15 +110,15 @@ static void set_cfa_expression(struct run *run)
 
 static int advance_to(struct run *run, uint64_t location)
 {
-	int ret;
+	int err;
 
 	if (!run->row || location < run->location || location > run->fde->end)
 		return -EBADMSG;
 	if (location == run->location)
 		return 0;
-	ret = run->row(run->context, run->location, &run->program->state);
+	err = run->row(run->context, run->location, &run->program->state);
 	run->location = location;
-	return ret;
+	return err;
 }
 
 static int advance(struct run *run, uint64_t delta)
@@ -277,16 +277,16 @@ static int run_instruction(struct run *run)
 
 static int run_instructions(struct run *run, const uint8_t *bytes, size_t size)
 {
-	int ret;
+	int err;
 
 	if (size > run->program->budget)
 		return -E2BIG;
 	run->program->budget -= size;
 	run->in = (struct bytes){.at = bytes, .end = bytes + size};
 	while (run->in.at < run->in.end) {
-		ret = run_instruction(run);
-		if (ret)
-			return ret;
+		err = run_instruction(run);
+		if (err)
+			return err;
 	}
 	return run->in.bad ? -EBADMSG : 0;
 }
@@ -295,17 +295,17 @@ static int run_instructions(struct run *run, const uint8_t *bytes, size_t size)
 static int run_cie(struct cfi_program *program, const struct cfi_fde *fde)
 {
 	struct run run = {.program = program, .fde = fde};
-	int ret;
+	int err;
 
 	if (program->initial_valid && program->cie_offset == fde->cie.offset)
 		return 0;
 	program->initial = program->state = (struct cfi_state){0};
 	program->remembered_count = 0;
-	ret = run_instructions(&run, fde->cie.instructions, fde->cie.instructions_size);
+	err = run_instructions(&run, fde->cie.instructions, fde->cie.instructions_size);
 	program->initial = program->state;
 	program->cie_offset = fde->cie.offset;
-	program->initial_valid = !ret;
-	return ret;
+	program->initial_valid = !err;
+	return err;
 }
 
 int cfi_program__run(
@@ -318,16 +318,16 @@ int cfi_program__run(
 		.row = row,
 		.context = context,
 	};
-	int ret, last;
+	int err, last;
 
-	ret = run_cie(program, fde);
-	if (!ret) {
+	err = run_cie(program, fde);
+	if (!err) {
 		program->state = program->initial;
 		program->remembered_count = 0;
-		ret = run_instructions(&run, fde->instructions, fde->instructions_size);
+		err = run_instructions(&run, fde->instructions, fde->instructions_size);
 	}
-	if (run.location >= fde->end || (ret && ret != -EBADMSG))
-		return ret;
-	last = row(context, run.location, ret ? NULL : &program->state);
-	return ret ? ret : last;
+	if (run.location >= fde->end || (err && err != -EBADMSG))
+		return err;
+	last = row(context, run.location, err ? NULL : &program->state);
+	return err ? err : last;
 }

@@ -24,20 +24,20 @@ static int hash_image(XXH3_state_t *state, const struct elf_image *image)
 {
 	const uint64_t head[] = {image->machine, image->type, image->text_start, image->text_end,
 		image->entry, image->text_count};
-	int ret = 0;
+	int err = 0;
 
 	XXH3_128bits_update(state, head, sizeof(head));
 	hash_section(state, &image->eh_frame);
 	hash_section(state, &image->debug_frame);
-	for (size_t i = 0; !ret && i < image->text_count; i++) {
+	for (size_t i = 0; !err && i < image->text_count; i++) {
 		const struct elf_segment *text = &image->text[i];
 		const uint64_t place[3] = {text->vaddr, text->file_offset, text->size};
 
 		XXH3_128bits_update(state, place, sizeof(place));
-		ret = elf_file__each_block(
+		err = elf_file__each_block(
 			image->file, text->file_offset, text->size, hash_block, state);
 	}
-	return ret;
+	return err;
 }
 
 int unwind_content__hash(const struct elf_image *image, const uint8_t secret[UNWIND_SECRET_SIZE],
@@ -45,16 +45,16 @@ int unwind_content__hash(const struct elf_image *image, const uint8_t secret[UNW
 {
 	XXH3_state_t *state = XXH3_createState();
 	XXH128_canonical_t hash;
-	int ret;
+	int err;
 
 	_Static_assert(sizeof(hash) == UNWIND_KEY_SIZE, "");
 	_Static_assert(UNWIND_SECRET_SIZE >= XXH3_SECRET_SIZE_MIN, "");
 	if (!state)
 		return -ENOMEM;
 	XXH3_128bits_reset_withSecret(state, secret, UNWIND_SECRET_SIZE);
-	ret = hash_image(state, image);
+	err = hash_image(state, image);
 	XXH128_canonicalFromHash(&hash, XXH3_128bits_digest(state));
 	memcpy(key, &hash, sizeof(hash));
 	XXH3_freeState(state);
-	return ret;
+	return err;
 }

@@ -10,15 +10,15 @@
 /* Largest frame section that is read; clang's are 5 MB, Chromium's 20. */
 #define SECTION_MAX (256ul << 20)
 
-static int check_header(const struct elf_file *file, struct error *err)
+static int check_header(const struct elf_file *file, struct error *error)
 {
 	const Elf64_Ehdr *header = elf_file__header(file);
 
 	if (header->e_machine != EM_X86_64 && header->e_machine != EM_AARCH64)
-		return error__set(err, -ENOEXEC, "ELF file of an unsupported machine (%u)",
+		return error__set(error, -ENOEXEC, "ELF file of an unsupported machine (%u)",
 			header->e_machine);
 	if (header->e_phentsize != sizeof(Elf64_Phdr) || !header->e_phnum)
-		return error__set(err, -EBADMSG, "ELF file without program headers");
+		return error__set(error, -EBADMSG, "ELF file without program headers");
 	return 0;
 }
 
@@ -137,16 +137,16 @@ static void narrow_text(struct elf_image *image)
 	}
 }
 
-static int read_image(struct elf_image *image, struct error *err)
+static int read_image(struct elf_image *image, struct error *error)
 {
 	size_t count;
 	const Elf64_Phdr *segments = elf_file__segments(image->file, &count);
-	int ret = check_header(image->file, err);
+	int err = check_header(image->file, error);
 
-	if (ret)
-		return ret;
+	if (err)
+		return err;
 	if (!segments)
-		return error__set(err, -EBADMSG, "cannot read the ELF program headers");
+		return error__set(error, -EBADMSG, "cannot read the ELF program headers");
 	image->machine = elf_file__header(image->file)->e_machine;
 	image->type = elf_file__header(image->file)->e_type;
 	image->entry = elf_file__header(image->file)->e_entry;
@@ -157,32 +157,32 @@ static int read_image(struct elf_image *image, struct error *err)
 	read_section(image, ".eh_frame", &image->eh_frame, &image->unpacked[0]);
 	read_section(image, ".debug_frame", &image->debug_frame, &image->unpacked[1]);
 	if (!image->eh_frame.data && !image->debug_frame.data)
-		ret = find_eh_frame_by_header(image);
-	if (ret)
-		error__set(err, ret, "cannot read .eh_frame: %s", strerror(-ret));
-	return ret;
+		err = find_eh_frame_by_header(image);
+	if (err)
+		error__set(error, err, "cannot read .eh_frame: %s", strerror(-err));
+	return err;
 }
 
-static int take_file(struct elf_image *image, int code, struct error *err)
+static int take_file(struct elf_image *image, int err, struct error *error)
 {
-	if (!code)
-		code = read_image(image, err);
-	if (code)
+	if (!err)
+		err = read_image(image, error);
+	if (err)
 		elf_image__free(image);
-	return code;
+	return err;
 }
 
-int elf_image__read_fd(struct elf_image *image, int fd, struct error *err)
+int elf_image__read_fd(struct elf_image *image, int fd, struct error *error)
 {
 	*image = (struct elf_image){0};
-	return take_file(image, elf_file__open(fd, &image->file, err), err);
+	return take_file(image, elf_file__open(fd, &image->file, error), error);
 }
 
 int elf_image__read_memory(
-	struct elf_image *image, const void *memory, size_t size, struct error *err)
+	struct elf_image *image, const void *memory, size_t size, struct error *error)
 {
 	*image = (struct elf_image){0};
-	return take_file(image, elf_file__open_memory(memory, size, &image->file, err), err);
+	return take_file(image, elf_file__open_memory(memory, size, &image->file, error), error);
 }
 
 void elf_image__free(struct elf_image *image)

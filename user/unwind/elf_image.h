@@ -52,11 +52,11 @@ struct elf_image {
  * 0 or a negative errno: -ENOEXEC if it is not a 64-bit little-endian ELF file of a machine that
  * memtrace knows, -EBADMSG if its headers lie.
  */
-int elf_image__read_fd(struct elf_image *image, int fd, struct error *err);
+int elf_image__read_fd(struct elf_image *image, int fd, struct error *error);
 
 /* The same for an image in memory; @memory is the caller's and must outlive the image. */
 int elf_image__read_memory(
-	struct elf_image *image, const void *memory, size_t size, struct error *err);
+	struct elf_image *image, const void *memory, size_t size, struct error *error);
 
 void elf_image__free(struct elf_image *image);
 

@@ -171,14 +171,14 @@ static int scan_bases(const struct elf_image *image, struct known_symbols *symbo
 static int scan_block(const struct elf_image *image, struct known_symbols *symbols,
 	const uint8_t *block, size_t size, uint64_t vaddr, known_range_vec *found)
 {
-	int ret;
+	int err;
 
 	if (image->machine == EM_AARCH64)
 		return scan_signal_returns_arm64(block, size, vaddr, found);
-	ret = scan_signal_returns(block, size, vaddr, found);
-	if (!ret)
-		ret = scan_fiber_starts(block, size, vaddr, found);
-	return ret ? ret : scan_bases(image, symbols, block, size, vaddr, found);
+	err = scan_signal_returns(block, size, vaddr, found);
+	if (!err)
+		err = scan_fiber_starts(block, size, vaddr, found);
+	return err ? err : scan_bases(image, symbols, block, size, vaddr, found);
 }
 
 static int compare_ranges(const void *left, const void *right)
@@ -192,11 +192,11 @@ int known_code__find(const struct elf_image *image, struct known_symbols *symbol
 	uint64_t end, known_range_vec *found)
 {
 	uint64_t offset, left;
-	int ret = 0;
+	int err = 0;
 
 	if (end <= start)
 		return 0;
-	while (!ret && end - start >= SHORTEST) {
+	while (!err && end - start >= SHORTEST) {
 		size_t size = end - start < BLOCK_SIZE ? end - start : BLOCK_SIZE;
 		const uint8_t *block;
 
@@ -207,14 +207,14 @@ int known_code__find(const struct elf_image *image, struct known_symbols *symbol
 			break;
 		symbols->scanned += size;
 		block = elf_file__bytes(image->file, offset, size);
-		ret = block ? scan_block(image, symbols, block, size, start, found) : -EBADMSG;
+		err = block ? scan_block(image, symbols, block, size, start, found) : -EBADMSG;
 		if (size == left || size == end - start)
 			break;
 		start += size - BLOCK_OVERLAP;
 	}
 	if (found->size)
 		qsort(found->data, found->size, sizeof(*found->data), compare_ranges);
-	return ret;
+	return err;
 }
 
 /* The first @size bytes of the code at @vaddr, or NULL. */

@@ -78,13 +78,13 @@ static void close_segment(struct open_segment *open)
 }
 
 int unwind_maps__new(struct unwind_maps **out, const struct unwind_maps_fds *fds,
-	struct unwind_shared *shared, struct error *err)
+	struct unwind_shared *shared, struct error *error)
 {
 	size_t size = mapped_size(UNWIND_MAX_RANGES * sizeof(struct unwind_range));
 	struct unwind_maps *maps = calloc(1, sizeof(*maps));
 
 	if (!maps)
-		return error__set(err, -ENOMEM, "out of memory");
+		return error__set(error, -ENOMEM, "out of memory");
 	maps->fds = *fds;
 	maps->shared = shared;
 	maps->pool.size = UNWIND_MAX_RANGES;
@@ -93,7 +93,8 @@ int unwind_maps__new(struct unwind_maps **out, const struct unwind_maps_fds *fds
 	maps->ranges = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fds->ranges, 0);
 	if (maps->ranges == MAP_FAILED) {
 		free(maps);
-		return error__set(err, -errno, "cannot map the unwind ranges: %s", strerror(errno));
+		return error__set(
+			error, -errno, "cannot map the unwind ranges: %s", strerror(errno));
 	}
 	*out = maps;
 	return 0;
@@ -195,35 +196,35 @@ static int fill_segment(struct unwind_maps *maps, table_vec *tables)
 
 /* Makes a segment with room for @chunk_count chunks and shows it to BPF; it becomes the open one.
  */
-static int open_segment(struct unwind_maps *maps, size_t chunk_count, struct error *err)
+static int open_segment(struct unwind_maps *maps, size_t chunk_count, struct error *error)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_INNER_MAP | BPF_F_MMAPABLE);
 	struct open_segment *open = &maps->open;
-	int fd, ret;
+	int fd, err;
 
 	if (maps->segment_count == UNWIND_MAX_SEGMENTS)
 		return error__set(
-			err, -ENOSPC, "more than %d unwind segments", UNWIND_MAX_SEGMENTS);
+			error, -ENOSPC, "more than %d unwind segments", UNWIND_MAX_SEGMENTS);
 	close_segment(open);
 	open->capacity = chunk_count + SPARE_CHUNKS;
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "unwind_rows", sizeof(uint32_t),
 		sizeof(struct unwind_chunk), open->capacity, &options);
 	if (fd < 0)
-		return error__set(err, fd,
+		return error__set(error, fd,
 			"cannot make a BPF map of %zu bytes for unwind tables: %s",
 			open->capacity * sizeof(struct unwind_chunk), strerror(-fd));
 	open->number = maps->segment_count;
 	open->chunks = mmap(NULL, mapped_size(open->capacity * sizeof(*open->chunks)),
 		PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	ret = open->chunks == MAP_FAILED ? -errno : 0;
-	if (ret)
+	err = open->chunks == MAP_FAILED ? -errno : 0;
+	if (err)
 		open->chunks = NULL;
 	else
-		ret = bpf_map_update_elem(maps->fds.segments, &open->number, &fd, BPF_ANY);
+		err = bpf_map_update_elem(maps->fds.segments, &open->number, &fd, BPF_ANY);
 	close(fd); /* the outer map holds it */
-	if (ret) {
+	if (err) {
 		close_segment(open);
-		return error__set(err, ret, "cannot load unwind tables: %s", strerror(-ret));
+		return error__set(error, err, "cannot load unwind tables: %s", strerror(-err));
 	}
 	maps->segment_count++;
 	maps->statistics.bytes += mapped_size(open->capacity * sizeof(*open->chunks));
@@ -232,16 +233,16 @@ static int open_segment(struct unwind_maps *maps, size_t chunk_count, struct err
 
 /* Loads @tables of @chunk_count chunks in all, by preference into what room there is. */
 static int load_tables(
-	struct unwind_maps *maps, table_vec *tables, size_t chunk_count, struct error *err)
+	struct unwind_maps *maps, table_vec *tables, size_t chunk_count, struct error *error)
 {
-	int ret = 0;
+	int err = 0;
 
 	if (maps->open.capacity - maps->open.used < chunk_count)
-		ret = open_segment(maps, chunk_count, err);
-	if (ret)
-		return ret;
-	ret = fill_segment(maps, tables);
-	return ret ? error__set(err, ret, "out of memory") : 0;
+		err = open_segment(maps, chunk_count, error);
+	if (err)
+		return err;
+	err = fill_segment(maps, tables);
+	return err ? error__set(error, err, "out of memory") : 0;
 }
 
 static bool contains_table(table_vec *tables, const struct unwind_table *wanted)
@@ -254,30 +255,30 @@ static bool contains_table(table_vec *tables, const struct unwind_table *wanted)
 
 /* Loads those tables of @mappings that BPF does not have. */
 static int add_tables(struct unwind_maps *maps, const struct unwind_mapping *mappings, size_t count,
-	struct error *err)
+	struct error *error)
 {
 	size_t chunk_count = 0;
 	table_vec tables = {0};
-	int ret = 0;
+	int err = 0;
 
-	for (size_t i = 0; i < count && !ret; i++) {
+	for (size_t i = 0; i < count && !err; i++) {
 		const struct unwind_table *table = mappings[i].table;
 
 		if (!table || !table->row_count || contains_table(&tables, table) ||
 			placement_map__find(&maps->placements, (uintptr_t)table))
 			continue;
 		chunk_count += chunks_of(table);
-		ret = vec_push(&tables, table);
+		err = vec_push(&tables, table);
 	}
-	if (ret)
-		error__set(err, ret, "out of memory");
+	if (err)
+		error__set(error, err, "out of memory");
 	else if (chunk_count)
-		ret = load_tables(maps, &tables, chunk_count, err);
-	if (ret)
+		err = load_tables(maps, &tables, chunk_count, error);
+	if (err)
 		vec_for_each (table, &tables)
 			placement_map__remove(&maps->placements, (uintptr_t)*table, NULL);
 	vec_free(&tables);
-	return ret;
+	return err;
 }
 
 static struct unwind_range make_range(
@@ -328,16 +329,16 @@ static int point_process(struct unwind_maps *maps, uint32_t process, uint32_t nu
 	struct space_ranges *space = space_ranges_map__find(&maps->spaces, number);
 	struct unwind_space value = {.space = number, .first = space->first, .count = space->count};
 	uint32_t *current, former;
-	int ret;
+	int err;
 
 	current = process_spaces__insert(&maps->processes, process);
 	if (!current)
 		return -ENOMEM;
-	ret = bpf_map_update_elem(maps->fds.spaces, &process, &value, BPF_ANY);
-	if (ret) {
+	err = bpf_map_update_elem(maps->fds.spaces, &process, &value, BPF_ANY);
+	if (err) {
 		if (!*current)
 			process_spaces__remove(&maps->processes, process, NULL);
-		return ret == -E2BIG ? -ENOSPC : ret;
+		return err == -E2BIG ? -ENOSPC : err;
 	}
 	former = *current;
 	*current = number;
@@ -372,26 +373,26 @@ static int64_t add_space(
 }
 
 int unwind_maps__set(struct unwind_maps *maps, uint32_t process,
-	const struct unwind_mapping *mappings, size_t count, struct error *err)
+	const struct unwind_mapping *mappings, size_t count, struct error *error)
 {
 	int64_t number;
-	int ret;
+	int err;
 
 	if (count > UNWIND_MAX_RANGES)
 		return error__set(
-			err, -ENOSPC, "more than %d executable mappings", UNWIND_MAX_RANGES);
-	ret = add_tables(maps, mappings, count, err);
-	if (ret)
-		return ret;
+			error, -ENOSPC, "more than %d executable mappings", UNWIND_MAX_RANGES);
+	err = add_tables(maps, mappings, count, error);
+	if (err)
+		return err;
 	number = add_space(maps, mappings, count);
-	ret = number < 0 ? (int)number : point_process(maps, process, number);
-	if (ret && number > 0) {
+	err = number < 0 ? (int)number : point_process(maps, process, number);
+	if (err && number > 0) {
 		space_ranges_map__find(&maps->spaces, number)->references++;
 		release_space(maps, number);
 	}
-	if (ret)
+	if (err)
 		return error__set(
-			err, ret, "cannot load the process's mappings: %s", strerror(-ret));
+			error, err, "cannot load the process's mappings: %s", strerror(-err));
 	return 0;
 }
 

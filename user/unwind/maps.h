@@ -39,7 +39,7 @@ struct unwind_maps_statistics {
  * fds stay the caller's and must outlive the maps. 0 or a negative errno.
  */
 int unwind_maps__new(struct unwind_maps **out, const struct unwind_maps_fds *fds,
-	struct unwind_shared *shared, struct error *err);
+	struct unwind_shared *shared, struct error *error);
 void unwind_maps__free(struct unwind_maps *maps);
 
 /*
@@ -49,7 +49,7 @@ void unwind_maps__free(struct unwind_maps *maps);
  * changed; -ENOSPC: too many ranges, segments or processes.
  */
 int unwind_maps__set(struct unwind_maps *maps, uint32_t process,
-	const struct unwind_mapping *mappings, size_t count, struct error *err);
+	const struct unwind_mapping *mappings, size_t count, struct error *error);
 
 /*
  * To be called for each fork seen: @child unwinds with @parent's ranges until it is given its own.

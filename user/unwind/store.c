@@ -94,7 +94,7 @@ static void keep_table(struct unwind_store *store, const struct elf_image *image
 
 /* From the cache, or built and then kept there. */
 static struct unwind_table *find_table(
-	struct unwind_store *store, const struct elf_image *image, struct error *err)
+	struct unwind_store *store, const struct elf_image *image, struct error *error)
 {
 	struct unwind_table *table = NULL;
 	uint8_t key[UNWIND_KEY_SIZE];
@@ -105,7 +105,7 @@ static struct unwind_table *find_table(
 		store->statistics.cached++;
 		return table;
 	}
-	if (unwind_table__build_image(image, &table, err))
+	if (unwind_table__build_image(image, &table, error))
 		return NULL;
 	store->statistics.built++;
 	if (has_key)
@@ -116,15 +116,15 @@ static struct unwind_table *find_table(
 static struct unwind_table *make_table(struct unwind_store *store, const struct module *module)
 {
 	struct unwind_table *table = NULL;
-	struct error err = {0};
+	struct error error = {0};
 	struct elf_image image;
 
-	if (!elf_image__read_fd(&image, module->fd, &err)) {
-		table = find_table(store, &image, &err);
+	if (!elf_image__read_fd(&image, module->fd, &error)) {
+		table = find_table(store, &image, &error);
 		elf_image__free(&image);
 	}
 	if (!table) {
-		log__debug("%s: %s", module->path, err.message);
+		log__debug("%s: %s", module->path, error.message);
 		store->statistics.failed++;
 	}
 	return table;
@@ -168,12 +168,12 @@ static int describe_mapping(struct unwind_store *store, struct modules *modules,
 int unwind_store__describe(struct unwind_store *store, struct modules *modules, pid_t pid,
 	const struct maps *maps, unwind_mapping_vec *out)
 {
-	int ret = 0;
+	int err = 0;
 
-	for (size_t i = 0; !ret && i < maps->size; i++)
+	for (size_t i = 0; !err && i < maps->size; i++)
 		if (mapping__is_executable(&maps->data[i]))
-			ret = describe_mapping(store, modules, pid, &maps->data[i], out);
-	return ret;
+			err = describe_mapping(store, modules, pid, &maps->data[i], out);
+	return err;
 }
 
 struct unwind_store_statistics unwind_store__statistics(struct unwind_store *store)

@@ -41,15 +41,15 @@ struct unwind_table {
  * gives a table without rows. Returns 0 and a table for unwind_table__free, or a negative errno as
  * elf_image__read_fd, -ENOMEM, or -E2BIG for a file whose frame information is absurd.
  */
-int unwind_table__build(int fd, struct unwind_table **out, struct error *err);
+int unwind_table__build(int fd, struct unwind_table **out, struct error *error);
 
 /* The same from an image that was read already. */
 int unwind_table__build_image(
-	const struct elf_image *image, struct unwind_table **out, struct error *err);
+	const struct elf_image *image, struct unwind_table **out, struct error *error);
 
 /* The same from an image in memory (the vDSO), which need not outlive the table. */
 int unwind_table__build_memory(
-	const void *image, size_t size, struct unwind_table **out, struct error *err);
+	const void *image, size_t size, struct unwind_table **out, struct error *error);
 
 /* The rule in force at @vaddr: UNWIND_NO_RULE where the table has none. */
 uint32_t unwind_table__find(const struct unwind_table *table, uint64_t vaddr);
