@@ -73,6 +73,21 @@ expect_mapped()
 		events.ndjson)" = 1 ]
 }
 
+@test "diff compares the mapped sites of two instants" {
+	"$MEMTRACE" record -o run.rec -- "$TARGETS/mapped" 2>err
+	"$MEMTRACE" report --json=report.json run.rec
+	"$MEMTRACE" diff --json=diff.json run.rec@1us run.rec
+	[ "$(jq '.mapped_sites | map(.before.live_bytes) | add' diff.json)" = 0 ]
+	[ "$(jq '.mapped_sites | map(.after.live_bytes) | add' diff.json)" = \
+		"$(report '.mapped_sites | map(.mapped_bytes) | add')" ]
+	"$MEMTRACE" diff run.rec@1us run.rec >diff.txt
+	grep -q '^sites that map memory' diff.txt || fail "$(cat diff.txt)"
+	grep -q ' 1  appeared .* mapped (0 B -> ' diff.txt || fail "$(cat diff.txt)"
+	! grep -q ' give_back ' diff.txt || fail "$(cat diff.txt)"
+	"$MEMTRACE" diff run.rec run.rec >diff.txt
+	! grep -q '^sites that map memory' diff.txt
+}
+
 @test "the text lists them first when they outweigh the heap" {
 	"$MEMTRACE" --top 2 -- sh -c 'exec "$0"' "$TARGETS/mappings" >out 2>err
 	grep -q 'sites that map memory, by bytes mapped$' out || fail "$(cat out)"

@@ -98,30 +98,51 @@ static void add_side(
 	side->temporary_count += site->temporary_count;
 }
 
-static int add_report(struct diff *diff, struct diff_index *index, const struct report *report,
+/* One of the two lists of sites that a diff compares. */
+struct compared {
+	diff_sites *out;
+	struct diff_index index;
+	bool is_mapped;
+};
+
+static int add_site(struct compared *compared, const struct report *report,
+	const struct report_site *site, bool is_after, struct build_ids *others)
+{
+	struct diff_key key = key_of(site, others);
+	uint32_t *number = diff_index__find(&compared->index, key);
+	struct diff_site *entry;
+	struct diff_side *side;
+
+	if (!number) {
+		if (vec_push(compared->out, (struct diff_site){.site = site}))
+			return -ENOMEM;
+		number = diff_index__insert(&compared->index, key);
+		if (!number)
+			return -ENOMEM;
+		*number = compared->out->size - 1;
+	}
+	entry = &compared->out->data[*number];
+	if (is_after)
+		entry->site = site;
+	side = is_after ? &entry->after : &entry->before;
+	add_side(side, report, site);
+	/* What is mapped and what ended processes left mapped are one figure. */
+	if (compared->is_mapped && report__shows_left(report))
+		side->live_bytes += site->live_bytes - site->at_exit_bytes;
+	return 0;
+}
+
+static int add_report(struct compared *compared, const struct report *report, bool is_after,
 	struct build_ids *others)
 {
-	bool is_after = report == diff->after;
+	const struct report_site *sites =
+		compared->is_mapped ? report->mapped_sites.data : report->sites.data;
+	size_t count = compared->is_mapped ? report->mapped_sites.size : report->sites.size;
+	int err = 0;
 
-	vec_for_each (site, &report->sites) {
-		struct diff_key key = key_of(site, others);
-		uint32_t *number = diff_index__find(index, key);
-		struct diff_site *entry;
-
-		if (!number) {
-			if (vec_push(&diff->sites, (struct diff_site){.site = site}))
-				return -ENOMEM;
-			number = diff_index__insert(index, key);
-			if (!number)
-				return -ENOMEM;
-			*number = diff->sites.size - 1;
-		}
-		entry = &diff->sites.data[*number];
-		if (is_after)
-			entry->site = site;
-		add_side(is_after ? &entry->after : &entry->before, report, site);
-	}
-	return 0;
+	for (size_t i = 0; i < count && !err; i++)
+		err = add_site(compared, report, &sites[i], is_after, others);
+	return err;
 }
 
 static enum diff_change change_of(const struct diff_site *site)
@@ -162,10 +183,29 @@ static int compare_changes(const void *left, const void *right)
 	return (a->site->id > b->site->id) - (a->site->id < b->site->id);
 }
 
+static int compare_lists(struct diff *diff, bool is_mapped, struct build_ids *builds_before,
+	struct build_ids *builds_after)
+{
+	struct compared compared = {
+		.out = is_mapped ? &diff->mapped : &diff->sites, .is_mapped = is_mapped};
+	int err = add_report(&compared, diff->before, false, builds_after);
+
+	if (!err)
+		err = add_report(&compared, diff->after, true, builds_before);
+	vec_for_each (site, compared.out) {
+		site->change = change_of(site);
+		diff->counts[site->change] += !is_mapped;
+	}
+	if (compared.out->size)
+		qsort(compared.out->data, compared.out->size, sizeof(*compared.out->data),
+			compare_changes);
+	diff_index__free(&compared.index);
+	return err;
+}
+
 int diff__compute(struct diff *diff, const struct report *before, const struct report *after)
 {
 	struct build_ids builds_before = {0}, builds_after = {0};
-	struct diff_index index = {0};
 	int err;
 
 	*diff = (struct diff){.before = before, .after = after};
@@ -173,25 +213,18 @@ int diff__compute(struct diff *diff, const struct report *before, const struct r
 	if (!err)
 		err = collect_builds(&builds_after, after);
 	if (!err)
-		err = add_report(diff, &index, before, &builds_after);
+		err = compare_lists(diff, false, &builds_before, &builds_after);
 	if (!err)
-		err = add_report(diff, &index, after, &builds_before);
-	vec_for_each (site, &diff->sites) {
-		site->change = change_of(site);
-		diff->counts[site->change]++;
-	}
-	if (diff->sites.size)
-		qsort(diff->sites.data, diff->sites.size, sizeof(*diff->sites.data),
-			compare_changes);
+		err = compare_lists(diff, true, &builds_before, &builds_after);
 	build_ids__free(&builds_before);
 	build_ids__free(&builds_after);
-	diff_index__free(&index);
 	return err;
 }
 
 void diff__free(struct diff *diff)
 {
 	vec_free(&diff->sites);
+	vec_free(&diff->mapped);
 }
 
 const char *diff__change_name(enum diff_change change)

@@ -39,11 +39,13 @@ struct diff_site {
 	enum diff_change change;
 };
 
+typedef VEC(struct diff_site) diff_sites;
+
 struct diff {
 	const struct report *before;
 	const struct report *after;
-	VEC(struct diff_site)
-	sites; /* the largest change of live bytes first, growth before loss */
+	diff_sites sites;  /* the largest change of live bytes first, growth before loss */
+	diff_sites mapped; /* the same of sites that map memory, by bytes mapped */
 	size_t counts[DIFF_VANISHED + 1];
 };
 

@@ -58,6 +58,29 @@ static void print_site(struct text_page *page, size_t rank, const struct diff_si
 	text__print_stack(page, site->site);
 }
 
+static void print_mapped(struct text_page *page, const struct diff *diff, size_t top)
+{
+	size_t shown = 0;
+
+	vec_for_each (site, &diff->mapped) {
+		if (site->before.live_bytes == site->after.live_bytes)
+			continue;
+		if (shown++ >= top)
+			break;
+		if (shown == 1) {
+			text__print_line(page, "%s", "");
+			text__print_line(
+				page, "sites that map memory, by what they map more or less");
+		}
+		text__print_line(page, "%4zu  %-8s %s mapped (%s -> %s)", shown,
+			diff__change_name(site->change),
+			signed_bytes(site->before.live_bytes, site->after.live_bytes).text,
+			human__bytes(site->before.live_bytes).text,
+			human__bytes(site->after.live_bytes).text);
+		text__print_stack(page, site->site);
+	}
+}
+
 void diff__write_text(const struct diff *diff, unsigned int width, size_t top, FILE *file)
 {
 	struct text_page page = text__page(file, width);
@@ -81,6 +104,7 @@ void diff__write_text(const struct diff *diff, unsigned int width, size_t top, F
 	if (shown < changed)
 		text__print_line(&page, "... %s more changed: --top N, or --json for all",
 			human__exact(changed - shown).text);
+	print_mapped(&page, diff, top ? top : DEFAULT_TOP);
 }
 
 /* --- JSON */
@@ -114,6 +138,21 @@ static void write_side(struct json_writer *json, const char *key, const struct d
 	json__end_object(json);
 }
 
+static void write_sites(struct json_writer *json, const char *key, const diff_sites *sites)
+{
+	json__key(json, key);
+	json__begin_array(json);
+	vec_for_each (site, sites) {
+		json__begin_object(json);
+		json__put_string(json, "change", diff__change_name(site->change));
+		write_side(json, "before", &site->before);
+		write_side(json, "after", &site->after);
+		json__write_stack(json, site->site);
+		json__end_object(json);
+	}
+	json__end_array(json);
+}
+
 void diff__write_json(const struct diff *diff, FILE *file)
 {
 	struct json_writer json;
@@ -123,17 +162,8 @@ void diff__write_json(const struct diff *diff, FILE *file)
 	json__put_integer(&json, "version", JSON_REPORT_VERSION);
 	write_total(&json, "before", diff->before);
 	write_total(&json, "after", diff->after);
-	json__key(&json, "sites");
-	json__begin_array(&json);
-	vec_for_each (site, &diff->sites) {
-		json__begin_object(&json);
-		json__put_string(&json, "change", diff__change_name(site->change));
-		write_side(&json, "before", &site->before);
-		write_side(&json, "after", &site->after);
-		json__write_stack(&json, site->site);
-		json__end_object(&json);
-	}
-	json__end_array(&json);
+	write_sites(&json, "sites", &diff->sites);
+	write_sites(&json, "mapped_sites", &diff->mapped);
 	json__end_object(&json);
 	json__finish(&json);
 }
