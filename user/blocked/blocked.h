@@ -2,8 +2,8 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Blocked threads with their stacks: turns a look (look.h) into the snapshot that locks/ judges,
- * and answers its questions about memory. Nothing is stopped; a thread that runs on meanwhile has
- * a stack that makes no sense, which is why verdicts need two looks.
+ * with the answers to its questions (answers.h). Nothing is stopped; a thread that runs on
+ * meanwhile has a stack that makes no sense, which is why verdicts need two looks.
  */
 #ifndef MEMTRACE_BLOCKED_BLOCKED_H
 #define MEMTRACE_BLOCKED_BLOCKED_H
@@ -26,9 +26,6 @@ struct blocked {
 	VEC(struct lock_frame *) sampled; /* stacks of threads that run */
 	size_t unreadable; /* processes that could not be looked at (gone, no permission) */
 };
-
-/* The answers about memory and names of the processes that @subjects were taken of. */
-struct lock_memory blocked__memory(struct subjects *subjects);
 
 /*
  * Builds the snapshot of @look: all of its threads, those of the processes @pids with stacks and to

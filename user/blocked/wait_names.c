@@ -8,7 +8,7 @@
 
 #include "base/hash.h"
 #include "base/vec.h"
-#include "blocked/blocked.h"
+#include "blocked/answers.h"
 #include "blocked/subject.h"
 #include "process/process.h"
 
@@ -263,7 +263,7 @@ int wait_names__judge(struct wait_names *names, const struct contention_wait *wa
 	};
 	struct lock_process process = {.pid = wait->header.process};
 	struct snapshot snapshot = {&thread, 1, &process, 1, wait->begin_ns, 0, false};
-	struct judging judging = {wait, blocked__memory(names->subjects)};
+	struct judging judging = {wait, answers__of(names->subjects)};
 	struct lock_memory memory = {.context = &judging,
 		.read = read_for_judging,
 		.symbol = name_symbol,

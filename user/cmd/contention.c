@@ -107,14 +107,11 @@ static const struct {
 
 void contention__list_formats(const char *separator, const char *last, char *out)
 {
-	size_t used = 0;
+	const char *names[FORMATS];
 
 	for (size_t i = 0; i < FORMATS; i++)
-		used += snprintf(out + used, FORMAT_NAMES_SIZE - used, "%s%s",
-			i == 0		   ? ""
-			: i == FORMATS - 1 ? last
-					   : separator,
-			formats[i].name);
+		names[i] = formats[i].name;
+	formats__join(names, FORMATS, separator, last, out);
 }
 
 static error_t parse_format(

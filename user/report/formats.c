@@ -177,16 +177,27 @@ const struct output_format *formats__get(enum report_format format)
 	return &formats[format];
 }
 
-void formats__list(const char *separator, const char *last, char *out)
+void formats__join(
+	const char *const *names, size_t count, const char *separator, const char *last, char *out)
 {
 	size_t used = 0;
 
-	for (int i = 1; i < FORMAT_COUNT; i++)
+	for (size_t i = 0; i < count; i++)
 		used += snprintf(out + used, FORMAT_NAMES_SIZE - used, "%s%s",
-			i == 1			? ""
-			: i == FORMAT_COUNT - 1 ? last
-						: separator,
-			formats[i].name);
+			i == 0		 ? ""
+			: i == count - 1 ? last
+					 : separator,
+			names[i]);
+}
+
+void formats__list(const char *separator, const char *last, char *out)
+{
+	const char *names[FORMAT_COUNT];
+	size_t count = 0;
+
+	for (int i = 1; i < FORMAT_COUNT; i++)
+		names[count++] = formats[i].name;
+	formats__join(names, count, separator, last, out);
 }
 
 int formats__write(enum report_format format, const struct report *report,

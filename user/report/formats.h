@@ -56,8 +56,13 @@ struct output_format {
 /* Of FORMAT_TEXT and those behind it. */
 const struct output_format *formats__get(enum report_format format);
 
-/* Their names in a row: "a, b or c" with @separator ", " and @last " or ". */
+/* Names in a row, into @out of FORMAT_NAMES_SIZE: "a, b or c" with @separator ", ", @last " or ".
+ */
 #define FORMAT_NAMES_SIZE 128
+void formats__join(
+	const char *const *names, size_t count, const char *separator, const char *last, char *out);
+
+/* The names of all formats in a row. */
 void formats__list(const char *separator, const char *last, char *out);
 
 /*
