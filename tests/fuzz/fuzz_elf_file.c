@@ -62,13 +62,9 @@ static void read_names(struct elf_file *file)
 	struct elf_wanted wanted[] = {{.name = "malloc"}, {.name = "main"}, {.name = ""}};
 	const char *soname = elf_file__soname(file);
 	elf_plt_entries stubs = {0};
-	elf_names needed = {0};
 	size_t size;
 
 	touch(soname, soname ? strlen(soname) : 0);
-	elf_file__needed(file, &needed);
-	vec_for_each (name, &needed)
-		touch(*name, strlen(*name));
 	elf_file__each_symbol(file, ELF_ANY_TABLE, touch_symbol, NULL);
 	elf_file__find_symbols(file, ELF_ANY_TABLE, wanted, 3);
 	elf_file__plt(file, &stubs);
@@ -76,7 +72,6 @@ static void read_names(struct elf_file *file)
 		touch(stub->name, stub->name ? strlen(stub->name) : 0);
 	touch(elf_file__build_id(file, &size, NULL), 1);
 	vec_free(&stubs);
-	vec_free(&needed);
 }
 
 static void read_all(struct elf_file *file)

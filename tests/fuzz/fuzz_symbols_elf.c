@@ -36,7 +36,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct modules *registry = modules__new();
 	struct elf_wanted wanted[] = {{.name = "malloc"}, {.name = "main"}};
-	elf_names needed = {0};
 	struct elf_file *file;
 	struct module *module;
 	int fd = memfd_create("fuzz", MFD_CLOEXEC);
@@ -45,9 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (elf_file__open(fd, &file, NULL) == 0) {
 		elf_file__find_symbols(file, ELF_ANY_TABLE, wanted, 2);
-		elf_file__needed(file, &needed);
 		elf_file__soname(file);
-		vec_free(&needed);
 		elf_file__close(file);
 	}
 	module = modules__add_file(registry, fd, "/fuzz", NULL);

@@ -160,18 +160,6 @@ static void test_allocation_functions_are_trimmed_and_their_users_are_not(void *
 	assert_false(trim__is_artefact("/lib/libc.so.6"));
 }
 
-static void test_only_leading_frames_are_trimmed_and_one_always_stays(void **state)
-{
-	struct symbol_frame frames[] = {{.function = "operator new(unsigned long)"},
-		{.function = "malloc"}, {.function = "f"}, {.function = "malloc"},
-		{.function = "main"}};
-
-	assert_int_equal(trim__count(frames, 5), 2);
-	assert_int_equal(trim__count(frames, 2), 1);
-	assert_int_equal(trim__count(frames + 2, 3), 0);
-	assert_int_equal(trim__count(frames, 0), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,7 +171,6 @@ int main(void)
 		cmocka_unit_test(test_the_innermost_range_wins_and_a_higher_rank_before_that),
 		cmocka_unit_test(test_find_agrees_with_a_linear_search),
 		cmocka_unit_test(test_allocation_functions_are_trimmed_and_their_users_are_not),
-		cmocka_unit_test(test_only_leading_frames_are_trimmed_and_one_always_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

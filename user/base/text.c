@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <stdint.h>
+#include <string.h>
 
 /* How many bytes the UTF-8 sequence at @s takes; 0 where there is no valid one. */
 static size_t sequence_length(const unsigned char *s)
@@ -89,4 +90,11 @@ void text__make_printable(char *text)
 		text += length;
 	}
 	*out = '\0';
+}
+
+const char *text__base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
-/* Text from outside (a target's names, paths, arguments) made fit for a terminal. */
+/* Text from outside (a target's names, paths, arguments): made fit for a terminal, taken apart. */
 #ifndef MEMTRACE_BASE_TEXT_H
 #define MEMTRACE_BASE_TEXT_H
 
@@ -16,5 +16,8 @@ size_t text__character(const char *text, bool *shows);
 
 /* Replaces each character that may not be shown by '?', in place. */
 void text__make_printable(char *text);
+
+/* The part of @path after its last slash; @path itself where there is none, or nothing after it. */
+const char *text__base_name(const char *path);
 
 #endif

@@ -28,8 +28,7 @@ static bool name_shared_memory(
 	if (!mapping || !mapping->shared)
 		return false;
 	if (mapping->path[0] && strcmp(mapping->path, "/dev/zero"))
-		path = strrchr(mapping->path, '/') ? strrchr(mapping->path, '/') + 1
-						   : mapping->path;
+		path = text__base_name(mapping->path);
 	offset = mapping__file_offset(mapping, address);
 	if (!offset)
 		snprintf(name, size, "%s", path);

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "blocked/locks_look.h"
 #include "blocked/watch_changed.h"
 #include "blocked/watch_known.h"
 #include "report/locks_dot.h"
 #include "report/locks_json.h"
 #include "report/locks_text.h"
-#include "report/names.h"
 
 struct trace_locks {
 	bool is_opened;
@@ -163,7 +163,7 @@ static struct lock_frame convert_frame(const struct report_frame *frame)
 		.pc = frame->address,
 		.function = frame->function,
 		.function_offset = frame->function_offset,
-		.module = frame->module ? names__base(frame->module) : NULL,
+		.module = frame->module ? text__base_name(frame->module) : NULL,
 		.build_id = frame->build_id,
 		.module_offset = frame->offset,
 		.file = frame->file,

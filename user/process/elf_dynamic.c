@@ -69,18 +69,3 @@ const char *elf_file__soname(struct elf_file *file)
 	name = elf_dynamic__value(&dynamic, DT_SONAME, UINT64_MAX);
 	return name < dynamic.strings.size ? dynamic.strings.text + name : NULL;
 }
-
-int elf_file__needed(struct elf_file *file, elf_names *names)
-{
-	struct elf_dynamic dynamic;
-
-	if (!elf_file__dynamic(file, &dynamic))
-		return 0;
-	for (size_t i = 0; i < dynamic.count; i++) {
-		const char *name = elf_strings__at(&dynamic.strings, dynamic.entries[i].d_un.d_val);
-
-		if (dynamic.entries[i].d_tag == DT_NEEDED && *name && vec_push(names, name))
-			return -ENOMEM;
-	}
-	return 0;
-}

@@ -184,11 +184,6 @@ uint64_t elf_dynamic__value(const struct elf_dynamic *dynamic, int64_t tag, uint
 /* DT_SONAME, or NULL. */
 const char *elf_file__soname(struct elf_file *file);
 
-typedef VEC(const char *) elf_names;
-
-/* DT_NEEDED of all libraries, in order, appended to @names. Returns 0 or a negative errno. */
-int elf_file__needed(struct elf_file *file, elf_names *names);
-
 /* --- NT_GNU_BUILD_ID: elf_notes.c */
 
 /*

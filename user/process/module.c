@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "base/vec.h"
 #include "process/image.h"
 #include "process/memory.h"
@@ -235,8 +236,7 @@ static struct known_module *new_entry(
 		free_entry(entry);
 		return NULL;
 	}
-	entry->module.name =
-		strrchr(path, '/') ? strrchr(entry->module.path, '/') + 1 : entry->module.path;
+	entry->module.name = text__base_name(entry->module.path);
 	entry->module.elf_type = image->elf_type;
 	entry->module.elf_machine = image->elf_machine;
 	entry->module.segment_count = image->segment_count;

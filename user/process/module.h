@@ -85,10 +85,10 @@ struct module *modules__find_file(
 struct module *modules__find(struct modules *modules, uint32_t id);
 size_t modules__count(struct modules *modules);
 
-/* ELF address of the byte at @offset in the file. False where no PT_LOAD maps that offset. */
-bool module__offset_to_vaddr(const struct module *module, uint64_t offset, uint64_t *vaddr);
-
-/* The reverse. False where @vaddr is in no segment, or behind its bytes in the file (.bss). */
+/*
+ * Where in the file the byte at the ELF address @vaddr is. False where it is in no segment, or
+ * behind its segment's bytes in the file (.bss).
+ */
 bool module__vaddr_to_offset(const struct module *module, uint64_t vaddr, uint64_t *offset);
 
 /*

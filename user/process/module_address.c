@@ -5,34 +5,6 @@
 
 #include "process/module.h"
 
-static bool holds_offset(const struct module_segment *s, uint64_t offset)
-{
-	return offset >= s->offset && offset - s->offset < s->file_size;
-}
-
-static const struct module_segment *find_segment(
-	const struct module *module, uint64_t offset, bool executable)
-{
-	for (size_t i = 0; i < module->segment_count; i++)
-		if (module->segments[i].executable == executable &&
-			holds_offset(&module->segments[i], offset))
-			return &module->segments[i];
-	return NULL;
-}
-
-bool module__offset_to_vaddr(const struct module *module, uint64_t offset, uint64_t *vaddr)
-{
-	/* Segments may share a page of the file, so an offset may be in two: code is meant. */
-	const struct module_segment *s = find_segment(module, offset, true);
-
-	if (!s)
-		s = find_segment(module, offset, false);
-	if (!s)
-		return false;
-	*vaddr = offset - s->offset + s->vaddr;
-	return true;
-}
-
 bool module__vaddr_to_offset(const struct module *module, uint64_t vaddr, uint64_t *offset)
 {
 	for (size_t i = 0; i < module->segment_count; i++) {

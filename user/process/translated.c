@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 
 #ifdef __aarch64__
 #define OWN_EMULATOR "qemu-aarch64"
@@ -62,7 +63,7 @@ static bool maps_file(pid_t pid, const char *name)
 
 static const char *by_program(pid_t pid, const char *exe)
 {
-	const char *slash = strrchr(exe, '/'), *name = slash ? slash + 1 : exe;
+	const char *name = text__base_name(exe);
 
 	if (ends_with(name, "-linux") && has_variable(pid, "VALGRIND_LAUNCHER"))
 		return "valgrind";

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#include "report/names.h"
+#include "base/text.h"
+#include "report/plumbing.h"
 #include "report/roots.h"
 
 /* Initializers of a library are called by the loader this many frames up, at the most. */
@@ -13,7 +14,7 @@
 /* libfoo.so, libfoo.so.1, ld-linux-x86-64.so.2: not the program itself. */
 static bool is_library(const char *path)
 {
-	const char *suffix = strstr(names__base(path), ".so");
+	const char *suffix = strstr(text__base_name(path), ".so");
 
 	return suffix && (!suffix[3] || suffix[3] == '.');
 }
@@ -21,7 +22,7 @@ static bool is_library(const char *path)
 bool callers__is_plumbing(const struct report_frame *frame)
 {
 	return frame->is_wrapper ||
-	       (frame->function && !frame->is_python && names__is_plumbing(frame->function));
+	       (frame->function && !frame->is_python && plumbing__has(frame->function));
 }
 
 static bool is_telling(const struct report_frame *frame)
@@ -40,7 +41,7 @@ size_t callers__end(const struct report_site *site)
 		const struct report_frame *frame = &site->frames[site->frame_count - count + i];
 
 		last[i] = (struct root_frame){
-			frame->function, frame->module ? names__base(frame->module) : NULL};
+			frame->function, frame->module ? text__base_name(frame->module) : NULL};
 	}
 	return count ? site->frame_count - roots__count_with_language(last, count) : 0;
 }
@@ -64,7 +65,7 @@ static bool is_emergency_pool(const struct report_site *site)
 	const struct report_frame *frame = site->frames;
 
 	if (!site->frame_count || !frame->module || site->alloc_count != 1 ||
-		strncmp(names__base(frame->module), "libstdc++.so", 12) != 0)
+		strncmp(text__base_name(frame->module), "libstdc++.so", 12) != 0)
 		return false;
 	for (size_t i = 1; i < site->frame_count && i < INITIALIZER_REACH; i++)
 		if (site->frames[i].function && !strcmp(site->frames[i].function, "call_init"))

@@ -4,10 +4,10 @@
 
 #include "base/text.h"
 #include "report/contention.h"
+#include "report/function_name.h"
 #include "report/human.h"
 #include "report/locks_phrases.h"
 #include "report/locks_stack.h"
-#include "report/names.h"
 
 #define FUNCTION_WIDTH 32
 /* Stacks of one lock, on each side, that a reader can take in. */
@@ -33,12 +33,12 @@ static void describe_lock(
 	char name[NAME_SIZE], module[NAME_SIZE];
 	const char *kind = contention__kind(identity);
 
-	snprintf(module, sizeof(module), "%s", names__base(identity->module));
+	snprintf(module, sizeof(module), "%s", text__base_name(identity->module));
 	text__make_printable(module);
 	if (identity->name[0]) {
 		size_t used = strlen(kind) + 1 + (module[0] ? strlen(module) + 3 : 0);
 
-		names__shorten(identity->name, used + 12 < width ? width - used : 12, name);
+		function_name__shorten(identity->name, used + 12 < width ? width - used : 12, name);
 		snprintf(out, size, module[0] ? "%s %s (%s)" : "%s %s", kind, name, module);
 	} else {
 		snprintf(out, size, "%s at 0x%llx%s%s", kind, (unsigned long long)identity->address,
@@ -289,7 +289,7 @@ static void write_function(const struct contention_function *function, uint64_t 
 		snprintf(raw, sizeof(raw), "%s+0x%llx", function->module ? function->module : "?",
 			(unsigned long long)function->module_offset);
 	text__make_printable(raw);
-	names__shorten(raw, FUNCTION_WIDTH, name);
+	function_name__shorten(raw, FUNCTION_WIDTH, name);
 	fprintf(file, "%9s %7s %7s %9s %7s  %s\n", human__duration(function->own_ns).text,
 		percent(function->own_ns, total_ns).text, percent(cumulative_ns, total_ns).text,
 		human__duration(function->inclusive_ns).text,

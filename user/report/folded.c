@@ -5,7 +5,6 @@
 #include <inttypes.h>
 
 #include "base/text.h"
-#include "report/names.h"
 
 /* ";" and line ends would break the format; what cannot be shown is of no use in a graph. */
 static void write_name(FILE *file, const char *name)
@@ -31,7 +30,7 @@ static void write_frame(FILE *file, const struct report_frame *frame)
 			fputs("_[i]", file); /* how flamegraph.pl knows inlined frames */
 	} else if (frame->module) {
 		fputc('[', file);
-		write_name(file, names__base(frame->module));
+		write_name(file, text__base_name(frame->module));
 		fprintf(file, "+0x%" PRIx64 "]", frame->offset);
 	} else {
 		fprintf(file, "0x%" PRIx64, frame->address);

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "report/function_name.h"
 #include "report/human.h"
-#include "report/names.h"
+#include "report/plumbing.h"
 
 /* Columns of a lock's name in a list. */
 #define BRIEF_WIDTH 24
@@ -74,7 +75,7 @@ static void put_place(FILE *file, const struct lock_wait *wait, size_t column)
 		fprintf(file, "%s%s%s", address + 1, *module ? " in " : "", module);
 		return;
 	}
-	names__shorten(wait->name,
+	function_name__shorten(wait->name,
 		taken + NAME_WIDTH_MIN < LOCKS_PAGE_WIDTH ? LOCKS_PAGE_WIDTH - taken
 							  : NAME_WIDTH_MIN,
 		name);
@@ -114,7 +115,7 @@ void phrase__lock_briefly(FILE *file, const struct lock_wait *wait)
 		phrase__lock(file, wait, 0);
 		return;
 	}
-	names__shorten(wait->name, BRIEF_WIDTH, name);
+	function_name__shorten(wait->name, BRIEF_WIDTH, name);
 	fprintf(file, "%s %s", wait_kind__name(wait->kind), name);
 }
 
@@ -153,17 +154,17 @@ static void put_block(FILE *file, const struct lock_wait *wait, const char *inde
 			continue;
 		if (!named)
 			named = frame;
-		if (names__is_plumbing(frame->function) || functions__is_libc(frame->module))
+		if (plumbing__has(frame->function) || functions__is_libc(frame->module))
 			continue;
 		named = frame;
 		break;
 	}
 	if (!named)
 		return;
-	names__shorten(named->function, FUNCTION_WIDTH, function);
+	function_name__shorten(named->function, FUNCTION_WIDTH, function);
 	fprintf(file, "%sallocated by %s", indent, function);
 	if (named->file) {
-		names__shorten(names__base(named->file), FILE_WIDTH, source);
+		function_name__shorten(text__base_name(named->file), FILE_WIDTH, source);
 		fprintf(file, "  %s:%u", source, named->line);
 	}
 	fputc('\n', file);

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "report/function_name.h"
 #include "report/locks_phrases.h"
-#include "report/names.h"
 #include "report/roots.h"
 
 /* Frames of a folded stack that fit one screen with others, and of these, those next to the wait.
@@ -36,7 +36,7 @@ static void print_source(FILE *file, const char *source, uint32_t line, size_t u
 		text__make_printable(name);
 		snprintf(number, sizeof(number), ":%u", line);
 		used += 2 + strlen(number);
-		names__shorten(names__base(name),
+		function_name__shorten(text__base_name(name),
 			used + FILE_WIDTH_MIN < LOCKS_PAGE_WIDTH ? LOCKS_PAGE_WIDTH - used
 								 : FILE_WIDTH_MIN,
 			shown);
@@ -56,7 +56,7 @@ static size_t print_function(FILE *file, const char *function, const char *sourc
 		width = NAME_SIZE - 1;
 	else if (!source)
 		width = LOCKS_PAGE_WIDTH - used;
-	names__shorten(function, width, name);
+	function_name__shorten(function, width, name);
 	fprintf(file, "%s", name);
 	return used + strlen(name);
 }

@@ -8,13 +8,13 @@
 #include "base/text.h"
 #include "locks/activity.h"
 #include "locks/idle.h"
+#include "report/function_name.h"
 #include "report/human.h"
 #include "report/locks_blocks.h"
 #include "report/locks_phrases.h"
 #include "report/locks_stack.h"
 #include "report/locks_threads.h"
 #include "report/locks_verdicts.h"
-#include "report/names.h"
 
 /* Blocks, and lines of a list, that fit one screen. */
 #define LISTED_WAITS 12

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "report/names.h"
+#include "base/text.h"
 
 /* Pools' own functions are the innermost frames; a few wrappers may be in front. */
 #define FRAMES_LOOKED_AT 6
@@ -72,7 +72,7 @@ static bool begins_with(const char *text, const char *beginning)
 /* "libnode.so" is libnode.so.108, too; "node" is node and node18, but not node_exporter. */
 static bool is_module(const char *path, const char *name)
 {
-	const char *base = names__base(path), *end = base + strlen(name);
+	const char *base = text__base_name(path), *end = base + strlen(name);
 
 	return begins_with(base, name) && (!*end || strspn(end, "0123456789.") == strlen(end));
 }

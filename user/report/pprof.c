@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "profile.pb-c.h"
 #include "report/gzip.h"
-#include "report/names.h"
 #include "report/string_table.h"
 #include "report/text.h"
 
@@ -91,7 +90,7 @@ static int64_t function_name(struct pprof *pprof, const struct report_frame *fra
 		return text(pprof, frame->function);
 	if (frame->module)
 		snprintf(name, sizeof(name), "[%.*s+0x%" PRIx64 "]", NAME_MAX,
-			names__base(frame->module), frame->offset);
+			text__base_name(frame->module), frame->offset);
 	else
 		snprintf(name, sizeof(name), "0x%" PRIx64, frame->address);
 	copy = arena__copy(&pprof->arena, name);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "locks/functions.h"
-#include "report/names.h"
+#include "report/plumbing.h"
 
 /* No stack begins with more frames of the C library than main's does. */
 #define MAX_NAMELESS_ROOTS 3
@@ -83,7 +83,7 @@ static size_t skip_language(const struct root_frame *frames, size_t end)
 	if (!is_language_entry(&frames[entry - 1]))
 		return end;
 	for (entry--; entry > 1; entry--)
-		if (!frames[entry - 1].function || !names__is_plumbing(frames[entry - 1].function))
+		if (!frames[entry - 1].function || !plumbing__has(frames[entry - 1].function))
 			break;
 	return entry;
 }

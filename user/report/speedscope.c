@@ -4,8 +4,9 @@
 
 #include <inttypes.h>
 
+#include "base/text.h"
+#include "report/function_name.h"
 #include "report/json_writer.h"
-#include "report/names.h"
 #include "report/string_table.h"
 #include "report/weight.h"
 
@@ -44,7 +45,7 @@ static const char *label_of(struct speedscope *speedscope, const struct report_f
 	if (frame->function)
 		return frame->function;
 	if (frame->module)
-		snprintf(label, sizeof(label), "[%s+0x%" PRIx64 "]", names__base(frame->module),
+		snprintf(label, sizeof(label), "[%s+0x%" PRIx64 "]", text__base_name(frame->module),
 			frame->offset);
 	else
 		snprintf(label, sizeof(label), "0x%" PRIx64, frame->address);

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#include "report/names.h"
+#include "base/text.h"
+#include "report/function_name.h"
 
 #define FUNCTION_WIDTH 60
 /* Differences shown between one site and others that are printed alike. */
@@ -56,13 +57,13 @@ static void describe_frame(const struct report_frame *frame, char *out, size_t s
 
 	if (!frame->function) {
 		snprintf(out, size, "%s+0x%llx",
-			frame->module ? names__base(frame->module) : "(no file)",
+			frame->module ? text__base_name(frame->module) : "(no file)",
 			(unsigned long long)(frame->module ? frame->offset : frame->address));
 		return;
 	}
-	names__shorten(frame->function, FUNCTION_WIDTH, name);
+	function_name__shorten(frame->function, FUNCTION_WIDTH, name);
 	if (frame->file && frame->line)
-		snprintf(out, size, "%s  %s:%u", name, names__base(frame->file), frame->line);
+		snprintf(out, size, "%s  %s:%u", name, text__base_name(frame->file), frame->line);
 	else
 		snprintf(out, size, "%s", name);
 }
@@ -95,7 +96,7 @@ static bool tell_by_address(const struct pair_of_sites *pair, char *out, size_t 
 		if (is_same_address(frame, text__shown_frame(pair->other, &pair->other_shown, i)))
 			continue;
 		snprintf(out, size, "call at %s+0x%llx",
-			frame->module ? names__base(frame->module) : "(no file)",
+			frame->module ? text__base_name(frame->module) : "(no file)",
 			(unsigned long long)(frame->module ? frame->offset : frame->address));
 		return true;
 	}

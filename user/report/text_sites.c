@@ -6,9 +6,9 @@
 
 #include "base/text.h"
 #include "report/callers.h"
+#include "report/function_name.h"
 #include "report/human.h"
 #include "report/loss.h"
-#include "report/names.h"
 #include "report/pool.h"
 #include "report/text_apart.h"
 #include "report/text_processes.h"
@@ -39,16 +39,16 @@ static void describe_location(const struct report_frame *frame, size_t width, ch
 	char text[NAME_SIZE];
 
 	if (frame->file && frame->line)
-		snprintf(text, sizeof(text), "%s:%u", names__base(frame->file), frame->line);
+		snprintf(text, sizeof(text), "%s:%u", text__base_name(frame->file), frame->line);
 	else if (frame->module && frame->function)
-		snprintf(text, sizeof(text), "%s", names__base(frame->module));
+		snprintf(text, sizeof(text), "%s", text__base_name(frame->module));
 	else if (frame->module)
-		snprintf(text, sizeof(text), "%s+0x%llx", names__base(frame->module),
+		snprintf(text, sizeof(text), "%s+0x%llx", text__base_name(frame->module),
 			(unsigned long long)frame->offset);
 	else
 		strcpy(text, "(no file)");
 	text__make_printable(text);
-	names__shorten(text, width, out);
+	function_name__shorten(text, width, out);
 }
 
 static void describe_function(const struct report_frame *frame, size_t width, char *out)
@@ -56,7 +56,7 @@ static void describe_function(const struct report_frame *frame, size_t width, ch
 	char address[32];
 
 	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)frame->address);
-	names__shorten(frame->function ? frame->function : address, width, out);
+	function_name__shorten(frame->function ? frame->function : address, width, out);
 }
 
 /* In a file there is room for everything: the columns are there for the short names. */
@@ -72,8 +72,8 @@ static void print_whole_frame(
 	else if (frame->module && !frame->function)
 		snprintf(where, sizeof(where), "+0x%llx", (unsigned long long)frame->offset);
 	text__print_line(page, "%*s%-*s  %s%s%s", FRAME_INDENT, "", width,
-		frame->function ? frame->function : address, file ? names__base(file) : "(no file)",
-		where, more);
+		frame->function ? frame->function : address,
+		file ? text__base_name(file) : "(no file)", where, more);
 }
 
 static void print_frame(struct text_page *page, const struct report_frame *frame, size_t folded)
@@ -129,7 +129,7 @@ static void print_wrapper(struct text_page *page, const struct report_frame *fra
 			frame->function);
 	else
 		text__print_line(page, "%*sthrough %s+0x%llx, which allocates for many",
-			FRAME_INDENT, "", names__base(frame->module),
+			FRAME_INDENT, "", text__base_name(frame->module),
 			(unsigned long long)frame->offset);
 }
 

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "report/names.h"
+#include "base/text.h"
+#include "report/function_name.h"
+#include "report/plumbing.h"
 
 /* Columns of a function's name in the list: its file and line are to be seen beside it. */
 #define TITLE_WIDTH 40
@@ -156,9 +158,9 @@ int top_model__set_baseline(struct top_model *model)
 static void write_place(FILE *file, const struct report_frame *frame)
 {
 	if (frame->file && frame->line)
-		fprintf(file, "  %s:%u", names__base(frame->file), frame->line);
+		fprintf(file, "  %s:%u", text__base_name(frame->file), frame->line);
 	else if (frame->module && frame->function)
-		fprintf(file, "  %s", names__base(frame->module));
+		fprintf(file, "  %s", text__base_name(frame->module));
 }
 
 static void write_frame(FILE *file, const struct report_frame *frame)
@@ -166,7 +168,7 @@ static void write_frame(FILE *file, const struct report_frame *frame)
 	if (frame->function)
 		fprintf(file, "%s%s", frame->function, frame->inlined ? " (inlined)" : "");
 	else if (frame->module)
-		fprintf(file, "%s+0x%llx", names__base(frame->module),
+		fprintf(file, "%s+0x%llx", text__base_name(frame->module),
 			(unsigned long long)frame->offset);
 	else
 		fprintf(file, "0x%llx", (unsigned long long)frame->address);
@@ -184,10 +186,10 @@ static char *make_title(const struct report_frames *frames)
 	if (!file)
 		return NULL;
 	vec_for_each (frame, &frames->list)
-		if (!found && frame->function && !names__is_plumbing(frame->function))
+		if (!found && frame->function && !plumbing__has(frame->function))
 			found = frame;
 	if (found) {
-		names__shorten(found->function, TITLE_WIDTH, function);
+		function_name__shorten(found->function, TITLE_WIDTH, function);
 		fputs(function, file);
 		write_place(file, found);
 	} else if (frames->list.size) {

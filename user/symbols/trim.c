@@ -49,12 +49,3 @@ bool trim__is_artefact(const char *module_path)
 {
 	return module_path && strcmp(module_path, "[uprobes]") == 0;
 }
-
-size_t trim__count(const struct symbol_frame *frames, size_t count)
-{
-	size_t trimmed = 0;
-
-	while (trimmed + 1 < count && trim__is_allocator(frames[trimmed].function))
-		trimmed++;
-	return trimmed;
-}

@@ -25,10 +25,4 @@ bool trim__is_allocator(const char *function);
  */
 bool trim__is_artefact(const char *module_path);
 
-/*
- * How many of the first frames of a stack to leave out; at least one frame always stays, since a
- * stack of nothing but such frames has no better caller.
- */
-size_t trim__count(const struct symbol_frame *frames, size_t count);
-
 #endif

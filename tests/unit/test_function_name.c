@@ -8,8 +8,9 @@
 
 #include <cmocka.h>
 
+#include "report/function_name.h"
 #include "report/human.h"
-#include "report/names.h"
+#include "report/plumbing.h"
 
 static void test_bytes_have_three_digits_and_a_unit(void **state)
 {
@@ -58,7 +59,7 @@ static void assert_shortened(const char *name, size_t width, const char *expecte
 {
 	char out[NAME_SIZE];
 
-	names__shorten(name, width, out);
+	function_name__shorten(name, width, out);
 	assert_string_equal(out, expected);
 	assert_in_range(strlen(out), 1, width);
 }
@@ -113,7 +114,7 @@ static void test_cut_never_splits_a_character(void **state)
 {
 	char out[NAME_SIZE];
 
-	names__shorten("\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4", 10, out);
+	function_name__shorten("\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4", 10, out);
 	assert_string_equal(out, "...\xc3\xa4\xc3\xa4\xc3\xa4");
 }
 
@@ -129,7 +130,7 @@ static void test_hostile_names_stay_within_the_width(void **state)
 		for (size_t i = 0; i < length; i++)
 			name[i] = alphabet[random() % (sizeof(alphabet) - 1)];
 		name[length] = 0;
-		names__shorten(name, width, out);
+		function_name__shorten(name, width, out);
 		assert_in_range(strlen(out), 0, width);
 	}
 }
@@ -162,9 +163,9 @@ static void test_wrappers_of_allocation_functions_are_plumbing(void **state)
 		"coretemp::read", "_cgo_thread_start"};
 
 	for (size_t i = 0; i < sizeof(plumbing) / sizeof(*plumbing); i++)
-		assert_true(names__is_plumbing(plumbing[i]));
+		assert_true(plumbing__has(plumbing[i]));
 	for (size_t i = 0; i < sizeof(telling) / sizeof(*telling); i++)
-		assert_false(names__is_plumbing(telling[i]));
+		assert_false(plumbing__has(telling[i]));
 }
 
 int main(void)
