@@ -97,6 +97,32 @@ const checks = {
 		assert.ok(Math.abs(peak - report.heap.peak_bytes) <= report.heap.peak_bytes / 50);
 	},
 
+	// Python's frames and native ones, each with and without the others.
+	async python(page) {
+		const hide = async (label) => {
+			await page.locator("#hide span", { hasText: new RegExp(`^${label}$`) }).click();
+			await settled(page);
+		};
+		const total = await caption(page);
+		assert.equal(await page.locator("#sites tbody tr[data-site]").first().locator(".open").textContent(), "keep");
+		assert.ok((await widthOf(frame(page, "PyByteArray_Resize"))) > 0);
+		assert.ok((await widthOf(frame(page, "keep"))) > 0);
+		await hide("native");
+		assert.equal(await frame(page, "PyByteArray_Resize").count(), 0);
+		assert.ok((await widthOf(frame(page, "keep"))) > 0);
+		await hide("native");
+		await hide("Python");
+		assert.equal(await frame(page, "keep").count(), 0);
+		assert.ok((await widthOf(frame(page, "PyByteArray_Resize"))) > 0);
+		await hide("Python");
+		await pick(page, "Allocated");
+		assert.ok((await frame(page, "_find_and_load").count()) > 0);
+		await hide("import system");
+		assert.equal(await frame(page, "_find_and_load").count(), 0);
+		await pick(page, "Live");
+		assert.equal(await caption(page), total, "what is hidden is still counted");
+	},
+
 	// early allocates in the first half of the run, late in the second.
 	async range(page) {
 		await pick(page, "Allocated");

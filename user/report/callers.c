@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "report/plumbing.h"
+#include "report/python_site.h"
 #include "report/roots.h"
 
 /* Initializers of a library are called by the loader this many frames up, at the most. */
@@ -46,7 +47,7 @@ size_t callers__end(const struct report_site *site)
 	return count ? site->frame_count - roots__count_with_language(last, count) : 0;
 }
 
-size_t callers__first(const struct report_site *site)
+size_t callers__first_native(const struct report_site *site)
 {
 	size_t end = callers__end(site);
 
@@ -54,6 +55,12 @@ size_t callers__first(const struct report_site *site)
 		if (is_telling(&site->frames[i]))
 			return i;
 	return 0;
+}
+
+size_t callers__first(const struct report_site *site)
+{
+	return python_site__has_python(site) ? python_site__first(site)
+					     : callers__first_native(site);
 }
 
 /*

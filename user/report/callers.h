@@ -11,8 +11,14 @@
 
 #include "report/model.h"
 
-/* The index of the frame of @site, which has names, that names it; 0 if none is better. */
+/*
+ * The index of the frame of @site, which has names, that names it; 0 if none is better. Where there
+ * are Python frames it is one of them (python_site.h).
+ */
 size_t callers__first(const struct report_site *site);
+
+/* The same, as if Python frames were like any others. */
+size_t callers__first_native(const struct report_site *site);
 
 /* Whether a named frame says nothing about who allocated, wherever in a stack. */
 bool callers__is_plumbing(const struct report_frame *frame);

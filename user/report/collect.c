@@ -264,12 +264,34 @@ static void promote_growers(struct report *report)
 	}
 }
 
-static void sort_sites(struct report *report)
+static bool has_python(const struct heap *heap)
 {
-	uint64_t held = report->live_bytes + report->at_exit_bytes;
-	bool by_default = report->sort == REPORT_SORT_DEFAULT;
+	size_t count;
+	const struct site *sites = heap__sites(heap, &count);
 
-	if (by_default && report->all_ended && !held && !report->older_than_ns)
+	for (size_t id = 0; id < count; id++) {
+		const struct site_frame *frames = heap__frames(heap, &sites[id]);
+
+		for (size_t i = 0; i < sites[id].frame_count; i++)
+			if (frames[i].module == SITE_MODULE_PYTHON)
+				return true;
+	}
+	return false;
+}
+
+/* An interpreter frees the program's objects at its end: what is left then is its own. */
+static bool is_all_freed(const struct report *report, const struct heap *heap)
+{
+	uint64_t held = report__held_total(report);
+
+	return report->all_ended && !report->older_than_ns &&
+	       (!held || (held < report->heap.peak_bytes / 10 && has_python(heap)));
+}
+
+static void sort_sites(struct report *report, const struct heap *heap)
+{
+	report->chose_peak = report->sort == REPORT_SORT_DEFAULT && is_all_freed(report, heap);
+	if (report->chose_peak)
 		report->sort = REPORT_SORT_PEAK;
 	if (report->sites.size)
 		qsort_r(report->sites.data, report->sites.size, sizeof(*report->sites.data),
@@ -457,7 +479,7 @@ static int arrange(struct report *report, const struct heap *heap, size_t top)
 
 	if (report->live_at_exit)
 		take_left_for_live(report);
-	sort_sites(report);
+	sort_sites(report, heap);
 	err = report__rank_processes(report);
 	if (err)
 		return err;

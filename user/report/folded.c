@@ -5,6 +5,8 @@
 #include <inttypes.h>
 
 #include "base/text.h"
+#include "report/function_name.h"
+#include "report/python_site.h"
 
 /* ";" and line ends would break the format; what cannot be shown is of no use in a graph. */
 static void write_name(FILE *file, const char *name)
@@ -22,12 +24,25 @@ static void write_name(FILE *file, const char *name)
 	}
 }
 
+/* Python's names are short, and alike in many files: "load (app.py:41)", as its profilers do. */
+static void write_place(const struct report_frame *frame, FILE *file)
+{
+	char place[NAME_SIZE];
+
+	python_site__describe_place(frame, place, sizeof(place));
+	fputs(" (", file);
+	write_name(file, place);
+	fputc(')', file);
+}
+
 static void write_frame(FILE *file, const struct report_frame *frame)
 {
 	if (frame->function) {
 		write_name(file, frame->function);
 		if (frame->inlined)
 			fputs("_[i]", file); /* how flamegraph.pl knows inlined frames */
+		if (frame->is_python)
+			write_place(frame, file);
 	} else if (frame->module) {
 		fputc('[', file);
 		write_name(file, text__base_name(frame->module));

@@ -18,6 +18,7 @@ struct frame_key {
 	uint64_t offset; /* address where there is no module */
 	uint32_t line;
 	bool inlined;
+	bool is_python;
 };
 
 static inline uint64_t frame_key_hash(struct frame_key key)
@@ -30,7 +31,8 @@ static inline uint64_t frame_key_hash(struct frame_key key)
 static inline bool frame_key_equal(struct frame_key a, struct frame_key b)
 {
 	return a.function == b.function && a.file == b.file && a.module == b.module &&
-	       a.offset == b.offset && a.line == b.line && a.inlined == b.inlined;
+	       a.offset == b.offset && a.line == b.line && a.inlined == b.inlined &&
+	       a.is_python == b.is_python;
 }
 
 DEFINE_HASH(frame_numbers, struct frame_key, uint32_t, frame_key_hash, frame_key_equal);
@@ -86,6 +88,7 @@ static int number_frame(struct tables *tables, const struct report_frame *frame,
 		.module = number_string(tables, frame->module, &err),
 		.line = frame->line,
 		.inlined = frame->inlined,
+		.is_python = frame->is_python,
 	};
 	uint32_t *number;
 	size_t known = tables->numbers.size;
@@ -190,6 +193,7 @@ static void put_names(struct json_writer *json, const struct tables *tables)
 		json__integer(json, frame->line);
 		json__integer(json, frame->inlined);
 		json__integer(json, frame->offset);
+		json__integer(json, frame->is_python);
 		json__end_array(json);
 	}
 	json__end_array(json);

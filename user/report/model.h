@@ -182,8 +182,9 @@ struct report {
 		REPORT_SORT_AGE,  /* of the oldest live block */
 		REPORT_SORT_PEAK, /* bytes at the heap's peak */
 	} sort;
-	size_t growers; /* sites at the head of the default order because they only grow */
-	size_t top;	/* as in the options: report__name cuts the others off */
+	bool chose_peak; /* that is the order because (nearly) all was freed at the end */
+	size_t growers;	 /* sites at the head of the default order because they only grow */
+	size_t top;	 /* as in the options: report__name cuts the others off */
 	struct arena arena;
 };
 
@@ -202,6 +203,12 @@ static inline uint64_t report__held_bytes(
 	const struct report *report, const struct report_site *site)
 {
 	return report__shows_left(report) ? site->at_exit_bytes : site->live_bytes;
+}
+
+/* All that is live, and all that ended processes left. */
+static inline uint64_t report__held_total(const struct report *report)
+{
+	return report->at_exit_bytes + (report->live_at_exit ? 0 : report->live_bytes);
 }
 
 static inline uint64_t report__held_count(

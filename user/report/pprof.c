@@ -176,6 +176,18 @@ static void add_lines(
 	}
 }
 
+/*
+ * What tells a location apart: mapping and address. A Python frame has no address in which each of
+ * its lines lies: function and line do, as in no mapping (-1, or any in the list).
+ */
+static struct hash_pair location_key(
+	struct pprof *pprof, const struct report_frame *frame, int64_t mapping, uint64_t address)
+{
+	if (frame->is_python)
+		return (struct hash_pair){~function_id(pprof, frame) - 1, frame->line};
+	return (struct hash_pair){mapping, address};
+}
+
 /* The location of @count frames at one address: calls inlined there, then the function. */
 static uint64_t location_id(struct pprof *pprof, const struct report_frame *frames, size_t count)
 {
@@ -183,7 +195,7 @@ static uint64_t location_id(struct pprof *pprof, const struct report_frame *fram
 	int64_t mapping = mapping_index(pprof, frame);
 	uint64_t address =
 		mapping < 0 ? frame->address : pprof->biases.data[mapping] + frame->offset;
-	struct hash_pair key = {mapping, address};
+	struct hash_pair key = location_key(pprof, frame, mapping, address);
 	Location *location;
 	uint32_t *index;
 	bool is_new;
@@ -196,7 +208,7 @@ static uint64_t location_id(struct pprof *pprof, const struct report_frame *fram
 		return 0;
 	location->id = pprof->locations.size;
 	location->mapping_id = mapping + 1;
-	location->address = address;
+	location->address = frame->is_python ? 0 : address;
 	add_lines(pprof, location, frames, count);
 	return location->id;
 }

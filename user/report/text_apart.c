@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "report/function_name.h"
+#include "report/python_site.h"
 
 #define FUNCTION_WIDTH 60
 /* Differences shown between one site and others that are printed alike. */
@@ -39,6 +40,15 @@ struct pair_of_sites {
 	struct text_frames other_shown;
 };
 
+static bool is_native_alike(const struct report_site *site, const struct report_site *other)
+{
+	char native[PYTHON_NATIVE_SIZE], other_native[PYTHON_NATIVE_SIZE];
+
+	python_site__describe_native(site, native);
+	python_site__describe_native(other, other_native);
+	return !strcmp(native, other_native);
+}
+
 static bool are_printed_alike(const struct pair_of_sites *pair)
 {
 	if (pair->site->special || pair->other->special || !pair->shown.count ||
@@ -48,7 +58,7 @@ static bool are_printed_alike(const struct pair_of_sites *pair)
 		if (!is_printed_alike(text__shown_frame(pair->site, &pair->shown, i),
 			    text__shown_frame(pair->other, &pair->other_shown, i)))
 			return false;
-	return true;
+	return !pair->shown.is_python || is_native_alike(pair->site, pair->other);
 }
 
 static void describe_frame(const struct report_frame *frame, char *out, size_t size)

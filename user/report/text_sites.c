@@ -10,6 +10,7 @@
 #include "report/human.h"
 #include "report/loss.h"
 #include "report/pool.h"
+#include "report/python_site.h"
 #include "report/text_apart.h"
 #include "report/text_processes.h"
 
@@ -38,7 +39,9 @@ static void describe_location(const struct report_frame *frame, size_t width, ch
 {
 	char text[NAME_SIZE];
 
-	if (frame->file && frame->line)
+	if (frame->is_python)
+		python_site__describe_place(frame, text, sizeof(text));
+	else if (frame->file && frame->line)
 		snprintf(text, sizeof(text), "%s:%u", text__base_name(frame->file), frame->line);
 	else if (frame->module && frame->function)
 		snprintf(text, sizeof(text), "%s", text__base_name(frame->module));
@@ -56,6 +59,8 @@ static void describe_function(const struct report_frame *frame, size_t width, ch
 	char address[32];
 
 	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)frame->address);
+	if (frame->is_python)
+		strcpy(address, "(unknown)");
 	function_name__shorten(frame->function ? frame->function : address, width, out);
 }
 
@@ -63,9 +68,15 @@ static void describe_function(const struct report_frame *frame, size_t width, ch
 static void print_whole_frame(
 	struct text_page *page, const struct report_frame *frame, int width, const char *more)
 {
-	char address[32], where[32] = "";
+	char address[32], where[32] = "", place[2 * NAME_SIZE];
 	const char *file = frame->file && frame->line ? frame->file : frame->module;
 
+	if (frame->is_python) {
+		python_site__describe_place(frame, place, sizeof(place));
+		text__print_line(page, "%*s%-*s  %s%s", FRAME_INDENT, "", width,
+			frame->function ? frame->function : "(unknown)", place, more);
+		return;
+	}
 	snprintf(address, sizeof(address), "0x%llx", (unsigned long long)frame->address);
 	if (frame->file && frame->line)
 		snprintf(where, sizeof(where), ":%u", frame->line);
@@ -95,6 +106,26 @@ static void print_frame(struct text_page *page, const struct report_frame *frame
 		page, "%*s%-*s  %s%s", FRAME_INDENT, "", (int)width, function, location, more);
 }
 
+/* A Python developer reads Python's lines: what is between them and below is one line (native). */
+static struct text_frames python_frames(
+	const struct text_page *page, const struct report_site *site)
+{
+	struct text_frames frames = {.first = python_site__first(site), .is_python = true};
+
+	for (size_t i = frames.first; i < site->frame_count; i++) {
+		const struct report_frame *frame = &site->frames[i];
+
+		if (!frame->is_python || (i > frames.first && python_site__is_importing(frame)))
+			continue;
+		if (frames.count < folded_frames(page))
+			frames.shown[frames.count++] = i;
+		else
+			frames.folded++;
+		frames.end = i + 1;
+	}
+	return frames;
+}
+
 /* Of a folded stack what containers and the like do between the program's functions is left out. */
 struct text_frames text__frames(const struct text_page *page, const struct report_site *site)
 {
@@ -103,12 +134,15 @@ struct text_frames text__frames(const struct text_page *page, const struct repor
 	frames.are_all = page->full_stacks;
 	if (frames.are_all)
 		return frames;
+	if (python_site__has_python(site))
+		return python_frames(page, site);
 	frames.first = callers__first(site);
 	frames.end = callers__end(site);
 	frames.count = 0;
 	for (size_t i = frames.first; i < frames.end && frames.count < folded_frames(page); i++)
 		if (i == frames.first || !callers__is_plumbing(&site->frames[i]))
 			frames.shown[frames.count++] = i;
+	frames.folded = frames.end - frames.first - frames.count;
 	return frames;
 }
 
@@ -116,7 +150,7 @@ struct text_frames text__frames(const struct text_page *page, const struct repor
 static const struct report_frame *wrapper_of(
 	const struct report_site *site, const struct text_frames *frames)
 {
-	for (size_t i = frames->first; i > 0; i--)
+	for (size_t i = frames->is_python ? 0 : frames->first; i > 0; i--)
 		if (site->frames[i - 1].is_wrapper)
 			return &site->frames[i - 1];
 	return NULL;
@@ -133,6 +167,29 @@ static void print_wrapper(struct text_page *page, const struct report_frame *fra
 			(unsigned long long)frame->offset);
 }
 
+static size_t count_native_lines(const struct report_site *site, const struct text_frames *frames)
+{
+	char native[PYTHON_NATIVE_SIZE] = "";
+
+	if (frames->is_python)
+		python_site__describe_native(site, native);
+	return *native != 0;
+}
+
+/* What the frame that names the site called on the way to the allocation. */
+static void print_native(
+	struct text_page *page, const struct report_site *site, const struct text_frames *frames)
+{
+	char native[PYTHON_NATIVE_SIZE];
+
+	if (!frames->is_python)
+		return;
+	python_site__describe_native(site, native);
+	text__make_printable(native);
+	if (*native)
+		text__print_line(page, "%*s%s", FRAME_INDENT + 2, "", native);
+}
+
 void text__print_stack(struct text_page *page, const struct report_site *site)
 {
 	struct text_frames frames = text__frames(page, site);
@@ -144,9 +201,12 @@ void text__print_stack(struct text_page *page, const struct report_site *site)
 	}
 	if (wrapper)
 		print_wrapper(page, wrapper);
-	for (size_t i = 0; i < frames.count; i++)
+	for (size_t i = 0; i < frames.count; i++) {
 		print_frame(page, text__shown_frame(site, &frames, i),
-			i + 1 == frames.count ? frames.end - frames.first - frames.count : 0);
+			i + 1 == frames.count ? frames.folded : 0);
+		if (i == 0)
+			print_native(page, site, &frames);
+	}
 	if (callers__remark(site))
 		text__print_line(page, "%*s%s", FRAME_INDENT, "", callers__remark(site));
 	if (page->full_stacks && site->stop > STACK_END_OF_THREAD)
@@ -257,7 +317,7 @@ static unsigned int lines_of(
 	if (site->special)
 		return figures + 1;
 	return figures + (callers__remark(site) != NULL) + (wrapper_of(site, &frames) != NULL) +
-	       frames.count + page->full_stacks;
+	       frames.count + count_native_lines(site, &frames) + page->full_stacks;
 }
 
 /* Sites of which nothing is live have no place in an order of what is; they come last in it. */
@@ -314,9 +374,9 @@ static void print_order(struct text_page *page, const struct report *report, siz
 	if (report->growers)
 		snprintf(growers, sizeof(growers), ": %zu that only grow%s, then", report->growers,
 			report->growers == 1 ? "s" : "");
-	if (report->sort == REPORT_SORT_PEAK && report->all_ended &&
-		!(report->live_bytes + report->at_exit_bytes))
-		snprintf(why, sizeof(why), " (all was freed at exit)");
+	if (report->chose_peak)
+		snprintf(why, sizeof(why), " (%s was freed at exit)",
+			report__held_total(report) ? "most" : "all");
 	text__print_line(page, "%zu of %s call sites%s by %s%s", shown,
 		human__exact(report->site_total).text, growers, sort_words(report), why);
 }
@@ -324,7 +384,7 @@ static void print_order(struct text_page *page, const struct report *report, siz
 /* After an end that left little, what the heap was made of is another question. */
 static void offer_peak(struct text_page *page, const struct report *report)
 {
-	uint64_t held = report->live_bytes + report->at_exit_bytes;
+	uint64_t held = report__held_total(report);
 
 	if (report->all_ended && report->sort == REPORT_SORT_DEFAULT &&
 		held < report->heap.peak_bytes / 10)

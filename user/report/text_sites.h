@@ -47,7 +47,9 @@ struct text_frames {
 	size_t end;			  /* nor what is from here on further out */
 	size_t count;			  /* so many of those between, */
 	size_t shown[TEXT_FOLDED_FRAMES]; /* these, unless all are */
+	size_t folded;			  /* more of their kind follow */
 	bool are_all;
+	bool is_python; /* they are Python's, and what is native is one line */
 };
 
 static inline const struct report_frame *text__shown_frame(

@@ -128,7 +128,7 @@ static bool is_same_function(const struct report_frame *a, const struct report_f
 static const struct report_frame *find_asking(
 	const struct report_site *site, const struct report_frame **caller)
 {
-	size_t first = callers__first(site), end = callers__end(site);
+	size_t first = callers__first_native(site), end = callers__end(site);
 	const struct report_frame *asking;
 
 	*caller = NULL;

@@ -5,7 +5,7 @@ import { bytes, count, duration, percent } from "./format.js";
 import { byId, element } from "./dom.js";
 import { Flame } from "./flame.js";
 import { showHead } from "./head.js";
-import { Model, VIEWS } from "./model.js";
+import { HIDABLE, Model, VIEWS } from "./model.js";
 import { Plot } from "./plot.js";
 import { Table } from "./table.js";
 import { showWaits } from "./waits.js";
@@ -61,6 +61,7 @@ class Page {
 			radio("views", "view", view.key, view.label, view.title);
 		radio("units", "unit", "bytes", "Bytes", "requested bytes");
 		radio("units", "unit", "count", "Count", "blocks or calls");
+		this.makeHiding();
 		this.makeThreads();
 		byId("search").addEventListener("input", (event) => this.search(event.target.value));
 		byId("reset").addEventListener("click", () => this.flame.reset());
@@ -69,6 +70,18 @@ class Page {
 		document.addEventListener("keydown", (event) => this.handleKey(event));
 		window.addEventListener("resize", () => this.resizeSoon());
 		matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+	}
+
+	// Where a Python program was traced.
+	makeHiding() {
+		byId("hide").hidden = !this.model.hasPython;
+		for (const [key, { label }] of Object.entries(HIDABLE))
+			byId("hide").append(element("label", { title: `leave ${label} frames out of the flame graph` },
+				element("input", { type: "checkbox", value: key, onchange: () => this.draw() }), element("span", null, label)));
+	}
+
+	hidden() {
+		return [...document.querySelectorAll("#hide input:checked")].map((input) => input.value);
 	}
 
 	makeThreads() {
@@ -158,7 +171,7 @@ class Page {
 		this.showRange();
 		const measure = this.model.measure(this.choice);
 		const sites = this.model.sitesOf(this.choice.view);
-		const tree = this.model.tree(measure, "all", sites);
+		const tree = this.model.tree(measure, "all", sites, this.hidden());
 		this.total = tree.value;
 		this.flame.draw(tree);
 		byId("caption").textContent = tree.value ? this.caption() : `Nothing to show: ${this.caption()}`;

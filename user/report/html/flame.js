@@ -4,7 +4,7 @@
 import flamegraph from "d3-flame-graph";
 import { select } from "d3-selection";
 
-const HUES = { app: 28, library: 205, system: 140, unknown: 0, inlined: 275 };
+const HUES = { app: 28, library: 205, system: 140, unknown: 0, inlined: 275, python: 52 };
 
 function hash(text) {
 	let value = 2166136261;
@@ -18,7 +18,9 @@ function color(frame, dark) {
 	if (!frame)
 		return dark ? "#4a4f57" : "#d6d9de";
 	let kind = "app";
-	if (frame.inlined)
+	if (frame.python)
+		kind = "python";
+	else if (frame.inlined)
 		kind = "inlined";
 	else if (!frame.module)
 		kind = "unknown";

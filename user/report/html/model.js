@@ -20,12 +20,13 @@ const CELL = ["live_count", "live_bytes", "allocated_count", "allocated_bytes", 
 const NOTHING = Object.fromEntries(CELL.map((key) => [key, 0]));
 
 function readFrame(row, strings) {
-	const [fn, file, module, line, inlined, offset] = row;
+	const [fn, file, module, line, inlined, offset, python] = row;
 	const frame = {
 		file: strings[file],
 		module: strings[module],
 		line,
 		inlined: !!inlined,
+		python: !!python,
 	};
 	if (fn)
 		frame.name = strings[fn];
@@ -35,6 +36,14 @@ function readFrame(row, strings) {
 	frame.text = `${frame.name}\n${frame.file}\n${frame.module}`.toLowerCase();
 	return frame;
 }
+
+// What can be left out of the graph: the interpreter's and libraries' native frames, Python's own, and
+// those of the way in which it imports modules.
+export const HIDABLE = {
+	native: { label: "native", hides: (frame) => !frame.python },
+	python: { label: "Python", hides: (frame) => frame.python },
+	imports: { label: "import system", hides: (frame) => frame.python && frame.file.startsWith("<frozen importlib") },
+};
 
 // A stack from its innermost node outwards: each tells how far back its caller stands.
 function readStack(node, nodes, frames) {
@@ -85,6 +94,7 @@ export class Model {
 		const data = report.flame;
 		const frames = data.frames.map((row) => readFrame(row, data.strings));
 		this.report = report;
+		this.hasPython = frames.some((frame) => frame.python);
 		this.sites = data.sites.map((site, index) => readSite(site, index, data.nodes, frames));
 		this.mapped = data.mapped.map((site, index) => readSite(site, this.sites.length + index, data.nodes, frames));
 		this.sliceNs = data.slices.width_ns;
@@ -201,8 +211,9 @@ export class Model {
 		}
 	}
 
-	// The tree of calls below "all", outermost first, by what `measure` says of each site.
-	tree(measure, label, sites = this.sites) {
+	// The tree of calls below "all", outermost first, by what `measure` says of each site, without the
+	// frames that one of `hidden` (keys of HIDABLE) hides.
+	tree(measure, label, sites = this.sites, hidden = []) {
 		const root = { name: label, value: 0, frame: null, byName: new Map(), children: [] };
 		for (const site of sites) {
 			const value = measure(site);
@@ -211,6 +222,8 @@ export class Model {
 			let node = root;
 			root.value += value;
 			for (let i = site.frames.length - 1; i >= 0; i--) {
+				if (hidden.some((key) => HIDABLE[key].hides(site.frames[i])))
+					continue;
 				node = descend(node, site.frames[i]);
 				node.value += value;
 			}
@@ -220,7 +233,8 @@ export class Model {
 }
 
 function descend(node, frame) {
-	const key = frame.inlined ? `${frame.name}\n` : frame.name;
+	// Python has functions of one name in many files: <module>, __init__.
+	const key = frame.python ? `${frame.name}\n${frame.file}` : frame.inlined ? `${frame.name}\n` : frame.name;
 	let child = node.byName.get(key);
 	if (!child) {
 		child = { name: frame.name, value: 0, frame, byName: new Map(), children: [] };
