@@ -38,9 +38,15 @@ ALL_CFLAGS := $(CFLAGS) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE \
 	-DMEMTRACE_ARCH_$(BPF_TARGET_ARCH) -Iuser -Ibpf -I$(BUILD)/bpf -I$(BUILD)/generated -fno-omit-frame-pointer
 BPF_CFLAGS := -O2 -g -Wall -Werror -mcpu=v3 -D__TARGET_ARCH_$(BPF_TARGET_ARCH) -Ivmlinux -Ivmlinux/$(ARCH) -Ibpf
 LIBRARIES := -lbpf -ldw -lelf -lcapstone -ljansson -lprotobuf-c -lzstd -lxxhash -liberty \
-	-lncursesw -ltinfo -llzma -lz -lpthread
+	-lncursesw -ltinfo -levent_extra -levent_core -llzma -lz -lpthread
 STATIC_LIBRARIES := -lbpf -ldw -lelf -lcapstone -ljansson -lprotobuf-c -lzstd -lxxhash \
-	-liberty -lncursesw -ltinfo -llzma -lbz2 -lz -lpthread
+	-liberty -lncursesw -ltinfo -levent_extra -levent_core -llzma -lbz2 -lz -lpthread
+# Debian's libevent-dev is for one architecture at a time: scripts/setup --arm64 puts the other one here.
+ifneq ($(CROSS),)
+CROSS_LIBRARIES := /usr/local/$(CROSS:-=)
+ALL_CFLAGS += -isystem $(CROSS_LIBRARIES)/include
+LDFLAGS += -L$(CROSS_LIBRARIES)/lib
+endif
 ifdef SANITIZE
 # TSan does not understand fences; what relies on them (the code log, the unwind maps) it may report.
 SANITIZERS := -fsanitize=$(if $(filter thread,$(SANITIZE)),thread -Wno-tsan,address,undefined)
@@ -88,7 +94,8 @@ $(BUILD)/user/report/pprof.o: $(BUILD)/generated/profile.pb-c.h
 $(BUILD)/generated/version.h: .FORCE
 	@mkdir -p $(@D)
 	@scripts/version --header $@
-$(BUILD)/user/cmd/cmd.o $(BUILD)/user/cmd/heap.o $(BUILD)/user/cmd/trace_facts.o: $(BUILD)/generated/version.h
+$(BUILD)/user/cmd/cmd.o $(BUILD)/user/cmd/heap.o $(BUILD)/user/cmd/trace_facts.o \
+	$(BUILD)/user/cmd/serve_reports.o $(BUILD)/user/cmd/serve_routes.o: $(BUILD)/generated/version.h
 
 # The page of the html format is committed as it was bundled, and bundled anew where its packages are
 # (scripts/setup); scripts/check compares.
@@ -169,7 +176,8 @@ install: all
 	install -D -m 644 scripts/memtrace.8 $(DESTDIR)$(PREFIX)/share/man/man8/memtrace.8
 	install -D -m 644 scripts/memtrace-json.5 $(DESTDIR)$(PREFIX)/share/man/man5/memtrace-json.5
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|@PREFIX@|$(PREFIX)|' scripts/memtrace-watch.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/memtrace-watch.service
+	for unit in watch serve; do sed 's|@PREFIX@|$(PREFIX)|' scripts/memtrace-$$unit.service \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/memtrace-$$unit.service || exit 1; done
 ifeq ($(ARCH),$(HOST_ARCH))
 	for shell in bash zsh fish; do $(BUILD)/memtrace completion $$shell > $(BUILD)/completion.$$shell || exit 1; done
 	install -D -m 644 $(BUILD)/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/memtrace
@@ -188,6 +196,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/memtrace $(DESTDIR)$(PREFIX)/share/man/man8/memtrace.8 \
 		$(DESTDIR)$(PREFIX)/share/man/man5/memtrace-json.5 \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/memtrace-watch.service \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/memtrace-serve.service \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/memtrace \
 		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_memtrace \
 		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/memtrace.fish

@@ -37,6 +37,7 @@
 static struct {
 	bool started;
 	int told_fd;
+	atomic_int hangup_fd; /* -1: SIGHUP ends the program */
 	atomic_bool tells;
 	atomic_bool came;
 	sigset_t signals;
@@ -46,7 +47,7 @@ static struct {
 	bool library_ignored[LIBRARY_SIGNALS];
 	void (*cleaners[MAX_CLEANERS])(void);
 	atomic_size_t cleaner_count;
-} interrupts = {.told_fd = -1};
+} interrupts = {.told_fd = -1, .hangup_fd = -1};
 
 /* Another signal, or a cleaner that hangs, ends the program meanwhile. */
 static void allow_end(int signal_number)
@@ -77,6 +78,15 @@ static _Noreturn void end_by(int signal_number)
 	_exit(128 + signal_number);
 }
 
+/* False: a SIGHUP is like the other signals. */
+static bool tell_hangup(void)
+{
+	uint64_t one = 1;
+	int fd = atomic_load(&interrupts.hangup_fd);
+
+	return fd >= 0 && write(fd, &one, sizeof(one)) == sizeof(one);
+}
+
 static void *take_signals(void *unused)
 {
 	uint64_t first_ns = 0, one = 1;
@@ -84,6 +94,8 @@ static void *take_signals(void *unused)
 
 	for (;;) {
 		if (sigwait(&interrupts.signals, &signal_number))
+			continue;
+		if (signal_number == SIGHUP && tell_hangup())
 			continue;
 		if (first_ns && clock__now_ns() - first_ns < REPEAT_NS)
 			continue;
@@ -172,6 +184,13 @@ int interrupt__tell(void)
 {
 	atomic_store(&interrupts.tells, true);
 	return interrupts.told_fd;
+}
+
+int interrupt__tell_hangup(void)
+{
+	if (interrupts.started && atomic_load(&interrupts.hangup_fd) < 0)
+		atomic_store(&interrupts.hangup_fd, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	return atomic_load(&interrupts.hangup_fd);
 }
 
 bool interrupt__came(void)

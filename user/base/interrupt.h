@@ -28,6 +28,12 @@ int interrupt__start(struct error *error);
 /* From now on a first signal makes the returned fd readable, and it stays so. -1: not started. */
 int interrupt__tell(void);
 
+/*
+ * From now on SIGHUP, unless it was ignored from the start, ends nothing: each makes the returned
+ * fd readable, an eventfd(2) that the caller reads. -1: not started, or no descriptor is left.
+ */
+int interrupt__tell_hangup(void);
+
 /* Whether a signal has come that interrupt__tell announced. */
 bool interrupt__came(void);
 

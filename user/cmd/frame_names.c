@@ -41,3 +41,35 @@ int frame_names__add(struct symbolizer *symbolizer, const struct module *module,
 		err = add_frame(&symbols.frames[i], place, frames);
 	return err;
 }
+
+static int add_python_frame(const struct frame_namer *namer, struct report_frames *frames,
+	const struct site_frame *address)
+{
+	const struct python_frame *python =
+		python_frames__get(namer->python_frames, address->offset);
+	struct report_frame frame = {.is_python = true};
+
+	if (python) {
+		frame.function = python->function;
+		frame.file = python->file;
+		frame.line = python->line;
+	}
+	return vec_push(&frames->list, frame);
+}
+
+int frame_names__name(void *context, const struct site_frame *address, struct report_frames *frames)
+{
+	struct report_frame place = {.address = address->address, .offset = address->offset};
+	const struct frame_namer *namer = context;
+	const struct module *module = NULL;
+
+	if (address->module == SITE_MODULE_PYTHON)
+		return add_python_frame(namer, frames, address);
+	if (address->module)
+		module = modules__find(namer->modules, address->module);
+	if (module) {
+		place.module = module->path;
+		place.build_id = module->build_id.size ? module->build_id.hex : NULL;
+	}
+	return frame_names__add(namer->symbolizer, module, &place, frames);
+}

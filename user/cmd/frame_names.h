@@ -5,6 +5,7 @@
 #define MEMTRACE_CMD_FRAME_NAMES_H
 
 #include "cmd/view_options.h"
+#include "python/frames.h"
 #include "symbols/symbolizer.h"
 
 /* A symbolizer as the arguments want it, for symbolizer__free. NULL: no memory. */
@@ -18,5 +19,16 @@ struct symbolizer *frame_names__symbolizer(const struct view_options *view);
  */
 int frame_names__add(struct symbolizer *symbolizer, const struct module *module,
 	const struct report_frame *place, struct report_frames *frames);
+
+/* What names the frames of a live run; all of it is borrowed. */
+struct frame_namer {
+	struct symbolizer *symbolizer;
+	struct modules *modules;
+	const struct python_frames *python_frames;
+};
+
+/* A report_name_fn, whose @context is a struct frame_namer. */
+int frame_names__name(
+	void *context, const struct site_frame *address, struct report_frames *frames);
 
 #endif

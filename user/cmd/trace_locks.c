@@ -255,18 +255,11 @@ bool trace_locks__found(const struct trace_locks *locks)
 void trace_locks__write_json(struct json_writer *json, const void *context)
 {
 	const struct trace_locks *locks = context;
-	static const char *const keys[] = {"deadlocks", "warnings", "convoys", "waits"};
 
-	if (locks && locks->kept) {
+	if (locks && locks->kept)
 		locks_json__put(json, &locks->kept->findings);
-		return;
-	}
-	/* Nobody waited, or all had exited: empty, not absent. */
-	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
-		json__key(json, keys[i]);
-		json__begin_array(json);
-		json__end_array(json);
-	}
+	else
+		locks_json__put_none(json);
 }
 
 void trace_locks__write_dot(const struct trace_locks *locks, FILE *file)

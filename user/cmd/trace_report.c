@@ -130,37 +130,14 @@ static void clear_live_line(struct trace_report *report)
 
 /* --- names */
 
-static int add_python_frame(
-	struct trace_report *report, struct report_frames *frames, const struct site_frame *address)
-{
-	const struct python_frame *python =
-		python_frames__get(report->source.feed->python_frames, address->offset);
-	struct report_frame frame = {.is_python = true};
-
-	if (python) {
-		frame.function = python->function;
-		frame.file = python->file;
-		frame.line = python->line;
-	}
-	return vec_push(&frames->list, frame);
-}
-
 int trace_report__name_frame(
 	void *context, const struct site_frame *address, struct report_frames *frames)
 {
-	struct report_frame place = {.address = address->address, .offset = address->offset};
 	struct trace_report *report = context;
-	const struct module *module = NULL;
+	struct frame_namer namer = {
+		report->symbolizer, report->source.modules, report->source.feed->python_frames};
 
-	if (address->module == SITE_MODULE_PYTHON)
-		return add_python_frame(report, frames, address);
-	if (address->module)
-		module = modules__find(report->source.modules, address->module);
-	if (module) {
-		place.module = module->path;
-		place.build_id = module->build_id.size ? module->build_id.hex : NULL;
-	}
-	return frame_names__add(report->symbolizer, module, &place, frames);
+	return frame_names__name(&namer, address, frames);
 }
 
 /* --- the report */

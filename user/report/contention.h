@@ -41,4 +41,15 @@ int contention_folded__write(
 int contention_pprof__write(
 	const struct contention_report *report, enum contention_side side, FILE *file);
 
+/*
+ * What a difference starts from: the sums of all rows now, for contention_before__free;
+ * NULL: no memory. Then the profile of what came since, as contention_pprof__write has it.
+ */
+struct contention_before;
+struct contention_before *contention_before__take(
+	const struct contention_report *report, enum contention_side side);
+void contention_before__free(struct contention_before *before);
+int contention_pprof__write_since(const struct contention_report *report, enum contention_side side,
+	struct contention_before *before, FILE *file);
+
 #endif

@@ -371,6 +371,17 @@ void locks_json__put(struct json_writer *json, const struct lock_findings *findi
 	put_waits(json, findings, NULL);
 }
 
+void locks_json__put_none(struct json_writer *json)
+{
+	static const char *const keys[] = {"deadlocks", "warnings", "convoys", "waits"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		json__key(json, keys[i]);
+		json__begin_array(json);
+		json__end_array(json);
+	}
+}
+
 void locks_json__put_finding(struct json_writer *json, const struct lock_findings *findings,
 	const struct finding *finding)
 {

@@ -23,6 +23,9 @@ struct locks_json_head {
 /* The keys `waits`, `deadlocks`, `convoys`, into an object that the caller has begun. */
 void locks_json__put(struct json_writer *json, const struct lock_findings *findings);
 
+/* The same where nobody waited, or nobody could look: empty, not absent. */
+void locks_json__put_none(struct json_writer *json);
+
 /* The same of one finding alone, with those that wait behind it: what the watch says when it forms.
  */
 void locks_json__put_finding(struct json_writer *json, const struct lock_findings *findings,

@@ -37,6 +37,7 @@ struct pprof {
 	VEC(uint64_t) biases; /* of the mappings: address - ELF address, as first seen */
 	VEC(Sample *) samples;
 	bool is_waits;	/* of waits, not of a heap */
+	bool is_allocs; /* readers show first what was allocated, not what is live */
 	bool no_memory; /* sticky: whatever failed, nothing is written */
 };
 
@@ -342,7 +343,7 @@ static size_t set_types(struct pprof *pprof, ValueType *types)
 
 static size_t default_type(const struct pprof *pprof, const struct report *report)
 {
-	if (pprof->is_waits)
+	if (pprof->is_waits || pprof->is_allocs)
 		return 1;
 	return report__shows_left(report) ? 6 : 3;
 }
@@ -386,9 +387,12 @@ static int write_profile(struct pprof *pprof, const struct report *report, FILE 
 	return pprof->no_memory ? -ENOMEM : write_packed(&profile, file);
 }
 
-static int write_report(const struct report *report, bool is_waits, FILE *file)
+enum profile_kind { PROFILE_HEAP, PROFILE_ALLOCS, PROFILE_WAITS };
+
+static int write_report(const struct report *report, enum profile_kind kind, FILE *file)
 {
-	struct pprof pprof = {.is_waits = is_waits};
+	struct pprof pprof = {
+		.is_waits = kind == PROFILE_WAITS, .is_allocs = kind == PROFILE_ALLOCS};
 	int err;
 
 	text(&pprof, ""); /* the format wants it first */
@@ -413,10 +417,15 @@ static int write_report(const struct report *report, bool is_waits, FILE *file)
 
 int pprof__write_report(const struct report *report, FILE *file)
 {
-	return write_report(report, false, file);
+	return write_report(report, PROFILE_HEAP, file);
+}
+
+int pprof__write_allocs(const struct report *report, FILE *file)
+{
+	return write_report(report, PROFILE_ALLOCS, file);
 }
 
 int pprof__write_waits(const struct report *report, FILE *file)
 {
-	return write_report(report, true, file);
+	return write_report(report, PROFILE_WAITS, file);
 }

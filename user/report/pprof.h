@@ -15,6 +15,9 @@
 /* 0, -ENOMEM, or -EIO when compressing failed; errors of the stream are the caller's (ferror). */
 int pprof__write_report(const struct report *report, FILE *file);
 
+/* The same profile, whose readers show first what was allocated: as Go's allocs profile. */
+int pprof__write_allocs(const struct report *report, FILE *file);
+
 /*
  * A profile of waits, as Go's mutex profile: alloc_count of each site of @report are contentions,
  * alloc_bytes the nanoseconds of delay. The same.

@@ -1,0 +1,188 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-FileCopyrightText: 2026 the memtrace authors
+# memtrace serve: what it answers, to whom, and for how long.
+bats_require_minimum_version 1.5.0
+load helpers
+load locks_helpers
+
+setup()
+{
+	begin_test
+	require_tracing
+	require_command curl
+}
+
+teardown()
+{
+	end_test
+}
+
+# serve OPTION...: starts it on a socket of this test's own, and waits until it serves.
+serve()
+{
+	: >err
+	SOCKET=$BATS_TEST_TMPDIR/socket
+	"$MEMTRACE" serve --listen "unix:$SOCKET" "$@" >out 2>err 3>&- &
+	TRACER=$!
+	STARTED+=("$TRACER")
+	wait_until $WAIT_SECONDS serves || fail "memtrace does not serve"
+}
+
+serves()
+{
+	grep -q '^serving on ' err || process_ended "$TRACER"
+	grep -q '^serving on ' err
+}
+
+# get PATH [CURL-OPTION]...
+get()
+{
+	curl -sS --max-time 60 --unix-socket "$SOCKET" "http://localhost$1" "${@:2}"
+}
+
+# status_of PATH [CURL-OPTION]...
+status_of()
+{
+	get "$1" -o body -w '%{http_code}' "${@:2}"
+}
+
+# metric NAME [LABEL]: the value of its first sample with that label.
+metric()
+{
+	get /metrics | awk -v name="$1" -v label="${2:-}" '
+		index($1, name) == 1 && substr($1, length(name) + 1, 1) ~ /^({|)$/ &&
+			index($0, label) { print $NF; exit }'
+}
+
+metric_is()
+{
+	[ "$(metric "$1" "$3")" = "$2" ]
+}
+
+@test "the metrics are what the target says it did, in both formats" {
+	start_target "$TARGETS/storm" 4 10000 1
+	serve -p "$TARGET"
+	open_gate
+	local allocations
+	allocations=$(jq -s 'map(.alloc_count) | add' truth)
+	wait_until $WAIT_SECONDS metric_is memtrace_heap_allocations_total "$allocations" "pid=\"$TARGET\"" ||
+		fail "$(metric memtrace_heap_allocations_total) allocations, not $allocations"
+	[ "$(metric memtrace_events_lost_total 'cause="ring_full"')" = 0 ]
+	get /metrics >older
+	[ "$(tail -n 1 older)" = "# EOF" ]
+	grep -q '^# TYPE memtrace_events_lost_total counter' older
+	if command -v promtool >/dev/null; then
+		promtool check metrics <older
+	fi
+	get /metrics -H 'Accept: application/openmetrics-text; version=1.0.0' -D headers >newer
+	grep -qi '^content-type: application/openmetrics-text' headers
+	grep -q '^# TYPE memtrace_events_lost counter' newer
+	close_gate
+	# It keeps its last numbers.
+	wait_until $WAIT_SECONDS metric_is memtrace_process_running 0 "pid=\"$TARGET\"" || fail "it still runs"
+	metric_is memtrace_heap_allocations_total "$allocations" "pid=\"$TARGET\""
+	stop_memtrace TERM
+	[ ! -e "$SOCKET" ]
+}
+
+@test "reports and profiles are those of the other commands; the rest is answered in words" {
+	"$TARGETS/leak" 100000000 >target.out 2>&1 3>&- &
+	STARTED+=($!)
+	serve -p $!
+	get /report.json >report.json
+	jq -e '.sites | map(.stack[]?.function) | index("remember_session")' report.json >/dev/null ||
+		fail "the report lacks a site"
+	get /report | grep -q '<html'
+	get '/debug/pprof/heap' >heap.pb
+	get '/debug/pprof/allocs?seconds=1' >allocs.pb
+	get '/debug/pprof/mutex' | gunzip | grep -q contentions
+	if command -v go >/dev/null; then
+		go tool pprof -top heap.pb 2>/dev/null | grep -q copy_text || fail "no copy_text"
+		go tool pprof -top allocs.pb 2>/dev/null | grep -q render_page || fail "no render_page"
+	fi
+	get /locks | jq -e '.deadlocks == []' >/dev/null
+	get /heap | jq -e '.heap.live_count > 0' >/dev/null
+	get / | grep -q 'href="/debug/pprof/heap"'
+	get /debug/pprof/ | grep -q 'href="/debug/pprof/allocs"'
+	[ "$(get /healthz)" = ok ]
+	[ "$(get /readyz)" = ready ]
+	[ "$(status_of /nowhere)" = 404 ]
+	[ "$(status_of '/debug/pprof/heap?seconds=99999')" = 400 ]
+	[ "$(status_of '/heap?pid=1')" = 404 ]
+	[[ $(status_of /metrics -X POST -d x) =~ ^(405|501)$ ]]
+	[ "$(status_of /metrics -I)" = 200 ]
+	stop_memtrace TERM
+}
+
+@test "a token is asked for, and read anew at SIGHUP" {
+	echo 'the first' >token
+	run -1 "$MEMTRACE" serve --listen "unix:$PWD/socket" -p $$ --token-file token
+	[[ $output == *"letters, digits and punctuation"* ]]
+	echo first-token >token
+	serve -p $$ --token-file token
+	[ "$(status_of /metrics)" = 401 ]
+	[ "$(status_of /nowhere)" = 401 ]
+	[ "$(status_of /healthz)" = 200 ]
+	[ "$(status_of / -H 'Authorization: Bearer first-tokem')" = 401 ]
+	[ "$(status_of / -H 'Authorization: Bearer first-token')" = 200 ]
+	echo second-token >token
+	kill -HUP "$TRACER"
+	wait_until $WAIT_SECONDS grep -q 'read the token' err
+	[ "$(status_of / -H 'Authorization: Bearer first-token')" = 401 ]
+	[ "$(status_of / -H 'Authorization: Bearer second-token')" = 200 ]
+	stop_memtrace TERM
+}
+
+@test "processes that match come and go; a deadlock is told" {
+	cp "$TARGETS/storm" ./served_storm
+	serve --comm served_storm --comm knots
+	start_target "$PWD/served_storm" 2 1000 1
+	wait_until $WAIT_SECONDS metric_is memtrace_process_running 1 "pid=\"$TARGET\"" || fail "not attached"
+	[ "$(metric memtrace_deadlocks)" = 0 ]
+	HUNG=$PWD hang abba "$LOCK_TARGETS/knots" abba "$PWD/abba"
+	HUNG=$PWD wait_hung abba
+	wait_until $WAIT_SECONDS metric_is memtrace_deadlocks 1 || fail "no deadlock: $(get /locks)"
+	get /locks | jq -e '.deadlocks[0].verdict == "DEADLOCK"' >/dev/null
+	grep -q 'DEADLOCK' err
+	open_gate
+	close_gate
+	wait_until $WAIT_SECONDS metric_is memtrace_process_running 0 "pid=\"$TARGET\"" || fail "not gone"
+	HUNG=$PWD end_hung
+	stop_memtrace TERM
+}
+
+@test "slow clients and garbage neither keep others from an answer nor lose an event" {
+	start_target "$TARGETS/storm" 4 20000 1
+	serve -p "$TARGET"
+	python3 - "$SOCKET" <<-'EOF' 3>&- &
+		import os, socket, sys, time
+		slow = []
+		for i in range(200):
+		    s = socket.socket(socket.AF_UNIX)
+		    s.connect(sys.argv[1])
+		    s.sendall([b"GET /metr", b"GET /report HTTP/1.1\r\n\r\n", b"\x00\xff" * 100][i % 3])
+		    slow.append(s)
+		for i in range(50):
+		    s = socket.socket(socket.AF_UNIX)
+		    s.connect(sys.argv[1])
+		    try:
+		        s.sendall(os.urandom(200 << 10))
+		    except OSError:
+		        pass
+		    s.close()
+		open("bothered", "w").close()
+		time.sleep(60)
+	EOF
+	STARTED+=($!)
+	wait_until $WAIT_SECONDS test -e bothered
+	open_gate
+	[ "$(status_of /healthz)" = 200 ]
+	local allocations
+	allocations=$(jq -s 'map(.alloc_count) | add' truth)
+	wait_until $WAIT_SECONDS metric_is memtrace_heap_allocations_total "$allocations" "pid=\"$TARGET\"" ||
+		fail "$(metric memtrace_heap_allocations_total) allocations, not $allocations"
+	[ "$(metric memtrace_events_lost_total 'cause="ring_full"')" = 0 ]
+	close_gate
+	stop_memtrace TERM
+}
