@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "report/loss.h"
-#include "report/names.h"
 
 /* One of the processes that are listed. */
 struct metrics_process {
@@ -281,12 +281,13 @@ static void name_site(const struct report_site *site, char *out, size_t size)
 	if (!frame)
 		snprintf(out, size, "%s", site->special ? site->special : "(no frames)");
 	else if (frame->function && frame->file)
-		snprintf(out, size, "%s %s:%u", frame->function, names__base(frame->file),
+		snprintf(out, size, "%s %s:%u", frame->function, text__base_name(frame->file),
 			frame->line);
 	else if (frame->function)
 		snprintf(out, size, "%s", frame->function);
 	else
-		snprintf(out, size, "%s+0x%llx", frame->module ? names__base(frame->module) : "",
+		snprintf(out, size, "%s+0x%llx",
+			frame->module ? text__base_name(frame->module) : "",
 			(unsigned long long)frame->offset);
 }
 
