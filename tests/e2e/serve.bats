@@ -75,6 +75,11 @@ metric_is()
 	if command -v promtool >/dev/null; then
 		promtool check metrics <older
 	fi
+	# What the alerts and the dashboard ask for, there is.
+	local name
+	for name in $(grep -ohE 'memtrace_[a-z_]+' "$ROOT"/scripts/sidecar/{alerts.yaml,dashboard.json} | sort -u); do
+		grep -q "^# TYPE $name " older || fail "no metric $name"
+	done
 	get /metrics -H 'Accept: application/openmetrics-text; version=1.0.0' -D headers >newer
 	grep -qi '^content-type: application/openmetrics-text' headers
 	grep -q '^# TYPE memtrace_events_lost counter' newer
