@@ -135,4 +135,24 @@ enum python_stop {
 	PYTHON_CONTINUE = -1,
 };
 
+/* In a recording, behind the stop in those flags: a Python frame of the stack has no name. */
+#define PYTHON_STOP_MASK 15
+#define PYTHON_UNNAMED (1u << 12)
+
+/* Distinct stacks in which the interpreter runs Python code. Not of the kernel's side. */
+struct python_walks {
+	__u64 stops[PYTHON_STOP_COUNT]; /* by how the walk of their Python frames ended */
+	__u64 unnamed;			/* of them, with a frame whose code object was gone */
+};
+
+static inline void python_walks__count(struct python_walks *walks, __u32 flags)
+{
+	__u32 stop = flags >> PYTHON_STOP_SHIFT & PYTHON_STOP_MASK;
+
+	if (stop == PYTHON_NOT_WALKED || stop >= PYTHON_STOP_COUNT)
+		return;
+	walks->stops[stop]++;
+	walks->unnamed += (flags & PYTHON_UNNAMED) != 0;
+}
+
 #endif

@@ -170,6 +170,7 @@ static int describe_run(struct replayed *replayed)
 	memcpy(run->stack_stops, replay->stack_stops, sizeof(run->stack_stops));
 	run->missing_records = replay->missing + replay->problems.damaged_records;
 	run->guessed_frames = replay->guessed_frames;
+	run->python = replay->python_walks;
 	run->has_symbols = true;
 	return 0;
 }

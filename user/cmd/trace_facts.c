@@ -100,4 +100,5 @@ void trace_facts__describe(const struct trace_facts *facts, uint64_t now_ns, str
 	feed__add_losses(source->feed, run->losses);
 	memcpy(run->stack_stops, source->feed->stack_stops, sizeof(run->stack_stops));
 	run->guessed_frames = source->feed->guessed_frames;
+	run->python = source->feed->python_walks;
 }

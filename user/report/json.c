@@ -206,6 +206,24 @@ static void write_stacks(struct json_writer *json, const struct report_run *run)
 	json__end_object(json);
 }
 
+/* Where no Python ran there is nothing to tell. */
+static void write_python(struct json_writer *json, const struct python_walks *walks)
+{
+	uint64_t stacks = 0;
+
+	for (int stop = PYTHON_COMPLETE; stop < PYTHON_STOP_COUNT; stop++)
+		stacks += walks->stops[stop];
+	if (!stacks)
+		return;
+	json__key(json, "python");
+	json__begin_object(json);
+	json__put_integer(json, "stacks", stacks);
+	for (enum python_stop stop = PYTHON_COMPLETE; stop < PYTHON_STOP_COUNT; stop++)
+		json__put_integer(json, loss__python_key(stop), walks->stops[stop]);
+	json__put_integer(json, "unnamed", walks->unnamed);
+	json__end_object(json);
+}
+
 static void write_frame(struct json_writer *json, const struct report_frame *frame)
 {
 	json__begin_object(json);
@@ -459,6 +477,7 @@ void json__write_report(
 	write_mappings(&json, &report->heap);
 	write_residence(&json, report);
 	write_stacks(&json, &report->run);
+	write_python(&json, &report->run.python);
 	if (more)
 		more(&json, context);
 	json__key(&json, "notes");

@@ -74,6 +74,26 @@ const char *loss__stop_words(enum stack_stop stop)
 	return stop_words[stop].words;
 }
 
+static const struct {
+	const char *key;
+	const char *words;
+} python_words[PYTHON_STOP_COUNT] = {
+	[PYTHON_COMPLETE] = {"complete", "complete"},
+	[PYTHON_NO_THREAD] = {"no_thread", "the thread had no Python state"},
+	[PYTHON_TRUNCATED] = {"truncated", "deeper than there was room for"},
+	[PYTHON_BAD_MEMORY] = {"bad_memory", "frames or code objects not readable"},
+};
+
+const char *loss__python_key(enum python_stop stop)
+{
+	return python_words[stop].key;
+}
+
+const char *loss__python_words(enum python_stop stop)
+{
+	return python_words[stop].words;
+}
+
 static uint64_t sum(const uint64_t *losses, int from, int to)
 {
 	uint64_t sum = 0;

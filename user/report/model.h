@@ -17,6 +17,7 @@
 
 #include "base/vec.h"
 #include "heap/heap.h"
+#include "python.h"
 #include "report/arena.h"
 
 /* A call, or one that was inlined into it (`inlined`; the frame after is what it was inlined to).
@@ -90,6 +91,7 @@ struct report_run {
 	uint64_t missing_records; /* that the run had, but its recording lacks; 0 live */
 	uint64_t stack_stops[STACK_STOP_COUNT]; /* distinct stacks by how their walk ended */
 	uint64_t guessed_frames;		/* of them, found by frame pointer only */
+	struct python_walks python;
 	bool has_symbols;			/* frames could be named at all */
 };
 

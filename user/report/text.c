@@ -354,6 +354,33 @@ static void print_stacks(struct text_page *page, const struct report_run *run)
 	text__print_wrapped(page, 12, line);
 }
 
+/* Distinct stacks with Python frames missing or nameless, of those in which Python code runs. */
+static void print_python(struct text_page *page, const struct python_walks *walks)
+{
+	uint64_t all = walks->stops[PYTHON_COMPLETE], early = 0;
+	char line[LINE_SIZE] = "python      ";
+	const char *separator = ": ";
+
+	for (int stop = PYTHON_NO_THREAD; stop < PYTHON_STOP_COUNT; stop++)
+		early += walks->stops[stop];
+	all += early;
+	if (!early && !walks->unnamed)
+		return;
+	append(line, sizeof(line), "%s of %s stacks lack Python frames", human__exact(early).text,
+		human__exact(all).text);
+	for (int stop = PYTHON_NO_THREAD; stop < PYTHON_STOP_COUNT; stop++) {
+		if (!walks->stops[stop])
+			continue;
+		append(line, sizeof(line), "%s%s %s", separator,
+			human__exact(walks->stops[stop]).text, loss__python_words(stop));
+		separator = ", ";
+	}
+	if (walks->unnamed)
+		append(line, sizeof(line), "; %s have frames without a name",
+			human__exact(walks->unnamed).text);
+	text__print_wrapped(page, 12, line);
+}
+
 static void print_notes(struct text_page *page, const struct report *report)
 {
 	char line[LINE_SIZE];
@@ -399,6 +426,7 @@ void text__write_report(const struct report *report, const struct text_options *
 	print_residence(&page, report);
 	print_filter(&page, report);
 	print_stacks(&page, &report->run);
+	print_python(&page, &report->run.python);
 	print_notes(&page, report);
 	text__print_processes(&page, report);
 	if (text__place_mapped_sites(report) == TEXT_MAPPED_FIRST)

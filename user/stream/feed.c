@@ -50,8 +50,9 @@ struct building {
 	uint32_t image;
 	struct python_place places[EVENT_MAX_FRAMES / 2];
 	size_t place_count;
+	size_t loops; /* native frames that run Python frames */
 	bool is_lost;
-	bool is_lost_python;
+	bool is_unnamed; /* a Python frame */
 	struct recording_stack stack;
 };
 
@@ -87,7 +88,7 @@ static void append_run(struct building *building, size_t first, size_t count)
 			python_frames__known(frames, building->minor, building->image, place);
 		const struct python_frame *frame = python_frames__get(frames, number);
 
-		building->is_lost_python |= !frame || python_frame__is_lost(frame);
+		building->is_unnamed |= !frame || python_frame__is_lost(frame);
 		append(building, (struct site_frame){.module = SITE_MODULE_PYTHON,
 					 .offset = number,
 					 .address = place->code});
@@ -109,7 +110,7 @@ static size_t count_loops(struct building *building)
 	const struct event_stack *event = building->event;
 	size_t loops = 0;
 
-	for (uint32_t i = 0; building->place_count && i < building->native; i++) {
+	for (uint32_t i = 0; i < building->native; i++) {
 		struct resolved_address resolved = spaces__resolve(building->feed->spaces,
 			event->header.process, event->header.thread_sequence, event->frames[i] - 1);
 
@@ -122,15 +123,15 @@ static void merge_frames(struct building *building)
 {
 	const struct event_stack *event = building->event;
 	struct feed *feed = building->feed;
-	struct python_merge merge =
-		python_merge__begin(building->places, building->place_count, count_loops(building));
+	struct python_merge merge = python_merge__begin(
+		building->places, building->place_count, building->loops);
 	size_t first, run;
 
 	for (uint32_t i = 0; i < building->native; i++) {
 		struct site_frame frame;
 
 		run = 0;
-		if (merge.loops) {
+		if (merge.loops && building->place_count) {
 			struct resolved_address resolved =
 				spaces__resolve(feed->spaces, event->header.process,
 					event->header.thread_sequence, event->frames[i] - 1);
@@ -149,17 +150,25 @@ static void merge_frames(struct building *building)
 	append_run(building, first, run);
 }
 
+/* Where no Python code runs, as in an interpreter that starts, no Python frame is missing. */
+static void set_flags(struct building *building)
+{
+	struct event_header *header = &building->stack.header;
+
+	if (!building->loops && !building->place_count)
+		header->flags &= 0xff;
+	if (building->is_unnamed)
+		header->flags |= PYTHON_UNNAMED;
+}
+
 static void count_stack(struct feed *feed, const struct building *building)
 {
 	uint32_t stop = building->event->header.flags & 0xff;
-	uint32_t python_stop = building->event->header.flags >> PYTHON_STOP_SHIFT;
 
 	feed->lost_code += building->is_lost;
-	feed->lost_python += building->is_lost_python;
 	if (stop < STACK_STOP_COUNT)
 		feed->stack_stops[stop]++;
-	if (python_stop < PYTHON_STOP_COUNT)
-		feed->python_stops[python_stop]++;
+	python_walks__count(&feed->python_walks, building->stack.header.flags);
 	feed->guessed_frames += building->event->guessed_frames;
 }
 
@@ -174,20 +183,23 @@ static void define_stack(struct feed *feed, const struct event_stack *event, siz
 	building.feed = feed;
 	building.event = event;
 	building.place_count = 0;
-	building.is_lost = building.is_lost_python = false;
+	building.loops = 0;
+	building.is_lost = building.is_unnamed = false;
 	stack->header = event->header;
-	stack->header.flags &= 0xff;
 	stack->stack = event->stack;
 	stack->guessed_frames = event->guessed_frames;
 	stack->count = 0;
 	split_words(&building);
+	if (event->header.flags >> PYTHON_STOP_SHIFT)
+		building.loops = count_loops(&building);
 	merge_frames(&building);
+	set_flags(&building);
 	spaces__pass(feed->spaces, event->header.time_ns);
 	count_stack(feed, &building);
 	if (feed->recorder)
 		recorder__put_stack(feed->recorder, stack);
 	if (heap__define_stack(feed->heap, event->header.process, event->stack, stack->frames,
-		    stack->count, stack->header.flags))
+		    stack->count, stack->header.flags & 0xff))
 		feed->failures++;
 }
 

@@ -24,8 +24,7 @@ struct feed {
 	struct recorder *recorder;		/* NULL: none */
 	uint64_t stack_stops[STACK_STOP_COUNT]; /* distinct stacks, by how the walk ended */
 	uint64_t guessed_frames;
-	uint64_t python_stops[PYTHON_STOP_COUNT]; /* the same of walks of Python frames */
-	uint64_t lost_python;			  /* stacks with Python frames that have no names */
+	struct python_walks python_walks;
 	uint64_t lost_code; /* of these, with code that was gone before it could be looked at */
 	uint64_t failures;  /* records that there was no memory for, here or in the model */
 };

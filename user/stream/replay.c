@@ -231,16 +231,18 @@ static int visit_process(void *context, const struct recording_process *process)
 static int visit_stack(void *context, const struct recording_stack *stack)
 {
 	struct replay *replay = context;
+	uint32_t stop = stack->header.flags & 0xff;
 	int err = need_heap(replay);
 
 	if (err || stack->header.time_ns > replay->private->to_ns)
 		return err;
-	if (stack->header.flags < STACK_STOP_COUNT)
-		replay->stack_stops[stack->header.flags]++;
+	if (stop < STACK_STOP_COUNT)
+		replay->stack_stops[stop]++;
+	python_walks__count(&replay->python_walks, stack->header.flags);
 	replay->guessed_frames += stack->guessed_frames;
 	replay->records++;
 	return heap__define_stack(replay->heap, stack->header.process, stack->stack, stack->frames,
-		stack->count, stack->header.flags);
+		stack->count, stop);
 }
 
 static int visit_record(void *context, const struct event_header *event, size_t size)

@@ -8,6 +8,7 @@
 #define MEMTRACE_STREAM_REPLAY_H
 
 #include "heap/heap.h"
+#include "python.h"
 #include "stream/recording_reader.h"
 
 struct replay_options {
@@ -74,6 +75,7 @@ struct replay {
 	uint64_t losses[LOSS_COUNT]; /* in the window, as near as the recording tells */
 	uint64_t stack_stops[STACK_STOP_COUNT];
 	uint64_t guessed_frames;
+	struct python_walks python_walks;
 	struct replay_locks locks;
 	struct replay_private *private;
 };
