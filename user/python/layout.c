@@ -152,6 +152,35 @@ static const struct python_layout layouts[] = {
 			.code_filename = 44,
 			.code_bytes = 200},
 	},
+	{
+		.minor = 14,
+		.interpreters = 808,
+		.tss_key = 2336,
+		.interpreter_next = 7272,
+		.threads = 7344,
+		.interpreter_gil = 16,
+		.thread_next = 8,
+		.thread_id = 152,
+		.thread_native_id = 160,
+		.ascii_size = 40,
+		.compact_size = 56,
+		.code_filename = 112,
+		.code_name = 120,
+		.code_qualname = 128,
+		.code_lines = 136,
+		.walk = {.tss_slots = GLIBC_SPECIFIC,
+			.thread_id = 152,
+			.thread_frame = 72,
+			.marks = PYTHON_MARKS_SHIM,
+			.frame_size = 80,
+			.frame_previous = 8,
+			.frame_instr = 56,
+			.frame_mark = 74,
+			.code_first_line = 68,
+			.code_size = 60,
+			.code_filename = 44,
+			.code_bytes = 208},
+	},
 };
 
 const struct python_layout *python_layout__find(int minor)
@@ -170,54 +199,38 @@ static uint64_t offset_at(const uint8_t *offsets, size_t at)
 	return value;
 }
 
-/* Where 3.13's struct _Py_DebugOffsets has the fields that are compared. */
-enum {
-	DEBUG_FREE_THREADED = 16,
-	DEBUG_INTERPRETERS = 40,
-	DEBUG_INTERPRETER_NEXT = 64,
-	DEBUG_THREADS = 72,
-	DEBUG_GIL = 112,
-	DEBUG_THREAD_NEXT = 168,
-	DEBUG_CURRENT_FRAME = 184,
-	DEBUG_THREAD_ID = 192,
-	DEBUG_NATIVE_ID = 200,
-	DEBUG_FRAME_PREVIOUS = 232,
-	DEBUG_FRAME_CODE = 240,
-	DEBUG_FRAME_INSTR = 248,
-	DEBUG_FRAME_OWNER = 264,
-	DEBUG_CODE_FILENAME = 280,
-	DEBUG_CODE_NAME = 288,
-	DEBUG_CODE_QUALNAME = 296,
-	DEBUG_CODE_LINES = 304,
-	DEBUG_CODE_FIRST_LINE = 312,
-	DEBUG_CODE_BYTES = 344,
+/* Where struct _Py_DebugOffsets has what tells a free-threaded build: in all versions. */
+#define DEBUG_FREE_THREADED 16
+
+/* Where it has the fields that are compared, and what they are to be. */
+struct debug_field {
+	uint16_t at_3_13;
+	uint16_t at_3_14;
+	uint64_t expected;
 };
 
 const char *python_layout__check(
 	const struct python_layout *layout, const uint8_t *offsets, size_t size)
 {
-	const struct {
-		uint16_t at;
-		uint64_t expected;
-	} fields[] = {
-		{DEBUG_INTERPRETERS, layout->interpreters},
-		{DEBUG_INTERPRETER_NEXT, layout->interpreter_next},
-		{DEBUG_THREADS, layout->threads},
-		{DEBUG_GIL, layout->interpreter_gil},
-		{DEBUG_THREAD_NEXT, layout->thread_next},
-		{DEBUG_CURRENT_FRAME, layout->walk.thread_frame},
-		{DEBUG_THREAD_ID, layout->thread_id},
-		{DEBUG_NATIVE_ID, layout->thread_native_id},
-		{DEBUG_FRAME_PREVIOUS, layout->walk.frame_previous},
-		{DEBUG_FRAME_CODE, layout->walk.frame_code},
-		{DEBUG_FRAME_INSTR, layout->walk.frame_instr},
-		{DEBUG_FRAME_OWNER, layout->walk.frame_mark},
-		{DEBUG_CODE_FILENAME, layout->code_filename},
-		{DEBUG_CODE_NAME, layout->code_name},
-		{DEBUG_CODE_QUALNAME, layout->code_qualname},
-		{DEBUG_CODE_LINES, layout->code_lines},
-		{DEBUG_CODE_FIRST_LINE, layout->walk.code_first_line},
-		{DEBUG_CODE_BYTES, layout->walk.code_bytes},
+	const struct debug_field fields[] = {
+		{40, 40, layout->interpreters},
+		{64, 64, layout->interpreter_next},
+		{72, 72, layout->threads},
+		{112, 120, layout->interpreter_gil},
+		{168, 192, layout->thread_next},
+		{184, 208, layout->walk.thread_frame},
+		{192, 216, layout->thread_id},
+		{200, 224, layout->thread_native_id},
+		{232, 256, layout->walk.frame_previous},
+		{240, 264, layout->walk.frame_code},
+		{248, 272, layout->walk.frame_instr},
+		{264, 288, layout->walk.frame_mark},
+		{280, 320, layout->code_filename},
+		{288, 328, layout->code_name},
+		{296, 336, layout->code_qualname},
+		{304, 344, layout->code_lines},
+		{312, 352, layout->walk.code_first_line},
+		{344, 384, layout->walk.code_bytes},
 	};
 
 	if (layout->minor < 13)
@@ -227,7 +240,9 @@ const char *python_layout__check(
 	if (offset_at(offsets, DEBUG_FREE_THREADED))
 		return "free-threaded builds are not supported";
 	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
-		if (offset_at(offsets, fields[i].at) != fields[i].expected)
+		if (offset_at(
+			    offsets, layout->minor == 13 ? fields[i].at_3_13 : fields[i].at_3_14) !=
+			fields[i].expected)
 			return "its layout differs from that of its release";
 	return NULL;
 }

@@ -4,8 +4,8 @@
  * Where the versions of CPython keep what is read of them from outside: one row per version, taken
  * from its headers (Include/internal/pycore_runtime.h, pycore_interp.h, pycore_frame.h,
  * pycore_gil.h, cpython/pystate.h, cpython/code.h) as a 64-bit compiler lays them out. They do not
- * change within a version (3.9.18, 3.10.13, 3.11.2 to .7, 3.12.1 to .3, 3.13.0 to .5 were
- * compared).
+ * change within a version (3.9.18, 3.10.13, 3.11.2 to .7, 3.12.1 to .3, 3.13.0 to .5 and
+ * 3.14.10 were compared).
  */
 #ifndef MEMTRACE_PYTHON_LAYOUT_H
 #define MEMTRACE_PYTHON_LAYOUT_H
@@ -17,7 +17,7 @@
 #include "python.h"
 
 #define PYTHON_OLDEST_MINOR 9
-#define PYTHON_NEWEST_MINOR 13
+#define PYTHON_NEWEST_MINOR 14
 
 /* Offsets in bytes; 0: the version has no such field. */
 struct python_layout {
@@ -47,7 +47,7 @@ struct python_layout {
 	struct python_space walk;
 };
 
-/* struct _gil_runtime_state: the same in all versions from 3.9 to 3.13. */
+/* struct _gil_runtime_state: the same in all versions from 3.9 to 3.14. */
 #define PYTHON_GIL_LAST_HOLDER 8
 #define PYTHON_GIL_LOCKED 16
 #define PYTHON_GIL_CONDITION 32

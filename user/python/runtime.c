@@ -65,7 +65,7 @@ static void set_layout(const struct module *module, int minor, struct python_run
 	if (!minor)
 		wrong = "its version is unknown";
 	else if (!layout)
-		wrong = "only 3.9 to 3.13 are supported";
+		wrong = "only 3.9 to 3.14 are supported";
 	else if (minor >= 13 && !read_file(module, out->runtime, offsets, sizeof(offsets)))
 		wrong = "it does not describe its layout";
 	else

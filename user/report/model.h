@@ -92,7 +92,7 @@ struct report_run {
 	uint64_t stack_stops[STACK_STOP_COUNT]; /* distinct stacks by how their walk ended */
 	uint64_t guessed_frames;		/* of them, found by frame pointer only */
 	struct python_walks python;
-	bool has_symbols;			/* frames could be named at all */
+	bool has_symbols; /* frames could be named at all */
 };
 
 #define REPORT_NO_PROCESS SIZE_MAX

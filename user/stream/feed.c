@@ -123,8 +123,8 @@ static void merge_frames(struct building *building)
 {
 	const struct event_stack *event = building->event;
 	struct feed *feed = building->feed;
-	struct python_merge merge = python_merge__begin(
-		building->places, building->place_count, building->loops);
+	struct python_merge merge =
+		python_merge__begin(building->places, building->place_count, building->loops);
 	size_t first, run;
 
 	for (uint32_t i = 0; i < building->native; i++) {
