@@ -97,7 +97,7 @@ expect_mapped()
 @test "Python's pool is named with the switch that opens it" {
 	require_command python3
 	"$MEMTRACE" -- python3 -c 'x = [str(i) for i in range(200000)]' >out 2>err
-	grep -q "Python's pool: PYTHONMALLOC=malloc" out || fail "$(cat out)"
+	grep -q "Python's pool: --python-allocator" out || fail "$(cat out)"
 }
 
 @test "RSS that is no live heap is told: the allocator keeps what was freed" {

@@ -67,6 +67,15 @@ line_of()
 	grep -q 'work  *engine.c:' out
 }
 
+@test "three parties: the GIL, and two C mutexes" {
+	hang three
+	look
+	[ "$LOOK_STATUS" -eq 3 ] || fail "status $LOOK_STATUS: $(cat out)"
+	[ "$(jq -r '.deadlocks[0].cycle | map("\(.kind) \(.certainty)") | sort | join(", ")' report.json)" = \
+		"gil exact, mutex exact, mutex exact" ] || fail "$(cat report.json)"
+	grep -q 'flush_log  *hangs.py:' out
+}
+
 @test "who else wants the GIL is a victim of that deadlock, not part of it" {
 	hang victims
 	look

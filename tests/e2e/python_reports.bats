@@ -89,3 +89,30 @@ line_of()
 	report html -o page.html
 	timeout 60 node "$ROOT/tests/e2e/html_page.mjs" "$PWD/page.html" python
 }
+
+@test "--python-allocator sees each object once, in the line that made it; without it, only arenas" {
+	local objects=${PROGRAM%/*}/objects.py line
+	line=$(grep -n 'Point(number)' "$objects" | cut -d : -f 1)
+	timeout $RUN_SECONDS "$MEMTRACE" --python-allocator --json=report.json -- "$PYTHON" "$objects" >out 2>err ||
+		fail "$(cat err)"
+	[ "$(grep -c . out)" -gt 0 ]
+	# The instances, and few blocks of the interpreter's own.
+	jq --argjson line "$line" '[.sites[] | select([.stack[] | select(.language == "python")][0] | .line == $line)
+		| .live_count] | add' report.json >count
+	[ "$(cat count)" -ge 20000 ] && [ "$(cat count)" -lt 20100 ] || fail "$(cat count)"
+	[ "$(jq '[.sites[] | select(any(.stack[]; .function == "_PyObject_Arena"))] | length' report.json)" -eq 0 ]
+	timeout $RUN_SECONDS "$MEMTRACE" --json=report.json -- "$PYTHON" "$objects" >out 2>err || fail "$(cat err)"
+	jq --argjson line "$line" '[.sites[] | select([.stack[] | select(.language == "python")][0] | .line == $line)
+		| .live_count] | add // 0' report.json >count
+	[ "$(cat count)" -lt 100 ] || fail "$(cat count)"
+}
+
+@test "--python-allocator is refused where objects would stay unseen" {
+	"$PYTHON" -c 'import time; print("ready", flush=True); time.sleep(60)' >ready 3>&- &
+	STARTED+=($!)
+	wait_until $WAIT_SECONDS grep -q ready ready
+	run ! "$MEMTRACE" --python-allocator -d 1 -p "${STARTED[0]}"
+	[[ $output == *"PYTHONMALLOC=malloc"* ]]
+	PYTHONMALLOC=debug run ! "$MEMTRACE" --python-allocator -- "$PYTHON" -c pass
+	[[ $output == *"malloc_debug"* ]]
+}

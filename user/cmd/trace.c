@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "cmd/python_allocator.h"
 #include "cmd/trace_run.h"
 #include "cmd/trace_targets.h"
 #include "process/translated.h"
@@ -87,6 +88,20 @@ static int open_processes(struct trace *trace, struct error *error)
 		}
 	}
 	return 0;
+}
+
+static int prepare_python(struct trace *trace, struct error *error)
+{
+	int err = 0;
+
+	if (!trace->options.python_allocator)
+		return 0;
+	if (trace->options.command)
+		return python_allocator__set(error);
+	vec_for_each (pid, &trace->options.pids)
+		if (!err)
+			err = python_allocator__check(*pid, error);
+	return err;
 }
 
 static int prepare_command(struct trace *trace, struct error *error)
@@ -374,7 +389,7 @@ static trace_step *const steps[] = {
 	/* What can be refused is refused before anything is begun. */
 	check_privileges, check_output,
 	prepare_events, /* which has the run recorded: before the recording is opened */
-	check_allocators, open_processes,
+	check_allocators, open_processes, prepare_python,
 	/* The command is forked here and waits: it keeps the limit of files that memtrace had. */
 	prepare_command, allow_many_files,
 	/* Before the stream's thread is made, as each starts with its maker's mask. */

@@ -15,6 +15,7 @@ enum {
 	OPT_ALLOCATOR = 0x100,
 	OPT_STACKS,
 	OPT_PYTHON,
+	OPT_PYTHON_ALLOCATOR,
 	OPT_MAX_FRAMES,
 	OPT_RING_SIZE,
 	OPT_HOLD,
@@ -37,6 +38,10 @@ static const struct argp_option option_table[] = {
 	{"allocator", OPT_ALLOCATOR, "FILE[:PREFIX]", 0,
 		"Trace the allocation functions that FILE (a library or program) defines, with "
 		"PREFIX before their names, e.g. libfoo.so:je_",
+		0},
+	{"python-allocator", OPT_PYTHON_ALLOCATOR, 0, 0,
+		"See each of Python's objects: a command is run without pymalloc "
+		"(PYTHONMALLOC=malloc)",
 		0},
 	{0, 0, 0, 0, "How long:", 2},
 	{"duration", 'd', "SECONDS", 0, "End after this time", 0},
@@ -229,6 +234,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_ALLOCATOR:
 		return vec_push(&options->allocators, arg) ? ENOMEM : 0;
+	case OPT_PYTHON_ALLOCATOR:
+		options->python_allocator = true;
+		return 0;
 	case 'd':
 		return parse_positive_time(state, "-d SECONDS", arg, &options->duration_ns);
 	case 'i':

@@ -25,6 +25,7 @@ struct trace_options {
 	/* how */
 	enum stack_mode stacks;
 	enum python_mode python;
+	bool python_allocator;
 	uint32_t max_frames;
 	uint64_t ring_size;   /* bytes, a power of two */
 	uint64_t duration_ns; /* 0: until something else ends it */

@@ -17,7 +17,7 @@ struct pool {
 
 static const struct pool pools[] = {
 	{
-		"Python's pool: PYTHONMALLOC=malloc shows who uses it",
+		"Python's pool: --python-allocator or PYTHONMALLOC=malloc shows who uses it",
 		{"_PyObject_", "PyObject_Malloc", "PyObject_Calloc", "PyObject_Realloc", "PyMem_",
 			"_PyMem_", "new_arena", "pymalloc_alloc"},
 		{NULL},

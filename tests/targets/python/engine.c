@@ -45,6 +45,43 @@ static PyObject *status(PyObject *self, PyObject *unused)
 	Py_RETURN_NONE;
 }
 
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Has the engine's lock and wants the log's. */
+static void *write_log(void *unused)
+{
+	(void)unused;
+	pthread_mutex_lock(&engine_lock);
+	pthread_barrier_wait(&begun);
+	pthread_mutex_lock(&log_lock);
+	return NULL;
+}
+
+/* Has the log's lock and wants to call back into Python. */
+static void *format_log(void *unused)
+{
+	(void)unused;
+	pthread_mutex_lock(&log_lock);
+	pthread_barrier_wait(&begun);
+	PyGILState_Ensure();
+	return NULL;
+}
+
+/* Called with the GIL, wants the engine's lock: the third of three. */
+static PyObject *flush(PyObject *self, PyObject *unused)
+{
+	pthread_t threads[2];
+
+	(void)self;
+	(void)unused;
+	pthread_barrier_init(&begun, NULL, 3);
+	pthread_create(&threads[0], NULL, write_log, NULL);
+	pthread_create(&threads[1], NULL, format_log, NULL);
+	pthread_barrier_wait(&begun);
+	pthread_mutex_lock(&engine_lock);
+	Py_RETURN_NONE;
+}
+
 /* The sizes by which the blocks of the program are known: one leaks for each call. */
 static PyObject *allocate(PyObject *self, PyObject *args)
 {
@@ -67,6 +104,7 @@ static PyObject *call(PyObject *self, PyObject *function)
 
 static PyMethodDef methods[] = {
 	{"status", status, METH_NOARGS, ""},
+	{"flush", flush, METH_NOARGS, ""},
 	{"allocate", allocate, METH_VARARGS, ""},
 	{"call", call, METH_O, ""},
 	{0},

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # SPDX-FileCopyrightText: 2026 the memtrace authors
-"""Hangs as it is told: gil, three, rlocks, lock. Prints "ready" when nothing more will happen."""
+"""Hangs as it is told: gil, three, victims, rlocks, lock, busy. Prints "ready" when nothing more will happen."""
 import sys
 import threading
 import time
@@ -15,6 +15,12 @@ def poll_status():
     import engine
     tell()
     engine.status()
+
+
+def flush_log():
+    import engine
+    tell()
+    engine.flush()
 
 
 def hang_on_rlocks():
@@ -81,6 +87,7 @@ def tell():
 
 {
     "gil": poll_status,
+    "three": flush_log,
     "victims": hang_with_victims,
     "rlocks": hang_on_rlocks,
     "lock": hang_on_lock,
