@@ -60,7 +60,7 @@ struct subjects {
 
 struct subjects *subjects__new(bool lines, struct error *error)
 {
-	struct symbolizer_options options = {.no_lines = !lines};
+	struct symbolizer_options options = {.no_lines = !lines, .confined = true};
 	struct subjects *subjects = calloc(1, sizeof(*subjects));
 
 	if (subjects) {

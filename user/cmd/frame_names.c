@@ -9,6 +9,7 @@ struct symbolizer *frame_names__symbolizer(const struct view_options *view)
 		.debug_dir_count = view->debug_dirs.size,
 		.no_demangle = !view->demangle,
 		.debuginfod = view->debuginfod,
+		.confined = true,
 	};
 
 	return symbolizer__new(&options);

@@ -68,12 +68,12 @@ static void open_debug_file(
 		return;
 	if (open_names_file(
 		    &symbols->debug, debug_file__open(module, symbols->own.elf, options->dirs)) ||
-		!options->debuginfod || module->is_vdso)
+		!options->download || module->is_vdso)
 		return;
 	close_names_file(&symbols->debug);
 	symbols->debug.fd = -1;
 	symbols->debug.elf = NULL;
-	open_names_file(&symbols->debug, debug_file__download(&module->build_id));
+	open_names_file(&symbols->debug, options->download(&module->build_id));
 }
 
 /* libdw reads through libelf, which reads the file of @fd and does not map it. */

@@ -13,6 +13,7 @@
 #include "symbols/jit_map.h"
 #include "symbols/module_symbols.h"
 #include "symbols/names.h"
+#include "symbols/names_worker.h"
 
 /* How often a JIT map that was not there is looked for. */
 #define JIT_RETRY_NS 1000000000ull
@@ -28,8 +29,9 @@ DEFINE_HASH_NUMBER(jit_map_map, uint64_t, struct jit_map);
 
 struct symbolizer {
 	bool lines;
-	bool debuginfod;
-	debug_dirs dirs; /* the strings are in names */
+	int (*download)(const struct build_id *build_id); /* NULL: servers are not asked */
+	struct names_worker *worker;			  /* NULL: modules are read here */
+	debug_dirs dirs;				  /* the strings are in names */
 	struct names *names;
 	struct module_symbols_map modules; /* by id */
 	struct jit_map_map jit_maps;	   /* by PID */
@@ -62,8 +64,11 @@ struct symbolizer *symbolizer__new(const struct symbolizer_options *options)
 	s->names = names__new();
 	budget__init(&s->budget);
 	s->lines = !options->no_lines;
-	s->debuginfod = options->debuginfod;
-	if (!s->names || add_directories(s, options)) {
+	if (options->debuginfod)
+		s->download = options->download ? options->download : debug_file__download;
+	if (options->confined)
+		s->worker = names_worker__new(options);
+	if (!s->names || (options->confined && !s->worker) || add_directories(s, options)) {
 		symbolizer__free(s);
 		return NULL;
 	}
@@ -88,6 +93,7 @@ void symbolizer__free(struct symbolizer *s)
 	vec_free(&s->kept);
 	vec_free(&s->dirs);
 	vec_free(&s->scratch);
+	names_worker__free(s->worker);
 	names__free(s->names);
 	free(s);
 }
@@ -114,7 +120,7 @@ static struct symbol_frame *keep_frames(struct symbolizer *s, size_t count)
 
 static struct module_symbols *get_module(struct symbolizer *s, const struct module *module)
 {
-	struct module_symbols_options options = {&s->dirs, s->lines, s->debuginfod, &s->budget};
+	struct module_symbols_options options = {&s->dirs, s->lines, s->download, &s->budget};
 	struct module_symbols **slot = module_symbols_map__find(&s->modules, module->id);
 
 	if (slot)
@@ -214,6 +220,27 @@ static const struct symbol_entry *find_symbol(
 	return entry && entry->start == vaddr ? entry : NULL;
 }
 
+/* The worker's answer, with strings of our own. */
+static int ask_worker(struct symbolizer *s, const struct module *module, uint64_t vaddr,
+	bool is_return_address, struct symbol_frames *out)
+{
+	const struct symbol_frame *told;
+	int count = names_worker__resolve(s->worker, module, vaddr, is_return_address, &told);
+	struct symbol_frame *frames = count > 0 ? keep_frames(s, count) : NULL;
+
+	if (count <= 0)
+		return count;
+	if (!frames)
+		return -ENOMEM;
+	for (int i = 0; i < count; i++) {
+		frames[i] = told[i];
+		frames[i].function = names__intern(s->names, told[i].function);
+		frames[i].file = names__intern(s->names, told[i].file);
+	}
+	*out = (struct symbol_frames){frames, count};
+	return 0;
+}
+
 /* Reads what is not read yet; beyond the budget nothing more, and no lines. */
 static int resolve_anew(struct symbolizer *s, const struct module *module, uint64_t vaddr,
 	bool is_return_address, struct symbol_frames *out)
@@ -247,9 +274,13 @@ int symbolizer__resolve(struct symbolizer *s, const struct module *module, uint6
 	*out = known ? *known : nameless();
 	if (known)
 		return 0;
-	budget__begin(&s->budget);
-	err = resolve_anew(s, module, vaddr, is_return_address, out);
-	budget__end(&s->budget);
+	if (s->worker) {
+		err = ask_worker(s, module, vaddr, is_return_address, out);
+	} else {
+		budget__begin(&s->budget);
+		err = resolve_anew(s, module, vaddr, is_return_address, out);
+		budget__end(&s->budget);
+	}
 	known = err ? NULL : answer_map__insert(&s->answers, place);
 	if (known)
 		*known = *out;

@@ -28,6 +28,10 @@ struct symbolizer_options {
 	bool no_demangle;
 	bool no_lines;	 /* names from symbol tables only: no DWARF, no inlined frames */
 	bool debuginfod; /* ask the servers of $DEBUGINFOD_URLS for what is not here */
+	/* How to ask them: an fd or a negative errno. NULL: debug_file__download. */
+	int (*download)(const struct build_id *build_id);
+	/* Files of modules are read by a process without privileges (names_worker.h). */
+	bool confined;
 };
 
 struct symbol_frame {
