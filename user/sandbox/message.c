@@ -10,7 +10,7 @@
 #include "sandbox/worker.h"
 
 /* Room for one descriptor beside a message. */
-union control {
+union ancillary {
 	struct cmsghdr header;
 	char room[CMSG_SPACE(sizeof(int))];
 };
@@ -26,7 +26,7 @@ int message__send(int socket, const void *message, size_t size, int fd)
 {
 	struct iovec bytes = {(void *)message, size};
 	struct msghdr header = {.msg_iov = &bytes, .msg_iovlen = 1};
-	union control control = {0};
+	union ancillary control = {0};
 	ssize_t sent;
 
 	if (fd >= 0) {
@@ -60,7 +60,7 @@ static int take_descriptor(struct msghdr *header)
 ssize_t message__receive(int socket, void *message, size_t size, int *fd)
 {
 	struct iovec bytes = {message, size};
-	union control control = {0};
+	union ancillary control = {0};
 	struct msghdr header = {.msg_iov = &bytes, .msg_iovlen = 1};
 	ssize_t got;
 
