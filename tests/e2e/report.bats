@@ -135,6 +135,16 @@ show()
 	[ "$(wc -l <out)" -le 50 ] || fail "$(wc -l <out) lines"
 }
 
+# Its lines are in a file beside it, named in .gnu_debuglink and read by a process without privileges.
+@test "a stripped program that is started by a relative path has its lines" {
+	local line
+	objcopy --only-keep-debug "$TARGETS/inlined" ./inlined.debug
+	objcopy --strip-all --add-gnu-debuglink=./inlined.debug "$TARGETS/inlined" ./inlined
+	trace_launched -- ./inlined
+	line=$(grep -n "line of keep_block " "$ROOT/tests/targets/heap/inlined.c" | sed 's/:.*//')
+	expect '.sites[] | select(.alloc_count == 50) | .stack[0] | "\(.line) \(.function)"' "$line keep_block"
+}
+
 @test "names cannot reorder, hide or colour what a report shows" {
 	local format
 	"$MEMTRACE" record -o run.rec -- "$TARGETS/names" >/dev/null 2>err

@@ -3,6 +3,7 @@
 /* The tracer's probes: which file gets which, in which process. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -360,12 +361,27 @@ int tracer__attach_mapped(
 	return came;
 }
 
+/* The path of a file as /proc/PID/maps will show it: not "./program", which debug links need. */
+static const char *mapped_path(int fd, const char *path, char resolved[PATH_MAX])
+{
+	char link[64];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, resolved, PATH_MAX - 1);
+	if (length <= 0 || resolved[0] != '/')
+		return path;
+	resolved[length] = '\0';
+	return resolved;
+}
+
 int tracer__attach_file(
 	struct tracer *tracer, pid_t pid, const char *path, bool is_program, struct error *error)
 {
 	struct traced *traced = traced_map__find(&tracer->traced, pid);
 	int fd = open(path, O_RDONLY | O_CLOEXEC), code;
 	struct attachment attachment;
+	char resolved[PATH_MAX];
 	struct module *module;
 	struct error why;
 
@@ -373,7 +389,7 @@ int tracer__attach_file(
 		return error__set(error, -errno, "cannot open %s: %m", path);
 	if (fd < 0)
 		return 0; /* the loader will not find it either */
-	module = modules__add_file(tracer->modules, fd, path, &why);
+	module = modules__add_file(tracer->modules, fd, mapped_path(fd, path, resolved), &why);
 	close(fd);
 	if (!module && file__is_limit(why.code))
 		return error__set(error, why.code, "%s", why.message);
