@@ -17,7 +17,7 @@ struct module_symbols_options {
 	const debug_dirs *dirs;
 	bool dwarf;
 	int (*download)(const struct build_id *build_id); /* NULL: servers are not asked */
-	struct symbol_budget *budget; /* begun */
+	struct symbol_budget *budget;			  /* begun */
 };
 
 /* NULL where memory is short; whatever is missing or corrupt in the files is done without. */
