@@ -191,3 +191,48 @@ metric_is()
 	close_gate
 	stop_memtrace TERM
 }
+
+# as_nobody CAPABILITIES COMMAND...: with these alone, "bpf,perfmon".
+as_nobody()
+{
+	local list=+${1//,/,+}
+	setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set=-all,$list --inh-caps=-all,$list \
+		--ambient-caps=-all,$list "${@:2}"
+}
+
+@test "without root, with its capabilities alone; one that is missing is named" {
+	[ "$(id -u)" = 0 ] || skip "needs root, to become somebody else"
+	local folder all=bpf,perfmon,sys_ptrace,dac_read_search
+	as_nobody $all true || skip "setpriv does not know these capabilities"
+	folder=$(mktemp -d)
+	cp "$MEMTRACE" "$folder/memtrace"
+	chmod -R a+rx "$folder"
+	chown 65534 "$folder"
+	start_target "$TARGETS/storm" 2 1000 1
+	local missing
+	for missing in bpf perfmon sys_ptrace; do
+		as_nobody "$(tr , '\n' <<<$all | grep -v "^$missing$" | paste -sd,)" "$folder/memtrace" serve \
+			--listen "unix:$folder/socket" -p "$TARGET" >out 2>&1 && fail "it serves without $missing"
+		grep -qi "missing.* CAP_$missing" out || fail "$missing is not named: $(cat out)"
+	done
+	: >err
+	as_nobody $all "$folder/memtrace" serve --listen "unix:$folder/socket" -p "$TARGET" >out 2>err 3>&- &
+	TRACER=$!
+	STARTED+=("$TRACER")
+	wait_until $WAIT_SECONDS serves || fail "it does not serve"
+	grep -q "^attached to $TARGET " err
+	# Itself, not the shell that started it.
+	TRACER=$(pgrep -f "^$folder/memtrace serve")
+	STARTED+=("$TRACER")
+	SOCKET=$folder/socket
+	open_gate
+	wait_until $WAIT_SECONDS metric_is memtrace_heap_allocations_total "$(jq -s 'map(.alloc_count) | add' truth)" \
+		"pid=\"$TARGET\"" || fail "allocations are missing"
+	# What it does not need it has given up, and cannot get back.
+	grep -q '^NoNewPrivs:.*1' "/proc/$TRACER/status"
+	grep -q '^Seccomp:.*2' "/proc/$TRACER/status"
+	close_gate
+	kill -TERM "$TRACER"
+	wait_until $WAIT_SECONDS process_ended "$TRACER" || fail "it does not end"
+	rm -rf "$folder"
+}

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -102,6 +103,41 @@ int capabilities__check(struct error *error)
 		return explain_refusal(-errno, error);
 	if (fd >= 0)
 		close(fd);
+	return 0;
+}
+
+/* SYS_RESOURCE is for kernels that memtrace no longer supports; SYS_NICE for the thread that
+ * attaches. */
+static uint64_t used_capabilities(void)
+{
+	uint64_t used = 1ull << CAP_SYS_NICE;
+
+	for (const struct capability *each = list; each->name; each++)
+		if (each->number != CAP_SYS_RESOURCE)
+			used |= 1ull << each->number;
+	return used;
+}
+
+int capabilities__drop_others(struct error *error)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+	uint64_t used = used_capabilities();
+
+	/* Without CAP_SETPCAP the bounding set stays, which nothing can then make use of. */
+	for (int number = 0; number <= CAP_LAST_CAP; number++)
+		if (!(used >> number & 1))
+			prctl(PR_CAPBSET_DROP, number, 0, 0, 0);
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (syscall(SYS_capget, &header, data))
+		return error__set(error, -errno, "cannot read memtrace's capabilities: %m");
+	for (int i = 0; i < 2; i++) {
+		data[i].effective &= (uint32_t)(used >> 32 * i);
+		data[i].permitted &= (uint32_t)(used >> 32 * i);
+		data[i].inheritable = 0;
+	}
+	if (syscall(SYS_capset, &header, data) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return error__set(error, -errno, "cannot give up capabilities: %m");
 	return 0;
 }
 

@@ -30,6 +30,13 @@ bool capabilities__has(const struct capability *capability);
  */
 int capabilities__check(struct error *error);
 
+/*
+ * Gives up, for this thread and those it makes from now on, every capability that memtrace does not
+ * use: also those that programs would get that it executes. What it has of the list, and
+ * CAP_SYS_NICE, it keeps; it may not get others again. 0 or a negative errno with @error set.
+ */
+int capabilities__drop_others(struct error *error);
+
 /* "none", "integrity", "confidentiality", or "unknown" where the kernel does not say. */
 void capabilities__read_lockdown(char *out, size_t size);
 

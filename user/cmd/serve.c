@@ -15,6 +15,7 @@
 #include "cmd/cmd.h"
 #include "cmd/serve_memory.h"
 #include "cmd/serve_reports.h"
+#include "serve/call_filter.h"
 #include "serve/notify.h"
 #include "serve/token.h"
 
@@ -94,6 +95,12 @@ static int open_listener(struct serve *serve, struct error *error)
 {
 	serve->listener = listen__open(&serve->address, serve->options.listen, error);
 	return serve->listener < 0 ? serve->listener : 0;
+}
+
+/* Threads are made later, and have what this one has. */
+static int drop_capabilities(struct serve *serve, struct error *error)
+{
+	return capabilities__drop_others(error);
 }
 
 static void on_started(void *context, pid_t pid)
@@ -200,6 +207,16 @@ static int make_server(struct serve *serve, struct error *error)
 	serve->server = server__start(&options, error);
 	explicit_bzero(token, sizeof(token));
 	return serve->server ? 0 : error->code;
+}
+
+/* Last, when everything is loaded and open. A kernel without seccomp serves without. */
+static int filter_calls(struct serve *serve, struct error *error)
+{
+	struct error why = {0};
+
+	if (call_filter__install(&why))
+		log__warn("%s", why.message);
+	return 0;
 }
 
 /* --- the loop */
@@ -309,6 +326,8 @@ static serve_step *const steps[] = {
 	check_token,
 	check_privileges,
 	open_listener,
+	/* A port below 1024 was to be had with one of them. */
+	drop_capabilities,
 	/* The models before what feeds them, all of it before anybody can ask. */
 	make_tracer,
 	make_model,
@@ -317,6 +336,7 @@ static serve_step *const steps[] = {
 	begin_run, /* attaches to what matches already */
 	make_looks,
 	make_server,
+	filter_calls,
 	announce,
 	run_loop,
 };

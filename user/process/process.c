@@ -95,8 +95,8 @@ static int check_architecture(pid_t pid, struct error *error)
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
 		return error__set(error, -EPERM,
 			geteuid() ? "no permission to look at process %d: run memtrace as root, or "
-				    "with "
-				    "CAP_SYS_PTRACE"
+				    "with CAP_SYS_PTRACE and, for other users' processes, "
+				    "CAP_DAC_READ_SEARCH"
 				  : "cannot look at process %d, even as root: a security module "
 				    "protects it, or CAP_SYS_PTRACE is missing",
 			pid);
