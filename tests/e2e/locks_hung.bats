@@ -68,7 +68,7 @@ teardown()
 
 @test "a mutex that was initialized anew under a waiter" {
 	check reset
-	expect '.waits | map(select(.kind == "mutex"))[0].owner.reason | test("^free, yet TID")' true
+	expect '.waits | map(select(.kind == "mutex"))[0].owner.reason | test("^free, and yet TID")' true
 }
 
 @test "locks whose owner the fork did not copy, named and nameless" {

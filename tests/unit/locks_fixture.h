@@ -70,7 +70,7 @@ static bool is_shared(void *context, pid_t pid, uint64_t address, struct lock_ke
 	return true;
 }
 
-static struct world *new_world(size_t threads, size_t processes)
+__attribute__((unused)) static struct world *new_world(size_t threads, size_t processes)
 {
 	struct world *world = calloc(1, sizeof(*world));
 
@@ -82,7 +82,7 @@ static struct world *new_world(size_t threads, size_t processes)
 	return world;
 }
 
-static void free_world(struct world *world)
+__attribute__((unused)) static void free_world(struct world *world)
 {
 	findings__free(&world->findings);
 	free(world->snapshot.threads);
@@ -97,7 +97,8 @@ __attribute__((unused)) static void add_process(struct world *world, pid_t pid, 
 }
 
 /* A thread that runs; its TID is the same in its namespace. */
-static struct lock_thread *add_thread(struct world *world, pid_t pid, pid_t tid)
+__attribute__((unused)) static struct lock_thread *add_thread(
+	struct world *world, pid_t pid, pid_t tid)
 {
 	struct lock_thread *thread = &world->snapshot.threads[world->snapshot.thread_count++];
 
@@ -135,7 +136,8 @@ __attribute__((unused)) static void set_stack(
 	thread->frame_count = count;
 }
 
-static uint8_t *add_region(struct world *world, pid_t pid, uint64_t address, size_t size)
+__attribute__((unused)) static uint8_t *add_region(
+	struct world *world, pid_t pid, uint64_t address, size_t size)
 {
 	struct region *region = &world->regions[world->region_count++];
 

@@ -303,7 +303,7 @@ static void test_lock_that_stays_free_while_a_thread_sleeps_for_it_lost_a_wake_u
 	judge_both(&story);
 	assert_int_equal(verdict_of(story.now, 101), VERDICT_LOST);
 	assert_int_equal(story.now->findings.hangs, 1);
-	assert_non_null(strstr(wait_of(story.now, 101)->reason, "free, yet TID 101 waits"));
+	assert_non_null(strstr(wait_of(story.now, 101)->reason, "free, and yet TID 101 waits"));
 	end(&story);
 }
 

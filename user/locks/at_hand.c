@@ -15,7 +15,7 @@ void at_hand__add_stack(const struct lock_memory *memory, const struct lock_thre
 		count = AT_HAND_STACK_WORDS;
 	}
 	if (!memory->read(memory->context, thread->pid, start, out->data, count * 8))
-		out->count = count;
+		out->count = out->stack_count = count;
 }
 
 void at_hand__add_registers(const struct lock_thread *thread, struct at_hand *out)
@@ -30,11 +30,16 @@ void at_hand__take(
 	const struct lock_thread *thread = wait->thread;
 	size_t last = wait->site.frame;
 
-	out->count = 0;
+	out->count = out->stack_count = 0;
 	if (!thread->frame_count)
 		return;
 	if (last >= thread->frame_count)
 		last = thread->frame_count - 1;
 	at_hand__add_stack(memory, thread, thread->frames[0].slot, thread->frames[last].slot, out);
 	at_hand__add_registers(thread, out);
+}
+
+uint64_t at_hand__outermost(const struct at_hand *words, size_t index)
+{
+	return words->data[index < words->stack_count ? words->stack_count - 1 - index : index];
 }

@@ -16,6 +16,7 @@
 struct at_hand {
 	uint64_t data[AT_HAND_STACK_WORDS + LOCK_SAVED_REGISTERS];
 	size_t count;
+	size_t stack_count; /* of these, the first, which are the stack's */
 };
 
 /* Adds what lies from @start to @end on the stack of @thread, at most the AT_HAND_STACK_WORDS
@@ -29,5 +30,9 @@ void at_hand__add_registers(const struct lock_thread *thread, struct at_hand *ou
  * innermost first, then the registers. */
 void at_hand__take(
 	const struct lock_memory *memory, const struct lock_wait *wait, struct at_hand *out);
+
+/* The word @index in the other order: the stack from the outermost function inwards, which has what
+ * it was called with, then the registers. */
+uint64_t at_hand__outermost(const struct at_hand *words, size_t index);
 
 #endif

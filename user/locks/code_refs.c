@@ -243,6 +243,43 @@ int code_refs__find(const struct lock_memory *memory, pid_t pid, uint64_t start,
 	return 0;
 }
 
+static bool holds(const struct code *code, uint64_t address, uint64_t value)
+{
+	uint64_t word;
+
+	return address % 8 == 0 &&
+	       !code->memory->read(
+		       code->memory->context, code->pid, address, &word, sizeof(word)) &&
+	       word == value;
+}
+
+uint64_t code_refs__find_pointer(
+	const struct lock_memory *memory, pid_t pid, uint64_t start, uint64_t end, uint64_t value)
+{
+	struct code code = {.memory = memory, .pid = pid, .start = start};
+
+	if (!read_code(&code, end))
+		return 0;
+	for (size_t at = code.size; at-- > 3;) {
+		uint64_t address, variable;
+		int32_t displacement;
+
+		/* lea (8D) or mov (8B) of an operand relative to the next instruction */
+		if (at + 4 > code.size || (code.bytes[at - 1] & 0xc7) != 5 ||
+			(code.bytes[at - 2] != 0x8d && code.bytes[at - 2] != 0x8b))
+			continue;
+		memcpy(&displacement, code.bytes + at, sizeof(displacement));
+		address = code.start + at + 4 + (int64_t)displacement;
+		if (holds(&code, address, value))
+			return address;
+		/* In the table of other modules' variables its address stands. */
+		if (!memory->read(memory->context, pid, address, &variable, sizeof(variable)) &&
+			holds(&code, variable, value))
+			return variable;
+	}
+	return 0;
+}
+
 uint64_t code_refs__resumed_at(
 	const struct lock_memory *memory, pid_t pid, uint64_t start, uint64_t pc)
 {
@@ -264,6 +301,13 @@ int code_refs__find(const struct lock_memory *memory, pid_t pid, uint64_t start,
 	const struct code_wanted *wanted, code_refs *out)
 {
 	(void)memory, (void)pid, (void)start, (void)end, (void)wanted, (void)out;
+	return 0;
+}
+
+uint64_t code_refs__find_pointer(
+	const struct lock_memory *memory, pid_t pid, uint64_t start, uint64_t end, uint64_t value)
+{
+	(void)memory, (void)pid, (void)start, (void)end, (void)value;
 	return 0;
 }
 

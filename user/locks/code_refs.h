@@ -60,4 +60,9 @@ int code_refs__find(const struct lock_memory *memory, pid_t pid, uint64_t start,
 uint64_t code_refs__resumed_at(
 	const struct lock_memory *memory, pid_t pid, uint64_t start, uint64_t pc);
 
+/* The variable that the code from @start up to @end names last of those that hold @value: a lock
+ * that is just a pointer to its data. 0: it names none. */
+uint64_t code_refs__find_pointer(
+	const struct lock_memory *memory, pid_t pid, uint64_t start, uint64_t end, uint64_t value);
+
 #endif

@@ -152,7 +152,7 @@ static bool is_end(enum verdict verdict)
 static void explain_lost(struct lock_wait *wait)
 {
 	wait__explain(wait,
-		"free, yet TID %d waits: its wake-up was lost, or the lock was destroyed or "
+		"free, and yet TID %d waits: its wake-up was lost, or the lock was destroyed or "
 		"reinitialized",
 		wait->thread->tid);
 }
@@ -175,7 +175,7 @@ static void confirm_hung(struct lock_findings *now, const struct lock_findings *
 {
 	vec_for_each (hung, &now->hung) {
 		vec_for_each (earlier, &before->hung)
-			hung->confirmed |= hung__persists(hung, earlier);
+			hung->confirmed |= hung__persists(hung, earlier, &now->waits);
 		now->hangs += findings__hung(now, hung->process->pid) != NULL;
 	}
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "locks/at_hand.h"
+#include "locks/code_refs.h"
 
 static bool read_memory(const struct lock_memory *memory, const struct lock_wait *wait,
 	uint64_t address, void *data, size_t size)
@@ -41,6 +42,20 @@ static void refine_rust(const struct lock_memory *memory, struct lock_wait *wait
 /* A longer queue is not followed; who waits is found in it from the last to the first. */
 #define ABSL_MAX_QUEUE 4096
 
+/* Whether @address is of a variable of the functions that wait: a copy of the lock's word there, to
+ * which something points, looks like the lock. */
+static bool is_own_variable(const struct lock_wait *wait, uint64_t address)
+{
+	const struct lock_thread *thread = wait->thread;
+	size_t last = wait->site.frame;
+
+	if (!thread->frame_count)
+		return false;
+	if (last >= thread->frame_count)
+		last = thread->frame_count - 1;
+	return address >= thread->frames[0].slot && address < thread->frames[last].slot;
+}
+
 /* Whether the thread that sleeps on @wait's word is in the circular queue of @last. */
 static bool is_queued(const struct lock_memory *memory, const struct lock_wait *wait, uint64_t last)
 {
@@ -62,9 +77,10 @@ static void find_absl_mutex(const struct lock_memory *memory, struct lock_wait *
 
 	at_hand__take(memory, wait, &words);
 	for (size_t i = 0; i < words.count; i++) {
-		uint64_t mutex = words.data[i], word;
+		uint64_t mutex = at_hand__outermost(&words, i), word;
 
-		if (mutex % 8 || !read_memory(memory, wait, mutex, &word, sizeof(word)) ||
+		if (mutex % 8 || is_own_variable(wait, mutex) ||
+			!read_memory(memory, wait, mutex, &word, sizeof(word)) ||
 			!(word & ABSL_WAIT) || !(word & ~ABSL_LOW) ||
 			!is_queued(memory, wait, word & ~ABSL_LOW))
 			continue;
@@ -131,29 +147,58 @@ static bool read_qt6_lock(const struct lock_memory *memory, const struct lock_wa
 	       are_counts(counts);
 }
 
-/* The lock is a pointer to its data. */
-static bool find_qt_lock(const struct lock_memory *memory, struct lock_wait *wait,
-	bool (*is_lock)(const struct lock_memory *memory, const struct lock_wait *wait,
-		uint64_t private, uint32_t counts[4]))
+typedef bool (*qt_reader)(const struct lock_memory *memory, const struct lock_wait *wait,
+	uint64_t private, uint32_t counts[4]);
+
+/* A variable that the functions which call the library name: once the library has looked up the
+ * lock's data it may have forgotten the lock. */
+#define QT_CALLERS 3
+
+static uint64_t find_qt_variable(
+	const struct lock_memory *memory, const struct lock_wait *wait, uint64_t private)
+{
+	const struct lock_thread *thread = wait->thread;
+	uint64_t found = 0;
+
+	for (size_t i = wait->site.frame;
+		i < thread->frame_count && i < wait->site.frame + QT_CALLERS && !found; i++)
+		if (thread->frames[i].function)
+			found = code_refs__find_pointer(memory, thread->pid,
+				thread->frames[i].pc - thread->frames[i].function_offset,
+				thread->frames[i].pc, private);
+	return found;
+}
+
+/* The lock is a pointer to its data: is it that at @lock? */
+static bool take_qt_lock(
+	const struct lock_memory *memory, struct lock_wait *wait, qt_reader is_lock, uint64_t lock)
+{
+	uint64_t private, variable;
+	uint32_t counts[4];
+
+	if (lock % 8 || is_own_variable(wait, lock) ||
+		!read_memory(memory, wait, lock, &private, sizeof(private)) ||
+		!is_lock(memory, wait, private, counts))
+		return false;
+	variable = find_qt_variable(memory, wait, private);
+	wait->state = (struct lock_state){
+		/* The library may have a pointer of its own to them. */
+		.address = variable ? variable : lock,
+		.field = counts[0] ? OWNER_READERS : OWNER_NONE,
+		.readers = counts[0],
+	};
+	return true;
+}
+
+static bool find_qt_lock(
+	const struct lock_memory *memory, struct lock_wait *wait, qt_reader is_lock)
 {
 	struct at_hand words;
 
 	at_hand__take(memory, wait, &words);
-	for (size_t i = 0; i < words.count; i++) {
-		uint32_t counts[4];
-		uint64_t private;
-
-		if (words.data[i] % 8 ||
-			!read_memory(memory, wait, words.data[i], &private, sizeof(private)) ||
-			!is_lock(memory, wait, private, counts))
-			continue;
-		wait->state = (struct lock_state){
-			.address = words.data[i],
-			.field = counts[0] ? OWNER_READERS : OWNER_NONE,
-			.readers = counts[0],
-		};
-		return true;
-	}
+	for (size_t i = 0; i < words.count; i++)
+		if (take_qt_lock(memory, wait, is_lock, at_hand__outermost(&words, i)))
+			return true;
 	return false;
 }
 

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
+#include "locks/idle.h"
+
 static bool has_ended(const struct lock_thread *thread)
 {
 	return thread->state == 'Z' || thread->state == 'X';
@@ -28,10 +30,22 @@ static bool is_inner(const struct lock_wait *wait)
 	       (wait->futex.type != FUTEX_TYPE_VECTOR || wait->futex.is_private);
 }
 
+/* Whether it is a thread of a language's runtime that takes no part in what the program does. */
+static bool is_apart(const struct lock_thread *thread, const struct lock_wait *wait)
+{
+	return idle__is_apart(thread, wait != NULL, wait && wait->futex.timed && !wait->name[0]);
+}
+
+/* The JVM's own threads compile, collect and keep time; where one runs it has no stack. */
+static bool is_housekeeper(const struct lock_thread *thread)
+{
+	return thread->state == 'R' && !thread->frame_count && idle__is_vm_thread(thread);
+}
+
 bool hung__is_closed(const struct snapshot *snapshot, const struct lock_waits *waits, pid_t pid)
 {
 	const struct lock_process *process = snapshot__process(snapshot, pid);
-	size_t count, waiting = 0;
+	size_t count, waiting = 0, apart = 0, running = 0;
 	const struct lock_thread *threads = snapshot__threads_of(snapshot, pid, &count);
 
 	if (!process || process->has_timer)
@@ -41,12 +55,16 @@ bool hung__is_closed(const struct snapshot *snapshot, const struct lock_waits *w
 
 		if (has_ended(&threads[i]))
 			continue;
-		if (is_inner(wait))
+		if (is_apart(&threads[i], wait))
+			apart++;
+		else if (is_housekeeper(&threads[i]))
+			running++;
+		else if (is_inner(wait))
 			waiting++;
 		else if (process->handled || !hung__waits_for_signal(&threads[i]))
 			return false;
 	}
-	return waiting > 0;
+	return waiting > 0 && (apart > 0 || !running);
 }
 
 #define SIGNAL_BIT(signal) (1ull << ((signal)-1))
@@ -60,11 +78,26 @@ static bool awaits_signal(const struct hung_process *hung, const struct lock_wai
 	for (size_t i = 0; i < hung->count; i++) {
 		const struct lock_wait *wait = waits__of(waits, &hung->threads[i]);
 
-		if (wait && (wait->kind == WAIT_SEMAPHORE || wait->kind == WAIT_PYTHON_LOCK ||
-				    wait->kind == WAIT_PYTHON_RLOCK))
+		if (wait && !is_apart(&hung->threads[i], wait) &&
+			(wait->kind == WAIT_SEMAPHORE || wait->kind == WAIT_PYTHON_LOCK ||
+				wait->kind == WAIT_PYTHON_RLOCK))
 			return true;
 	}
 	return false;
+}
+
+static void count_threads(struct hung_process *hung, const struct lock_waits *waits)
+{
+	for (size_t i = 0; i < hung->count; i++) {
+		const struct lock_thread *thread = &hung->threads[i];
+
+		if (has_ended(thread))
+			continue;
+		if (is_apart(thread, waits__of(waits, thread)) || is_housekeeper(thread))
+			hung->apart++;
+		else
+			hung->waiting++;
+	}
 }
 
 int hung__find(const struct snapshot *snapshot, const struct lock_waits *waits, hung_processes *out)
@@ -75,8 +108,7 @@ int hung__find(const struct snapshot *snapshot, const struct lock_waits *waits, 
 		if (!hung__is_closed(snapshot, waits, hung.process->pid))
 			continue;
 		hung.threads = snapshot__threads_of(snapshot, hung.process->pid, &hung.count);
-		for (size_t n = 0; n < hung.count; n++)
-			hung.waiting += !has_ended(&hung.threads[n]);
+		count_threads(&hung, waits);
 		hung.awaits_signal = awaits_signal(&hung, waits);
 		if (vec_push(out, hung))
 			return -ENOMEM;
@@ -84,15 +116,35 @@ int hung__find(const struct snapshot *snapshot, const struct lock_waits *waits, 
 	return 0;
 }
 
-bool hung__persists(const struct hung_process *now, const struct hung_process *before)
+/* Whether the thread has run since it was seen in @before, or is a new one. Some of those that wait
+ * for a monitor of Java wake to look again, and wait on for the same. */
+static bool has_run(const struct lock_thread *now, const struct hung_process *before,
+	const struct lock_wait *wait)
 {
-	if (now->process->pid != before->process->pid || now->count != before->count)
+	bool looks_again = wait && wait->kind == WAIT_RUNTIME && wait->owner;
+
+	for (size_t i = 0; i < before->count; i++) {
+		const struct lock_thread *earlier = &before->threads[i];
+
+		if (earlier->tid == now->tid)
+			return earlier->start_ns != now->start_ns ||
+			       (earlier->switches != now->switches && !looks_again) ||
+			       earlier->args[0] != now->args[0];
+	}
+	return true;
+}
+
+bool hung__persists(const struct hung_process *now, const struct hung_process *before,
+	const struct lock_waits *waits)
+{
+	if (now->process->pid != before->process->pid || now->waiting != before->waiting)
 		return false;
 	for (size_t i = 0; i < now->count; i++) {
-		const struct lock_thread *a = &now->threads[i], *b = &before->threads[i];
+		const struct lock_thread *thread = &now->threads[i];
+		const struct lock_wait *wait = waits__of(waits, thread);
 
-		if (a->tid != b->tid || a->start_ns != b->start_ns || a->switches != b->switches ||
-			a->args[0] != b->args[0])
+		if (!has_ended(thread) && !is_apart(thread, wait) && !is_housekeeper(thread) &&
+			has_run(thread, before, wait))
 			return false;
 	}
 	return true;

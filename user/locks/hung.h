@@ -15,7 +15,8 @@ struct hung_process {
 	const struct lock_process *process; /* its `handled` could still wake it, from outside */
 	const struct lock_thread *threads;
 	size_t count;	/* of threads; those that have ended except for their name are among them */
-	size_t waiting; /* of these, all that have not ended */
+	size_t waiting; /* of these, all that have not ended, but for those that are ... */
+	size_t apart;	/* ... idle threads of a runtime, which wake nobody: idle__is_apart */
 	/* A thread waits for what the handler of a signal may well give: sem_post(3) is safe in
 	 * one, and Python runs its handlers when a signal interrupts a wait for its locks. So
 	 * services wait for the signal that ends them. */
@@ -36,7 +37,9 @@ bool hung__waits_for_signal(const struct lock_thread *thread);
 int hung__find(
 	const struct snapshot *snapshot, const struct lock_waits *waits, hung_processes *out);
 
-/* Whether @now, of a later look, is @before, and none of its threads has run in between. */
-bool hung__persists(const struct hung_process *now, const struct hung_process *before);
+/* Whether @now, of a later look with those @waits, is @before, and none of its threads but those
+ * apart has run in between. */
+bool hung__persists(const struct hung_process *now, const struct hung_process *before,
+	const struct lock_waits *waits);
 
 #endif

@@ -3,7 +3,10 @@
 #include "locks/idle.h"
 
 #include <string.h>
+#include <sys/syscall.h>
 
+/* The runtime of which an idle thread is not part of what hangs: hung.c. */
+#define IDLE_JVM "the JVM"
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 /* Parts of demangled names of the loops that such threads run. */
@@ -12,22 +15,23 @@ static const struct {
 	const char *runtime;
 } loops[] = {
 	/* HotSpot 8 to 25: gangs of workers, compilers, the VM's own threads */
-	{"WorkerThread::run", "the JVM"},
-	{"GangWorker::loop", "the JVM"},
-	{"GCTaskThread::run", "the JVM"},
-	{"CompileBroker::compiler_thread_loop", "the JVM"},
-	{"VMThread::loop", "the JVM"},
-	{"VMThread::inner_execute", "the JVM"},
-	{"VMThread::wait_for_vm_operation", "the JVM"},
-	{"VMThread::wait_for_operation", "the JVM"},
-	{"NMethodSweeper::sweeper_loop", "the JVM"},
-	{"ConcurrentGCThread::run", "the JVM"},
-	{"ServiceThread::service_thread_entry", "the JVM"},
-	{"MonitorDeflationThread::monitor_deflation_thread_entry", "the JVM"},
-	{"NotificationThread::notification_thread_entry", "the JVM"},
-	{"WatcherThread::run", "the JVM"},
-	{"signal_thread_entry", "the JVM"},
-	{"JVM_WaitForReferencePendingList", "the JVM"},
+	{"WorkerThread::run", IDLE_JVM},
+	{"GangWorker::loop", IDLE_JVM},
+	{"GCTaskThread::run", IDLE_JVM},
+	{"CompileBroker::compiler_thread_loop", IDLE_JVM},
+	{"VMThread::loop", IDLE_JVM},
+	{"VMThread::inner_execute", IDLE_JVM},
+	{"VMThread::wait_for_vm_operation", IDLE_JVM},
+	{"VMThread::wait_for_operation", IDLE_JVM},
+	{"NMethodSweeper::sweeper_loop", IDLE_JVM},
+	{"ConcurrentGCThread::run", IDLE_JVM},
+	{"ServiceThread::service_thread_entry", IDLE_JVM},
+	{"MonitorDeflationThread::monitor_deflation_thread_entry", IDLE_JVM},
+	{"NotificationThread::notification_thread_entry", IDLE_JVM},
+	{"WatcherThread::run", IDLE_JVM},
+	{"signal_thread_entry", IDLE_JVM},
+	{"attach_listener_thread_entry", IDLE_JVM},
+	{"JVM_WaitForReferencePendingList", IDLE_JVM},
 	/* libuv and Node.js */
 	{"uv__threadpool", "libuv"},
 	{"node::(anonymous namespace)::PlatformWorkerThread", "Node.js"},
@@ -97,9 +101,13 @@ const char *idle__user_threads(const struct lock_thread *thread)
 	return NULL;
 }
 
-/* Java's own threads: their frames have no names, the threads have. */
+/* The JVM's own threads, by how their names begin: those that run Java's frames, which have no
+ * names; and those that run the VM's alone, nameless in a libjvm.so that is stripped. */
 static const char *const java_threads[] = {
-	"Reference Handl", "Finalizer", "Common-Cleaner", "Signal Dispatch"};
+	"Reference Handl", "Finalizer", "Common-Cleaner", "Signal Dispatch", "Attach Listener"};
+static const char *const vm_threads[] = {"GC task thread#", "GC Thread#", "G1 ", "ParGC Thread#",
+	"Concurrent Mark", "VM Thread", "VM Periodic Tas", "C1 CompilerThre", "C2 CompilerThre",
+	"Sweeper thread", "Service Thread", "Monitor Deflati", "Notification Th", "StringDedup"};
 
 static bool is_in_module(const struct lock_thread *thread, const char *prefix)
 {
@@ -140,6 +148,14 @@ static bool is_idle_jemalloc(const struct lock_thread *thread)
 	return !strcmp(thread->comm, "jemalloc_bg_thd") && is_in_module(thread, "libjemalloc");
 }
 
+bool idle__is_vm_thread(const struct lock_thread *thread)
+{
+	for (size_t i = 0; i < COUNT(vm_threads); i++)
+		if (!strncmp(thread->comm, vm_threads[i], strlen(vm_threads[i])))
+			return true;
+	return false;
+}
+
 const char *idle__runtime(const struct lock_thread *thread)
 {
 	for (size_t i = 0; i < COUNT(loops); i++)
@@ -154,9 +170,27 @@ const char *idle__runtime(const struct lock_thread *thread)
 	if (!is_in_module(thread, "libjvm.so"))
 		return NULL;
 	for (size_t i = 0; i < COUNT(java_threads); i++)
-		if (!strcmp(thread->comm, java_threads[i]))
-			return "the JVM";
-	return NULL;
+		if (!strncmp(thread->comm, java_threads[i], strlen(java_threads[i])))
+			return IDLE_JVM;
+	return idle__is_vm_thread(thread) ? IDLE_JVM : NULL;
+}
+
+/* Whether the JVM's thread is one that runs code of the application: finalizers, cleaners. */
+static bool runs_code(const struct lock_thread *thread)
+{
+	return !strcmp(thread->comm, "Finalizer") || !strcmp(thread->comm, "Common-Cleaner");
+}
+
+bool idle__is_apart(const struct lock_thread *thread, bool waits, bool timed_alone)
+{
+	const char *runtime = idle__runtime(thread);
+
+	if (!runtime || strcmp(runtime, IDLE_JVM))
+		return false;
+	if (!waits)
+		return !strcmp(thread->comm, "Attach Listener") &&
+		       (thread->syscall == SYS_accept || thread->syscall == SYS_accept4);
+	return !timed_alone || !runs_code(thread);
 }
 
 static const struct {

@@ -13,6 +13,17 @@
 const char *idle__runtime(const struct lock_thread *thread);
 
 /*
+ * Whether @thread is one of the JVM's own that has nothing to do and wakes nobody by itself: it
+ * @waits for a futex, or for a debugger to connect. @timed_alone: with a timeout, and for no object
+ * that is known, as a finalizer of the application that sleeps does.
+ */
+bool idle__is_apart(const struct lock_thread *thread, bool waits, bool timed_alone);
+
+/* Whether @thread is called like one of the JVM's own that never run Java: of the thread of a JVM
+ * that has no stack, because it runs. */
+bool idle__is_vm_thread(const struct lock_thread *thread);
+
+/*
  * What the runtime on the stack of @thread schedules by itself ("goroutines", "bthreads"): they
  * wait for each other without the kernel's knowing, and no thread shows it. NULL: none that is
  * known.

@@ -94,7 +94,7 @@ void owner__resolve(const struct snapshot *snapshot, struct lock_wait *wait)
 		break;
 	case OWNER_FREE:
 		wait__explain(wait,
-			"free, yet TID %d waits: its wake-up is on the way or was lost, "
+			"free, and yet TID %d waits: its wake-up is on the way or was lost, "
 			"or the lock was destroyed or reinitialized",
 			wait->thread->tid);
 		break;

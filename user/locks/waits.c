@@ -188,7 +188,7 @@ static void refine_foreign(const struct view *view, struct lock_wait *wait)
 		elsewhere__find_once(view->snapshot, view->memory, wait);
 	else if (wait->kind == WAIT_GUARD)
 		elsewhere__find_guard(view->snapshot, view->memory, wait);
-	else if (!hotspot__find_monitor(view->snapshot, view->memory, view->jvm, wait))
+	else
 		foreign__refine(view->memory, wait);
 }
 
@@ -222,15 +222,28 @@ static void refine_by_layout(const struct view *view, struct lock_wait *wait)
 	}
 }
 
+static bool refine_java(const struct view *view, struct lock_wait *wait)
+{
+	return hotspot__is_java(wait->thread) &&
+	       (hotspot__find_monitor(view->snapshot, view->memory, view->jvm, wait) ||
+		       hotspot__find_initializer(view->snapshot, view->memory, view->jvm, wait) ||
+		       hotspot__find_blocker(view->snapshot, view->memory, view->jvm, wait));
+}
+
+static void refine_native(const struct view *view, struct lock_wait *wait)
+{
+	if (wait->site.foreign)
+		refine_foreign(view, wait);
+	else
+		refine_by_layout(view, wait);
+}
+
 static void refine(const struct view *view, struct lock_wait *wait)
 {
 	if (wait->futex.type == FUTEX_TYPE_VECTOR)
 		refine_vector(view, wait);
-	else if (wait->site.foreign)
-		refine_foreign(view, wait);
-	else if (wait->kind != WAIT_CONDITION ||
-		 !hotspot__find_initializer(view->snapshot, view->memory, view->jvm, wait))
-		refine_by_layout(view, wait);
+	else if (!refine_java(view, wait))
+		refine_native(view, wait);
 	/* Nothing of a layout that did not fit. */
 	if (wait->kind == WAIT_UNKNOWN || wait->kind == WAIT_LIBC || wait->kind == WAIT_ARENA)
 		wait->state = (struct lock_state){0};
@@ -372,8 +385,10 @@ static int add_wait(
 int waits__find(
 	const struct snapshot *snapshot, const struct lock_memory *memory, struct lock_waits *out)
 {
+	int err = 0;
+
 	*out = (struct lock_waits){0};
-	for (size_t i = 0; i < snapshot->process_count; i++) {
+	for (size_t i = 0; i < snapshot->process_count && !err; i++) {
 		struct jvm_layout jvm = {0};
 		struct view view = {snapshot, memory, &snapshot->processes[i], &jvm};
 		size_t count;
@@ -381,11 +396,15 @@ int waits__find(
 			snapshot__threads_of(snapshot, view.process->pid, &count);
 
 		for (size_t n = 0; n < count; n++) {
-			if (!add_wait(&view, &threads[n], out))
-				continue;
-			waits__free(out);
-			return -ENOMEM;
+			err = add_wait(&view, &threads[n], out);
+			if (err)
+				break;
 		}
+		jvm_layout__free(&jvm);
+	}
+	if (err) {
+		waits__free(out);
+		return err;
 	}
 	for (size_t i = 0; i < out->size; i++)
 		if (out->data[i].futex.type != FUTEX_TYPE_NONE)

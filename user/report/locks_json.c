@@ -346,6 +346,7 @@ static void put_hung(struct json_writer *json, const struct hung_process *hung)
 	json__put_integer(json, "pid", hung->process->pid);
 	json__put_string(json, "comm", hung->threads->comm);
 	json__put_integer(json, "threads", hung->waiting);
+	json__put_integer(json, "idle", hung->apart);
 	json__key(json, "signals");
 	json__begin_array(json);
 	for (int n = 1; n <= 64; n++)

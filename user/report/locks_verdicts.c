@@ -60,6 +60,9 @@ void locks_verdicts__print_hung(FILE *file, const struct hung_process *hung)
 			"HUNG: all %s threads of %s (PID %d) wait, none with a timeout:\n"
 			"      nothing inside the process can wake them\n",
 			human__count(hung->waiting).text, comm, pid);
+	if (hung->apart)
+		fprintf(file, "      (not counted: %s idle thread%s of the JVM)\n",
+			human__count(hung->apart).text, hung->apart == 1 ? "" : "s");
 	if (hung->process->handled)
 		print_handlers(file, hung->process->handled);
 }
