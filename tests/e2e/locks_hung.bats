@@ -4,7 +4,7 @@
 # memtrace locks: processes that can never go on although no lock names its owner.
 bats_require_minimum_version 1.5.0
 load helpers
-load locks_helpers
+load locks_table
 
 # Cycles through locks that name no owner.
 UNOWNED=(reader readers own-lock)
@@ -12,40 +12,16 @@ STUCK=(nested-monitor barrier semaphores reset forked-mutex forked-word pool)
 
 setup_file()
 {
-	export HUNG=$BATS_FILE_TMPDIR
 	local name
-	for name in "${STUCK[@]}"; do
-		hang "$name" "$LOCK_TARGETS/stuck" "$name" "$HUNG/$name"
-	done
-	for name in "${UNOWNED[@]}"; do
-		hang "$name" "$LOCK_TARGETS/stuck" "$name" "$HUNG/$name"
-		hang "$name-idle" env IDLE_THREADS=50 "$LOCK_TARGETS/stuck" "$name" "$HUNG/$name-idle"
-	done
+	hang_all stuck "${STUCK[@]}" "${UNOWNED[@]}"
+	hang_all_idle stuck "${UNOWNED[@]}"
 	for name in absl_locks-mutexes absl_locks-condition qt_locks-mutexes qt_locks-reader \
 		qt_locks-others; do
 		[ -x "$LOCK_TARGETS/${name%-*}" ] || continue
 		hang "$name" "$LOCK_TARGETS/${name%-*}" "${name#*-}" "$HUNG/$name"
 		wait_hung "$name"
 	done
-	for name in "${STUCK[@]}" "${UNOWNED[@]}" "${UNOWNED[@]/%/-idle}"; do
-		wait_hung "$name"
-	done
-}
-
-teardown_file()
-{
-	end_hung
-}
-
-setup()
-{
-	begin_test
-	require_tracing
-}
-
-teardown()
-{
-	end_test
+	wait_all_hung "${STUCK[@]}" "${UNOWNED[@]}" "${UNOWNED[@]/%/-idle}"
 }
 
 @test "a nested monitor and a barrier: what who sleeps there holds, and who waits for that" {

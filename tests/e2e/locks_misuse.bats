@@ -5,7 +5,7 @@
 # One look at all of them, then each is compared with what it says of itself.
 bats_require_minimum_version 1.5.0
 load helpers
-load locks_helpers
+load locks_table
 
 MISUSES=(normal-twice adaptive-twice robust-twice inheriting-twice shared-twice upgrade both-upgrade
 	once-in-once unsignalled unposted spin-twice ended-owner forked-reader)
@@ -14,72 +14,9 @@ IDLE_MISUSES=(normal-twice inheriting-twice upgrade both-upgrade once-in-once en
 
 setup_file()
 {
-	export HUNG=$BATS_FILE_TMPDIR
-	local name
-	for name in "${MISUSES[@]}"; do
-		hang "$name" "$LOCK_TARGETS/misuse" "$name" "$HUNG/$name"
-	done
-	for name in "${IDLE_MISUSES[@]}"; do
-		hang "$name-idle" env IDLE_THREADS=50 "$LOCK_TARGETS/misuse" "$name" "$HUNG/$name-idle"
-	done
-	for name in "${MISUSES[@]}" "${IDLE_MISUSES[@]/%/-idle}"; do
-		wait_hung "$name"
-	done
-}
-
-teardown_file()
-{
-	end_hung
-}
-
-setup()
-{
-	begin_test
-	require_tracing
-}
-
-teardown()
-{
-	end_test
-}
-
-# look_at_all NAME...: into all.json.
-look_at_all()
-{
-	local name options=()
-	for name; do
-		options+=(-p "$(hung_pid "$name")")
-	done
-	LOOK_STATUS=0
-	timeout 60 "$MEMTRACE" locks "${options[@]}" --json=all.json >out 2>err || LOOK_STATUS=$?
-}
-
-# differences_of NAME: between its truth and its part of all.json.
-differences_of()
-{
-	jq --argjson pid "$(hung_pid "$1")" '
-		(.deadlocks, .warnings) |= map(select(.cycle[0].pid == $pid))
-		| (.waits, .hung) |= map(select(.pid == $pid))' all.json >report.json &&
-		jq -r --slurpfile truth "$HUNG/$1" "$DIFFERENCES" report.json
-}
-
-# say_the_truth NAME...: of all of them; a suspicion may have to grow a second old.
-say_the_truth()
-{
-	local name
-	look_at_all "$@"
-	for name; do
-		[ -z "$(differences_of "$name")" ] || return 1
-	done
-}
-
-expect_all()
-{
-	local name
-	wait_until $WAIT_SECONDS say_the_truth "$@" || for name; do
-		[ -z "$(differences_of "$name")" ] || fail "$name: $(differences_of "$name")"
-	done
-	[ "$LOOK_STATUS" = 3 ] || fail "status $LOOK_STATUS"
+	hang_all misuse "${MISUSES[@]}"
+	hang_all_idle misuse "${IDLE_MISUSES[@]}"
+	wait_all_hung "${MISUSES[@]}" "${IDLE_MISUSES[@]/%/-idle}"
 }
 
 @test "each misuse of a lock is called what it is" {

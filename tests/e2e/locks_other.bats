@@ -4,40 +4,19 @@
 # memtrace locks: waits in the kernel that are for no futex: files, pipes, sockets, children.
 bats_require_minimum_version 1.5.0
 load helpers
-load locks_helpers
+load locks_table
 
 OTHERS=(cross-flock cross-record cross-description self-flock inherited-flock full-pipes full-sockets full-fifo full-child
 	silence supervised hung-child traced-child sleepers semaphores)
 
 setup_file()
 {
-	export HUNG=$BATS_FILE_TMPDIR
 	local name
-	for name in "${OTHERS[@]}"; do
-		hang "$name" "$LOCK_TARGETS/others" "$name" "$HUNG/$name"
-	done
-	for name in "${OTHERS[@]}"; do
-		wait_hung "$name"
-	done
+	hang_all others "${OTHERS[@]}"
+	wait_all_hung "${OTHERS[@]}"
 	for name in "${OTHERS[@]}"; do
 		wait_until $WAIT_SECONDS all_sleep "$(hung_pid "$name")"
 	done
-}
-
-teardown_file()
-{
-	end_hung
-}
-
-setup()
-{
-	begin_test
-	require_tracing
-}
-
-teardown()
-{
-	end_test
 }
 
 # all_sleep PID: it and its children, in the kernel.
@@ -47,14 +26,6 @@ all_sleep()
 	for pid in "$1" $(pgrep -P "$1"); do
 		grep -q '^State:.[St]' "/proc/$pid/status" || return 1
 	done
-}
-
-# check NAME [CERTAINTY]
-check()
-{
-	look_at "$1"
-	expect_truth "$1"
-	[ $# -eq 1 ] || expect_certainty "$2"
 }
 
 # show NAME: the page about it, joined where lines were broken.

@@ -28,6 +28,15 @@ static const char sample[] = "1: FLOCK  ADVISORY  WRITE 100 fe:01:535 0 EOF\n"
 			     "3: OFDLCK ADVISORY  WRITE -1 fe:01:537 0 0\n"
 			     "4: LEASE  ACTIVE    READ  500 fe:01:538 0 EOF\n";
 
+static const struct file_lock *find_blocker(
+	const file_locks *locks, pid_t pid, enum file_lock_type type, uint64_t inode)
+{
+	struct file_lock request = {
+		.pid = pid, .type = type, .inode = inode, .start = FILE_LOCK_EOF};
+
+	return file_locks__blocker(locks, &request);
+}
+
 static void test_locks_and_those_that_wait_are_told_apart(void **state)
 {
 	file_locks locks = {0};
@@ -53,13 +62,13 @@ static void test_the_blocker_has_the_same_number(void **state)
 	const struct file_lock *blocker;
 
 	file_locks__parse(sample, &locks);
-	blocker = file_locks__blocker(&locks, 200, FILE_LOCK_FLOCK, 535);
+	blocker = find_blocker(&locks, 200, FILE_LOCK_FLOCK, 535);
 	assert_non_null(blocker);
 	assert_int_equal(blocker->pid, 100);
-	assert_int_equal(file_locks__blocker(&locks, 300, FILE_LOCK_FLOCK, 535)->pid, 100);
-	assert_null(file_locks__blocker(&locks, 200, FILE_LOCK_POSIX, 535));
-	assert_null(file_locks__blocker(&locks, 200, FILE_LOCK_FLOCK, 536));
-	assert_null(file_locks__blocker(&locks, 100, FILE_LOCK_FLOCK, 535));
+	assert_int_equal(find_blocker(&locks, 300, FILE_LOCK_FLOCK, 535)->pid, 100);
+	assert_null(find_blocker(&locks, 200, FILE_LOCK_POSIX, 535));
+	assert_null(find_blocker(&locks, 200, FILE_LOCK_FLOCK, 536));
+	assert_null(find_blocker(&locks, 100, FILE_LOCK_FLOCK, 535));
 	vec_free(&locks);
 }
 
@@ -70,8 +79,30 @@ static void test_requests_of_open_file_descriptions_note_no_process(void **state
 	file_locks__parse("3: OFDLCK ADVISORY  WRITE -1 fe:01:537 0 0\n"
 			  "3: -> OFDLCK ADVISORY  WRITE -1 fe:01:537 0 0\n",
 		&locks);
-	assert_non_null(file_locks__blocker(&locks, 100, FILE_LOCK_DESCRIPTION, 537));
-	assert_null(file_locks__blocker(&locks, 100, FILE_LOCK_POSIX, 537));
+	assert_non_null(find_blocker(&locks, 100, FILE_LOCK_DESCRIPTION, 537));
+	assert_null(find_blocker(&locks, 100, FILE_LOCK_POSIX, 537));
+	vec_free(&locks);
+}
+
+static void test_requests_of_open_file_descriptions_are_told_apart_by_their_bytes(void **state)
+{
+	struct file_lock request = {
+		.type = FILE_LOCK_DESCRIPTION, .inode = 537, .start = 1, .end = FILE_LOCK_EOF};
+	file_locks locks = {0};
+
+	file_locks__parse("3: OFDLCK ADVISORY  WRITE -1 fe:01:537 0 0\n"
+			  "3: -> OFDLCK ADVISORY  WRITE -1 fe:01:537 0 0\n"
+			  "4: OFDLCK ADVISORY  WRITE -1 fe:01:537 1 9\n"
+			  "4: -> OFDLCK ADVISORY  WRITE -1 fe:01:537 1 EOF\n",
+		&locks);
+	assert_int_equal(locks.data[2].start, 1);
+	assert_int_equal(locks.data[2].end, 9);
+	assert_int_equal(file_locks__blocker(&locks, &request)->id, 4);
+	request.start = request.end = 0;
+	assert_int_equal(file_locks__blocker(&locks, &request)->id, 3);
+	request.start = 7;
+	request.end = 8;
+	assert_null(file_locks__blocker(&locks, &request));
 	vec_free(&locks);
 }
 
@@ -164,6 +195,8 @@ int main(void)
 		cmocka_unit_test(test_locks_and_those_that_wait_are_told_apart),
 		cmocka_unit_test(test_the_blocker_has_the_same_number),
 		cmocka_unit_test(test_requests_of_open_file_descriptions_note_no_process),
+		cmocka_unit_test(
+			test_requests_of_open_file_descriptions_are_told_apart_by_their_bytes),
 		cmocka_unit_test(test_lines_that_are_cut_or_odd_are_passed_over),
 		cmocka_unit_test(test_own_lock_is_in_proc_and_in_fdinfo),
 		cmocka_unit_test(test_ends_of_a_pipe_know_their_direction),

@@ -18,13 +18,9 @@ struct unwinding *unwinding__new(
 	const struct unwind_maps_fds *fds, struct unwind_shared *shared, struct error *error)
 {
 	struct unwinding *unwinding = calloc(1, sizeof(*unwinding));
-	struct unwind_cache *cache = NULL;
-	struct error cache_err = {0};
 
-	if (unwind_cache__open(&cache, NULL, UNWIND_CACHE_LIMIT, &cache_err))
-		log__debug("unwind tables are not cached: %s", cache_err.message);
 	if (unwinding)
-		unwinding->store = unwind_store__new(cache);
+		unwinding->store = unwind_store__new_cached();
 	if (!unwinding || !unwinding->store) {
 		error__set(error, -ENOMEM, "out of memory");
 		unwinding__free(unwinding);

@@ -151,7 +151,8 @@ static bool holds(const struct open_end *end, const struct file_lock *lock)
 
 	file_locks__read_descriptor(end->pid, end->fd, &locks);
 	vec_for_each (held, &locks)
-		found |= held->type == lock->type && held->inode == lock->inode;
+		found |= held->type == lock->type && held->inode == lock->inode &&
+			 held->start == lock->start && held->end == lock->end;
 	vec_free(&locks);
 	return found;
 }
@@ -179,9 +180,23 @@ static void find_heirs(const struct file_lock *lock, struct kernel_wait *out)
 			out->process_count == 1 ? " has" : "es have");
 }
 
+/* The bytes that fcntl(2) is asked to lock; unknown where they are not told from the file's start.
+ */
+static void read_range(const struct lock_thread *thread, struct file_lock *request)
+{
+	struct flock range;
+
+	if (memory__read_all(thread->pid, thread->args[2], &range, sizeof(range)) ||
+		range.l_whence != SEEK_SET || range.l_start < 0 || range.l_len < 0)
+		return;
+	request->start = range.l_start;
+	request->end = range.l_len ? (uint64_t)range.l_start + range.l_len - 1 : FILE_LOCK_EOF;
+}
+
 static bool find_file_lock(struct kernel_facts *facts, const struct lock_thread *thread,
 	enum file_lock_type type, struct kernel_wait *out)
 {
+	struct file_lock request = {.pid = thread->pid, .type = type, .start = FILE_LOCK_EOF};
 	const struct file_lock *blocker;
 	struct statx file;
 
@@ -194,7 +209,10 @@ static bool find_file_lock(struct kernel_facts *facts, const struct lock_thread 
 		(struct lock_key){.space = (uint64_t)file.stx_dev_major << 32 | file.stx_dev_minor,
 			.inode = file.stx_ino,
 			.offset = out->kind};
-	blocker = file_locks__blocker(get_locks(facts), thread->pid, type, file.stx_ino);
+	request.inode = file.stx_ino;
+	if (type == FILE_LOCK_DESCRIPTION)
+		read_range(thread, &request);
+	blocker = file_locks__blocker(get_locks(facts), &request);
 	if (blocker && (blocker->type == FILE_LOCK_POSIX || is_there(blocker->pid)))
 		add_process(out, blocker->pid);
 	else if (blocker)

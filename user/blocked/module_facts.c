@@ -23,7 +23,8 @@ struct variable {
 
 struct module_facts {
 	const struct module *module;
-	struct unwind_table *table;
+	struct unwind_store *store;
+	const struct unwind_table *table;
 	bool table_tried;
 	bool variables_read;
 	VEC(struct variable) variables;
@@ -37,12 +38,14 @@ struct module_facts {
 	enum lock_libc static_libc; /* the C library that is linked into this program */
 };
 
-struct module_facts *module_facts__new(const struct module *module)
+struct module_facts *module_facts__new(const struct module *module, struct unwind_store *store)
 {
 	struct module_facts *facts = calloc(1, sizeof(*facts));
 
-	if (facts)
+	if (facts) {
 		facts->module = module;
+		facts->store = store;
+	}
 	return facts;
 }
 
@@ -54,15 +57,13 @@ void module_facts__free(struct module_facts *facts)
 		free(variable->name);
 	vec_free(&facts->variables);
 	range_index__free(&facts->ranges);
-	if (facts->table)
-		unwind_table__free(facts->table);
 	free(facts);
 }
 
 const struct unwind_table *module_facts__table(struct module_facts *facts)
 {
-	if (!facts->table_tried && unwind_table__build(facts->module->fd, &facts->table, NULL))
-		facts->table = NULL;
+	if (!facts->table_tried)
+		facts->table = unwind_store__table(facts->store, facts->module);
 	facts->table_tried = true;
 	return facts->table;
 }

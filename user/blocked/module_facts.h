@@ -7,15 +7,16 @@
 #include "locks/snapshot.h"
 #include "process/module.h"
 #include "python/runtime.h"
-#include "unwind/table.h"
+#include "unwind/store.h"
 
 struct module_facts;
 
-/* Nothing is read yet. @module must outlive it. NULL: no memory. */
-struct module_facts *module_facts__new(const struct module *module);
+/* Nothing is read yet. @module and @store, which has the unwind tables, must outlive it. NULL: no
+ * memory. */
+struct module_facts *module_facts__new(const struct module *module, struct unwind_store *store);
 void module_facts__free(struct module_facts *facts);
 
-/* The unwind table, built when first asked; NULL where the file has none that can be read. */
+/* The unwind table, looked up when first asked; NULL where the file has none that can be read. */
 const struct unwind_table *module_facts__table(struct module_facts *facts);
 bool module_facts__has_tried_table(const struct module_facts *facts);
 

@@ -51,6 +51,7 @@ DEFINE_HASH_NUMBER(facts_map, uint64_t, struct module_facts *);
 
 struct subjects {
 	struct modules *modules;
+	struct unwind_store *tables;
 	struct symbolizer *symbolizer;
 	struct subject_map by_pid;
 	struct facts_map by_module;
@@ -65,12 +66,13 @@ struct subjects *subjects__new(bool lines, struct error *error)
 
 	if (subjects) {
 		subjects->modules = modules__new();
+		subjects->tables = unwind_store__new_cached();
 		subjects->symbolizer = symbolizer__new(&options);
 		subjects->python_frames = python_frames__new();
 		subjects->kernel_facts = kernel_facts__new();
 	}
 	if (!subjects || !subjects->python_frames || !subjects->kernel_facts ||
-		!subjects->modules || !subjects->symbolizer) {
+		!subjects->modules || !subjects->tables || !subjects->symbolizer) {
 		subjects__free(subjects);
 		error__set(error, -ENOMEM, "out of memory");
 		return NULL;
@@ -99,6 +101,7 @@ void subjects__free(struct subjects *subjects)
 	}
 	hash_for_each (slot, &subjects->by_module)
 		module_facts__free(slot->value);
+	unwind_store__free(subjects->tables);
 	kernel_facts__free(subjects->kernel_facts);
 	subject_map__free(&subjects->by_pid);
 	facts_map__free(&subjects->by_module);
@@ -126,7 +129,7 @@ static struct module_facts *facts_of(struct subjects *subjects, const struct mod
 	struct module_facts **facts = facts_map__insert(&subjects->by_module, module->id);
 
 	if (facts && !*facts)
-		*facts = module_facts__new(module);
+		*facts = module_facts__new(module, subjects->tables);
 	return facts ? *facts : NULL;
 }
 

@@ -102,17 +102,26 @@ const struct argp *locks_argp(void)
 	return &argp;
 }
 
-/* Says what is wrong with a PID better than "no such process" can; gone ones are left out. */
-static int check_pids(const struct locks_options *options, struct error *error)
+/* Says what is wrong with a PID better than "no such process" can. Of several, those that are gone
+ * are left out: whoever lists a program's processes is always a little late. */
+static int check_pids(struct locks_options *options, struct error *error)
 {
-	vec_for_each (pid, &options->pids) {
-		struct process_info process;
-		int err = process__open(*pid, &process, error);
+	size_t kept = 0;
 
-		if (err)
+	for (size_t i = 0; i < options->pids.size; i++) {
+		struct process_info process;
+		int err = process__open(options->pids.data[i], &process, error);
+
+		if (err && (err != -ESRCH || (!kept && i + 1 == options->pids.size)))
 			return err;
+		if (err) {
+			log__warn("%s: left out", error->message);
+			continue;
+		}
 		process__close(&process);
+		options->pids.data[kept++] = options->pids.data[i];
 	}
+	options->pids.size = kept;
 	return 0;
 }
 

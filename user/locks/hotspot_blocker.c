@@ -10,14 +10,14 @@
 #define TASK_CLASS "java/util/concurrent/FutureTask"
 
 /* What a search has at hand. */
-struct view {
+struct jvm_view {
 	struct jvm_reader reader;
 	const struct snapshot *snapshot;
 	struct jvm_layout *layout;
 };
 
 /* Once for a JVM: those classes are its own, and a subclass has the fields at the same place. */
-static void find_thread_fields(const struct view *view, uint64_t thread_class)
+static void find_thread_fields(const struct jvm_view *view, uint64_t thread_class)
 {
 	struct jvm_layout *layout = view->layout;
 
@@ -32,7 +32,7 @@ static void find_thread_fields(const struct view *view, uint64_t thread_class)
 
 /* The offset of @field, which the class @declares declares, in objects of @klass, in @known where
  * it has been found; UINT64_MAX: @klass is not derived from it. */
-static uint64_t find_field(const struct view *view, uint64_t klass, const char *declares,
+static uint64_t find_field(const struct jvm_view *view, uint64_t klass, const char *declares,
 	const char *field, uint64_t *known)
 {
 	uint64_t super = jvm_class__find_super(&view->reader, view->layout, klass, declares);
@@ -45,7 +45,7 @@ static uint64_t find_field(const struct view *view, uint64_t klass, const char *
 }
 
 /* The java.lang.Thread of the JavaThread at @java; 0: none. */
-static uint64_t find_thread_object(const struct view *view, uint64_t java)
+static uint64_t find_thread_object(const struct jvm_view *view, uint64_t java)
 {
 	uint64_t object, super;
 
@@ -61,7 +61,7 @@ static uint64_t find_thread_object(const struct view *view, uint64_t java)
 }
 
 /* The thread that runs as the java.lang.Thread at @object; NULL: it has ended, or is virtual. */
-static const struct lock_thread *find_thread(const struct view *view, uint64_t object)
+static const struct lock_thread *find_thread(const struct jvm_view *view, uint64_t object)
 {
 	uint64_t java;
 
@@ -80,7 +80,7 @@ static void set_inferred(
 }
 
 /* Thread.join is Object.wait on the Thread, which its end notifies. */
-static bool take_join(const struct view *view, uint64_t java, struct lock_wait *wait)
+static bool take_join(const struct jvm_view *view, uint64_t java, struct lock_wait *wait)
 {
 	const struct jvm_layout *layout = view->layout;
 	const struct lock_thread *thread;
@@ -108,7 +108,7 @@ static bool take_join(const struct view *view, uint64_t java, struct lock_wait *
 /* A lock of java.util.concurrent.locks, or something else that is made like one: a latch names no
  * owner. */
 static bool take_lock(
-	const struct view *view, uint64_t blocker, uint64_t klass, struct lock_wait *wait)
+	const struct jvm_view *view, uint64_t blocker, uint64_t klass, struct lock_wait *wait)
 {
 	uint64_t field = find_field(
 		view, klass, OWNABLE_CLASS, "exclusiveOwnerThread", &view->layout->field_owner);
@@ -130,7 +130,7 @@ static bool take_lock(
 
 /* Future.get of what an executor runs. */
 static bool take_task(
-	const struct view *view, uint64_t blocker, uint64_t klass, struct lock_wait *wait)
+	const struct jvm_view *view, uint64_t blocker, uint64_t klass, struct lock_wait *wait)
 {
 	uint64_t field = find_field(view, klass, TASK_CLASS, "runner", &view->layout->field_runner);
 	const struct lock_thread *runner = find_thread(
@@ -147,7 +147,7 @@ static bool take_task(
 bool hotspot__find_blocker(const struct snapshot *snapshot, const struct lock_memory *memory,
 	struct jvm_layout *layout, struct lock_wait *wait)
 {
-	struct view view = {{memory, wait->thread->pid}, snapshot, layout};
+	struct jvm_view view = {{memory, wait->thread->pid}, snapshot, layout};
 	uint64_t java, thread, blocker, klass;
 
 	if (!jvm_layout__knows(&view.reader, layout))

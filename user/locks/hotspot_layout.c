@@ -51,7 +51,7 @@ static bool is_name(const struct jvm_reader *reader, uint64_t address, const cha
 
 /* --- gHotSpotVMStructs */
 
-struct wanted {
+struct jvm_field {
 	const char *type;
 	const char *field;
 	uint64_t *out;
@@ -83,7 +83,7 @@ static bool find_table(const struct jvm_reader *reader, struct jvm_table *table)
 
 /* Notes the offset of an entry that is one of those wanted, or the address of a static one. */
 static void take_entry(const struct jvm_reader *reader, const struct jvm_table *table,
-	const uint8_t *entry, const struct wanted *wanted, size_t count)
+	const uint8_t *entry, const struct jvm_field *wanted, size_t count)
 {
 	uint64_t type = word_at(entry, table->type_at), field = word_at(entry, table->field_at);
 
@@ -97,8 +97,8 @@ static void take_entry(const struct jvm_reader *reader, const struct jvm_table *
 	}
 }
 
-static bool is_wanted(
-	const struct jvm_reader *reader, uint64_t type, const struct wanted *wanted, size_t count)
+static bool is_wanted(const struct jvm_reader *reader, uint64_t type,
+	const struct jvm_field *wanted, size_t count)
 {
 	char name[NAME_BYTES] = "";
 
@@ -112,7 +112,7 @@ static bool is_wanted(
 }
 
 static void read_fields(const struct jvm_reader *reader, const struct jvm_table *table,
-	const struct wanted *wanted, size_t count)
+	const struct jvm_field *wanted, size_t count)
 {
 	uint64_t last = 0;
 	bool take = false;
@@ -202,7 +202,7 @@ static void read_flags(const struct jvm_reader *reader, struct jvm_layout *layou
 
 static void read_layout(const struct jvm_reader *reader, struct jvm_layout *layout)
 {
-	const struct wanted wanted[] = {
+	const struct jvm_field wanted[] = {
 		{"ObjectMonitor", "_owner", &layout->monitor_owner, false},
 		{"ObjectMonitor", "_header", &layout->monitor_header, false},
 		{"ObjectMonitor", "_contentions", &layout->monitor_contentions, false},

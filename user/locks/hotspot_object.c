@@ -155,18 +155,18 @@ static uint64_t find_in_array(const struct jvm_reader *reader, const struct jvm_
 }
 
 /* Numbers of one to five bytes, none of which is 0; the last is below 192 (unsigned5.hpp). */
-struct stream {
+struct packed_numbers {
 	const uint8_t *bytes;
 	size_t size;
 	size_t at;
 };
 
-static uint32_t next_number(struct stream *stream)
+static uint32_t next_number(struct packed_numbers *packed)
 {
 	uint32_t value = 0;
 
-	for (int i = 0; i < 5 && stream->at < stream->size; i++) {
-		uint8_t byte = stream->bytes[stream->at++];
+	for (int i = 0; i < 5 && packed->at < packed->size; i++) {
+		uint8_t byte = packed->bytes[packed->at++];
 
 		value += (uint32_t)(byte - 1) << (6 * i);
 		if (byte < 192)
@@ -185,31 +185,31 @@ static uint64_t find_in_stream(const struct jvm_reader *reader, const struct jvm
 	uint64_t klass, uint64_t constants, const char *name)
 {
 	uint8_t bytes[4096];
-	struct stream stream = {.bytes = bytes};
+	struct packed_numbers packed = {.bytes = bytes};
 	uint64_t array;
 	uint32_t length, count;
 
 	if (!jvm__read(reader, klass + layout->class_field_info, &array, 8) ||
 		!jvm__read(reader, array, &length, sizeof(length)) || length > MAX_STREAM)
 		return UINT64_MAX;
-	stream.size = length < sizeof(bytes) ? length : sizeof(bytes);
-	if (!jvm__read(reader, array + ARRAY_DATA, bytes, stream.size))
+	packed.size = length < sizeof(bytes) ? length : sizeof(bytes);
+	if (!jvm__read(reader, array + ARRAY_DATA, bytes, packed.size))
 		return UINT64_MAX;
-	count = next_number(&stream);
-	next_number(&stream); /* the number of those that the JVM has added */
-	for (uint32_t i = 0; i < count && stream.at < stream.size; i++) {
-		uint32_t name_index = next_number(&stream), offset, flags;
+	count = next_number(&packed);
+	next_number(&packed); /* the number of those that the JVM has added */
+	for (uint32_t i = 0; i < count && packed.at < packed.size; i++) {
+		uint32_t name_index = next_number(&packed), offset, flags;
 
-		next_number(&stream); /* its type */
-		offset = next_number(&stream);
-		next_number(&stream); /* access flags */
-		flags = next_number(&stream);
+		next_number(&packed); /* its type */
+		offset = next_number(&packed);
+		next_number(&packed); /* access flags */
+		flags = next_number(&packed);
 		if (!(flags & FIELD_INJECTED) &&
 			is_constant(reader, layout, constants, name_index, name))
 			return offset;
 		for (uint32_t bit = FIELD_INITIALIZED; bit <= FIELD_CONTENDED; bit <<= 1)
 			if (flags & bit & (FIELD_INITIALIZED | FIELD_GENERIC | FIELD_CONTENDED))
-				next_number(&stream);
+				next_number(&packed);
 	}
 	return UINT64_MAX;
 }

@@ -27,8 +27,8 @@ static bool parse_type(const char *word, enum file_lock_type *type)
 /* "1: -> FLOCK  ADVISORY  WRITE 123 fe:00:535 0 EOF", the arrow for those that wait. */
 static bool parse_line(const char *line, struct file_lock *out)
 {
-	char type[16], kind[16], access[16];
-	unsigned long long id, inode;
+	char type[16], kind[16], access[16], end[24] = "";
+	unsigned long long id, inode, start = 0;
 	unsigned int major, minor;
 	int pid, used = 0;
 
@@ -41,8 +41,8 @@ static bool parse_line(const char *line, struct file_lock *out)
 	*out = (struct file_lock){.id = id, .waits = !strncmp(line, "->", 2)};
 	if (out->waits)
 		line += 2;
-	if (sscanf(line, "%15s %15s %15s %d %x:%x:%llu", type, kind, access, &pid, &major, &minor,
-		    &inode) != 7 ||
+	if (sscanf(line, "%15s %15s %15s %d %x:%x:%llu %llu %23s", type, kind, access, &pid, &major,
+		    &minor, &inode, &start, end) < 7 ||
 		!parse_type(type, &out->type))
 		return false;
 	out->exclusive = !strcmp(access, "WRITE");
@@ -50,6 +50,8 @@ static bool parse_line(const char *line, struct file_lock *out)
 	out->major = major;
 	out->minor = minor;
 	out->inode = inode;
+	out->start = start;
+	out->end = *end >= '0' && *end <= '9' ? strtoull(end, NULL, 10) : FILE_LOCK_EOF;
 	return true;
 }
 
@@ -95,18 +97,26 @@ int file_locks__read_descriptor(pid_t pid, int fd, file_locks *out)
 	return read_and_parse(path, out);
 }
 
-const struct file_lock *file_locks__blocker(
-	const file_locks *locks, pid_t pid, enum file_lock_type type, uint64_t inode)
+static bool is_request(const struct file_lock *lock, const struct file_lock *request)
 {
-	const struct file_lock *request = NULL;
+	if (!lock->waits || lock->type != request->type || lock->inode != request->inode)
+		return false;
+	if (lock->type != FILE_LOCK_DESCRIPTION)
+		return lock->pid == request->pid;
+	return request->start == FILE_LOCK_EOF ||
+	       (lock->start == request->start && lock->end == request->end);
+}
 
-	/* Requests for locks of open file descriptions note no process, either. */
+const struct file_lock *file_locks__blocker(
+	const file_locks *locks, const struct file_lock *request)
+{
+	const struct file_lock *found = NULL;
+
 	vec_for_each (lock, locks)
-		if (lock->waits && lock->type == type && lock->inode == inode &&
-			(lock->pid == pid || type == FILE_LOCK_DESCRIPTION))
-			request = lock;
+		if (is_request(lock, request))
+			found = lock;
 	vec_for_each (lock, locks)
-		if (request && !lock->waits && lock->id == request->id && lock->inode == inode)
+		if (found && !lock->waits && lock->id == found->id && lock->inode == found->inode)
 			return lock;
 	return NULL;
 }

@@ -29,7 +29,11 @@ struct file_lock {
 	uint32_t major; /* of the file's device */
 	uint32_t minor;
 	uint64_t inode;
+	uint64_t start; /* the bytes of the file; FILE_LOCK_EOF: up to its end, wherever that is */
+	uint64_t end;
 };
+
+#define FILE_LOCK_EOF UINT64_MAX
 
 typedef VEC(struct file_lock) file_locks;
 
@@ -46,10 +50,11 @@ int file_locks__read_descriptor(pid_t pid, int fd, file_locks *out);
 int file_locks__read(file_locks *out);
 
 /*
- * The lock that the request of @pid for file @inode waits for, or NULL: of @type, held by whom
- * the kernel put the request behind. Of an open file description's any request serves.
+ * The lock that a request waits for, or NULL: of @type, held by whom the kernel put it behind. Of
+ * @request count its pid, type and inode; for that of an open file description no process is noted,
+ * but its bytes serve; a start of FILE_LOCK_EOF: they are not known.
  */
 const struct file_lock *file_locks__blocker(
-	const file_locks *locks, pid_t pid, enum file_lock_type type, uint64_t inode);
+	const file_locks *locks, const struct file_lock *request);
 
 #endif

@@ -32,6 +32,16 @@ struct unwind_store *unwind_store__new(struct unwind_cache *cache)
 	return store;
 }
 
+struct unwind_store *unwind_store__new_cached(void)
+{
+	struct unwind_cache *cache = NULL;
+	struct error error = {0};
+
+	if (unwind_cache__open(&cache, NULL, UNWIND_CACHE_LIMIT, &error))
+		log__debug("unwind tables are not cached: %s", error.message);
+	return unwind_store__new(cache);
+}
+
 void unwind_store__free(struct unwind_store *store)
 {
 	if (!store)

@@ -27,6 +27,8 @@ struct unwind_store_statistics {
 
 /* @cache may be NULL (none) and becomes the store's. NULL if there is no memory. */
 struct unwind_store *unwind_store__new(struct unwind_cache *cache);
+/* The same with the default cache, or with none where that cannot be had, which is logged. */
+struct unwind_store *unwind_store__new_cached(void);
 void unwind_store__free(struct unwind_store *store);
 
 /*

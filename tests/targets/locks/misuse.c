@@ -3,7 +3,7 @@
 /*
  * Threads that use locks as nobody may: misuse SCENARIO TRUTH-FILE. A mutex of each type taken
  * twice, a rwlock that its reader wants to write, what nobody signals, whoever ends with a lock in
- * hand. With IDLE_THREADS in the environment so many threads sleep beside.
+ * hand.
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -195,19 +195,7 @@ static const struct scenario scenarios[] = {
 	{"forked-reader", forked_reader},
 };
 
-static void *sleep_on(void *arg)
-{
-	for (;;)
-		sleep(1000);
-	return arg;
-}
-
 int main(int argc, char **argv)
 {
-	const char *idle = getenv("IDLE_THREADS");
-	pthread_t thread;
-
-	for (int i = idle ? atoi(idle) : 0; i > 0; i--)
-		pthread_create(&thread, NULL, sleep_on, NULL);
 	return truth__main(argc, argv, scenarios, sizeof(scenarios) / sizeof(*scenarios));
 }

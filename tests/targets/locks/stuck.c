@@ -2,7 +2,7 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
  * Threads that can never go on though no lock names its owner, and one program that can:
- * stuck SCENARIO TRUTH-FILE. With IDLE_THREADS in the environment so many threads sleep beside.
+ * stuck SCENARIO TRUTH-FILE.
  */
 #include <linux/futex.h>
 #include <pthread.h>
@@ -385,18 +385,7 @@ static const struct scenario scenarios[] = {
 	{"pool", pool},
 };
 
-static void *sleep_on(void *arg)
-{
-	for (;;)
-		sleep(1000);
-	return arg;
-}
-
 int main(int argc, char **argv)
 {
-	const char *idle = getenv("IDLE_THREADS");
-
-	for (int i = 0; idle && i < atoi(idle); i++)
-		start("idle", sleep_on);
 	return truth__main(argc, argv, scenarios, sizeof(scenarios) / sizeof(*scenarios));
 }

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,6 +111,22 @@ void truth__settle(void)
 		usleep(50000);
 }
 
+static void *sleep_on(void *arg)
+{
+	for (;;)
+		sleep(1000);
+	return arg;
+}
+
+static void start_idle(void)
+{
+	const char *idle = getenv("IDLE_THREADS");
+	pthread_t thread;
+
+	for (int i = idle ? atoi(idle) : 0; i > 0; i--)
+		pthread_create(&thread, NULL, sleep_on, NULL);
+}
+
 int truth__main(int argc, char **argv, const struct scenario *scenarios, size_t count)
 {
 	if (argc != 3)
@@ -118,6 +135,7 @@ int truth__main(int argc, char **argv, const struct scenario *scenarios, size_t 
 		if (strcmp(scenarios[i].name, argv[1]))
 			continue;
 		truth__open(argv[2], argv[1]);
+		start_idle();
 		scenarios[i].run();
 		return 0;
 	}

@@ -22,7 +22,8 @@ struct scenario {
 };
 
 /*
- * The main of such a target, called with a scenario's name and the path of the truth: runs it.
+ * The main of such a target, called with a scenario's name and the path of the truth: runs it. As
+ * many threads as IDLE_THREADS in the environment says sleep beside, with a timeout.
  * Returns the exit status, 2 if there is no such scenario.
  */
 int truth__main(int argc, char **argv, const struct scenario *scenarios, size_t count);
