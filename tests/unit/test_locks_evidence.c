@@ -382,6 +382,41 @@ static void test_rust_rwlock_is_one_lock_with_its_readers(void **state)
 	free_world(world);
 }
 
+/* A mutex that thread 101 waits for, of a process with so many threads. */
+static void expect_rust_mutex(size_t threads, bool forked, bool self)
+{
+	struct lock_frame takes[] = {
+		{.pc = 0x405010,
+			.slot = 0x7000,
+			.function = "<std::sys::sync::mutex::futex::Mutex>::lock_contended",
+			.module = "app"},
+		{.pc = 0x406010, .slot = 0x7020, .function = "app::add", .module = "app"},
+	};
+	struct world *world = new_world(4, 1);
+
+	add_process(world, 100, LIBC_GLIBC);
+	world->snapshot.processes[0].forked = forked;
+	world->snapshot.processes[0].parent_threads = 2;
+	for (size_t i = 0; i < threads; i++) {
+		block(add_thread(world, 100, 101 + i), i ? LOCK_B : LOCK_A, WAIT_PRIVATE, 2);
+		set_stack(&world->snapshot.threads[i], takes, 2);
+	}
+	((uint32_t *)add_region(world, 100, LOCK_A, 8))[0] = 2;
+	((uint32_t *)add_region(world, 100, LOCK_B, 8))[0] = 2;
+	judge(world);
+	assert_int_equal(wait_of(world, 101)->kind, WAIT_RUNTIME);
+	assert_int_equal(wait_of(world, 101)->owner == &world->snapshot.threads[0], self);
+	free_world(world);
+}
+
+static void test_the_only_thread_of_a_process_has_what_it_waits_for(void **state)
+{
+	(void)state;
+	expect_rust_mutex(1, false, true);
+	expect_rust_mutex(2, false, false);
+	expect_rust_mutex(1, true, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +443,7 @@ int main(void)
 		cmocka_unit_test(test_code_that_is_jumped_back_before_has_not_run_yet),
 #endif
 		cmocka_unit_test(test_rust_rwlock_is_one_lock_with_its_readers),
+		cmocka_unit_test(test_the_only_thread_of_a_process_has_what_it_waits_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

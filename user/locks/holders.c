@@ -252,11 +252,36 @@ static const struct lock_thread *find_only(
 	return found;
 }
 
+static bool has_ended(const struct lock_thread *thread)
+{
+	return thread->state == 'Z' || thread->state == 'X';
+}
+
+/* Whether the thread that waits is the only one that can have a lock of that kind: not a semaphore
+ * by another name, and not one that a thread of the parent may have taken before the fork. */
+static bool is_alone(const struct holder_search *search, const struct lock_wait *wait)
+{
+	const struct lock_process *process = snapshot__process(search->snapshot, search->pid);
+	size_t count, alive = 0;
+	const struct lock_thread *threads =
+		snapshot__threads_of(search->snapshot, search->pid, &count);
+
+	for (size_t i = 0; i < count; i++)
+		alive += !has_ended(&threads[i]);
+	return alive == 1 && (wait->kind == WAIT_RUNTIME || wait->kind == WAIT_MUTEX) &&
+	       !(process && process->forked && process->parent_threads > 1);
+}
+
 static void eliminate(struct holder_search *search, struct lock_wait *wait)
 {
 	bool several;
 	const struct lock_thread *only = find_only(search, wait, &several);
 
+	if (!only && is_alone(search, wait)) {
+		set_holder(search, wait, wait->thread);
+		wait__explain(wait, "the process has no other thread");
+		return;
+	}
 	if (only && !several) {
 		set_holder(search, wait, only);
 		wait__explain(wait, "every thread of the process waits, and only this one waits "
@@ -290,11 +315,6 @@ static size_t list_locks(const struct holder_search *search, uint64_t *addresses
 		if (!kept || addresses[kept - 1] != addresses[i])
 			addresses[kept++] = addresses[i];
 	return kept;
-}
-
-static bool has_ended(const struct lock_thread *thread)
-{
-	return thread->state == 'Z' || thread->state == 'X';
 }
 
 static void look_at_threads(struct holder_search *search)
