@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "locks/evidence.h"
+#include "locks/hotspot.h"
 #include "locks/hung.h"
 
 /* Candidates that a reason names. */
@@ -41,7 +42,12 @@ static const struct lock_wait *wait_of(
 static size_t find_candidates(const struct holder_search *search, const struct lock_wait *wait,
 	const struct evidence **first)
 {
-	enum evidence_kind least = search->closed ? EVIDENCE_OBJECT : EVIDENCE_AT_HAND;
+	/* Locks of Python and Java are small objects one beside the other: what points near one
+	 * means another. */
+	bool is_object = wait->kind == WAIT_PYTHON_LOCK || wait->kind == WAIT_PYTHON_RLOCK ||
+			 (wait->kind == WAIT_RUNTIME && hotspot__is_java(wait->thread));
+	enum evidence_kind least =
+		search->closed && !is_object ? EVIDENCE_OBJECT : EVIDENCE_AT_HAND;
 	size_t count, kept = 0, begin = evidence__of(&search->evidence, wait->address, &count);
 
 	*first = search->evidence.data + begin;
