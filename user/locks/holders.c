@@ -263,8 +263,9 @@ static bool has_ended(const struct lock_thread *thread)
 	return thread->state == 'Z' || thread->state == 'X';
 }
 
-/* Whether the thread that waits is the only one that can have a lock of that kind: not a semaphore
- * by another name, and not one that a thread of the parent may have taken before the fork. */
+/* Whether the thread that waits is the only one that can have the lock: one of a language, which is
+ * not a semaphore by another name, and that no thread of the parent may have taken before a fork.
+ */
 static bool is_alone(const struct holder_search *search, const struct lock_wait *wait)
 {
 	const struct lock_process *process = snapshot__process(search->snapshot, search->pid);
@@ -274,7 +275,7 @@ static bool is_alone(const struct holder_search *search, const struct lock_wait 
 
 	for (size_t i = 0; i < count; i++)
 		alive += !has_ended(&threads[i]);
-	return alive == 1 && (wait->kind == WAIT_RUNTIME || wait->kind == WAIT_MUTEX) &&
+	return alive == 1 && wait->kind == WAIT_RUNTIME &&
 	       !(process && process->forked && process->parent_threads > 1);
 }
 
