@@ -43,7 +43,8 @@ enum event_kind {
 	EVENT_WAIT_END = 17,	/* struct event_wait: a futex wait that was longer than asked for */
 	EVENT_PYTHON_CODE = 19, /* struct event_python_code (python.h), never recorded */
 	EVENT_MEMORY = 18, /* struct event_memory: by user space now and then, and before an EXIT */
-	EVENT_CONTENTION = 32, /* struct contention_wait (contention.h), never recorded */
+	EVENT_EXIT_REGISTERS = 33, /* struct event_exit_registers, never recorded */
+	EVENT_CONTENTION = 32,	   /* struct contention_wait (contention.h), never recorded */
 };
 
 /* Which function an allocation came through; the names are in process/allocators.c. */
@@ -87,6 +88,16 @@ struct event_header {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 };
 _Static_assert(sizeof(struct event_header) == 24, "");
+
+/* What a thread had in its registers when its process ended, of one whose leaks are asked for. */
+#define EXIT_REGISTERS 15
+struct event_exit_registers {
+	struct event_header header;
+	__u64 stack_pointer;
+	__u64 thread_pointer; /* of TLS; 0 unknown */
+	__u64 registers[EXIT_REGISTERS];
+};
+_Static_assert(sizeof(struct event_exit_registers) == 160, "");
 
 struct event_alloc {
 	struct event_header header;

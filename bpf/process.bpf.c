@@ -217,6 +217,58 @@ static __always_inline void send_memory(
 	bpf_ringbuf_output(&ring, &event, sizeof(event), BPF_RB_NO_WAKEUP);
 }
 
+#define SIGNAL_GROUP_EXIT 4
+
+#if defined(__TARGET_ARCH_x86)
+static __always_inline void take_registers(
+	struct event_exit_registers *event, struct pt_regs *regs, struct task_struct *task)
+{
+	const __u64 values[EXIT_REGISTERS] = {regs->bx, regs->bp, regs->r12, regs->r13, regs->r14,
+		regs->r15, regs->di, regs->si, regs->dx, regs->cx, regs->ax, regs->r8, regs->r9,
+		regs->r10, regs->r11};
+
+	__builtin_memcpy(event->registers, values, sizeof(values));
+	event->stack_pointer = regs->sp;
+	event->thread_pointer = BPF_CORE_READ((struct task_struct___x86 *)task, thread.fsbase);
+}
+#else
+static __always_inline void take_registers(
+	struct event_exit_registers *event, struct pt_regs *regs, struct task_struct *task)
+{
+	/* x0 and x19 to x30: what is in the others a call need not keep. */
+	event->registers[0] = regs->regs[0];
+#pragma unroll
+	for (int i = 1; i < 13; i++)
+		event->registers[i] = regs->regs[18 + i];
+	event->stack_pointer = regs->sp;
+}
+#endif
+
+/* Of each thread that the end of its process ends: it stands where pointers may be. */
+static __always_inline void send_registers(struct task_struct *task)
+{
+	struct event_exit_registers event = {};
+	struct pt_regs *regs;
+	struct target *target;
+	__u32 tgid;
+
+	if (!*(volatile __u32 *)&shared.tells_registers ||
+		!(task->signal->flags & SIGNAL_GROUP_EXIT || task->signal->live.counter == 0))
+		return;
+	tgid = tgid_of(task);
+	target = bpf_map_lookup_elem(&targets, &tgid);
+	if (!target)
+		return;
+	event.header.kind = EVENT_EXIT_REGISTERS;
+	event.header.process = target->process;
+	event.header.tid = task_number(task, shared.pid_namespace_level);
+	event.header.time_ns = bpf_ktime_get_ns();
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	take_registers(&event, regs, task);
+	if (bpf_ringbuf_output(&control_ring, &event, sizeof(event), BPF_RB_NO_WAKEUP))
+		count_loss(LOSS_CONTROL_RING_FULL);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
@@ -224,6 +276,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	struct target *target;
 	__u32 tgid;
 
+	send_registers(task);
 	if (task->signal->live.counter != 0)
 		return thread_exit(task); /* other threads live on */
 	tgid = tgid_of(task);

@@ -79,9 +79,9 @@ struct tracer_shared {
 	 * that a memtrace that is stopped costs each thread one wait and not one for each dlopen.
 	 */
 	__u32 holds_suspended;
-	__u32 walks_python; /* a process with a known interpreter was met */
-	__u32 reserved_python;
-	__u64 hold_tickets; /* given out */
+	__u32 walks_python;    /* a process with a known interpreter was met */
+	__u32 tells_registers; /* EVENT_EXIT_REGISTERS are wanted */
+	__u64 hold_tickets;    /* given out */
 	struct hold_slot hold_slots[HOLD_SLOTS];
 	__u32 code_changes; /* number of the last one in the log, code_log.h */
 	__u32 reserved_changes;

@@ -108,6 +108,7 @@ struct sigpending {
 
 struct signal_struct {
 	atomic_t live;
+	unsigned int flags;
 	int group_exit_code;
 	long unsigned int maxrss;
 	struct rlimit rlim[16];
@@ -156,6 +157,12 @@ struct return_instance {
 	long unsigned int stack;
 	long unsigned int orig_ret_vaddr;
 	struct return_instance *next;
+};
+struct thread_struct___x86 {
+	long unsigned int fsbase;
+};
+struct task_struct___x86 {
+	struct thread_struct___x86 thread;
 };
 struct task_struct___old {
 	long int state;

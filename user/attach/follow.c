@@ -172,6 +172,9 @@ static void handle_exec(struct tracer *tracer, const struct event_process *event
 	if (translator || event->header.flags & CONTROL_THREAD_EXECED)
 		tracer__detach(tracer, traced);
 	spaces__add(tracer->spaces, event->header.process, event->pid);
+	if (tracer->callbacks.executed)
+		tracer->callbacks.executed(
+			tracer->callbacks.context, event->pid, event->header.process);
 	attach_image(tracer, traced, event);
 	if (tracer->callbacks.started)
 		tracer->callbacks.started(tracer->callbacks.context, event->pid);
@@ -253,6 +256,10 @@ int tracer__follow(void *context, void *data, size_t size)
 		break;
 	case EVENT_LIBRARIES:
 		handle_libraries(tracer, event);
+		break;
+	case EVENT_EXIT_REGISTERS:
+		if (tracer->callbacks.registers)
+			tracer->callbacks.registers(tracer->callbacks.context, data);
 		break;
 	}
 	return 0;

@@ -175,6 +175,7 @@ static int load_programs(struct tracer *tracer, struct error *error)
 			strerror(-err));
 	tracer->shared = &tracer->skel->bss->shared;
 	tracer->shared->next_process = FIRST_PROCESS;
+	tracer->shared->tells_registers = tracer->callbacks.registers != NULL;
 	err = bpf_prog_test_run_opts(
 		bpf_program__fd(tracer->skel->progs.find_namespace_level), &run);
 	return err ? error__set(error, err, "cannot find memtrace's own pid namespace: %s",

@@ -47,6 +47,13 @@ struct tracer_callbacks {
 	 * others are still traced.
 	 */
 	void (*exited)(void *context, pid_t pid, uint32_t status, size_t left);
+	/*
+	 * A program was executed, and waits for its probes where the kernel can hold it: before
+	 * them.
+	 */
+	void (*executed)(void *context, pid_t pid, uint32_t process);
+	/* A thread of @process ends because that ends. Given: they are asked for. */
+	void (*registers)(void *context, const struct event_exit_registers *registers);
 };
 
 /*

@@ -17,8 +17,7 @@ const char *leak_kind__name(enum leak_kind kind)
 	return names[kind];
 }
 
-/* What moved while it was looked at is in use, and so is what it points to. */
-static int settle(
+int leaks__settle(
 	const struct pointer_graph *graph, const struct suspects *suspects, uint8_t *states)
 {
 	size_t at = 0;
@@ -83,7 +82,7 @@ int leaks__judge(const struct pointer_graph *graph, const struct classes *classe
 		[REACH_INDIRECT] = LEAK_INDIRECT,
 	};
 	struct group_map map = {0};
-	int err = settle(graph, suspects, states);
+	int err = leaks__settle(graph, suspects, states);
 
 	*out = (struct leaks){0};
 	for (size_t i = 0; !err && i < graph->blocks->size; i++)

@@ -32,6 +32,13 @@ struct leaks {
 const char *leak_kind__name(enum leak_kind kind);
 
 /*
+ * Tells the blocks of the last look apart in @states, by the suspects of all looks: what moved
+ * while it was looked at is in use, and so is what it points to. 0 or -ENOMEM.
+ */
+int leaks__settle(
+	const struct pointer_graph *graph, const struct suspects *suspects, uint8_t *states);
+
+/*
  * Judges the blocks of the last look, whose reach__mark is in @states, by the suspects of all
  * looks.
  * @states then tells them all apart; a block that is not a suspect is a START. 0 or -ENOMEM.

@@ -28,15 +28,13 @@ static long read_memory(void *context, uint64_t address, void *to, size_t size)
 	return memory__read(target->process.pid, address, to, size);
 }
 
-static int read_pages(void *context, uint64_t address, size_t count, uint8_t *states)
+int heap_target__pages(int pagemap, uint64_t address, size_t count, uint8_t *states)
 {
-	const struct heap_target *target = context;
 	uint64_t entries[PAGEMAP_BATCH];
 
 	for (size_t done = 0; done < count;) {
 		size_t part = count - done < PAGEMAP_BATCH ? count - done : PAGEMAP_BATCH;
-		int err =
-			pagemap__read(target->pagemap, address + done * CENSUS_PAGE, part, entries);
+		int err = pagemap__read(pagemap, address + done * CENSUS_PAGE, part, entries);
 
 		if (err)
 			return err;
@@ -47,6 +45,13 @@ static int read_pages(void *context, uint64_t address, size_t count, uint8_t *st
 		done += part;
 	}
 	return 0;
+}
+
+static int read_pages(void *context, uint64_t address, size_t count, uint8_t *states)
+{
+	const struct heap_target *target = context;
+
+	return heap_target__pages(target->pagemap, address, count, states);
 }
 
 static void pause_some(void *context)
@@ -76,7 +81,7 @@ static enum range_kind kind_of(const struct mapping *m, const struct mapping_mem
 	return RANGE_ANONYMOUS;
 }
 
-static struct census_range *make_ranges(const struct smaps *smaps)
+struct census_range *heap_target__ranges(const struct smaps *smaps)
 {
 	struct census_range *ranges = calloc(smaps->maps.size + 1, sizeof(*ranges));
 
@@ -191,7 +196,7 @@ static int read_parts(struct heap_target *target, struct error *error)
 	err = err ? err : smaps__read(pid, &target->smaps, error);
 	if (err)
 		return err;
-	target->ranges = make_ranges(&target->smaps);
+	target->ranges = heap_target__ranges(&target->smaps);
 	target->census_threads = make_threads(target);
 	if (!target->ranges || !target->census_threads)
 		return error__set(error, -ENOMEM, "out of memory for the mappings of %d", (int)pid);

@@ -30,4 +30,12 @@ int heap_target__open(pid_t pid, struct heap_target *target, struct error *error
 
 void heap_target__close(struct heap_target *target);
 
+/* Mappings as a census knows them, whose names are those of @smaps; the caller frees it. NULL: no
+ * memory.
+ */
+struct census_range *heap_target__ranges(const struct smaps *smaps);
+
+/* Fills in @states as struct census_memory has it, from a pagemap. 0 or -ESRCH. */
+int heap_target__pages(int pagemap, uint64_t address, size_t count, uint8_t *states);
+
 #endif

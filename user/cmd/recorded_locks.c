@@ -2,9 +2,10 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "cmd/recorded_locks.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "report/json_splice.h"
 
 /* --- into a recording */
 
@@ -70,57 +71,11 @@ void recorded_locks__put(struct recorder *recorder, const struct trace_locks *lo
 
 /* --- out of it */
 
-static void write_value(struct json_writer *json, json_t *value);
-
-static void write_members(struct json_writer *json, json_t *object)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach(object, key, value)
-	{
-		json__key(json, key);
-		write_value(json, value);
-	}
-}
-
-/* The documents have no fractions. jansson bounds the depth. */
-static void write_value(struct json_writer *json, json_t *value)
-{
-	json_t *element;
-	size_t i;
-
-	switch (json_typeof(value)) {
-	case JSON_OBJECT:
-		json__begin_object(json);
-		write_members(json, value);
-		json__end_object(json);
-		break;
-	case JSON_ARRAY:
-		json__begin_array(json);
-		json_array_foreach(value, i, element) write_value(json, element);
-		json__end_array(json);
-		break;
-	case JSON_INTEGER:
-		json__integer(json, json_integer_value(value));
-		break;
-	case JSON_TRUE:
-	case JSON_FALSE:
-		json__boolean(json, json_is_true(value));
-		break;
-	default:
-		json__string(json, json_string_value(value));
-	}
-}
-
 static void write_json(struct json_writer *json, const void *context)
 {
 	const struct replay *replay = context;
-	json_t *document = replay->locks.json ? json_loads(replay->locks.json, 0, NULL) : NULL;
 
-	if (json_is_object(document))
-		write_members(json, document);
-	json_decref(document);
+	json__splice_members(json, replay->locks.json);
 }
 
 static void write_text(const void *context, bool full_stacks, FILE *file)

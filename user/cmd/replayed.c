@@ -218,6 +218,11 @@ int replayed__load(struct replayed *replayed, const char *path, const struct vie
 		err = report__name(&replayed->report, name_frame, replayed);
 	if (!err && !view->full_stacks)
 		report__trim(&replayed->report);
+	replayed->report.leaks.recorded = (struct report_recorded_leaks){
+		.json = replayed->replay.leaks.json,
+		.text = replayed->replay.leaks.text,
+		.text_full = replayed->replay.leaks.text_full,
+	};
 	if (!err)
 		err = add_notes(replayed, from_ns);
 	if (err)

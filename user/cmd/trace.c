@@ -128,6 +128,7 @@ static void on_exited(void *context, pid_t pid, uint32_t status, size_t left)
 {
 	struct trace *trace = context;
 
+	trace_leaks__end(trace->leaks, pid);
 	if (trace->report)
 		trace_report__unwatch(trace->report, pid);
 	/* An unknown status will come from waitid. */
@@ -147,6 +148,33 @@ static void on_started(void *context, pid_t pid)
 		trace_report__watch(trace->report, pid);
 }
 
+/* Children that are followed are not searched for leaks. */
+static bool is_given(const struct trace *trace, pid_t pid)
+{
+	if (trace->launched && trace->launch.pid == pid)
+		return true;
+	vec_for_each (process, &trace->processes)
+		if (process->pid == pid)
+			return true;
+	return false;
+}
+
+/* What a command that is launched becomes, and what the traced processes execute. */
+static void on_executed(void *context, pid_t pid, uint32_t process)
+{
+	struct trace *trace = context;
+
+	if (is_given(trace, pid))
+		trace_leaks__watch(trace->leaks, pid, process);
+}
+
+static void on_registers(void *context, const struct event_exit_registers *registers)
+{
+	struct trace *trace = context;
+
+	trace_leaks__take_registers(trace->leaks, registers);
+}
+
 static int make_tracer(struct trace *trace, struct error *error)
 {
 	const struct trace_options *options = &trace->options;
@@ -163,6 +191,11 @@ static int make_tracer(struct trace *trace, struct error *error)
 	};
 	struct tracer_callbacks callbacks = {
 		.context = trace, .started = on_started, .exited = on_exited};
+
+	if (trace->options.leaks) {
+		callbacks.executed = on_executed;
+		callbacks.registers = on_registers;
+	}
 
 	trace->modules = modules__new();
 	trace->spaces = trace->modules ? spaces__new(trace->modules) : NULL;
@@ -193,6 +226,17 @@ static int make_model(struct trace *trace, struct error *error)
 	return trace->stream ? 0 : error->code;
 }
 
+static int make_leaks(struct trace *trace, struct error *error)
+{
+	if (!trace->options.leaks)
+		return 0;
+	trace->leaks = trace_leaks__new(&trace->options, error);
+	if (!trace->leaks)
+		return error->code;
+	trace_leaks__use(trace->leaks, trace->tracer, trace->stream, &trace->feed);
+	return 0;
+}
+
 static int make_locks(struct trace *trace, struct error *error)
 {
 	trace->locks = trace_locks__new();
@@ -211,6 +255,7 @@ static int make_report(struct trace *trace, struct error *error)
 		.process_count = trace->processes.size,
 		.launch = trace->launched ? &trace->launch : NULL,
 		.locks = trace->locks,
+		.leaks = trace->leaks,
 	};
 	trace->report = trace_report__new(&trace->source, error);
 	return trace->report ? 0 : error->code;
@@ -269,7 +314,13 @@ static void announce(const struct trace *trace)
 
 static int attach_targets(struct trace *trace, struct error *error)
 {
-	return trace->launched ? attach_command(trace, error) : attach_processes(trace, error);
+	int err = trace->launched ? attach_command(trace, error) : attach_processes(trace, error);
+
+	vec_for_each (process, &trace->processes)
+		if (!err)
+			trace_leaks__watch(trace->leaks, process->pid,
+				tracer__image_of(trace->tracer, process->pid));
+	return err;
 }
 
 static int show_recording(struct trace *trace, struct error *error)
@@ -336,12 +387,19 @@ static int look_a_last_time(struct trace *trace, struct error *error)
 	return 0;
 }
 
+static int look_for_leaks(struct trace *trace, struct error *error)
+{
+	trace_leaks__look(trace->leaks);
+	return 0;
+}
+
 static int stop_tracing(struct trace *trace, struct error *error)
 {
 	tracer__enable(trace->tracer, false);
 	tracer__handle_control(trace->tracer);
 	trace_loop__reap_command(trace);
 	trace_reconcile__begin(&trace->reconcile, trace->tracer, trace->stream, &trace->feed);
+	trace_leaks__stop(trace->leaks);
 	stream__stop(trace->stream);
 	trace->stream = NULL;
 	trace_reconcile__finish(&trace->reconcile, trace->tracer, &trace->feed);
@@ -395,7 +453,7 @@ static trace_step *const steps[] = {
 	/* Before the stream's thread is made, as each starts with its maker's mask. */
 	trace_loop__take_signals, make_tracer,
 	make_model, /* reads the tracer's ring from here on */
-	make_locks, trace_loop__open, make_report,
+	make_leaks, make_locks, trace_loop__open, make_report,
 	open_recording, /* before anything is attached: names of what is found there are recorded */
 	attach_targets,
 	show_recording, /* only now: a run that cannot begin leaves no file behind */
@@ -404,7 +462,7 @@ static trace_step *const steps[] = {
 	follow_events, end_top, /* gives the terminal back: messages may follow */
 	check_command,
 	/* While the stream is read: the last look may take a second. */
-	look_a_last_time, stop_tracing, print_report,
+	look_a_last_time, look_for_leaks, stop_tracing, print_report,
 	list_events, /* from the recording, which is complete now */
 };
 
@@ -427,6 +485,7 @@ static void free_trace(struct trace *trace)
 	trace_locks__free(trace->locks);
 	stream__stop(trace->stream);
 	tracer__free(trace->tracer);
+	trace_leaks__free(trace->leaks);
 	heap__free(trace->feed.heap);
 	python_frames__free(trace->feed.python_frames);
 	python_runtimes__free(trace->feed.python_runtimes);
@@ -446,6 +505,8 @@ static int exit_code_of(const struct trace *trace)
 
 	if (trace_locks__found(trace->locks))
 		return EXIT_DEADLOCK;
+	if (trace->options.leak_status && trace_leaks__found(trace->leaks))
+		return trace->options.leak_status;
 	if (!trace->options.exit_status || !trace->command_ended)
 		return EXIT_DONE;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

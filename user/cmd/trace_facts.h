@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "attach/tracer.h"
+#include "cmd/trace_leaks.h"
 #include "cmd/trace_locks.h"
 #include "cmd/trace_options.h"
 #include "process/launch.h"
@@ -29,6 +30,7 @@ struct trace_report_source {
 	size_t process_count;
 	const struct launch *launch; /* NULL: nothing was launched */
 	struct trace_locks *locks;   /* NULL: not looked at */
+	struct trace_leaks *leaks;   /* NULL: not asked for */
 };
 
 /* The settings that shape what a report can say. */

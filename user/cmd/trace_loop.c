@@ -32,6 +32,7 @@ void trace_loop__reap_command(struct trace *trace)
 	if (waitid(P_PID, trace->launch.pid, &info, WEXITED | WNOHANG | WNOWAIT) ||
 		info.si_pid == 0)
 		return;
+	trace_leaks__end(trace->leaks, trace->launch.pid);
 	waitpid(trace->launch.pid, &trace->command_status, 0);
 	trace->command_ended = true;
 	/* The exit record, if there is one, ends the run; a child that never ran has none. */

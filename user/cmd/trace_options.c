@@ -21,6 +21,9 @@ enum {
 	OPT_HOLD,
 	OPT_EXIT_STATUS,
 	OPT_KILL_ON_EXIT,
+	OPT_LEAKS,
+	OPT_LEAK_STATUS,
+	OPT_SUPPRESSIONS,
 };
 
 /* Smallest ring: one page. Largest: what the kernel takes (its positions have 32 bits). */
@@ -50,7 +53,19 @@ static const struct argp_option option_table[] = {
 	{"exit-status", OPT_EXIT_STATUS, 0, 0, "Exit with the launched command's status", 0},
 	{"kill-on-exit", OPT_KILL_ON_EXIT, 0, 0,
 		"End the launched command if it is still running when memtrace ends", 0},
-	{0, 0, 0, 0, "Tuning:", 4},
+	{0, 0, 0, 0, "Leaks:", 3},
+	{"leaks", OPT_LEAKS, 0, 0,
+		"Tell which live blocks no pointer leads to, by call site: of a process that runs, "
+		"and of one that ends in the memory that it leaves",
+		0},
+	{"exit-code-on-leak", OPT_LEAK_STATUS, "N", 0,
+		"Exit with N if blocks are definitely lost (implies --leaks)", 0},
+	{"suppressions", OPT_SUPPRESSIONS, "FILE", 0,
+		"Leaks that are not to be reported, in valgrind's or LeakSanitizer's format; may "
+		"be "
+		"given several times (implies --leaks)",
+		0},
+	{0, 0, 0, 0, "Tuning:", 5},
 	{"stacks", OPT_STACKS, "KIND", 0,
 		"cfi (default: unwind tables), fp (frame pointers) or none", 0},
 	{"python", OPT_PYTHON, "KIND", 0,
@@ -152,6 +167,29 @@ static int parse_positive_time(
 	return 0;
 }
 
+static error_t parse_leak_option(int key, char *arg, struct argp_state *state)
+{
+	struct trace_options *options = state->input;
+	uint64_t status;
+	int err;
+
+	switch (key) {
+	case OPT_LEAKS:
+		options->leaks = true;
+		return 0;
+	case OPT_LEAK_STATUS:
+		err = parse_count(state, "--exit-code-on-leak N", arg, 0, 255, &status);
+		options->leak_status = status;
+		options->leaks = true;
+		return err;
+	case OPT_SUPPRESSIONS:
+		options->leaks = true;
+		return vec_push(&options->suppressions, arg) ? ENOMEM : 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
 static error_t parse_tuning_option(int key, char *arg, struct argp_state *state)
 {
 	struct trace_options *options = state->input;
@@ -175,7 +213,7 @@ static error_t parse_tuning_option(int key, char *arg, struct argp_state *state)
 		options->verbose = true;
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_leak_option(key, arg, state);
 	}
 }
 
@@ -333,7 +371,7 @@ const struct argp *trace_options__argp(const char *title)
 
 	memcpy(options, option_table, sizeof(options));
 	choose_options(command, options);
-	children[0] = (struct argp_child){view_options__argp(command->view), 0, "The report:", 3};
+	children[0] = (struct argp_child){view_options__argp(command->view), 0, "The report:", 4};
 	argp = (struct argp){
 		.options = options,
 		.parser = parse_option,
@@ -371,5 +409,6 @@ void trace_options__free(struct trace_options *options)
 {
 	vec_free(&options->pids);
 	vec_free(&options->allocators);
+	vec_free(&options->suppressions);
 	view_options__free(&options->view);
 }

@@ -35,6 +35,11 @@ struct trace_options {
 	bool exit_status;
 	bool kill_on_exit; /* exit as the launched command did */
 
+	/* --leaks, which the two others ask for, too */
+	bool leaks;
+	int leak_status; /* to exit with if there are any; 0: as without */
+	VEC(const char *) suppressions;
+
 	/* what comes of it */
 	struct view_options view;
 	const char *record_path; /* NULL: no recording */

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/new_file.h"
 #include "cmd/frame_names.h"
+#include "cmd/recorded_leaks.h"
 #include "cmd/recorded_locks.h"
 #include "cmd/report_output.h"
 #include "cmd/trace_facts.h"
@@ -241,6 +242,8 @@ static int end_recording(struct trace_report *report, struct report *out)
 	if (err)
 		return err;
 	recorded_locks__put(report->recorder, report->source.locks);
+	if (out->leaks.looked)
+		recorded_leaks__put(report->recorder, out);
 	state = recorder__drain(report->recorder);
 	err = note_recording(report, out, &state);
 	trace_record__put_status(
@@ -335,6 +338,8 @@ static int name_report(struct trace_report *report, struct report *out)
 {
 	int err = report__name(out, trace_report__name_frame, report);
 
+	if (!err)
+		err = trace_leaks__suppress(report->source.leaks, out);
 	if (!report->source.options->view.full_stacks)
 		report__trim(out);
 	if (!err)
@@ -350,11 +355,13 @@ static int collect(struct trace_report *report, struct report *out)
 		.top = options->view.top,
 		.older_than_ns = options->view.older_than_ns,
 	};
+	int err;
 
 	trace_memory__look(report->source.feed);
 	report->now_ns = report_options.now_ns = clock__now_ns();
 	trace_facts__describe(&report->facts, report->now_ns, &out->run);
-	return report__collect(out, report->source.feed->heap, &report_options);
+	err = report__collect(out, report->source.feed->heap, &report_options);
+	return err ? err : trace_leaks__add_to(report->source.leaks, out);
 }
 
 int trace_report__print_interim(struct trace_report *report)
@@ -364,6 +371,7 @@ int trace_report__print_interim(struct trace_report *report)
 	int err;
 
 	clear_live_line(report);
+	trace_leaks__look(report->source.leaks);
 	stream__lock(report->source.stream);
 	err = collect(report, &out);
 	stream__unlock(report->source.stream);
@@ -392,6 +400,7 @@ int trace_report__write_file(struct trace_report *report, const char *path, stru
 	view.output = path;
 	view.format_only = true;
 	view.json = false;
+	trace_leaks__look(report->source.leaks);
 	stream__lock(report->source.stream);
 	err = collect(report, &out);
 	stream__unlock(report->source.stream);
@@ -412,6 +421,8 @@ int trace_report__print_final(
 	int err;
 
 	clear_live_line(report);
+	/* At those that have ended, which the model has only now, with the last record. */
+	trace_leaks__look(report->source.leaks);
 	err = collect(report, &out);
 	/* Only now: the model no longer changes. */
 	trace_locks__name_blocks(

@@ -7,6 +7,7 @@
 #include "base/event_loop.h"
 #include "cmd/live_events.h"
 #include "cmd/top.h"
+#include "cmd/trace_leaks.h"
 #include "cmd/trace_locks.h"
 #include "cmd/trace_options.h"
 #include "cmd/trace_reconcile.h"
@@ -34,6 +35,7 @@ struct trace {
 	struct trace_report *report;
 	struct trace_reconcile reconcile;
 	struct trace_locks *locks; /* NULL: not possible here */
+	struct trace_leaks *leaks; /* NULL: they are not asked for */
 	struct top *top;	   /* NULL: not `memtrace top` */
 
 	struct event_loop loop;

@@ -179,6 +179,13 @@ void heap__free(struct heap *heap);
 /* Moves the run's start to @start_ns, before the first record: attaching takes its time. */
 void heap__begin(struct heap *heap, uint64_t start_ns);
 
+/*
+ * @call is called by heap__apply when a process has exited, before its blocks go: heap__visit_image
+ * still tells them all. NULL: no more.
+ */
+typedef void heap_end_fn(void *context, uint32_t number);
+void heap__watch_ends(struct heap *heap, heap_end_fn *call, void *context);
+
 /* Names a process instance before its first record; @comm may be NULL. 0 or -ENOMEM. */
 int heap__add_process(struct heap *heap, uint32_t number, uint32_t pid, const char *comm);
 
@@ -264,5 +271,15 @@ void heap__visit_live(
 /* The same for blocks that processes left which are only counted: many at once, of similar age. */
 typedef void heap_visit_left_fn(void *context, const struct left_blocks *left);
 void heap__visit_left(const struct heap *heap, heap_visit_left_fn *visit, void *context);
+
+/*
+ * What one process image has: its blocks, copies that it got by fork and those that the size filter
+ * leaves out included, then what traced calls have mapped for it and the growth of its break.
+ * False: no such image, or it works on its parent's memory.
+ */
+typedef void heap_visit_block_fn(void *context, const struct block *block);
+typedef void heap_visit_mapped_fn(void *context, const struct mapped_range *range);
+bool heap__visit_image(const struct heap *heap, uint32_t number, heap_visit_block_fn *visit,
+	heap_visit_mapped_fn *visit_mapped, void *context);
 
 #endif

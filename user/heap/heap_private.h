@@ -101,6 +101,8 @@ struct heap {
 	uint64_t malformed_count;
 	uint64_t unfinished_reallocs;
 	uint64_t last_ns;
+	heap_end_fn *watch_ends; /* NULL: nobody does */
+	void *ends_context;
 };
 
 /* --- processes.c */

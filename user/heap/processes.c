@@ -337,6 +337,8 @@ static void end_process(
 	hash_for_each (slot, &process->threads)
 		put_back_pending(heap, process, slot->value);
 	free_threads(process);
+	if (end == PROCESS_EXITED && heap->watch_ends)
+		heap->watch_ends(heap->ends_context, process->number);
 	if (--process->space->users == 0)
 		end_space(heap, process);
 	books__settle(heap, process->space, time_ns);

@@ -285,3 +285,35 @@ void heap__visit_left(const struct heap *heap, heap_visit_left_fn *call, void *c
 	hash_for_each (slot, &heap->left)
 		call(context, &slot->value);
 }
+
+static void visit_mapped(
+	const struct mapped_ranges *ranges, heap_visit_mapped_fn *visit, void *context)
+{
+	vec_for_each (range, &ranges->list)
+		visit(context, range);
+}
+
+bool heap__visit_image(const struct heap *heap, uint32_t number, heap_visit_block_fn *visit,
+	heap_visit_mapped_fn *visit_mapping, void *context)
+{
+	const struct process *process = NULL;
+
+	vec_for_each (known, &heap->processes)
+		if ((*known)->number == number)
+			process = *known;
+	if (!process || process->shares_memory)
+		return false;
+	live_set_for_each(at, &process->space->live) visit(context, &at.block);
+	hash_for_each (slot, &process->threads)
+		if (slot->value->pending.block.address)
+			visit(context, &slot->value->pending.block);
+	visit_mapped(&process->space->mapped.ranges, visit_mapping, context);
+	visit_mapped(&process->space->mapped.grown, visit_mapping, context);
+	return true;
+}
+
+void heap__watch_ends(struct heap *heap, heap_end_fn *call, void *context)
+{
+	heap->watch_ends = call;
+	heap->ends_context = context;
+}

@@ -545,6 +545,8 @@ void report__free(struct report *report)
 {
 	vec_free(&report->sites);
 	vec_free(&report->mapped_sites);
+	vec_free(&report->leaks.sites);
+	vec_free(&report->leaks.reached);
 	vec_free(&report->slices.cells);
 	vec_free(&report->site_threads);
 	vec_free(&report->processes);

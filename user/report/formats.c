@@ -13,6 +13,7 @@
 #include "base/interrupt.h"
 #include "report/folded.h"
 #include "report/html.h"
+#include "report/leaks.h"
 #include "report/pprof.h"
 #include "report/speedscope.h"
 #include "report/text.h"
@@ -57,6 +58,7 @@ static void write_text(const struct report *report, const struct report_extra *e
 	if (extra->heading)
 		fprintf(file, "%s\n", extra->heading);
 	text__write_report(report, &text, file);
+	report_leaks__write_text(report, options->top, options->full_stacks, text.width, file);
 	if (extra->write_text)
 		extra->write_text(extra->context, options->full_stacks, file);
 }

@@ -4,6 +4,7 @@
 
 #include <sys/wait.h>
 
+#include "report/leaks.h"
 #include "report/loss.h"
 #include "report/pool.h"
 #include "report/residence.h"
@@ -336,6 +337,7 @@ static void write_site(
 	json__put_integer(json, "mean_age_ns", site->mean_age_ns);
 	if (site->growth.rises)
 		write_growth(json, &site->growth);
+	report_leaks__write_site(json, report, site);
 	if (report->process_total > 1)
 		write_shares(json, report, site);
 	if (site->special)
@@ -480,6 +482,7 @@ void json__write_report(
 	write_python(&json, &report->run.python);
 	if (more)
 		more(&json, context);
+	report_leaks__write_json(&json, report);
 	json__key(&json, "notes");
 	json__begin_array(&json);
 	vec_for_each (note, &report->notes)

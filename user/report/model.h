@@ -95,6 +95,49 @@ struct report_run {
 	bool has_symbols; /* frames could be named at all */
 };
 
+/* Blocks by whether pointers lead to them, as memcheck defines it (census/reach.h). */
+enum report_reach {
+	REPORT_REACHABLE = 0,
+	REPORT_DEFINITE, /* lost */
+	REPORT_INDIRECT, /* lost with another */
+	REPORT_POSSIBLE, /* only inner pointers lead to it */
+	REPORT_REACHES,
+};
+
+struct report_reach_sum {
+	uint64_t count, bytes;
+};
+
+/* What became of a call site's live blocks. */
+struct report_leak {
+	struct report_site site;
+	struct report_reach_sum sums[REPORT_REACHES];
+	const char *suppressed; /* by the suppression of this name; NULL: it is not */
+};
+
+struct report_reached {
+	uint32_t site; /* report_site.id */
+	struct report_reach_sum sums[REPORT_REACHES];
+};
+
+/* Documents of a recorded run's leaks, as its live report had them. */
+struct report_recorded_leaks {
+	const char *json; /* an object; NULL: it looked for none */
+	const char *text;
+	const char *text_full;
+};
+
+struct report_leaks {
+	bool looked; /* for leaks, and what follows was found */
+	size_t looks;
+	struct report_reach_sum sums[REPORT_REACHES];	    /* suppressed ones left out */
+	struct report_reach_sum suppressed[REPORT_REACHES]; /* lost ones */
+	struct report_reach_sum before[REPORT_REACHES];	    /* of blocks from before the trace */
+	VEC(struct report_reached) reached; /* all sites with live blocks, by number */
+	VEC(struct report_leak) sites;	    /* those that lost some, the worst first */
+	struct report_recorded_leaks recorded;
+};
+
 #define REPORT_NO_PROCESS SIZE_MAX
 
 /* What one process allocated at one site, all its threads together. */
@@ -158,6 +201,7 @@ struct report {
 	VEC(struct report_site) mapped_sites;
 	size_t mapped_total;	    /* those that --top cut off included */
 	uint64_t mapped_live_bytes; /* of all of them */
+	struct report_leaks leaks;
 	VEC(struct heap_process) processes;
 	VEC(struct report_process) ranking; /* of those, without images that exec replaced */
 	VEC(struct report_site_process) site_processes; /* sorted by site */

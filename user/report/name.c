@@ -80,6 +80,18 @@ static int name_site(struct report *report, struct report_site *site, struct nam
 	return 0;
 }
 
+/* Wrappers show in many stacks: in those of the report's sites, of which @site is one. */
+static void mark_alike(const struct report *report, struct report_site *site)
+{
+	vec_for_each (named, &report->sites) {
+		if (named->id != site->id)
+			continue;
+		for (size_t i = 0; i < site->frame_count && i < named->frame_count; i++)
+			site->frames[i].is_wrapper = named->frames[i].is_wrapper;
+		return;
+	}
+}
+
 int report__name(struct report *report, report_name_fn *name, void *context)
 {
 	struct namer namer = {.name = name ? name : name_nothing, .context = context};
@@ -91,10 +103,15 @@ int report__name(struct report *report, report_name_fn *name, void *context)
 	vec_for_each (site, &report->mapped_sites)
 		if (!err)
 			err = name_site(report, site, &namer);
+	vec_for_each (leak, &report->leaks.sites)
+		if (!err)
+			err = name_site(report, &leak->site, &namer);
 	named_map__free(&namer.known);
 	vec_free(&namer.frames.list);
 	if (!err)
 		err = callers__mark_wrappers(report);
+	vec_for_each (leak, &report->leaks.sites)
+		mark_alike(report, &leak->site);
 	if (report->top && report->top < report->sites.size)
 		report->sites.size = report->top;
 	return err;
@@ -120,4 +137,7 @@ void report__trim(struct report *report)
 	vec_for_each (site, &report->mapped_sites)
 		if (site->frames)
 			trim_site(site);
+	vec_for_each (leak, &report->leaks.sites)
+		if (leak->site.frames)
+			trim_site(&leak->site);
 }

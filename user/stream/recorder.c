@@ -390,15 +390,26 @@ void recorder__put_status(struct recorder *recorder, const struct recording_stat
 	queue_bytes(recorder, RECORDING_STATUS, &out);
 }
 
-void recorder__put_locks(struct recorder *recorder, const struct recording_locks *locks)
+static void put_documents(struct recorder *recorder, enum recording_frame_type type,
+	const struct recording_locks *documents)
 {
 	struct wire_out out = {0};
 
-	items__put_locks(&out, locks);
+	items__put_locks(&out, documents);
 	/* Beyond what a reader takes; a report of so many waits would serve nobody. */
 	if (out.bytes.size <= RECORDING_MAX_RAW)
-		queue_bytes(recorder, RECORDING_LOCKS, &out);
+		queue_bytes(recorder, type, &out);
 	vec_free(&out.bytes);
+}
+
+void recorder__put_locks(struct recorder *recorder, const struct recording_locks *locks)
+{
+	put_documents(recorder, RECORDING_LOCKS, locks);
+}
+
+void recorder__put_leaks(struct recorder *recorder, const struct recording_locks *leaks)
+{
+	put_documents(recorder, RECORDING_LEAKS, leaks);
 }
 
 void recorder__put_name(struct recorder *recorder, const struct recording_name *name)

@@ -45,6 +45,8 @@ void recorder__put_run(struct recorder *recorder, const struct recording_run *ru
 /* `missing` is filled in here. */
 void recorder__put_status(struct recorder *recorder, const struct recording_status *status);
 void recorder__put_locks(struct recorder *recorder, const struct recording_locks *locks);
+/* As documents, too: `json` is the object of the key `leaks`, `dot` is empty. */
+void recorder__put_leaks(struct recorder *recorder, const struct recording_locks *leaks);
 void recorder__put_name(struct recorder *recorder, const struct recording_name *name);
 
 /* Whether it goes into a pipe that nobody reads any more. */

@@ -31,6 +31,7 @@ enum recording_frame_type {
 	RECORDING_STATUS = 3, /* losses so far; about every second, and at the end with END set */
 	RECORDING_NAMES = 4,  /* functions and lines of addresses; at the end */
 	RECORDING_LOCKS = 5,  /* what the looks at locks found; at the end */
+	RECORDING_LEAKS = 6,  /* which live blocks were lost; at the end, if that was asked for */
 };
 
 #define RECORDING_FRAME_MAGIC 0x4652544du /* "MTRF" */

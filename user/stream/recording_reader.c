@@ -198,6 +198,16 @@ static int visit_locks(struct reading *reading, struct wire_in *in)
 	return reading->visitor->locks(reading->visitor->context, &locks);
 }
 
+static int visit_leaks(struct reading *reading, struct wire_in *in)
+{
+	struct recording_locks leaks;
+	int err = items__get_locks(in, &leaks);
+
+	if (err || !reading->visitor->leaks)
+		return err;
+	return reading->visitor->leaks(reading->visitor->context, &leaks);
+}
+
 static int visit_names(struct reading *reading, struct wire_in *in)
 {
 	int err = 0;
@@ -228,6 +238,8 @@ static int visit_frame(
 		return visit_names(reading, &in);
 	case RECORDING_LOCKS:
 		return visit_locks(reading, &in);
+	case RECORDING_LEAKS:
+		return visit_leaks(reading, &in);
 	default:
 		reading->problems->unknown_frames++;
 		return 0;

@@ -23,6 +23,7 @@ struct recording_visitor {
 	int (*status)(void *context, const struct recording_status *status);
 	int (*name)(void *context, const struct recording_name *name);
 	int (*locks)(void *context, const struct recording_locks *locks);
+	int (*leaks)(void *context, const struct recording_locks *leaks);
 	int (*module)(void *context, const struct recording_module *module);
 	int (*process)(void *context, const struct recording_process *process);
 	int (*begin)(void *context, uint64_t start_ns);

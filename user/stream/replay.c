@@ -270,17 +270,32 @@ static void announce_record(void *context, const struct event_header *event)
 		heap__prefetch(replay->heap, event);
 }
 
+static struct replay_locks keep_documents(
+	struct replay *replay, const struct recording_locks *documents, int *err)
+{
+	return (struct replay_locks){
+		.json = keep_text(replay->private, documents->json, err),
+		.text = keep_text(replay->private, documents->text, err),
+		.text_full = keep_text(replay->private, documents->text_full, err),
+		.dot = keep_text(replay->private, documents->dot, err),
+	};
+}
+
 static int visit_locks(void *context, const struct recording_locks *locks)
 {
 	struct replay *replay = context;
 	int err = 0;
 
-	replay->locks = (struct replay_locks){
-		.json = keep_text(replay->private, locks->json, &err),
-		.text = keep_text(replay->private, locks->text, &err),
-		.text_full = keep_text(replay->private, locks->text_full, &err),
-		.dot = keep_text(replay->private, locks->dot, &err),
-	};
+	replay->locks = keep_documents(replay, locks, &err);
+	return err;
+}
+
+static int visit_leaks(void *context, const struct recording_locks *leaks)
+{
+	struct replay *replay = context;
+	int err = 0;
+
+	replay->leaks = keep_documents(replay, leaks, &err);
 	return err;
 }
 
@@ -350,6 +365,7 @@ int replay__run(struct replay *replay, FILE *file, const char *name,
 		.status = visit_status,
 		.name = visit_name,
 		.locks = visit_locks,
+		.leaks = visit_leaks,
 		.module = visit_module,
 		.process = visit_process,
 		.begin = visit_begin,

@@ -77,6 +77,7 @@ struct replay {
 	uint64_t guessed_frames;
 	struct python_walks python_walks;
 	struct replay_locks locks;
+	struct replay_locks leaks; /* likewise; `dot` is empty */
 	struct replay_private *private;
 };
 
