@@ -110,6 +110,11 @@ $(BUILD)/generated/html_page.h: $(HTML)/page.bundled.html
 	$(call say,HTML,$@)(echo 'static const unsigned char html_page[] = {'; \
 		od -An -v -tu1 -w32 $< | sed 's/ *\([0-9][0-9]*\)/\1,/g'; echo '};') > $@
 $(BUILD)/user/report/html.o: $(BUILD)/generated/html_page.h
+$(BUILD)/generated/census_page.h: user/report/census_page/page.html
+	@mkdir -p $(@D)
+	$(call say,HTML,$@)(echo 'static const unsigned char census_page[] = {'; \
+		od -An -v -tu1 -w32 $< | sed 's/ *\([0-9][0-9]*\)/\1,/g'; echo '};') > $@
+$(BUILD)/user/report/census_html.o: $(BUILD)/generated/census_page.h
 
 $(BUILD)/user/%.o: user/%.c | $(SKELETONS)
 	@mkdir -p $(@D)

@@ -206,6 +206,23 @@ expect_lost()
 	[ "$("$MEMTRACE" heap -p "$!" --json | jq -r .unread_allocator)" = jemalloc ]
 }
 
+@test "census: the page has the figures, and no name in it can end it" {
+	start_target "$CENSUS/lost" tree || return 1
+	"$MEMTRACE" heap -p "$TARGET" -F html -o page.html >out 2>err || fail "$(cat err)"
+	[ ! -s out ] || fail "$(cat out)"
+	[ "$(grep -c '</script>' page.html)" = 2 ] || fail "$(grep -c '</script>' page.html) scripts end"
+	grep -q '"retained_bytes"' page.html || fail "no owners"
+	run "$MEMTRACE" heap -p "$TARGET" -F html --every 1s
+	[ "$status" = 2 ] || fail "$output"
+}
+
+@test "census: without the memory for it no pointers are followed, which is said" {
+	start_target "$CENSUS/blocks" 1 20000 1 || return 1
+	run "$MEMTRACE" heap -p "$TARGET" --memory-limit 1k --json=report.json
+	[ "$status" = 0 ] && [[ $output == *"more than --memory-limit"* ]] || fail "$output"
+	expect '.heap.live_count > 1000 and .owners == null' true
+}
+
 @test "census: usage errors have status 2" {
 	run "$MEMTRACE" heap
 	[ "$status" = 2 ] && [[ $output == *"give -p PID"* ]] || fail "$output"

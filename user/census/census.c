@@ -129,6 +129,15 @@ static int judge(struct taking *taking)
 	return err;
 }
 
+static bool is_agreed(const struct taking *taking)
+{
+	const struct census_options *options = taking->options;
+	uint64_t count = taking->out->survey.blocks.size;
+
+	return !options->agree ||
+	       options->agree(options->context, count, count * CENSUS_BLOCK_COST);
+}
+
 int census__take(const struct census_image *image, const struct census_options *options,
 	struct census *out, struct error *error)
 {
@@ -137,7 +146,7 @@ int census__take(const struct census_image *image, const struct census_options *
 
 	*out = (struct census){.unread = unread__allocator(image)};
 	err = take_account(&taking, error);
-	if (!err && out->has_heap && options->looks) {
+	if (!err && out->has_heap && options->looks && is_agreed(&taking)) {
 		err = look_on(&taking, error);
 		err = err ? err : failed(error, judge(&taking));
 	}

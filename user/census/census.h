@@ -17,7 +17,16 @@
 struct census_options {
 	size_t looks;			  /* 0: the account and the counts alone, of one look */
 	const struct census_names *names; /* may be NULL */
+	/*
+	 * Asked once, with the live blocks and about how many bytes of memory it will take, before
+	 * pointers are followed: false leaves it at the account and the counts. May be NULL.
+	 */
+	bool (*agree)(void *context, uint64_t count, uint64_t bytes);
+	void *context;
 };
+
+/* Bytes for a block of the graph and of what is found in it, with two pointers each; measured. */
+#define CENSUS_BLOCK_COST 56
 
 struct census {
 	bool has_heap;

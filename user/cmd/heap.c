@@ -17,13 +17,20 @@
 #include "cmd/heap_target.h"
 #include "process/memory.h"
 #include "report/census_diff.h"
+#include "report/census_html.h"
 #include "report/census_json.h"
 #include "report/census_owners.h"
 #include "report/census_text.h"
+#include "report/human.h"
 #include "report/output.h"
 #include "version.h"
 
-enum { KEY_JSON = 0x100, KEY_LOOKS, KEY_SAMPLES, KEY_EVERY };
+enum { KEY_JSON = 0x100, KEY_LOOKS, KEY_SAMPLES, KEY_EVERY, KEY_MEMORY_LIMIT };
+
+enum census_format { CENSUS_TEXT, CENSUS_FOLDED, CENSUS_HTML };
+
+/* From so much memory of its own on memtrace says what a census will take. */
+#define WORTH_SAYING (256u << 20)
 
 /* More looks than this are a slip of the finger. */
 #define MAX_LOOKS 1000
@@ -34,9 +41,10 @@ struct census_command {
 	const char *json_path; /* NULL: stdout */
 	size_t looks;
 	bool samples;
-	bool folded;
-	const char *saved; /* NULL: the census is not saved */
-	uint64_t every_ns; /* 0: one census */
+	enum census_format format;
+	uint64_t memory_limit; /* bytes; 0: none */
+	const char *saved;     /* NULL: the census is not saved */
+	uint64_t every_ns;     /* 0: one census */
 };
 
 static const struct argp_option argp_options[] = {
@@ -46,13 +54,34 @@ static const struct argp_option argp_options[] = {
 		"A block is lost if N looks find it so (default 3; 0: do not look for pointers)",
 		0},
 	{"format", 'F', "FORMAT", 0,
-		"text (default) or folded: chains of classes from owners, by bytes", 0},
-	{"output", 'o', "FILE", 0, "Save the census to FILE, for memtrace diff", 0},
+		"text (default), folded (chains of classes from owners, by bytes) or html (one "
+		"page "
+		"with treemaps and tables); to stdout, html also to the file given with -o",
+		0},
+	{"output", 'o', "FILE", 0,
+		"Save the census to FILE, for memtrace diff; with -F html: the page", 0},
+	{"memory-limit", KEY_MEMORY_LIMIT, "BYTES", 0,
+		"Follow no pointers if that would take more memory than this of memtrace's own", 0},
 	{"every", KEY_EVERY, "TIME", 0, "Repeat it every so often and show what grew", 0},
 	{"samples", KEY_SAMPLES, 0, 0, "Show how a block of each class of text begins", 0},
 	{"verbose", 'v', 0, 0, "Print more on stderr", 0},
 	{0},
 };
+
+static error_t parse_format(
+	struct census_command *options, const char *argument, struct argp_state *state)
+{
+	static const char *const names[] = {
+		[CENSUS_TEXT] = "text", [CENSUS_FOLDED] = "folded", [CENSUS_HTML] = "html"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(argument, names[i]) == 0) {
+			options->format = i;
+			return 0;
+		}
+	argp_error(state, "-F %s: the formats are text, folded and html", argument);
+	return EINVAL;
+}
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
@@ -81,9 +110,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		options->looks = looks;
 		return 0;
 	case 'F':
-		options->folded = strcmp(argument, "folded") == 0;
-		if (!options->folded && strcmp(argument, "text") != 0)
-			argp_error(state, "-F %s: the formats are text and folded", argument);
+		return parse_format(options, argument, state);
+	case KEY_MEMORY_LIMIT:
+		if (units__parse_bytes(argument, &options->memory_limit) || !options->memory_limit)
+			argp_error(
+				state, "--memory-limit %s: not a size like 500M or 2G", argument);
 		return 0;
 	case 'o':
 		options->saved = argument;
@@ -104,7 +135,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!options->pid)
 			argp_error(state, "give -p PID");
-		if (options->folded && !options->looks)
+		if (options->format == CENSUS_HTML &&
+			(options->every_ns ||
+				(options->json && !options->json_path && !options->saved)))
+			argp_error(state, "-F html is one page: not with --every, and not beside "
+					  "--json on standard output");
+		if (options->format == CENSUS_FOLDED && !options->looks)
 			argp_error(state, "-F folded needs looks for pointers: not with --looks 0");
 		return 0;
 	}
@@ -138,18 +174,37 @@ static int write_json(const char *path, const struct census *census, const struc
 	return err;
 }
 
+/* To the file of -o, else to stdout. */
+static int write_html(const char *path, const struct census *census, const struct census_head *head,
+	struct error *error)
+{
+	struct output output;
+	int err = output__open(&output, path, error);
+
+	if (err)
+		return err;
+	err = census_html__write(output.file, census, head);
+	if (err)
+		error__set(error, err, "out of memory for the page");
+	else
+		err = output__commit(&output, error);
+	output__abort(&output);
+	return err;
+}
+
 /* Text goes to stdout unless the JSON does. */
 static int write_reports(const struct census_command *options, const struct census *census,
 	const struct census_head *head, struct error *error)
 {
 	int err = options->json ? write_json(options->json_path, census, head, error) : 0;
 
+	if (!err && options->format == CENSUS_HTML)
+		return write_html(options->saved, census, head, error);
 	if (!err && options->saved)
 		err = write_json(options->saved, census, head, error);
-
 	if (err || (options->json && !options->json_path))
 		return err;
-	if (options->folded)
+	if (options->format == CENSUS_FOLDED)
 		census_owners__write_folded(stdout, census);
 	else
 		census_text__write(stdout, census, head);
@@ -229,6 +284,22 @@ static int report(const struct census_command *options, struct heap_target *targ
 	return err || !last ? err : write_growth(census, &head, last, error);
 }
 
+/* Before pointers are followed. */
+static bool agree(void *context, uint64_t count, uint64_t bytes)
+{
+	const struct census_command *options = context;
+	bool is_more = options->memory_limit && bytes > options->memory_limit;
+
+	if (is_more)
+		log__warn("%s blocks: to follow their pointers would take %s of memory, more than "
+			  "--memory-limit; they are only counted",
+			human__exact(count).text, human__bytes(bytes).text);
+	else if (bytes >= WORTH_SAYING)
+		fprintf(stderr, "%s blocks: following their pointers takes about %s of memory\n",
+			human__exact(count).text, human__bytes(bytes).text);
+	return !is_more;
+}
+
 static int look(const struct census_command *options, json_t **last, struct error *error)
 {
 	uint64_t started = clock__now_ns();
@@ -243,7 +314,12 @@ static int look(const struct census_command *options, json_t **last, struct erro
 		return err;
 	err = heap_names__open(&target, &names, error);
 	if (!err) {
-		struct census_options wanted = {.looks = options->looks, .names = &names.names};
+		struct census_options wanted = {
+			.looks = options->looks,
+			.names = &names.names,
+			.agree = agree,
+			.context = (void *)options,
+		};
 
 		err = census__take(&target.image, &wanted, &census, error);
 		err = err ? err : report(options, &target, &census, started, last, error);

@@ -128,7 +128,7 @@ void census_text__write(FILE *file, const struct census *census, const struct ce
 	}
 	if (census->unread)
 		fprintf(file,
-			"%s is mapped: its heap is not read (memtrace -p %d traces it from now "
-			"on)\n",
+			"%s is mapped: its heap is not read; memtrace -p %d --leaks traces it from "
+			"now on, and tells what of that is lost\n",
 			census->unread, head->pid);
 }
