@@ -18,9 +18,12 @@
 #include "serve/call_filter.h"
 #include "serve/notify.h"
 #include "serve/token.h"
+#include "symbols/names_worker.h"
 
 /* As for memtrace -p: of the thread that attaches to new libraries while their loaders wait. */
 #define CONTROL_NICE (-15)
+/* Workers that read names, see filter_calls. */
+#define SPARE_NAMES_WORKERS 6
 #define HOLD_NS 300000000ull
 #define RECONCILE_NS 1000000000ull
 /* All of the end takes less than a second: what is busy for longer than this is left as it is. */
@@ -209,11 +212,17 @@ static int make_server(struct serve *serve, struct error *error)
 	return serve->server ? 0 : error->code;
 }
 
-/* Last, when everything is loaded and open. A kernel without seccomp serves without. */
+/*
+ * Last, when everything is loaded and open. A kernel without seccomp serves without. Behind the
+ * filter no program can be executed, so what reads names is started before: one for reports, one
+ * for looks at locks, and as many as files may end.
+ */
 static int filter_calls(struct serve *serve, struct error *error)
 {
 	struct error why = {0};
 
+	if (names_worker__keep_spares(SPARE_NAMES_WORKERS, &why))
+		log__warn("%s", why.message);
 	if (call_filter__install(&why))
 		log__warn("%s", why.message);
 	return 0;

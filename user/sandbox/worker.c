@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -24,7 +25,11 @@
 #define CALL_WALL_NS 120000000000ull
 #define POLL_MS 500
 
+/* Kept for a process that may not execute programs any more. */
+#define MAX_SPARES 16
+
 struct worker {
+	char role[16];
 	struct worker_calls calls;
 	pid_t pid;
 	int socket;
@@ -32,6 +37,44 @@ struct worker {
 	int status;   /* of wait(2), once it has ended */
 	bool is_late;
 };
+
+static pthread_mutex_t spares_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct worker *spares[MAX_SPARES];
+
+/* A slot that holds a spare of @role, or with NULL a free one. Under the lock. */
+static struct worker **find_spare(const char *role)
+{
+	for (size_t i = 0; i < MAX_SPARES; i++)
+		if (role ? spares[i] && strcmp(spares[i]->role, role) == 0 : !spares[i])
+			return &spares[i];
+	return NULL;
+}
+
+static struct worker *take_spare(const char *role)
+{
+	struct worker **slot, *worker = NULL;
+
+	pthread_mutex_lock(&spares_lock);
+	slot = find_spare(role);
+	if (slot) {
+		worker = *slot;
+		*slot = NULL;
+	}
+	pthread_mutex_unlock(&spares_lock);
+	return worker;
+}
+
+static bool put_spare(struct worker *worker)
+{
+	struct worker **slot;
+
+	pthread_mutex_lock(&spares_lock);
+	slot = find_spare(NULL);
+	if (slot)
+		*slot = worker;
+	pthread_mutex_unlock(&spares_lock);
+	return slot;
+}
 
 static int spawn(const char *role, int socket, pid_t *pid)
 {
@@ -72,15 +115,15 @@ static int greet(struct worker *worker)
 	return 0;
 }
 
-int worker__start(const char *role, const struct worker_calls *calls, struct worker **out,
-	struct error *error)
+static int start(const char *role, struct worker **out, struct error *error)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 	int ends[2], err;
 
 	if (!worker)
 		return error__set(error, -ENOMEM, "out of memory");
-	*worker = (struct worker){.calls = *calls, .pid = -1, .listener = -1};
+	*worker = (struct worker){.pid = -1, .listener = -1};
+	snprintf(worker->role, sizeof(worker->role), "%s", role);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)) {
 		err = -errno;
 		free(worker);
@@ -99,6 +142,35 @@ int worker__start(const char *role, const struct worker_calls *calls, struct wor
 			strerror(-err));
 	}
 	*out = worker;
+	return 0;
+}
+
+int worker__start(const char *role, const struct worker_calls *calls, struct worker **out,
+	struct error *error)
+{
+	struct worker *worker = take_spare(role);
+	int err = worker ? 0 : start(role, &worker, error);
+
+	if (err)
+		return err;
+	worker->calls = *calls;
+	*out = worker;
+	return 0;
+}
+
+int worker__keep_spares(const char *role, size_t count, struct error *error)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct worker *worker;
+		int err = start(role, &worker, error);
+
+		if (err)
+			return err;
+		if (!put_spare(worker)) {
+			worker__stop(worker);
+			return error__set(error, -ENOSPC, "too many spare workers");
+		}
+	}
 	return 0;
 }
 

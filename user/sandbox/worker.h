@@ -4,7 +4,7 @@
  * A worker: memtrace started once more, confined (sandbox.h), that answers one request at a time.
  * Requests and answers are messages of up to WORKER_MESSAGE_SIZE bytes, whose first four are a
  * number of their kind; a descriptor may go with each. What a worker answers is as little to be
- * trusted as what it parses.
+ * trusted as what it parses. Any thread may start one, and then it is that thread's.
  *
  * It ends when its socket is closed, however memtrace ends. Signals of a terminal are not for it.
  */
@@ -34,7 +34,17 @@ struct worker_calls {
 	uint64_t cpu_limit_ns; /* of the worker for one request; 0: 10 s */
 };
 
-/* Starts the worker @role (worker_roles in main.c). 0 or a negative errno with @error set. */
+/*
+ * Starts @count workers for later: for a process that is about to give up execve(2). What is asked
+ * for beyond them cannot be started then. 0 or a negative errno with @error set.
+ */
+int worker__keep_spares(const char *role, size_t count, struct error *error);
+
+/*
+ * Starts the worker @role (worker_roles in main.c), or takes a spare one. 0 or a negative errno
+ * with
+ * @error set.
+ */
 int worker__start(const char *role, const struct worker_calls *calls, struct worker **out,
 	struct error *error);
 void worker__stop(struct worker *worker);

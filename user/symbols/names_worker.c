@@ -70,6 +70,11 @@ struct names_worker *names_worker__new(const struct symbolizer_options *options)
 	return names;
 }
 
+int names_worker__keep_spares(size_t count, struct error *error)
+{
+	return worker__keep_spares(NAMES_ROLE, count, error);
+}
+
 void names_worker__free(struct names_worker *names)
 {
 	if (!names)

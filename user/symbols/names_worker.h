@@ -23,6 +23,12 @@ void names_worker__free(struct names_worker *names);
 int names_worker__resolve(struct names_worker *names, const struct module *module, uint64_t vaddr,
 	bool is_return_address, const struct symbol_frame **out);
 
+/*
+ * Starts @count workers ahead, for a process that is about to give up execve(2). 0 or a negative
+ * errno with @error set.
+ */
+int names_worker__keep_spares(size_t count, struct error *error);
+
 /* What the worker runs: NAMES_ROLE. */
 void names_worker__serve(void);
 
