@@ -117,6 +117,34 @@ static void test_history_keeps_the_latest(void **state)
 	stop(&f);
 }
 
+/* Each native frame is of the interpreter, called by the application through its library. */
+static int name_as_python(
+	void *context, const struct site_frame *address, struct report_frames *frames)
+{
+	const struct report_frame all[] = {
+		{.function = "PyList_Append", .module = "/usr/bin/python3.11"},
+		{.is_python = true,
+			.function = "loads",
+			.file = "/usr/lib/python3.11/json/__init__.py",
+			.line = 346},
+		{.is_python = true, .function = "load", .file = "/srv/app.py", .line = 41},
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		if (vec_push(&frames->list, all[i]))
+			return -ENOMEM;
+	return 0;
+}
+
+static void test_a_python_site_is_named_by_the_applications_line(void **state)
+{
+	struct fixture f = {.feed = sample_feed(), .model = {.name = name_as_python}};
+
+	copy_at(&f, 1000000000);
+	assert_string_equal(title(&f, 0), "load  app.py:41");
+	stop(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +153,7 @@ int main(void)
 		cmocka_unit_test(test_rates_are_of_the_time_since_the_refresh_before),
 		cmocka_unit_test(test_filter_looks_at_every_frame_and_at_no_case),
 		cmocka_unit_test(test_history_keeps_the_latest),
+		cmocka_unit_test(test_a_python_site_is_named_by_the_applications_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "report/function_name.h"
 #include "report/plumbing.h"
+#include "report/python_site.h"
 
 /* Columns of a function's name in the list: its file and line are to be seen beside it. */
 #define TITLE_WIDTH 40
@@ -157,10 +158,16 @@ int top_model__set_baseline(struct top_model *model)
 
 static void write_place(FILE *file, const struct report_frame *frame)
 {
-	if (frame->file && frame->line)
+	char place[NAME_SIZE];
+
+	if (frame->is_python) {
+		python_site__describe_place(frame, place, sizeof(place));
+		fprintf(file, "  %s", place);
+	} else if (frame->file && frame->line) {
 		fprintf(file, "  %s:%u", text__base_name(frame->file), frame->line);
-	else if (frame->module && frame->function)
+	} else if (frame->module && frame->function) {
 		fprintf(file, "  %s", text__base_name(frame->module));
+	}
 }
 
 static void write_frame(FILE *file, const struct report_frame *frame)
@@ -178,6 +185,8 @@ static void write_frame(FILE *file, const struct report_frame *frame)
 /* The first frame that is not plumbing, in few columns; the first one if all are. */
 static char *make_title(const struct report_frames *frames)
 {
+	const struct report_site site = {
+		.frames = frames->list.data, .frame_count = frames->list.size};
 	const struct report_frame *found = NULL;
 	char function[NAME_SIZE], *title = NULL;
 	size_t size;
@@ -185,6 +194,8 @@ static char *make_title(const struct report_frames *frames)
 
 	if (!file)
 		return NULL;
+	if (python_site__has_python(&site))
+		found = &site.frames[python_site__first(&site)];
 	vec_for_each (frame, &frames->list)
 		if (!found && frame->function && !plumbing__has(frame->function))
 			found = frame;
