@@ -49,8 +49,14 @@ static __always_inline bool find_mapping(__u64 address, struct code_mapping *map
 	return bpf_find_vma(bpf_get_current_task_btf(), address, look_at_vma, mapping, 0) == 0;
 }
 
+/* How many bytes of names a process has written: code that is mapped now gets none of these. */
+static __always_inline __u64 names_written(const struct target *target)
+{
+	return target->names_base + target->names_size;
+}
+
 static __always_inline void log_change(struct thread_state *state, __u64 start, __u64 length,
-	bool came, const struct code_mapping *mapping)
+	__u32 flags, const struct code_mapping *mapping)
 {
 	__u32 number = __sync_fetch_and_add(&shared.code_changes, 1) + 1;
 	__u32 index = number & (CODE_LOG_SIZE - 1);
@@ -68,7 +74,7 @@ static __always_inline void log_change(struct thread_state *state, __u64 start, 
 	change->page = mapping->page;
 	change->into = mapping->into;
 	change->device = mapping->device;
-	change->flags = came ? CODE_CAME : 0;
+	change->flags = flags;
 	/* An atomic operation is a full barrier: whoever sees the number sees the rest. */
 	__sync_lock_test_and_set(&change->number, number);
 	raise_code_epoch(state->process, number);
@@ -115,9 +121,12 @@ static __always_inline void note_mapped_code(
 
 	if (!target)
 		return;
+	shared.makes_code |= is_code && !is_file;
 	if (is_code && is_file)
 		find_mapping(start, &mapping);
-	log_change(state, start, length, is_code, &mapping);
+	if (!mapping.is_file)
+		mapping.page = names_written(target);
+	log_change(state, start, length, is_code ? CODE_CAME : 0, &mapping);
 	if (is_code && is_file)
 		__sync_fetch_and_add(&target->executable_mappings, 1);
 }
@@ -134,9 +143,12 @@ static __always_inline void note_moved_code(
 	has_code_changed(target);
 	if (find_mapping(start, &mapping) && !mapping.is_code)
 		return;
+	nothing.page = names_written(target);
+	if (!mapping.is_file)
+		mapping.page = nothing.page;
 	if (old_start != start)
-		log_change(state, old_start, old_length, false, &nothing);
-	log_change(state, start, length, true, &mapping);
+		log_change(state, old_start, old_length, 0, &nothing);
+	log_change(state, start, length, CODE_CAME, &mapping);
 }
 
 /*
@@ -151,10 +163,12 @@ static __always_inline void note_protected_code(
 
 	if (!changed_target(state, is_code))
 		return;
-	if (find_mapping(start, &mapping) && !mapping.is_file)
+	if (find_mapping(start, &mapping) && !mapping.is_file) {
+		shared.makes_code |= is_code;
 		return;
-	log_change(
-		state, start, length, is_code, mapping.end - start >= length ? &mapping : &nothing);
+	}
+	log_change(state, start, length, is_code ? CODE_CAME : 0,
+		mapping.end - start >= length ? &mapping : &nothing);
 }
 
 #endif

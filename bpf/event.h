@@ -42,6 +42,8 @@ enum event_kind {
 				    is in no mapping that is known */
 	EVENT_WAIT_END = 17,	/* struct event_wait: a futex wait that was longer than asked for */
 	EVENT_PYTHON_CODE = 19, /* struct event_python_code (python.h), never recorded */
+	EVENT_CODE_NAMES = 20,	/* struct event_process, never recorded: names of code that was made
+				   at  run time were written */
 	EVENT_MEMORY = 18, /* struct event_memory: by user space now and then, and before an EXIT */
 	EVENT_EXIT_REGISTERS = 33, /* struct event_exit_registers, never recorded */
 	EVENT_CONTENTION = 32,	   /* struct contention_wait (contention.h), never recorded */

@@ -20,6 +20,7 @@ struct targets_map targets SEC(".maps");
 struct ring_map ring SEC(".maps");
 struct control_ring_map control_ring SEC(".maps");
 struct code_log_map code_log SEC(".maps");
+struct led_to_map led_to SEC(".maps");
 
 struct tracer_shared shared;
 const volatile __u64 wakeup_bytes = 1 << 24;

@@ -31,6 +31,26 @@ static __always_inline int send_stack(struct thread_state *state, __u64 hash)
 	return bpf_ringbuf_output(&ring, record, size, BPF_RB_NO_WAKEUP);
 }
 
+static long note_led_to(__u32 i, struct thread_state **state)
+{
+	struct unwind_walk *walk = &(*state)->walk;
+	__u64 bit, *word;
+
+	if (i >= walk->record.frame_count || i >= EVENT_MAX_FRAMES)
+		return 1;
+	word = led_to_word((*state)->process, (walk->frames[i] - 1) >> NAMED_BLOCK_SHIFT, &bit);
+	if (word && !(*word & bit))
+		__sync_fetch_and_or(word, bit);
+	return 0;
+}
+
+/* Code that is in no file may become other code without anybody's telling but by its name. */
+static __always_inline void note_where_it_leads(struct thread_state *state)
+{
+	if (shared.makes_code && (state->walk.met_unknown || stack_mode == STACKS_FP))
+		bpf_loop(EVENT_MAX_FRAMES, note_led_to, &state, 0);
+}
+
 /* Sends the stack in state->walk unless that was done; returns its hash, never 0. */
 static __noinline __u64 publish_stack(struct thread_state *state)
 {
@@ -42,6 +62,7 @@ static __noinline __u64 publish_stack(struct thread_state *state)
 	bucket = sent_stack_bucket(hash);
 	if (!bucket || stack_was_sent(bucket, hash))
 		return hash;
+	note_where_it_leads(state);
 	if (send_stack(state, hash))
 		count_loss(LOSS_STACK_RING_FULL);
 	else

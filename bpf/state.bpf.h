@@ -91,6 +91,15 @@ struct code_log_map {
 };
 extern struct code_log_map code_log SEC(".maps");
 
+/* Where stacks have led to: a set of bits, of which one may stand for several addresses. */
+struct led_to_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LED_TO_WORDS);
+	__type(key, __u32);
+	__type(value, __u64);
+};
+extern struct led_to_map led_to SEC(".maps");
+
 extern struct tracer_shared shared;
 
 static __always_inline __u32 code_epoch(__u32 process)
@@ -110,6 +119,16 @@ static __always_inline void raise_code_epoch(__u32 process, __u32 number)
 			__sync_val_compare_and_swap(epoch, current, number) == current)
 			return;
 	}
+}
+
+/* The word and the bit of a block of addresses. */
+static __always_inline __u64 *led_to_word(__u32 process, __u64 block, __u64 *bit)
+{
+	__u64 hash = (block + ((__u64)process << 40)) * UNWIND_MIX;
+	__u32 index = hash >> 48 & (LED_TO_WORDS - 1);
+
+	*bit = 1ull << (hash >> 42 & 63);
+	return bpf_map_lookup_elem(&led_to, &index);
 }
 
 static __always_inline void count_loss(enum loss_cause cause)

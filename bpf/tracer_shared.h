@@ -32,10 +32,28 @@ struct target {
 	__u64 unknown_code_ns; /* when user space was last sent EVENT_UNKNOWN_CODE */
 	__u64 code_pages;      /* mm_struct.exec_vm when last looked at */
 	__u64 earlier_peak;    /* most pages in memory, of images that exec replaced */
+	/* The map of the code that it makes: code_names.bpf.h. */
+	__u64 names_size; /* bytes of the file after the last write */
+	__u64 names_base; /* bytes of it before it began anew */
+	__u64 names_inode;
+	__u64 names_told_ns; /* when user space was last sent EVENT_CODE_NAMES */
+	__u64 names_start;   /* of the line that is not finished yet */
+	__u64 names_length;
+	__u32 names_field; /* what of it comes next */
+	__u32 names_image; /* the image whose first line was logged */
 };
 
 /* Unknown code is not reported more often: user space reads the process's mappings each time. */
 #define UNKNOWN_CODE_INTERVAL_NS 20000000ull
+
+/* Names are reported at most so often; the rest is read with the next report. */
+#define NAMES_TOLD_INTERVAL_NS 1000000ull
+
+/* The set of addresses that stacks have led to: told apart by so many bytes (code that is called is
+   rarely smaller), */
+#define NAMED_BLOCK_SHIFT 6
+/* words of it, a power of two. 512 KiB. */
+#define LED_TO_WORDS 65536
 
 /* Most processes traced at one time; more are counted as LOSS_TARGETS_FULL. */
 #define MAX_TARGETS 16384
@@ -84,7 +102,7 @@ struct tracer_shared {
 	__u64 hold_tickets;    /* given out */
 	struct hold_slot hold_slots[HOLD_SLOTS];
 	__u32 code_changes; /* number of the last one in the log, code_log.h */
-	__u32 reserved_changes;
+	__u32 makes_code;   /* a process has code that is in no file: then names are looked at */
 	__u32 code_epochs[CODE_EPOCHS]; /* number of the last one by process % CODE_EPOCHS */
 	/* Return addresses of such calls, as distances from the probed site of free; 0: none. */
 	__s64 internal_calls[MAX_INTERNAL_CALLS];

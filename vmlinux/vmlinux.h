@@ -60,10 +60,33 @@ struct super_block {
 struct inode {
 	struct super_block *i_sb;
 	long unsigned int i_ino;
+	long long int i_size;
+};
+
+struct qstr {
+	unsigned char *name;
+};
+
+struct dentry {
+	struct qstr d_name;
+};
+
+struct path {
+	struct dentry *dentry;
 };
 
 struct file {
 	struct inode *f_inode;
+	struct path f_path;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
 };
 
 struct vm_area_struct {
@@ -142,6 +165,7 @@ struct task_struct {
 	long unsigned int nivcsw;
 	u64 start_boottime;
 	char comm[16];
+	struct files_struct *files;
 	struct signal_struct *signal;
 	struct sigpending pending;
 	struct uprobe_task *utask;

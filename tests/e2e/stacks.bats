@@ -114,6 +114,42 @@ expect_known()
 			"main"])))' report.json >/dev/null || fail "no stack is whole"
 }
 
+# expect_made LAST: each of made_0 to made_LAST has its 100 blocks, whose size is its number's.
+expect_made()
+{
+	jq -e --argjson last "$1" '[.sites[] | . as $site | .stack[].function // "" |
+		select(startswith("made_")) | {name: ., bytes: $site.alloc_bytes}] | sort_by(.bytes) |
+		map(select(.bytes < 200000)) == [range($last + 1) | {name: "made_\(.)",
+		bytes: (100000 + 100 * .)}]' report.json >/dev/null ||
+		fail "$(jq -c '.sites[] | [.alloc_bytes, [.stack[].function]]' report.json)"
+}
+
+@test "stacks: code made at one address again and again has the name of its time" {
+	local mode again="$UNWIND_TARGETS/jit_again"
+	require_file "$again"
+	for mode in append fork inherit; do
+		timeout 60 "$MEMTRACE" -f --json=report.json -- "$again" $mode 5 >out 2>err
+		expect_made 4
+	done
+	[ "$(jq '[.sites[] | select(.alloc_bytes == 700000 and
+		any(.stack[]; .function == "made_4"))] | length' report.json)" = 1 ] ||
+		fail "what a child has from its parent has no name"
+	timeout 60 "$MEMTRACE" record -f -o recording -- "$again" append 5 >out 2>err
+	timeout 60 "$MEMTRACE" report --json=report.json recording >out 2>err
+	expect_made 4
+	timeout 60 "$MEMTRACE" -f --json=report.json -- "$again" exec 3 >out 2>err
+	expect_made 2
+	jq -e 'any(.sites[]; .alloc_bytes == 800000 and
+		([.stack[].function // "" | select(startswith("made_"))] == []))' report.json \
+		>/dev/null || fail "code of a new program has a name of the old one's"
+	# The file that has the name may be gone before it is read: then there is none.
+	timeout 60 "$MEMTRACE" -f --json=report.json -- "$again" replace 5 >out 2>err
+	jq -e 'all(.sites[]; . as $site | [.stack[].function // "" | select(startswith("made_"))] |
+		. == [] or . == ["made_\($site.alloc_bytes / 100 - 1000)"])' report.json >/dev/null ||
+		fail "$(jq -c '.sites[] | [.alloc_bytes, [.stack[].function]]' report.json)"
+	rm -f /tmp/perf-"$(report .target.pid)".map
+}
+
 @test "stacks: a program that memtrace started" {
 	require_file "$UNWIND_TARGETS/frames"
 	trace_launched --full-stacks -- "$UNWIND_TARGETS/frames"

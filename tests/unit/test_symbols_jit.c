@@ -18,8 +18,14 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "symbols/jit_map.h"
 #include "symbols/symbolizer.h"
+
+/* Number of a process image. */
+#define IMAGE 7
+
+static const struct jit_place now = {.process = IMAGE, .limit = UINT64_MAX};
 
 static char map_path[64];
 static int directory;
@@ -66,7 +72,7 @@ static struct jit_map parse(const char *text)
 	return map;
 }
 
-static void assert_name(const struct jit_map *map, uint64_t address, const char *expected)
+static void assert_name(struct jit_map *map, uint64_t address, const char *expected)
 {
 	uint64_t start;
 	const char *name = jit_map__find(map, address, &start);
@@ -131,6 +137,145 @@ static void test_a_half_written_line_waits_for_its_end(void **state)
 	jit_map__free(&map);
 }
 
+static void assert_name_at(
+	struct jit_map *map, uint64_t address, struct jit_place place, const char *expected)
+{
+	uint64_t start;
+	const char *name = jit_map__find_at(map, address, &place, &start);
+
+	assert_string_equal(name ? name : "(none)", expected);
+}
+
+/* Lines of 12 bytes each. */
+static void test_a_name_is_that_of_its_time(void **state)
+{
+	struct jit_map map = parse("1000 80 old\n1000 40 new\n2000 80 any\n1000 80 end\n");
+	struct jit_place place = {.limit = 12};
+
+	assert_name_at(&map, 0x1000, place, "old");
+	place.limit = 24;
+	assert_name_at(&map, 0x1000, place, "new");
+	assert_name_at(&map, 0x1050, place, "old");
+	place.limit = UINT64_MAX;
+	assert_name_at(&map, 0x1050, place, "end");
+	assert_name_at(&map, 0x3000, place, "(none)");
+	place.floor = 37;
+	assert_name_at(&map, 0x1000, place, "(none)");
+	place.floor = 36;
+	assert_name_at(&map, 0x1000, place, "end");
+	jit_map__free(&map);
+}
+
+static void test_code_that_ran_before_its_name_was_written_is_named(void **state)
+{
+	struct jit_map map = parse("1000 80 old\n1000 80 new\n");
+	struct jit_place place = {.floor = 12, .limit = 12};
+
+	assert_name_at(&map, 0x1000, place, "(none)");
+	place.may_be_later = true;
+	assert_name_at(&map, 0x1000, place, "new");
+	jit_map__free(&map);
+}
+
+static struct code_change log_entries[CODE_LOG_SIZE];
+static uint32_t log_newest, log_epochs[CODE_EPOCHS];
+
+/* A line behind @before bytes of names, in a file that begins behind @base. */
+static void write_change(uint64_t before, uint64_t base)
+{
+	struct stat status;
+
+	assert_int_equal(stat(map_path, &status), 0);
+	log_entries[++log_newest % CODE_LOG_SIZE] = (struct code_change){
+		.number = log_newest,
+		.process = IMAGE,
+		.start = 0x1000,
+		.end = 0x1080,
+		.inode = status.st_ino,
+		.page = before,
+		.into = base,
+		.flags = CODE_NAMED | CODE_RENAMED,
+	};
+}
+
+static void test_a_file_that_begins_anew_goes_on_in_time(void **state)
+{
+	struct code_log log = {log_entries, &log_newest, log_epochs, NULL, log_newest};
+	struct spaces *spaces = spaces__new(NULL);
+	struct jit_place first = {.limit = 12}, second = {.floor = 12, .limit = 24};
+	struct jit_place third = {.floor = 24, .limit = UINT64_MAX};
+	struct jit_map map;
+
+	spaces__read_log(spaces, &log);
+	jit_map__init(&map, directory, getpid(), getuid(), NULL);
+	map.spaces = spaces;
+	map.image = IMAGE;
+	append("1000 80 old\n");
+	assert_int_equal(jit_map__refresh(&map), 0);
+	assert_int_equal(truncate(map_path, 0), 0);
+	append("1000 80 new\n");
+	write_change(12, 12);
+	assert_int_equal(jit_map__refresh(&map), 0);
+	assert_name_at(&map, 0x1000, first, "old");
+	assert_name_at(&map, 0x1000, second, "new");
+	unlink(map_path);
+	append("1000 80 end\n");
+	write_change(24, 24);
+	assert_int_equal(jit_map__refresh(&map), 0);
+	assert_name_at(&map, 0x1000, second, "new");
+	assert_name_at(&map, 0x1000, third, "end");
+	unlink(map_path);
+	assert_int_equal(jit_map__refresh(&map), 0);
+	assert_int_equal(map.names.size, 3);
+	jit_map__free(&map);
+	spaces__free(spaces);
+}
+
+/* Of three files the second is gone before it is read. */
+static void test_names_that_were_missed_are_not_replaced_by_others(void **state)
+{
+	struct code_log log = {log_entries, &log_newest, log_epochs, NULL, log_newest};
+	struct spaces *spaces = spaces__new(NULL);
+	struct jit_place first = {.limit = 12, .may_be_later = true};
+	struct jit_place missed = {.floor = 12, .limit = 24, .may_be_later = true};
+	struct jit_place third = {.floor = 24, .limit = UINT64_MAX};
+	struct jit_map map;
+
+	spaces__read_log(spaces, &log);
+	jit_map__init(&map, directory, getpid(), getuid(), NULL);
+	map.spaces = spaces;
+	map.image = IMAGE;
+	append("1000 80 old\n");
+	assert_int_equal(jit_map__refresh(&map), 0);
+	assert_int_equal(truncate(map_path, 0), 0);
+	append("1000 80 end\n");
+	write_change(24, 24);
+	assert_int_equal(jit_map__refresh(&map), 0);
+	assert_name_at(&map, 0x1000, first, "old");
+	assert_name_at(&map, 0x1000, missed, "(none)");
+	assert_name_at(&map, 0x1000, third, "end");
+	jit_map__free(&map);
+	spaces__free(spaces);
+}
+
+static void test_what_an_earlier_process_left_behind_names_nothing(void **state)
+{
+	struct timespec long_ago[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+	struct jit_map map;
+
+	append("1000 80 stale\n");
+	assert_int_equal(utimensat(AT_FDCWD, map_path, long_ago, 0), 0);
+	jit_map__init(&map, directory, getpid(), getuid(), NULL);
+	jit_map__skip_stale(&map, clock__now_ns());
+	assert_int_equal(jit_map__refresh(&map), 0);
+	assert_name(&map, 0x1000, NULL);
+	assert_int_equal(truncate(map_path, 0), 0);
+	append("1000 80 own\n");
+	assert_int_equal(jit_map__refresh(&map), 0);
+	assert_name(&map, 0x1000, "own");
+	jit_map__free(&map);
+}
+
 static void test_a_map_of_another_user_is_not_believed(void **state)
 {
 	struct jit_map map;
@@ -164,19 +309,19 @@ static void test_the_symbolizer_names_jit_code_and_notices_new_code(void **state
 
 	assert_int_equal(process__open(getpid(), &process, NULL), 0);
 	append("5000 100 LazyCompile:~f /x.js:1\n");
-	symbolizer__watch_jit(s, &process);
-	assert_int_equal(symbolizer__resolve_jit(s, getpid(), 0x5020, true, &frames), 0);
+	symbolizer__watch_jit(s, &process, IMAGE, 0);
+	assert_int_equal(symbolizer__resolve_jit(s, &now, 0x5020, &frames), 0);
 	assert_int_equal(frames.count, 1);
 	assert_string_equal(frames.frames[0].function, "LazyCompile:~f /x.js:1");
 	assert_true(frames.frames[0].jit);
 	assert_int_equal(frames.frames[0].function_offset, 0x20);
 	/* A return address behind the last byte of a function is still in it. */
-	symbolizer__resolve_jit(s, getpid(), 0x5100, true, &frames);
+	symbolizer__resolve_jit(s, &now, 0x5100, &frames);
 	assert_non_null(frames.frames[0].function);
-	symbolizer__resolve_jit(s, getpid(), 0x5100, false, &frames);
+	symbolizer__resolve_jit(s, &now, 0x5101, &frames);
 	assert_null(frames.frames[0].function);
 	append("5000 100 f_optimized\n");
-	symbolizer__resolve_jit(s, getpid(), 0x5020, true, &frames);
+	symbolizer__resolve_jit(s, &now, 0x5020, &frames);
 	assert_string_equal(frames.frames[0].function, "f_optimized");
 	process__close(&process);
 	symbolizer__free(s);
@@ -198,13 +343,13 @@ static void test_the_map_of_a_process_that_has_exited_is_read(void **state)
 		_exit(read(go[0], go, 1) < 0);
 	}
 	assert_int_equal(process__open(pid, &process, NULL), 0);
-	symbolizer__watch_jit(s, &process);
+	symbolizer__watch_jit(s, &process, IMAGE, 0);
 	close(go[0]);
 	close(go[1]);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	snprintf(map_path, sizeof(map_path), "/tmp/perf-%d.map", pid);
 	append("5000 100 left_behind\n");
-	assert_int_equal(symbolizer__resolve_any_jit(s, 0x5020, true, &frames), 0);
+	assert_int_equal(symbolizer__resolve_any_jit(s, 0x5020, &frames), 0);
 	assert_string_equal(frames.frames[0].function, "left_behind");
 	process__close(&process);
 	symbolizer__free(s);
@@ -283,9 +428,9 @@ static void test_a_map_of_hostile_size_takes_little_time_and_memory(void **state
 		int err = process__open(getppid(), &process, NULL);
 
 		if (!err)
-			symbolizer__watch_jit(s, &process);
+			symbolizer__watch_jit(s, &process, IMAGE, 0);
 		for (int i = 0; !err && i < 100; i++)
-			err = symbolizer__resolve_any_jit(s, 0x100005, false, &frames);
+			err = symbolizer__resolve_any_jit(s, 0x100005, &frames);
 		_exit(err || !frames.frames[0].function);
 	}
 	assert_int_equal(wait4(pid, &status, 0, &usage), pid);
@@ -304,6 +449,16 @@ int main(void)
 		cmocka_unit_test(test_malformed_lines_are_skipped_and_counted),
 		cmocka_unit_test_setup_teardown(
 			test_a_half_written_line_waits_for_its_end, set_path, remove_map),
+		cmocka_unit_test(test_a_name_is_that_of_its_time),
+		cmocka_unit_test(test_code_that_ran_before_its_name_was_written_is_named),
+		cmocka_unit_test_setup_teardown(
+			test_a_file_that_begins_anew_goes_on_in_time, set_path, remove_map),
+		cmocka_unit_test_setup_teardown(
+			test_names_that_were_missed_are_not_replaced_by_others, set_path,
+			remove_map),
+		cmocka_unit_test_setup_teardown(
+			test_what_an_earlier_process_left_behind_names_nothing, set_path,
+			remove_map),
 		cmocka_unit_test_setup_teardown(
 			test_a_map_of_another_user_is_not_believed, set_path, remove_map),
 		cmocka_unit_test_setup_teardown(

@@ -77,6 +77,19 @@ static uint64_t attach_new(
 	return came > 0 ? came : 0;
 }
 
+static void tell_start(struct tracer *tracer, const struct event_process *event)
+{
+	struct tracer_start start = {
+		.pid = event->pid,
+		.process = event->header.process,
+		.former = event->header.kind == EVENT_EXEC ? event->parent_process : 0,
+		.time_ns = event->header.time_ns,
+	};
+
+	if (tracer->callbacks.started)
+		tracer->callbacks.started(tracer->callbacks.context, &start);
+}
+
 static void handle_fork(struct tracer *tracer, const struct event_process *event)
 {
 	struct traced *child = traced_map__insert(&tracer->traced, event->pid), *parent;
@@ -105,8 +118,7 @@ static void handle_fork(struct tracer *tracer, const struct event_process *event
 		!parent || parent->process != event->parent_process || parent->has_allocator;
 	if (!answer_hold(tracer, event) && child->has_allocator && !child->is_translated)
 		count_unheld(tracer, 1);
-	if (tracer->callbacks.started)
-		tracer->callbacks.started(tracer->callbacks.context, event->pid);
+	tell_start(tracer, event);
 }
 
 /*
@@ -176,8 +188,7 @@ static void handle_exec(struct tracer *tracer, const struct event_process *event
 		tracer->callbacks.executed(
 			tracer->callbacks.context, event->pid, event->header.process);
 	attach_image(tracer, traced, event);
-	if (tracer->callbacks.started)
-		tracer->callbacks.started(tracer->callbacks.context, event->pid);
+	tell_start(tracer, event);
 }
 
 static void handle_exit(struct tracer *tracer, const struct event_process *event)
@@ -196,8 +207,8 @@ static void handle_exit(struct tracer *tracer, const struct event_process *event
 	tracer__detach(tracer, traced);
 	traced_map__remove(&tracer->traced, event->pid, NULL);
 	if (tracer->callbacks.exited)
-		tracer->callbacks.exited(tracer->callbacks.context, event->pid, event->exit_status,
-			tracer->traced.size);
+		tracer->callbacks.exited(tracer->callbacks.context, event->pid,
+			event->header.process, event->exit_status, tracer->traced.size);
 }
 
 /*
@@ -253,6 +264,10 @@ int tracer__follow(void *context, void *data, size_t size)
 		break;
 	case EVENT_UNKNOWN_CODE:
 		handle_unknown_code(tracer, event);
+		break;
+	case EVENT_CODE_NAMES:
+		if (tracer->callbacks.named)
+			tracer->callbacks.named(tracer->callbacks.context, event->header.process);
 		break;
 	case EVENT_LIBRARIES:
 		handle_libraries(tracer, event);

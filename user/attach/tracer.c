@@ -119,6 +119,7 @@ static void choose_mapping_programs(struct tracer *tracer)
 			bpf_program__set_autoload(program, by_name);
 	}
 	bpf_program__set_autoload(tracer->skel->progs.exit_any_call, !by_name);
+	bpf_program__set_autoload(tracer->skel->progs.exit_any_write, !by_name);
 	if (!by_name)
 		log__debug("no tracefs: memtrace looks at the end of every system call");
 }
@@ -247,6 +248,7 @@ static int open_code_log(struct tracer *tracer, struct error *error)
 	struct code_log log = {
 		.newest = &tracer->shared->code_changes,
 		.epochs = tracer->shared->code_epochs,
+		.makes_code = &tracer->shared->makes_code,
 	};
 
 	log.entries = mmap(NULL, CODE_LOG_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,

@@ -37,16 +37,25 @@ struct tracer_options {
 /* Of a process whose exit record was lost. */
 #define TRACER_STATUS_UNKNOWN UINT32_MAX
 
+/* A followed child, or a program that a process has executed. */
+struct tracer_start {
+	pid_t pid;
+	uint32_t process; /* number of the image */
+	uint32_t former;  /* of the image that it has replaced; 0: none */
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+};
+
 /* What happens to traced processes; called by tracer__handle_control. Members may be NULL. */
 struct tracer_callbacks {
 	void *context;
-	/* A followed child, or a program that a process has executed. */
-	void (*started)(void *context, pid_t pid);
+	void (*started)(void *context, const struct tracer_start *start);
+	/* Image @process has written names of code that it made. */
+	void (*named)(void *context, uint32_t process);
 	/*
-	 * A process is gone, with its status as wait(2) gives it or TRACER_STATUS_UNKNOWN; @left
-	 * others are still traced.
+	 * A process, lastly image @process, is gone, with its status as wait(2) gives it or
+	 * TRACER_STATUS_UNKNOWN; @left others are still traced.
 	 */
-	void (*exited)(void *context, pid_t pid, uint32_t status, size_t left);
+	void (*exited)(void *context, pid_t pid, uint32_t process, uint32_t status, size_t left);
 	/*
 	 * A program was executed, and waits for its probes where the kernel can hold it: before
 	 * them.

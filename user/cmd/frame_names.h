@@ -5,11 +5,15 @@
 #define MEMTRACE_CMD_FRAME_NAMES_H
 
 #include "cmd/view_options.h"
+#include "process/spaces.h"
 #include "python/frames.h"
 #include "symbols/symbolizer.h"
 
-/* A symbolizer as the arguments want it, for symbolizer__free. NULL: no memory. */
-struct symbolizer *frame_names__symbolizer(const struct view_options *view);
+/*
+ * A symbolizer as the arguments want it, for symbolizer__free. @spaces, which stay the caller's:
+ * those of a live run; of a recording NULL. NULL: no memory.
+ */
+struct symbolizer *frame_names__symbolizer(const struct view_options *view, struct spaces *spaces);
 
 /*
  * Appends what runs at @place, innermost first: functions and lines of @module, or those of code
@@ -24,6 +28,7 @@ int frame_names__add(struct symbolizer *symbolizer, const struct module *module,
 struct frame_namer {
 	struct symbolizer *symbolizer;
 	struct modules *modules;
+	struct spaces *spaces;
 	const struct python_frames *python_frames;
 };
 

@@ -125,6 +125,14 @@ static int check_pids(struct locks_options *options, struct error *error)
 	return 0;
 }
 
+/* Before the look, which may take long. */
+static int check_outputs(const struct locks_options *options, struct error *error)
+{
+	int err = options->json ? output__check(options->json_path, error) : 0;
+
+	return !err && options->dot ? output__check(options->dot_path, error) : err;
+}
+
 static int write_json(
 	const struct locks_options *options, const struct locks_look *look, struct error *error)
 {
@@ -194,6 +202,8 @@ int cmd_locks(int argc, char **argv)
 	int err, status = EXIT_COULD_NOT;
 
 	err = argp_parse(&argp, argc, argv, 0, NULL, &options);
+	if (!err)
+		err = check_outputs(&options, &error);
 	if (!err)
 		err = check_pids(&options, &error);
 	if (!err) {

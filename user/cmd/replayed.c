@@ -38,7 +38,7 @@ static int make_symbolizer(struct replayed *replayed)
 	if (replayed->symbolizer)
 		return 0;
 	replayed->modules = modules__new();
-	replayed->symbolizer = frame_names__symbolizer(replayed->view);
+	replayed->symbolizer = frame_names__symbolizer(replayed->view, NULL);
 	return replayed->modules && replayed->symbolizer ? 0 : -ENOMEM;
 }
 
@@ -49,7 +49,7 @@ static struct report_frame frame_at(
 		.address = address->address,
 		.module = module ? module->path : NULL,
 		.build_id = module ? module->build_id : NULL,
-		.offset = address->offset,
+		.offset = address->module == SITE_MODULE_JIT ? address->address : address->offset,
 		.is_python = address->module == SITE_MODULE_PYTHON,
 	};
 }

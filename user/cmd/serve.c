@@ -106,12 +106,12 @@ static int drop_capabilities(struct serve *serve, struct error *error)
 	return capabilities__drop_others(error);
 }
 
-static void on_started(void *context, pid_t pid)
+static void on_started(void *context, const struct tracer_start *start)
 {
-	serve_targets__started(((struct serve *)context)->targets, pid);
+	serve_targets__started(((struct serve *)context)->targets, start->pid);
 }
 
-static void on_exited(void *context, pid_t pid, uint32_t status, size_t left)
+static void on_exited(void *context, pid_t pid, uint32_t process, uint32_t status, size_t left)
 {
 	serve_targets__exited(((struct serve *)context)->targets, pid);
 }
@@ -156,7 +156,7 @@ static int make_model(struct serve *serve, struct error *error)
 	serve->feed.python_frames = python_frames__new();
 	serve->feed.python_runtimes = python_runtimes__new();
 	view_options__init(&serve->view);
-	serve->symbolizer = frame_names__symbolizer(&serve->view);
+	serve->symbolizer = frame_names__symbolizer(&serve->view, serve->spaces);
 	if (!serve->feed.heap || !serve->feed.python_frames || !serve->feed.python_runtimes ||
 		!serve->symbolizer)
 		return error__set(error, -ENOMEM, "out of memory");

@@ -39,10 +39,10 @@ void serve_status__free(struct serve_status *status)
 	vec_free(&status->served);
 }
 
-static bool is_listed(const served_list *served, pid_t pid)
+static bool is_listed(const served_list *served, uint32_t process)
 {
 	vec_for_each (each, served)
-		if (each->pid == pid && !each->ended_ns)
+		if (each->process == process && !each->ended_ns)
 			return true;
 	return false;
 }
@@ -52,24 +52,24 @@ static void watch_jit(struct serve *serve, const served_list *served)
 {
 	size_t kept = 0;
 
-	vec_for_each (pid, &serve->watched_jit) {
-		if (is_listed(served, *pid))
-			serve->watched_jit.data[kept++] = *pid;
+	vec_for_each (process, &serve->watched_jit) {
+		if (is_listed(served, *process))
+			serve->watched_jit.data[kept++] = *process;
 		else
-			symbolizer__unwatch_jit(serve->symbolizer, *pid);
+			symbolizer__unwatch_jit(serve->symbolizer, *process);
 	}
 	serve->watched_jit.size = kept;
 	vec_for_each (each, served) {
 		struct process_info process;
-		bool is_known = each->ended_ns;
+		bool is_known = each->ended_ns || !each->process;
 
-		vec_for_each (pid, &serve->watched_jit)
-			is_known |= *pid == each->pid;
+		vec_for_each (image, &serve->watched_jit)
+			is_known |= *image == each->process;
 		if (is_known || process__open(each->pid, &process, NULL))
 			continue;
-		symbolizer__watch_jit(serve->symbolizer, &process);
+		symbolizer__watch_jit(serve->symbolizer, &process, each->process, 0);
 		process__close(&process);
-		vec_push(&serve->watched_jit, each->pid);
+		vec_push(&serve->watched_jit, each->process);
 	}
 }
 
@@ -134,7 +134,8 @@ int serve_reports__collect(
 
 int serve_reports__name(struct serve *serve, const struct serve_status *status, struct report *out)
 {
-	struct frame_namer namer = {serve->symbolizer, serve->modules, serve->feed.python_frames};
+	struct frame_namer namer = {
+		serve->symbolizer, serve->modules, serve->spaces, serve->feed.python_frames};
 	int err;
 
 	watch_jit(serve, &status->served);

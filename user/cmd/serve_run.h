@@ -56,7 +56,7 @@ struct serve {
 	/* The lane of reports, alone. */
 	struct view_options view;
 	struct symbolizer *symbolizer;
-	VEC(pid_t) watched_jit; /* whose maps of code made at run time are known */
+	VEC(uint32_t) watched_jit; /* images whose maps of code made at run time are known */
 };
 
 /* The endpoints: a table for server__start, whose context is a struct serve. */

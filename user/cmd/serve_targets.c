@@ -97,6 +97,7 @@ void serve_targets__started(struct serve_targets *targets, pid_t pid)
 {
 	struct served_process served = {.pid = pid}, *known = find_running(targets, pid);
 
+	served.process = tracer__image_of(targets->targets.tracer, pid);
 	describe(&served);
 	if (known)
 		*known = served; /* another program by now */

@@ -24,6 +24,7 @@ struct serve_filter {
 /* A process that is traced, or was. */
 struct served_process {
 	pid_t pid;
+	uint32_t process;  /* number of the image that it ran when it was last heard of */
 	uint64_t ended_ns; /* 0: it runs */
 	char comm[PROCESS_COMM_SIZE];
 	char command[128];  /* its command line, cut */

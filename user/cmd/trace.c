@@ -124,13 +124,13 @@ static int allow_many_files(struct trace *trace, struct error *error)
 	return 0;
 }
 
-static void on_exited(void *context, pid_t pid, uint32_t status, size_t left)
+static void on_exited(void *context, pid_t pid, uint32_t process, uint32_t status, size_t left)
 {
 	struct trace *trace = context;
 
 	trace_leaks__end(trace->leaks, pid);
 	if (trace->report)
-		trace_report__unwatch(trace->report, pid);
+		trace_report__unwatch(trace->report, process);
 	/* An unknown status will come from waitid. */
 	if (trace->launched && pid == trace->launch.pid && status != TRACER_STATUS_UNKNOWN) {
 		trace->command_ended = true;
@@ -140,12 +140,20 @@ static void on_exited(void *context, pid_t pid, uint32_t status, size_t left)
 		event_loop__end(&trace->loop);
 }
 
-static void on_started(void *context, pid_t pid)
+static void on_started(void *context, const struct tracer_start *start)
 {
 	struct trace *trace = context;
 
 	if (trace->report)
-		trace_report__watch(trace->report, pid);
+		trace_report__watch(trace->report, start);
+}
+
+static void on_named(void *context, uint32_t process)
+{
+	struct trace *trace = context;
+
+	if (trace->report)
+		trace_report__read_names(trace->report, process);
 }
 
 /* Children that are followed are not searched for leaks. */
@@ -190,7 +198,11 @@ static int make_tracer(struct trace *trace, struct error *error)
 		.allocator_count = options->allocators.size,
 	};
 	struct tracer_callbacks callbacks = {
-		.context = trace, .started = on_started, .exited = on_exited};
+		.context = trace,
+		.started = on_started,
+		.named = on_named,
+		.exited = on_exited,
+	};
 
 	if (trace->options.leaks) {
 		callbacks.executed = on_executed;
@@ -251,6 +263,7 @@ static int make_report(struct trace *trace, struct error *error)
 		.stream = trace->stream,
 		.tracer = trace->tracer,
 		.modules = trace->modules,
+		.spaces = trace->spaces,
 		.processes = trace->processes.data,
 		.process_count = trace->processes.size,
 		.launch = trace->launched ? &trace->launch : NULL,

@@ -26,6 +26,7 @@ struct trace_report_source {
 	struct stream *stream;
 	const struct tracer *tracer;
 	struct modules *modules;
+	struct spaces *spaces;
 	const struct process_info *processes;
 	size_t process_count;
 	const struct launch *launch; /* NULL: nothing was launched */

@@ -52,7 +52,8 @@ struct trace_report *trace_report__new(
 
 	if (report) {
 		report->source = *source;
-		report->symbolizer = frame_names__symbolizer(&source->options->view);
+		report->symbolizer =
+			frame_names__symbolizer(&source->options->view, source->spaces);
 		if (!trace_facts__init(&report->facts, &report->source) && report->symbolizer)
 			return report;
 	}
@@ -71,27 +72,57 @@ void trace_report__free(struct trace_report *report)
 	free(report);
 }
 
+/* CLOCK_MONOTONIC, as far as the clock ticks since boot tell; it began by then at the latest. */
+static uint64_t find_start(const struct process_info *process)
+{
+	struct timespec boot, monotonic;
+	uint64_t start = process->start_time * (1000000000ull / sysconf(_SC_CLK_TCK)), asleep;
+
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	clock_gettime(CLOCK_MONOTONIC, &monotonic);
+	asleep = (boot.tv_sec - monotonic.tv_sec) * 1000000000ll + boot.tv_nsec - monotonic.tv_nsec;
+	return start > asleep ? start - asleep : 0;
+}
+
+/* A launched one has not begun; what it will be keeps the number. */
+static void watch_from_start(
+	struct trace_report *report, const struct process_info *process, uint64_t start_ns)
+{
+	uint32_t image = tracer__image_of(report->source.tracer, process->pid);
+
+	if (image)
+		symbolizer__watch_jit(report->symbolizer, process, image,
+			report->source.launch ? start_ns : find_start(process));
+}
+
 void trace_report__start(struct trace_report *report, uint64_t start_ns)
 {
 	report->line_ns = start_ns;
 	trace_facts__start(&report->facts, start_ns);
 	for (size_t i = 0; i < report->source.process_count; i++)
-		symbolizer__watch_jit(report->symbolizer, &report->source.processes[i]);
+		watch_from_start(report, &report->source.processes[i], start_ns);
 }
 
-void trace_report__watch(struct trace_report *report, pid_t pid)
+void trace_report__watch(struct trace_report *report, const struct tracer_start *start)
 {
 	struct process_info process;
 
-	if (process__open(pid, &process, NULL))
+	if (start->former)
+		symbolizer__unwatch_jit(report->symbolizer, start->former);
+	if (process__open(start->pid, &process, NULL))
 		return;
-	symbolizer__watch_jit(report->symbolizer, &process);
+	symbolizer__watch_jit(report->symbolizer, &process, start->process, start->time_ns);
 	process__close(&process);
 }
 
-void trace_report__unwatch(struct trace_report *report, pid_t pid)
+void trace_report__read_names(struct trace_report *report, uint32_t process)
 {
-	symbolizer__unwatch_jit(report->symbolizer, pid);
+	symbolizer__refresh_jit(report->symbolizer, process);
+}
+
+void trace_report__unwatch(struct trace_report *report, uint32_t process)
+{
+	symbolizer__unwatch_jit(report->symbolizer, process);
 }
 
 /* --- the live line */
@@ -135,8 +166,8 @@ int trace_report__name_frame(
 	void *context, const struct site_frame *address, struct report_frames *frames)
 {
 	struct trace_report *report = context;
-	struct frame_namer namer = {
-		report->symbolizer, report->source.modules, report->source.feed->python_frames};
+	struct frame_namer namer = {report->symbolizer, report->source.modules,
+		report->source.spaces, report->source.feed->python_frames};
 
 	return frame_names__name(&namer, address, frames);
 }

@@ -24,9 +24,11 @@ void trace_report__free(struct trace_report *report);
 void trace_report__start(struct trace_report *report, uint64_t start_ns);
 
 /* A process is traced from now on: the code that it makes at run time may have names. */
-void trace_report__watch(struct trace_report *report, pid_t pid);
+void trace_report__watch(struct trace_report *report, const struct tracer_start *start);
+/* It has written some. */
+void trace_report__read_names(struct trace_report *report, uint32_t process);
 /* It has ended. */
-void trace_report__unwatch(struct trace_report *report, pid_t pid);
+void trace_report__unwatch(struct trace_report *report, uint32_t process);
 
 /*
  * Records the run from now on, where the options say: to be called before anything is attached.

@@ -37,8 +37,11 @@ enum site_special {
 /* site_frame.module of a Python frame: its offset is a number of python/frames.h. */
 #define SITE_MODULE_PYTHON UINT32_MAX
 
+/* Of a frame in code made at run time: its offset is a number of process/jit_places.h. */
+#define SITE_MODULE_JIT (UINT32_MAX - 1)
+
 struct site_frame {
-	uint32_t module;  /* 0: in no module (JIT code, unknown) */
+	uint32_t module;  /* 0: in no module: not known whose code */
 	uint64_t offset;  /* in the module: ELF vaddr; absolute address when there is no module */
 	uint64_t address; /* absolute, as first seen: not part of the site's identity */
 };

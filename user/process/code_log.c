@@ -84,7 +84,7 @@ void code_log__add(struct code_log *log, uint32_t process, uint64_t start, uint6
 	change->start = start;
 	change->end = end;
 	change->time_ns = clock__now_ns();
-	change->inode = 0;
+	change->inode = change->page = change->into = 0;
 	change->flags = 0;
 	__atomic_store_n(&change->number, number, __ATOMIC_RELEASE);
 	raise_epoch(log, process, number);

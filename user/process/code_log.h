@@ -15,7 +15,8 @@ struct code_log {
 	struct code_change *entries; /* [CODE_LOG_SIZE], mapped; NULL: nothing is traced yet */
 	uint32_t *newest; /* number of the last change, and the epochs: shared with BPF */
 	uint32_t *epochs;
-	uint32_t read; /* number of the last change that was read */
+	uint32_t *makes_code; /* set once code was met that is in no file; shared, too */
+	uint32_t read;	      /* number of the last change that was read */
 };
 
 enum code_log_read {

@@ -44,6 +44,7 @@ struct spaces {
 	struct modules *modules;
 	struct space_map map;
 	struct code_log log;
+	struct jit_places jit;
 	uint64_t forgot_ns;
 	uint64_t page_size;
 };
@@ -74,6 +75,7 @@ void spaces__free(struct spaces *spaces)
 	hash_for_each (slot, &spaces->map)
 		free_space(slot->value);
 	space_map__free(&spaces->map);
+	jit_places__free(&spaces->jit);
 	pthread_mutex_destroy(&spaces->lock);
 	free(spaces);
 }
@@ -166,7 +168,9 @@ static void read_changes(struct spaces *spaces)
 	do {
 		last = spaces->log.read;
 		read = code_log__next(&spaces->log, &change);
-		if (read == CODE_LOG_CHANGE)
+		if (read == CODE_LOG_CHANGE && (change.flags & CODE_NAMED || !change.inode))
+			jit_places__change(&spaces->jit, &change);
+		if (read == CODE_LOG_CHANGE && !(change.flags & CODE_NAMED))
 			apply_change(spaces, &change);
 		else if (read == CODE_LOG_OVERRUN)
 			lose_changes(spaces, last);
@@ -238,6 +242,8 @@ int spaces__fork(
 		err = from ? copy_ranges(&from->ranges, &space->ranges) : 0;
 		if (from && !err)
 			err = code_history__fork(&space->history, &from->history, epoch);
+		if (!err)
+			err = jit_places__fork(&spaces->jit, parent, process, epoch);
 	}
 	pthread_mutex_unlock(&spaces->lock);
 	return err;
@@ -250,6 +256,7 @@ static void forget_space(struct spaces *spaces, uint32_t process)
 	if (!space)
 		return;
 	space_map__remove(&spaces->map, process, NULL);
+	jit_places__forget(&spaces->jit, process);
 	free_space(space);
 }
 
@@ -317,8 +324,21 @@ out:
 
 /* --- looks */
 
-static int read_ranges(
-	struct spaces *spaces, struct space *space, code_ranges *ranges, struct error *error)
+static bool is_made(const struct mapping *mapping)
+{
+	return !mapping->path[0] || !strncmp(mapping->path, "/memfd:", 7);
+}
+
+/* Code that is in no file: from now on it is looked at what names it gets. */
+static int note_jit(struct spaces *spaces, uint32_t process)
+{
+	if (spaces->log.makes_code)
+		__atomic_store_n(spaces->log.makes_code, 1, __ATOMIC_RELAXED);
+	return jit_places__add(&spaces->jit, process);
+}
+
+static int read_ranges(struct spaces *spaces, uint32_t process, const struct space *space,
+	code_ranges *ranges, struct error *error)
 {
 	struct error why;
 	struct maps maps;
@@ -341,6 +361,8 @@ static int read_ranges(
 			range.module = NULL;
 		if (!result)
 			result = vec_push(ranges, range);
+		if (!result && !range.module && is_made(m))
+			result = note_jit(spaces, process);
 	}
 	maps__free(&maps);
 	if (!result && ranges->size == 0)
@@ -415,7 +437,7 @@ static int refresh_space(
 		read_changes(spaces);
 		space->last_refresh_ns = clock__now_ns();
 		space->looked_epoch = since;
-		result = read_ranges(spaces, space, &fresh, error);
+		result = read_ranges(spaces, process, space, &fresh, error);
 		if (result) {
 			vec_free(&fresh);
 			return result;
@@ -480,10 +502,35 @@ struct resolved_address spaces__resolve(
 	if (answer == CODE_FOUND && range->module) {
 		resolved.module = range->module;
 		resolved.offset = address - range->bias;
+	} else if (answer == CODE_NONE || answer == CODE_FOUND) {
+		resolved.jit = jit_places__at(&spaces->jit, process, epoch, address);
 	}
 	resolved.is_lost = answer == CODE_LOST;
 	pthread_mutex_unlock(&spaces->lock);
 	return resolved;
+}
+
+bool spaces__jit_place(
+	struct spaces *spaces, uint32_t number, unsigned int generation, struct jit_place *place)
+{
+	bool found;
+
+	pthread_mutex_lock(&spaces->lock);
+	read_changes(spaces);
+	found = jit_places__get(&spaces->jit, number, generation, place);
+	pthread_mutex_unlock(&spaces->lock);
+	return found;
+}
+
+uint64_t spaces__jit_base(struct spaces *spaces, uint32_t process, uint64_t inode)
+{
+	uint64_t base;
+
+	pthread_mutex_lock(&spaces->lock);
+	read_changes(spaces);
+	base = jit_places__base(&spaces->jit, process, inode);
+	pthread_mutex_unlock(&spaces->lock);
+	return base;
 }
 
 int spaces__view(struct spaces *spaces, uint32_t process, struct space_view *view)

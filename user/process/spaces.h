@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "process/code_history.h"
 #include "process/code_log.h"
+#include "process/jit_places.h"
 #include "process/module.h"
 
 struct spaces;
@@ -28,6 +29,7 @@ struct resolved_address {
 	const struct module *module; /* NULL: in no known file */
 	uint64_t offset; /* ELF address in the module; without one, the address itself */
 	bool is_lost;	 /* code was there that nobody could look at in time */
+	uint32_t jit;	 /* place in code made at run time (spaces__jit_place); 0: it is not */
 };
 
 /* A copy of what the last look at a space has found; freed with space_view__free. */
@@ -81,6 +83,13 @@ int spaces__refresh(struct spaces *spaces, uint32_t process, struct error *error
  */
 struct resolved_address spaces__resolve(
 	struct spaces *spaces, uint32_t process, uint32_t epoch, uint64_t address);
+
+/* jit_places__get for a place that spaces__resolve gave. */
+bool spaces__jit_place(
+	struct spaces *spaces, uint32_t number, unsigned int generation, struct jit_place *place);
+
+/* jit_places__base, as of all changes up to now. */
+uint64_t spaces__jit_base(struct spaces *spaces, uint32_t process, uint64_t inode);
 
 /* Records up to @time_ns (CLOCK_MONOTONIC) have been read: older history is of no use. */
 void spaces__pass(struct spaces *spaces, uint64_t time_ns);

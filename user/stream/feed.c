@@ -34,6 +34,9 @@ static struct site_frame resolve_frame(
 	*is_lost |= resolved.is_lost;
 	if (resolved.module && feed->recorder)
 		record_module(feed, resolved.module);
+	if (resolved.jit)
+		return (struct site_frame){
+			.module = SITE_MODULE_JIT, .offset = resolved.jit, .address = address};
 	return (struct site_frame){
 		.module = resolved.module ? resolved.module->id : 0,
 		.offset = resolved.offset + 1,

@@ -37,6 +37,14 @@ void range_index__sort(struct range_index *index);
  */
 const struct range *range_index__find(const struct range_index *index, uint64_t address);
 
+/* The same of those whose rank is below @limit; NULL: there is none. */
+const struct range *range_index__find_below(
+	const struct range_index *index, uint64_t address, uint32_t limit);
+
+/* The range that holds @address of the lowest rank from @limit on; NULL: there is none. */
+const struct range *range_index__find_from(
+	const struct range_index *index, uint64_t address, uint32_t limit);
+
 void range_index__free(struct range_index *index);
 
 #endif

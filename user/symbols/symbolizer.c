@@ -19,22 +19,24 @@
 #define JIT_RETRY_NS 1000000000ull
 #define DEFAULT_DEBUG_DIR "/usr/lib/debug"
 
-/* Answers are by scope (a module's id; JIT: its PID, above all ids) and address. */
-#define JIT_SCOPE(pid) ((uint64_t)1 << 32 | (uint32_t)(pid))
+/* Answers are by module's id and address; those about JIT code by the name's pointer, which is
+   above all ids, and the offset in the code of this name. */
+#define JIT_KEY(name, offset) ((struct hash_pair){(uintptr_t)(name), offset})
 
 DEFINE_HASH_PAIR(answer_map, struct symbol_frames);
 
 DEFINE_HASH_NUMBER(module_symbols_map, uint64_t, struct module_symbols *);
-DEFINE_HASH_NUMBER(jit_map_map, uint64_t, struct jit_map);
+DEFINE_HASH_NUMBER(jit_map_map, uint32_t, struct jit_map);
 
 struct symbolizer {
 	bool lines;
 	int (*download)(const struct build_id *build_id); /* NULL: servers are not asked */
+	struct spaces *spaces;				  /* NULL: of a recording */
 	struct names_worker *worker;			  /* NULL: modules are read here */
 	debug_dirs dirs;				  /* the strings are in names */
 	struct names *names;
 	struct module_symbols_map modules; /* by id */
-	struct jit_map_map jit_maps;	   /* by PID */
+	struct jit_map_map jit_maps;	   /* by number of the image */
 	struct jit_directories jit_directories;
 	struct answer_map answers;
 	VEC(struct symbol_frame *) kept; /* the frames of all answers */
@@ -64,6 +66,7 @@ struct symbolizer *symbolizer__new(const struct symbolizer_options *options)
 	s->names = names__new();
 	budget__init(&s->budget);
 	s->lines = !options->no_lines;
+	s->spaces = options->spaces;
 	if (options->debuginfod)
 		s->download = options->download ? options->download : debug_file__download;
 	if (options->confined)
@@ -297,79 +300,71 @@ static int refresh_jit(struct symbolizer *s, struct jit_map *map)
 	return err;
 }
 
-void symbolizer__watch_jit(struct symbolizer *s, const struct process_info *process)
+void symbolizer__watch_jit(
+	struct symbolizer *s, const struct process_info *process, uint32_t image, uint64_t start_ns)
 {
-	struct jit_map *map = jit_map_map__find(&s->jit_maps, process->pid);
+	struct jit_map *map = jit_map_map__find(&s->jit_maps, image);
 	int directory;
 
 	if (!map) {
 		directory = jit_directories__get(&s->jit_directories, process->pid);
-		map = directory < 0 ? NULL : jit_map_map__insert(&s->jit_maps, process->pid);
+		map = directory < 0 ? NULL : jit_map_map__insert(&s->jit_maps, image);
 		if (!map)
 			return;
 		jit_map__init(map, directory, process__own_pid(process), process->uid, &s->budget);
+		map->spaces = s->spaces;
+		map->image = image;
+		jit_map__skip_stale(map, start_ns);
 	}
 	refresh_jit(s, map);
 }
 
-/* Compilers reuse memory: the name at an address may have changed since the last answer. */
-void symbolizer__unwatch_jit(struct symbolizer *s, pid_t pid)
+void symbolizer__refresh_jit(struct symbolizer *s, uint32_t image)
 {
-	struct jit_map *map = jit_map_map__find(&s->jit_maps, pid);
+	struct jit_map *map = jit_map_map__find(&s->jit_maps, image);
+
+	if (map)
+		refresh_jit(s, map);
+}
+
+void symbolizer__unwatch_jit(struct symbolizer *s, uint32_t image)
+{
+	struct jit_map *map = jit_map_map__find(&s->jit_maps, image);
 
 	if (!map || refresh_jit(s, map) != -ENOENT)
 		return;
 	jit_map__free(map);
-	jit_map_map__remove(&s->jit_maps, pid, NULL);
+	jit_map_map__remove(&s->jit_maps, image, NULL);
 }
 
-static int keep_jit_answer(struct symbolizer *s, struct hash_pair place, const char *name,
-	uint64_t offset, struct symbol_frames *out)
+/* The answer for code called @name, @offset bytes into it: one for all that is called so. */
+static int find_jit_answer(
+	struct symbolizer *s, const char *name, uint64_t offset, struct symbol_frames *out)
 {
-	struct symbol_frames *known = answer_map__insert(&s->answers, place);
+	struct symbol_frames *known;
 	struct symbol_frame *frame;
 
+	name = names__intern(s->names, name);
+	known = name ? answer_map__insert(&s->answers, JIT_KEY(name, offset)) : NULL;
 	if (!known)
 		return -ENOMEM;
-	if (!known->count || known->frames[0].function != name) {
-		frame = keep_frames(s, 1);
-		if (!frame) {
-			*known = nameless();
-			return -ENOMEM;
-		}
+	frame = known->count ? NULL : keep_frames(s, 1);
+	if (frame) {
 		*frame = (struct symbol_frame){
 			.function = name, .function_offset = offset, .jit = true};
 		*known = (struct symbol_frames){frame, 1};
+	} else if (!known->count) {
+		answer_map__remove(&s->answers, JIT_KEY(name, offset), NULL);
+		return -ENOMEM;
 	}
 	*out = *known;
 	return 0;
 }
 
-int symbolizer__resolve_any_jit(
-	struct symbolizer *s, uint64_t address, bool is_return_address, struct symbol_frames *out)
+int symbolizer__resolve_jit(struct symbolizer *s, const struct jit_place *place, uint64_t address,
+	struct symbol_frames *out)
 {
-	uint64_t now = clock__now_ns();
-
-	*out = nameless();
-	hash_for_each (slot, &s->jit_maps) {
-		int err = 0;
-
-		/* Most processes have none, and one more that looks for it costs a system call. */
-		if (slot->value.fd < 0 && now - slot->value.tried_ns < JIT_RETRY_NS)
-			continue;
-		slot->value.tried_ns = now;
-		err = symbolizer__resolve_jit(s, slot->key, address, is_return_address, out);
-		if (err || out->frames[0].function)
-			return err;
-	}
-	return 0;
-}
-
-int symbolizer__resolve_jit(struct symbolizer *s, pid_t pid, uint64_t address,
-	bool is_return_address, struct symbol_frames *out)
-{
-	struct hash_pair place = {JIT_SCOPE(pid), address << 1 | is_return_address};
-	struct jit_map *map = jit_map_map__find(&s->jit_maps, pid);
+	struct jit_map *map = jit_map_map__find(&s->jit_maps, place->process);
 	const char *name;
 	uint64_t start;
 
@@ -377,7 +372,27 @@ int symbolizer__resolve_jit(struct symbolizer *s, pid_t pid, uint64_t address,
 	if (!map)
 		return 0;
 	refresh_jit(s, map);
-	name = jit_map__find(map, address - is_return_address, &start);
-	name = name ? names__intern(s->names, name) : NULL;
-	return name ? keep_jit_answer(s, place, name, address - start, out) : 0;
+	/* One byte before a return address, which may be behind the code's last byte. */
+	name = jit_map__find_at(map, address - 1, place, &start);
+	return name ? find_jit_answer(s, name, address - start, out) : 0;
+}
+
+int symbolizer__resolve_any_jit(struct symbolizer *s, uint64_t address, struct symbol_frames *out)
+{
+	uint64_t now = clock__now_ns();
+
+	*out = nameless();
+	hash_for_each (slot, &s->jit_maps) {
+		struct jit_place now_there = {.process = slot->key, .limit = UINT64_MAX};
+		int err = 0;
+
+		/* Most processes have none, and one more that looks for it costs a system call. */
+		if (slot->value.fd < 0 && now - slot->value.tried_ns < JIT_RETRY_NS)
+			continue;
+		slot->value.tried_ns = now;
+		err = symbolizer__resolve_jit(s, &now_there, address, out);
+		if (err || out->frames[0].function)
+			return err;
+	}
+	return 0;
 }

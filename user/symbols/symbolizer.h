@@ -19,6 +19,7 @@
 
 #include "process/module.h"
 #include "process/process.h"
+#include "process/spaces.h"
 
 struct symbolizer;
 
@@ -32,6 +33,7 @@ struct symbolizer_options {
 	int (*download)(const struct build_id *build_id);
 	/* Files of modules are read by a process without privileges (names_worker.h). */
 	bool confined;
+	struct spaces *spaces; /* know when code made at run time has changed; NULL: nobody does */
 };
 
 struct symbol_frame {
@@ -66,19 +68,27 @@ int symbolizer__resolve(struct symbolizer *symbolizer, const struct module *modu
 
 /*
  * Makes the JIT map of @process known, if there ever is one: to be called while it lives. Its file
- * is looked for in the process's root, also after it has exited.
+ * is looked for in the process's root, also after it has exited. @image is the number of the
+ * process's image, which began at @start_ns (CLOCK_MONOTONIC; 0: unknown).
  */
-void symbolizer__watch_jit(struct symbolizer *symbolizer, const struct process_info *process);
+void symbolizer__watch_jit(struct symbolizer *symbolizer, const struct process_info *process,
+	uint32_t image, uint64_t start_ns);
 
-/* Process @pid has ended: if it wrote no JIT map, nothing is kept of it. */
-void symbolizer__unwatch_jit(struct symbolizer *symbolizer, pid_t pid);
+/* Reads what the image's JIT map has got. */
+void symbolizer__refresh_jit(struct symbolizer *symbolizer, uint32_t image);
 
-/* Names code without a module: @address is the run-time one. Process @pid must be watched. */
-int symbolizer__resolve_jit(struct symbolizer *symbolizer, pid_t pid, uint64_t address,
-	bool is_return_address, struct symbol_frames *out);
+/* The image has ended: if it wrote no JIT map, nothing is kept of it. */
+void symbolizer__unwatch_jit(struct symbolizer *symbolizer, uint32_t image);
 
-/* The same by any process that is watched and has a name for it. */
-int symbolizer__resolve_any_jit(struct symbolizer *symbolizer, uint64_t address,
-	bool is_return_address, struct symbol_frames *out);
+/*
+ * Names code without a module at the run-time return address @address, as of the time of @place, in
+ * its image, which is watched.
+ */
+int symbolizer__resolve_jit(struct symbolizer *symbolizer, const struct jit_place *place,
+	uint64_t address, struct symbol_frames *out);
+
+/* The same by any image that is watched and has a name for it, as of now. */
+int symbolizer__resolve_any_jit(
+	struct symbolizer *symbolizer, uint64_t address, struct symbol_frames *out);
 
 #endif
