@@ -23,6 +23,7 @@
 #include "process/module.h"
 #include "process/mounts.h"
 #include "process/remote_file.h"
+#include "process/root.h"
 
 static struct modules *registry;
 static struct maps own_maps;
@@ -71,6 +72,30 @@ static void test_a_library_is_opened_once_and_its_bias_is_the_loaders(void **sta
 	assert_true(vaddr >= libc->text_start && vaddr < libc->text_end);
 	assert_true(module__vaddr_to_offset(libc, vaddr, &offset));
 	assert_int_equal(offset, mapping__file_offset(mapping, (uintptr_t)function));
+}
+
+/* For those who may not open map_files: what is mapped is found by its name without any waiting. */
+static void test_the_files_of_all_mappings_are_found_in_memory(void **state)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < own_maps.size; i++) {
+		const struct mapping *mapping = &own_maps.data[i];
+		struct stat status;
+		int fd;
+
+		if (mapping->path[0] != '/' || mapping->deleted)
+			continue;
+		fd = root__find_cached(getpid(), mapping->path);
+		assert_true(fd >= 0);
+		assert_int_equal(fstat(fd, &status), 0);
+		assert_int_equal(status.st_ino, mapping->inode);
+		assert_true(mounts__is_local_fd(getpid(), fd));
+		close(fd);
+		found++;
+	}
+	assert_true(found > 0);
+	assert_true(root__find_cached(getpid(), "/proc/self/no-such-file") < 0);
 }
 
 static void test_the_vdso_becomes_a_file_and_is_shared(void **state)
@@ -263,6 +288,7 @@ int main(void)
 		cmocka_unit_test(test_a_mount_is_local_only_if_its_type_is_known_to_be),
 		cmocka_unit_test(test_a_fetched_file_is_a_copy_beside_the_file_itself),
 		cmocka_unit_test(test_a_library_is_opened_once_and_its_bias_is_the_loaders),
+		cmocka_unit_test(test_the_files_of_all_mappings_are_found_in_memory),
 		cmocka_unit_test(test_the_vdso_becomes_a_file_and_is_shared),
 		cmocka_unit_test(test_memory_without_a_file_has_no_module),
 		cmocka_unit_test(test_a_deleted_file_is_still_opened),

@@ -135,7 +135,10 @@ static int open_mapped_file(pid_t pid, const struct mapping *m)
 	return root__reopen(open(path, O_PATH | O_CLOEXEC));
 }
 
-/* The file that has the mapping's path in the target's root; its inode must be the mapped one. */
+/*
+ * The file that has the mapping's path in the target's root; its inode must be the mapped one. The
+ * target may have put something else there that keeps waiting whoever looks at it.
+ */
 static int open_by_path(pid_t pid, const struct mapping *m)
 {
 	struct stat status;
@@ -143,7 +146,14 @@ static int open_by_path(pid_t pid, const struct mapping *m)
 
 	if (m->path[0] != '/')
 		return -ENOEXEC;
-	fd = root__open(pid, m->path);
+	fd = root__find_cached(pid, m->path);
+	if (fd < 0)
+		return fd;
+	if (!mounts__is_local_fd(pid, fd)) {
+		close(fd);
+		return -ESTALE;
+	}
+	fd = root__reopen(fd);
 	if (fd >= 0 && (fstat(fd, &status) || status.st_ino != m->inode)) {
 		close(fd);
 		return -ESTALE;

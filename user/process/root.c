@@ -41,6 +41,22 @@ int root__pin(pid_t pid)
 	return fd < 0 ? -errno : fd;
 }
 
+int root__find_cached(pid_t pid, const char *path)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_CACHED,
+	};
+	int root = root__pin(pid), fd;
+
+	if (root < 0)
+		return root;
+	fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+	fd = fd < 0 ? -errno : fd;
+	close(root);
+	return fd;
+}
+
 static int open_by(int directory, const char *path, uint64_t resolve)
 {
 	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = resolve};

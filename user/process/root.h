@@ -17,6 +17,13 @@
 int root__open(pid_t pid, const char *path);
 
 /*
+ * A descriptor (O_PATH) of what has @path, absolute, in the root of process @pid, found in what the
+ * kernel has in memory alone: no server of a file system is asked, so this never waits. A negative
+ * errno, -EAGAIN where it cannot be found so. What somebody has mapped is in memory.
+ */
+int root__find_cached(pid_t pid, const char *path);
+
+/*
  * A descriptor of the root of process @pid, good also when that has exited (O_PATH), or a negative
  * errno.
  */
