@@ -16,10 +16,13 @@ teardown()
 	end_test
 }
 
+# A program that waits for its probes as long as it takes, on a busy machine too.
+HOLD=--hold=20s
+
 # leaks_of COMMAND...: runs it to its end, into report.json.
 leaks_of()
 {
-	"$MEMTRACE" --leaks --json=report.json -- "$@" >out 2>err ||
+	"$MEMTRACE" $HOLD --leaks --json=report.json -- "$@" >out 2>err ||
 		fail "memtrace ended with status $?: $(cat err)"
 }
 
@@ -53,19 +56,19 @@ expect_leaks()
 @test "leaks: a process that runs is looked at, and what it holds is not lost" {
 	"$ROOT/build/targets/heap/leak" 1000000000 >/dev/null 2>&1 3>&- &
 	STARTED+=($!)
-	"$MEMTRACE" -p $! -d 1 --leaks --json=report.json >out 2>err || fail "$(cat err)"
+	"$MEMTRACE" -p $! -d 2 --leaks --json=report.json >out 2>err || fail "$(cat err)"
 	expect '.leaks.looks >= 3' true
 	expect '(.leaks | .definite.count + .indirect.count) > 0' true
 	expect '.leaks.sites[0].stack | map(.function) | index("remember_session") != null' true
 }
 
 @test "leaks: the exit status tells, and suppressions of both formats take them out" {
-	run "$MEMTRACE" --exit-code-on-leak 99 --json=report.json -- "$LOST" cycle
+	run "$MEMTRACE" $HOLD --exit-code-on-leak 99 --json=report.json -- "$LOST" cycle
 	[ "$status" = 99 ] || fail "status $status: $output"
 	printf '{\n  ring\n  Memcheck:Leak\n  fun:*alloc\n  fun:new_node\n  ...\n  fun:main\n}\n' >valgrind.supp
 	printf '# known\nleak:^new_node$\n' >lsan.supp
 	for file in valgrind.supp lsan.supp; do
-		run "$MEMTRACE" --exit-code-on-leak 99 --suppressions $file --json=report.json -- "$LOST" cycle
+		run "$MEMTRACE" $HOLD --exit-code-on-leak 99 --suppressions $file --json=report.json -- "$LOST" cycle
 		[ "$status" = 0 ] || fail "$file: status $status: $output"
 		expect '.leaks.suppressed | .definite.count + .indirect.count' 3
 	done
@@ -76,7 +79,7 @@ expect_leaks()
 }
 
 @test "leaks: a recording has them" {
-	"$MEMTRACE" record -o run.mtrace --leaks -- "$LOST" chains >out 2>err || fail "$(cat err)"
+	"$MEMTRACE" record -o run.mtrace $HOLD --leaks -- "$LOST" chains >out 2>err || fail "$(cat err)"
 	"$MEMTRACE" report run.mtrace --json=report.json >out 2>&1 || fail "$(cat out)"
 	expect_leaks 2 2 0
 	grep -q '^LEAKED: 112 B in 2 blocks' <("$MEMTRACE" report run.mtrace) || fail "no leak in the text"
