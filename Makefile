@@ -65,6 +65,7 @@ all: $(BUILD)/memtrace
 
 # --- BPF: the tracer's parts are linked into one object; each other subject is one by itself.
 TRACER_PARTS := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.bpf.o,$(wildcard $(addprefix bpf/,heap.bpf.c process.bpf.c mapping.bpf.c code_names.bpf.c)))
+TRACER_PARTS := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.bpf.o,$(wildcard $(addprefix bpf/,heap.bpf.c process.bpf.c mapping.bpf.c order.bpf.c)))
 OTHER_BPF := $(filter-out $(TRACER_PARTS),$(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.bpf.o,$(wildcard bpf/*.bpf.c)))
 SKELETONS := $(if $(TRACER_PARTS),$(BUILD)/bpf/tracer.skel.h) $(OTHER_BPF:.bpf.o=.skel.h)
 
@@ -94,8 +95,8 @@ $(BUILD)/user/report/pprof.o: $(BUILD)/generated/profile.pb-c.h
 $(BUILD)/generated/version.h: .FORCE
 	@mkdir -p $(@D)
 	@scripts/version --header $@
-$(BUILD)/user/cmd/cmd.o $(BUILD)/user/cmd/heap.o $(BUILD)/user/cmd/trace_facts.o \
-	$(BUILD)/user/cmd/serve_reports.o $(BUILD)/user/cmd/serve_routes.o: $(BUILD)/generated/version.h
+$(addprefix $(BUILD)/user/cmd/,cmd.o contention.o heap.o order.o serve_reports.o serve_routes.o trace_facts.o): \
+	$(BUILD)/generated/version.h
 
 # The page of the html format is committed as it was bundled, and bundled anew where its packages are
 # (scripts/setup); scripts/check compares.

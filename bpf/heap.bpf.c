@@ -8,6 +8,7 @@
  * program on a session link, which the kernel calls for both ends and whose entry may decline the
  * return.
  */
+#include "arguments.bpf.h"
 #include "calls.bpf.h"
 #include "limits.bpf.h"
 #include "own_calls.bpf.h"
@@ -32,46 +33,6 @@ const volatile __u64 impossible_size = ~0ull;
 
 /* What an entry program tells the session link: whether it wants to see the return. */
 enum { WATCH_RETURN = 0, SKIP_RETURN = 1 };
-
-#ifdef __TARGET_ARCH_x86
-#define SIXTH_ARGUMENT(ctx) ((ctx)->r9)
-/* At entry rsp points at the return address; after `ret` it is one word higher. */
-#define RETURN_SP(entry_sp) ((entry_sp) + 8)
-#else
-#define SIXTH_ARGUMENT(ctx) ((ctx)->regs[5])
-#define RETURN_SP(entry_sp) (entry_sp)
-#endif
-
-/*
- * The argument of the function that the cookie names by its index. Every register is loaded at a
- * fixed offset of ctx: the verifier allows no computed one, to which clang would merge the cases.
- */
-static __always_inline __u64 argument(struct pt_regs *ctx, __u32 index)
-{
-	__u64 value = PT_REGS_PARM1(ctx);
-
-	barrier_var(value);
-	if (index == 1) {
-		value = PT_REGS_PARM2(ctx);
-		barrier_var(value);
-	} else if (index == 2) {
-		value = PT_REGS_PARM3(ctx);
-		barrier_var(value);
-	} else if (index == 3) {
-		value = PT_REGS_PARM4(ctx);
-		barrier_var(value);
-	} else if (index == 4) {
-		value = PT_REGS_PARM5(ctx);
-		barrier_var(value);
-	} else if (index == 5) {
-		value = SIXTH_ARGUMENT(ctx);
-		barrier_var(value);
-	} else if (index == PROBE_RAX) {
-		value = PT_REGS_RC(ctx);
-		barrier_var(value);
-	}
-	return value;
-}
 
 static __always_inline __u64 saturating_product(__u64 a, __u64 b)
 {
@@ -433,6 +394,32 @@ __noinline int share_unwind_space(__u32 parent, __u32 child)
 __noinline int drop_unwind_space(__u32 process)
 {
 	return bpf_map_delete_elem(&unwind_spaces, &process);
+}
+
+/*
+ * For order.bpf.c: walks from the registers that are set in state->walk, at most @limit frames. The
+ * hash of the stack, which was sent unless that was done before.
+ */
+__noinline __u64 capture_stack_from(struct thread_state *state, __u32 limit)
+{
+	if (!state)
+		return 0;
+	state->walk.hash = stack_seed(state);
+	unwind__walk(&state->walk, state->process, limit, UNWIND_FROM_RETURN);
+	if (state->walk.met_unknown)
+		report_unknown_code(state);
+	if (walks_python())
+		python_walk_frames(state);
+	return publish_stack(state);
+}
+
+/* The same without sending: state->walk is then at the frame behind the last one. */
+__noinline int walk_stack_from(struct thread_state *state, __u32 limit)
+{
+	if (!state)
+		return 0;
+	state->walk.hash = 0;
+	return unwind__walk(&state->walk, state->process, limit, UNWIND_FROM_RETURN);
 }
 
 SEC("uprobe")

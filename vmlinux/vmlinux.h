@@ -163,6 +163,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	long unsigned int nvcsw;
 	long unsigned int nivcsw;
+	u64 start_time;
 	u64 start_boottime;
 	char comm[16];
 	struct files_struct *files;

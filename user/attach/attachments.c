@@ -15,6 +15,7 @@
 #include "attach/tracer_private.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "probe/lock_plan.h"
 #include "probe/plan.h"
 #include "process/threads.h"
 
@@ -91,7 +92,9 @@ static int make_plan(struct tracer *tracer, const struct module *module, bool is
 		.wide_nops = tracer->wide_nops,
 		.declines_returns = declines_returns,
 	};
-	int err = plan__make(plan, module->fd, &options, error);
+	int err = tracer->options.subject == TRACER_ORDER
+			  ? lock_plan__make(plan, module->fd, &options, error)
+			  : plan__make(plan, module->fd, &options, error);
 
 	if (named < 0)
 		return err;
@@ -222,6 +225,13 @@ static int attach_plan(struct tracer *tracer, struct traced *traced, const struc
 	return err;
 }
 
+/* Whether the file has functions that the trace is about. */
+static bool has_subject(const struct tracer *tracer, const struct probe_plan *plan)
+{
+	return tracer->options.subject == TRACER_ORDER ? lock_plan__has_locks(plan)
+						       : plan__has_allocator(plan);
+}
+
 /*
  * Attaches to a module unless that was done. Returns 1 if an allocator was attached now, 0 if
  * there was nothing to do, or a negative errno.
@@ -242,7 +252,7 @@ static int attach_module(struct tracer *tracer, struct traced *traced, pid_t pid
 	*known = *attachment;
 	plan = find_plan(tracer, attachment, error);
 	err = plan ? attach_plan(tracer, traced, module, plan, pid, error) : error->code;
-	if (!err && plan__has_allocator(plan)) {
+	if (!err && has_subject(tracer, plan)) {
 		traced->has_allocator = tracer->has_allocator = true;
 		err = 1;
 	}
@@ -414,6 +424,10 @@ int tracer__check(struct tracer *tracer, struct error *error)
 {
 	if (tracer->has_allocator)
 		return 0;
+	if (tracer->options.subject == TRACER_ORDER)
+		return error__set(error, -ENOENT,
+			"no lock function found in the program and its libraries: it uses locks "
+			"other than pthread's, or is statically linked and stripped");
 	if (tracer->met_stripped_static)
 		return error__set(error, -ENOENT,
 			"no allocation function found: the program is statically linked and "

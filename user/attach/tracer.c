@@ -73,11 +73,56 @@ struct program_pair tracer__programs(const struct tracer *tracer, enum probe_pro
 		return (struct program_pair){.entry = skel->progs.throw_entry};
 	case PROBE_PROGRAM_THROWING:
 		return (struct program_pair){.entry = skel->progs.throwing_entry};
+	case PROBE_PROGRAM_ORDER_LOCK:
+		return (struct program_pair){.entry = skel->progs.order_lock};
+	case PROBE_PROGRAM_ORDER_TRY:
+		return (struct program_pair){skel->progs.order_try_entry,
+			skel->progs.order_try_return, skel->progs.order_try_session};
+	case PROBE_PROGRAM_ORDER_UNLOCK:
+		return (struct program_pair){.entry = skel->progs.order_unlock};
+	case PROBE_PROGRAM_ORDER_OTHER:
+		return (struct program_pair){.entry = skel->progs.order_other};
+	case PROBE_PROGRAM_ORDER_FREE:
+		return (struct program_pair){.entry = skel->progs.order_free};
 	default:
 		return (struct program_pair){.entry = tracer->holds_processes
 							      ? skel->progs.loader_entry_held
 							      : skel->progs.loader_entry};
 	}
+}
+
+static bool is_of_subject(const struct tracer *tracer, enum probe_program program)
+{
+	if (program == PROBE_PROGRAM_LOADER)
+		return true;
+	return (program >= PROBE_PROGRAM_ORDER_LOCK) == (tracer->options.subject == TRACER_ORDER);
+}
+
+/* What belongs to the other subject alone is neither loaded nor made. */
+static void choose_subject(struct tracer *tracer)
+{
+	struct tracer_bpf *skel = tracer->skel;
+	bool order = tracer->options.subject == TRACER_ORDER;
+
+	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++) {
+		struct program_pair pair = tracer__programs(tracer, i);
+
+		if (is_of_subject(tracer, i))
+			continue;
+		bpf_program__set_autoload(pair.entry, false);
+		if (pair.session) {
+			bpf_program__set_autoload(pair.session, false);
+			bpf_program__set_autoload(pair.back, false);
+		}
+	}
+	bpf_program__set_autoload(skel->progs.order_switch, order);
+	if (order)
+		return;
+	bpf_map__set_autocreate(skel->maps.order_threads, false);
+	bpf_map__set_autocreate(skel->maps.order_sent, false);
+	bpf_map__set_autocreate(skel->maps.order_place_map, false);
+	bpf_map__set_autocreate(skel->maps.order_holds, false);
+	bpf_map__set_autocreate(skel->maps.order_let_go, false);
 }
 
 /* Every program is loaded for one kind of link; those of the other kinds are left out. */
@@ -87,6 +132,8 @@ static int choose_programs(struct tracer *tracer, struct error *error)
 		struct program_pair pair = tracer__programs(tracer, i);
 		bool session = tracer->link_kind == LINK_SESSION && pair.session;
 
+		if (!is_of_subject(tracer, i))
+			continue;
 		if (pair.session) {
 			bpf_program__set_autoload(pair.session, session);
 			bpf_program__set_autoload(pair.entry, !session);
@@ -147,10 +194,11 @@ static int open_programs(struct tracer *tracer, struct error *error)
 	tracer->skel = skel;
 	if (choose_programs(tracer, error))
 		return error->code;
+	choose_subject(tracer);
 	choose_holding_programs(tracer);
 	choose_mapping_programs(tracer);
 	skel->rodata->stack_mode = tracer->options.stacks;
-	skel->rodata->max_frames = tracer->options.max_frames;
+	skel->rodata->max_frames = skel->rodata->order_max_frames = tracer->options.max_frames;
 	skel->rodata->wakeup_bytes = tracer->options.ring_size / 4;
 	skel->rodata->impossible_size = impossible_size();
 	skel->rodata->max_map_count = read_vm_setting("max_map_count", 0);

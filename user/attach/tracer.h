@@ -22,7 +22,14 @@
 
 struct tracer;
 
+/* What is traced. */
+enum tracer_subject {
+	TRACER_HEAP = 0,
+	TRACER_ORDER, /* the order in which locks are taken: see attach/lock_order.h */
+};
+
 struct tracer_options {
+	enum tracer_subject subject;
 	enum stack_mode stacks;
 	uint32_t max_frames;
 	uint64_t ring_size; /* bytes, a power of two */
@@ -88,8 +95,8 @@ int tracer__attach_file(
 	struct tracer *tracer, pid_t pid, const char *path, bool is_program, struct error *error);
 
 /*
- * After all were added: checks that some allocation function is probed. -ENOENT with @error set if
- * not. One that appears later (dlopen) is probed then.
+ * After all were added: checks that some function of the subject is probed. -ENOENT with @error set
+ * if not. One that appears later (dlopen) is probed then.
  */
 int tracer__check(struct tracer *tracer, struct error *error);
 

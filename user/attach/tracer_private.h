@@ -11,6 +11,7 @@
 #include "attach/unwinding.h"
 #include "base/hash.h"
 #include "base/vec.h"
+#include "order_records.h"
 #include "probe.h"
 #include "probe/plan.h"
 #include "tracer.skel.h"

@@ -58,6 +58,7 @@ int cmd_locks(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 int cmd_contention(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
+int cmd_order(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
 
@@ -71,6 +72,7 @@ const struct argp *heap_argp(void);
 const struct argp *locks_argp(void);
 const struct argp *watch_argp(void);
 const struct argp *contention_argp(void);
+const struct argp *order_argp(void);
 command_formats_fn contention__list_formats;
 const struct argp *serve_argp(void);
 const struct argp *help_argp(void);
