@@ -11,10 +11,9 @@
  */
 #include "vmlinux.h"
 
-#include "order_records.h"
-
 #include "arguments.bpf.h"
 #include "futex.bpf.h"
+#include "order_records.h"
 #include "state.bpf.h"
 
 /* Bytes behind a lock's or a condition's address in which its futex words are. */
@@ -34,10 +33,10 @@ struct order_thread {
 	__u64 held_hash;
 	__u64 last_lock; /* asked for last, and nothing since; 0: none */
 	__u64 last_sp;
-	__u64 condition;    /* the same, by a wait on it */
-	__u64 let_go;	    /* lock and stack pointer of the last unlock */
+	__u64 condition; /* the same, by a wait on it */
+	__u64 let_go;	 /* lock and stack pointer of the last unlock */
 	__u64 let_go_sp;
-	__u32 slept;	    /* it sleeps, or slept, in the call for last_lock */
+	__u32 slept; /* it sleeps, or slept, in the call for last_lock */
 	__u32 count;
 	struct order_try pending;
 	/* Sent as they lie here, one behind the other. */
@@ -526,8 +525,8 @@ static __noinline int send_nesting(
 }
 
 /* The same unless it was done; @hash of those that are held. */
-static __always_inline void send_new_nesting(struct order_thread *thread,
-	const struct nesting *nesting, __u64 hash, __u32 count)
+static __always_inline void send_new_nesting(
+	struct order_thread *thread, const struct nesting *nesting, __u64 hash, __u32 count)
 {
 	__u64 key = mix(mix(hash + nesting->flags, nesting->lock),
 		nesting->stack + ((__u64)thread->event.header.tid << 32) +

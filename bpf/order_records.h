@@ -33,12 +33,12 @@ enum order_facts {
 	ORDER_RWLOCK = 2,
 	ORDER_SPIN = 3,
 	ORDER_KIND_MASK = 3,
-	ORDER_READ = 1 << 2,	     /* taken for reading: others may read meanwhile */
-	ORDER_MUSL = 1 << 3,	     /* the C library is musl, not glibc */
-	ORDER_TIMED = 1 << 4,	     /* TRY: waits for a time */
-	ORDER_OF_GLIBC = 1 << 5,     /* FREE: the block's size is in front of it */
-	ORDER_RECURSIVE = 1 << 8,    /* may be taken again by its holder */
-	ORDER_ERROR_CHECK = 1 << 9,  /* says no to its holder */
+	ORDER_READ = 1 << 2,	    /* taken for reading: others may read meanwhile */
+	ORDER_MUSL = 1 << 3,	    /* the C library is musl, not glibc */
+	ORDER_TIMED = 1 << 4,	    /* TRY: waits for a time */
+	ORDER_OF_GLIBC = 1 << 5,    /* FREE: the block's size is in front of it */
+	ORDER_RECURSIVE = 1 << 8,   /* may be taken again by its holder */
+	ORDER_ERROR_CHECK = 1 << 9, /* says no to its holder */
 	ORDER_ROBUST = 1 << 10,
 	ORDER_INHERITS = 1 << 11,    /* priority inheritance */
 	ORDER_SHARED = 1 << 12,	     /* between processes */
@@ -59,8 +59,8 @@ _Static_assert(sizeof(struct order_held) == 40, "");
 
 /* header.flags of an EVENT_ORDER_NESTED. */
 enum order_flags {
-	ORDER_RETAKES = 1,     /* a wait on a condition takes its mutex again */
-	ORDER_WAITS_SELF = 2,  /* the thread holds it already, and cannot get it again */
+	ORDER_RETAKES = 1,	/* a wait on a condition takes its mutex again */
+	ORDER_WAITS_SELF = 2,	/* the thread holds it already, and cannot get it again */
 	ORDER_FIRST_WRITER = 4, /* a lock for reading and writing is asked for by a writer: nothing
 				 * need be held */
 };
@@ -123,12 +123,13 @@ _Static_assert(sizeof(struct order_foreign) == 40, "");
 
 /* In the BPF object's .bss, shared by mmap. */
 struct order_shared {
-	__u64 nested;	    /* records of nesting that were sent */
-	__u64 ring_full;    /* records that found the ring full; a nesting is sent when it is next met */
-	__u64 held_full;    /* locks that were not noted: a thread held ORDER_MAX_HELD others */
-	__u64 holds_full;   /* holds that are in no sum: too many locks */
-	__u64 foreign;	    /* unlocks by a thread that was not seen to lock */
-	__u64 new_places;   /* stacks that were walked */
+	__u64 nested;	  /* records of nesting that were sent */
+	__u64 ring_full;  /* records that found the ring full; a nesting is sent when it is next met
+			   */
+	__u64 held_full;  /* locks that were not noted: a thread held ORDER_MAX_HELD others */
+	__u64 holds_full; /* holds that are in no sum: too many locks */
+	__u64 foreign;	  /* unlocks by a thread that was not seen to lock */
+	__u64 new_places; /* stacks that were walked */
 	/* Raised when memory is no lock any more, by piece: what was known of it is forgotten. */
 	__u32 epochs[ORDER_EPOCHS];
 	/* Pieces that have had a lock, as bits by hash. */

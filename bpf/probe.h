@@ -29,8 +29,8 @@ enum probe_operation {
 	PROBE_HINT = 5,		  /* operator new that calls a traced function for the block: its
 				   * size and name are those of the nested allocation */
 	PROBE_LOADER = 6,	  /* the dynamic loader's list of libraries is changing */
-	PROBE_ORDER = 7,	  /* of locks: the function is an enum order_function (order_records.h), the
-				   * size the second argument, the flags are enum order_facts */
+	PROBE_ORDER = 7, /* of locks: the function is an enum order_function (order_records.h), the
+			  * size the second argument, the flags are enum order_facts */
 };
 
 /*
@@ -38,14 +38,14 @@ enum probe_operation {
  * probed at entry and return, the others where the site is.
  */
 enum probe_program {
-	PROBE_PROGRAM_ALLOC = 0, /* PROBE_ALLOC, PROBE_POSIX_MEMALIGN, PROBE_REALLOC */
-	PROBE_PROGRAM_FREE,	 /* PROBE_FREE by a function that calls no other traced one */
-	PROBE_PROGRAM_DELETE,	 /* PROBE_FREE by one that may: nested frees are not to count */
-	PROBE_PROGRAM_HINT,	 /* PROBE_HINT */
-	PROBE_PROGRAM_LOADER,	 /* PROBE_LOADER */
-	PROBE_PROGRAM_RET,	 /* `ret` instructions of what THROWING has the entries of */
-	PROBE_PROGRAM_THROW,	 /* the C++ runtime: an exception begins */
-	PROBE_PROGRAM_THROWING,	 /* as ALLOC or DELETE, but its ends are RET's, or an exception */
+	PROBE_PROGRAM_ALLOC = 0,  /* PROBE_ALLOC, PROBE_POSIX_MEMALIGN, PROBE_REALLOC */
+	PROBE_PROGRAM_FREE,	  /* PROBE_FREE by a function that calls no other traced one */
+	PROBE_PROGRAM_DELETE,	  /* PROBE_FREE by one that may: nested frees are not to count */
+	PROBE_PROGRAM_HINT,	  /* PROBE_HINT */
+	PROBE_PROGRAM_LOADER,	  /* PROBE_LOADER */
+	PROBE_PROGRAM_RET,	  /* `ret` instructions of what THROWING has the entries of */
+	PROBE_PROGRAM_THROW,	  /* the C++ runtime: an exception begins */
+	PROBE_PROGRAM_THROWING,	  /* as ALLOC or DELETE, but its ends are RET's, or an exception */
 	PROBE_PROGRAM_ORDER_LOCK, /* this one and the next: order.bpf.c */
 	PROBE_PROGRAM_ORDER_TRY,  /* at entry and return */
 	PROBE_PROGRAM_ORDER_UNLOCK,

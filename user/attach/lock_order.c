@@ -18,9 +18,8 @@ void lock_order__forget(struct tracer *tracer, uint64_t address)
 	uint64_t hash = (address >> ORDER_GRAIN_SHIFT) * UNWIND_MIX;
 
 	/* As epoch_of of bpf/order.bpf.c. */
-	__atomic_fetch_add(
-		&tracer->skel->bss->order_shared.epochs[hash >> 48 & (ORDER_EPOCHS - 1)], 1,
-		__ATOMIC_RELAXED);
+	__atomic_fetch_add(&tracer->skel->bss->order_shared.epochs[hash >> 48 & (ORDER_EPOCHS - 1)],
+		1, __ATOMIC_RELAXED);
 }
 
 int lock_order__holds(const struct tracer *tracer, lock_order_hold_fn *each, void *context)

@@ -53,6 +53,8 @@ static const struct command commands[] = {
 	{"memtrace serve", "trace until told to stop, and answer HTTP meanwhile", cmd_serve,
 		serve_argp, NULL},
 	{"memtrace order", "in which order locks are taken, and which deadlocks that makes possible",
+	{"memtrace order",
+		"in which order locks are taken, and which deadlocks that makes possible",
 		cmd_order, order_argp, NULL},
 	{"memtrace doctor", "what this kernel and these privileges allow", cmd_doctor, doctor_argp,
 		NULL},

@@ -177,7 +177,8 @@ static const struct argp argp = {
 	.options = argp_options,
 	.parser = parse_option,
 	.args_doc = "-p PID\n-- COMMAND [ARG]...",
-	.doc = "Watches in which order the threads of a process take locks, and reports each cycle: "
+	.doc = "Watches in which order the threads of a process take locks, and reports each "
+	       "cycle: "
 	       "a deadlock that is possible, whether it has happened or not. Both stacks of each "
 	       "lock of the cycle are shown, and how long locks are held.\v"
 	       "Sees pthread's mutexes, locks for reading and writing, and spin locks, and what is "
@@ -232,8 +233,8 @@ static int describe_targets(struct order_session *session, struct error *error)
 	int err = 0;
 
 	if (session->run.launched)
-		err = vec_push(&session->targets, (struct order_target){session->run.launch.pid,
-							  session->run.launch.path});
+		err = vec_push(&session->targets,
+			(struct order_target){session->run.launch.pid, session->run.launch.path});
 	vec_for_each (process, &session->run.processes)
 		if (!err)
 			err = vec_push(&session->targets,
@@ -280,8 +281,8 @@ static struct order_report describe_run(const struct order_session *session)
 	return report;
 }
 
-static int write_one(const struct order_report *report, bool json, const char *path,
-	struct error *error)
+static int write_one(
+	const struct order_report *report, bool json, const char *path, struct error *error)
 {
 	struct output output;
 	int err = output__open(&output, path, error);
@@ -326,12 +327,11 @@ static int exit_code_of(const struct order_session *session)
 
 int cmd_order(int argc, char **argv)
 {
-	struct order_session session = {
-		.run = {.children = -1,
-			.loop.epoll = -1,
-			.options = {.top = DEFAULT_TOP,
-				.ring_size = DEFAULT_RING_SIZE,
-				.hold_limit_ns = DEFAULT_HOLD_NS}}};
+	struct order_session session = {.run = {.children = -1,
+						.loop.epoll = -1,
+						.options = {.top = DEFAULT_TOP,
+							.ring_size = DEFAULT_RING_SIZE,
+							.hold_limit_ns = DEFAULT_HOLD_NS}}};
 	struct error error = {0};
 	int err = argp_parse(&argp, argc, argv, 0, NULL, &session.run.options);
 

@@ -10,7 +10,6 @@
 #include "attach/lock_order.h"
 #include "base/hash.h"
 #include "blocked/module_facts.h"
-#include "locks/functions.h"
 #include "symbols/symbolizer.h"
 
 /* Frames, innermost first, that make the place a stack was taken at. */
@@ -33,7 +32,7 @@ struct fed_stack {
 
 DEFINE_HASH_NUMBER(fed_stacks, uint64_t, struct fed_stack *);
 DEFINE_HASH_NUMBER(fed_pids, uint32_t, pid_t);
-DEFINE_HASH_NUMBER(facts_map, uint32_t, struct module_facts *);
+DEFINE_HASH_NUMBER(fed_facts, uint32_t, struct module_facts *);
 
 struct order_feed {
 	struct tracer *tracer;
@@ -42,7 +41,7 @@ struct order_feed {
 	struct symbolizer *symbolizer;
 	struct fed_stacks stacks;
 	struct fed_pids pids;
-	struct facts_map facts;
+	struct fed_facts facts;
 	VEC(struct lock_inlined *) inlined;
 };
 
@@ -62,7 +61,7 @@ static bool is_data_of(const struct module *module, uint64_t vaddr)
 
 static struct module_facts *find_facts(struct order_feed *feed, const struct module *module)
 {
-	struct module_facts **slot = facts_map__insert(&feed->facts, module->id);
+	struct module_facts **slot = fed_facts__insert(&feed->facts, module->id);
 
 	if (slot && !*slot)
 		*slot = module_facts__new(module);
@@ -84,8 +83,8 @@ static void name_in_module(struct order_feed *feed, const struct module *module,
 }
 
 /* Also once the process has ended: by where its code was. */
-static void name_lock(struct order_feed *feed, uint32_t process, uint64_t address,
-	struct order_identity *out)
+static void name_lock(
+	struct order_feed *feed, uint32_t process, uint64_t address, struct order_identity *out)
 {
 	struct space_view view;
 
@@ -111,8 +110,8 @@ static void find_key(pid_t pid, uint64_t address, struct order_identity *out)
 	mapping = maps__find(&maps, address);
 	if (mapping && mapping->shared && mapping->inode) {
 		out->is_shared = true;
-		out->key[0] = hash_combine((uint64_t)mapping->dev_major << 32 | mapping->dev_minor,
-			mapping->inode);
+		out->key[0] = hash_combine(
+			(uint64_t)mapping->dev_major << 32 | mapping->dev_minor, mapping->inode);
 		out->key[1] = mapping__file_offset(mapping, address);
 	}
 	maps__free(&maps);
@@ -166,7 +165,7 @@ void order_feed__free(struct order_feed *feed)
 	vec_free(&feed->inlined);
 	fed_stacks__free(&feed->stacks);
 	fed_pids__free(&feed->pids);
-	facts_map__free(&feed->facts);
+	fed_facts__free(&feed->facts);
 	symbolizer__free(feed->symbolizer);
 	order__free(feed->model);
 	free(feed);
@@ -202,9 +201,9 @@ static uint64_t site_of(const struct fed_stack *stack)
 	uint64_t hash = 1;
 
 	for (size_t i = 0; i < stack->count && i < SITE_FRAMES; i++)
-		hash = hash_combine(hash_combine(hash, stack->frames[i].module
-								? stack->frames[i].module->id
-								: 0),
+		hash = hash_combine(
+			hash_combine(
+				hash, stack->frames[i].module ? stack->frames[i].module->id : 0),
 			stack->frames[i].offset);
 	return hash;
 }
@@ -229,11 +228,10 @@ static int take_stack(struct order_feed *feed, const struct event_stack *event)
 	for (uint32_t i = 0; i < event->frame_count; i++) {
 		/* A return address may be the first byte of the next function. */
 		struct resolved_address resolved = spaces__resolve(feed->spaces,
-			event->header.process, event->header.thread_sequence,
-			event->frames[i] - 1);
+			event->header.process, event->header.thread_sequence, event->frames[i] - 1);
 
-		stack->frames[stack->count++] = (struct fed_frame){
-			resolved.module, resolved.offset + 1, event->frames[i]};
+		stack->frames[stack->count++] =
+			(struct fed_frame){resolved.module, resolved.offset + 1, event->frames[i]};
 	}
 	spaces__pass(feed->spaces, event->header.time_ns);
 	*slot = stack;
@@ -316,8 +314,7 @@ int order_feed__record(void *context, void *data, size_t size)
 	return 0;
 }
 
-static int add_hold(
-	void *context, const struct order_lock_key *key, const struct order_hold *hold)
+static int add_hold(void *context, const struct order_lock_key *key, const struct order_hold *hold)
 {
 	struct order_feed *feed = context;
 
@@ -379,8 +376,7 @@ static void name_stack(struct order_feed *feed, struct fed_stack *stack)
 		return;
 	for (size_t i = 0; i < stack->count; i++)
 		name_frame(feed, &stack->frames[i], &stack->named[i]);
-	stack->shown =
-		(struct order_stack){stack->named, stack->count, 0, stack->is_cut};
+	stack->shown = (struct order_stack){stack->named, stack->count, 0, stack->is_cut};
 	while (stack->shown.first + 1 < stack->count &&
 		functions__is_libc(stack->named[stack->shown.first].module))
 		stack->shown.first++;

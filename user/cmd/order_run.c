@@ -106,8 +106,8 @@ static int make_tracer(struct order_run *run, struct error *error)
 	run->feed = order_feed__new(run->tracer, run->spaces, clock__now_ns());
 	if (!run->feed)
 		return error__set(error, -ENOMEM, "out of memory");
-	run->ring = ring_buffer__new(
-		tracer__ring_fd(run->tracer), order_feed__record, run->feed, NULL);
+	run->ring =
+		ring_buffer__new(tracer__ring_fd(run->tracer), order_feed__record, run->feed, NULL);
 	return run->ring ? 0 : error__set(error, -errno, "cannot map the ring buffer: %m");
 }
 
@@ -192,9 +192,8 @@ static void announce(const struct order_run *run)
 		fprintf(stderr, "attached to %d (%s), %zu probe sites\n", run->launch.pid,
 			run->launch.path, tracer__site_count(run->tracer));
 	else
-		fprintf(stderr, "attached to %zu process%s, %zu probe sites\n",
-			run->processes.size, run->processes.size == 1 ? "" : "es",
-			tracer__site_count(run->tracer));
+		fprintf(stderr, "attached to %zu process%s, %zu probe sites\n", run->processes.size,
+			run->processes.size == 1 ? "" : "es", tracer__site_count(run->tracer));
 }
 
 /* --- the loop */

@@ -19,7 +19,7 @@ struct order_options {
 	bool exit_status;
 	bool kill_on_exit;
 	bool json;
-	const char *json_path; /* NULL: stdout */
+	const char *json_path;	      /* NULL: stdout */
 	VEC(const char *) suppressed; /* patterns of functions */
 	size_t top;
 	bool full_stacks;

@@ -102,29 +102,29 @@ static int count_frame(struct tally *tally, const struct lock_frame *frame, bool
 {
 	struct place place = {
 		.name = frame->function, .module = frame->module, .file = frame->file};
-	int rc = 0;
+	int err = 0;
 
-	for (size_t i = 0; i < frame->inlined_count && !rc; i++) {
+	for (size_t i = 0; i < frame->inlined_count && !err; i++) {
 		const struct lock_inlined *call = &frame->inlined[i];
 		struct place inlined = {call->function, frame->module, 0, call->file};
 
-		rc = count_place(tally, inlined, is_own && !i, sums);
+		err = count_place(tally, inlined, is_own && !i, sums);
 	}
 	if (!frame->function)
 		place.module_offset = frame->module ? frame->module_offset : frame->pc;
-	return rc ? rc : count_place(tally, place, is_own && !frame->inlined_count, sums);
+	return err ? err : count_place(tally, place, is_own && !frame->inlined_count, sums);
 }
 
 static int count_row(struct tally *tally, const struct contention_stack *stack,
 	const struct contention_sums *sums)
 {
 	size_t first = stack->first < stack->count ? stack->first : 0;
-	int rc = 0;
+	int err = 0;
 
 	tally->seen.size = 0;
-	for (size_t i = first; i < stack->count && !rc; i++)
-		rc = count_frame(tally, &stack->frames[i], i == first, sums);
-	return rc;
+	for (size_t i = first; i < stack->count && !err; i++)
+		err = count_frame(tally, &stack->frames[i], i == first, sums);
+	return err;
 }
 
 static int compare_functions(const void *x, const void *y)
@@ -143,19 +143,19 @@ int contention__functions(struct contention *model, const struct contention_filt
 {
 	struct tally tally = {.out = out};
 	contention_rows rows;
-	int rc = contention__rank_rows(model, filter, -1, side, &rows);
+	int err = contention__rank_rows(model, filter, -1, side, &rows);
 
 	*out = (contention_functions){0};
 	vec_for_each (row, &rows) {
 		const struct contention_stack *stack = contention__stack(model, (*row)->stack);
 
-		if (stack && !rc)
-			rc = count_row(&tally, stack, &(*row)->sums);
+		if (stack && !err)
+			err = count_row(&tally, stack, &(*row)->sums);
 	}
 	if (out->size)
 		qsort(out->data, out->size, sizeof(*out->data), compare_functions);
 	function_numbers__free(&tally.numbers);
 	vec_free(&tally.seen);
 	vec_free(&rows);
-	return rc;
+	return err;
 }

@@ -13,18 +13,18 @@
 
 #define UNREACHED UINT32_MAX
 
-struct search {
+struct cycle_search {
 	struct order_model *model;
 	order_findings *out;
-	uint32_t *component;   /* by lock */
-	uint32_t *first_edge;  /* by lock: into out_edges */
-	uint32_t *out_edges;   /* by lock that is held, within its component */
-	uint32_t *in_first;    /* the same by lock that is asked for */
+	uint32_t *component;  /* by lock */
+	uint32_t *first_edge; /* by lock: into out_edges */
+	uint32_t *out_edges;  /* by lock that is held, within its component */
+	uint32_t *in_first;   /* the same by lock that is asked for */
 	uint32_t *in_edges;
-	uint32_t *distance;    /* by lock: edges to the target; UNREACHED */
-	bool *on_path;	       /* by lock */
+	uint32_t *distance; /* by lock: edges to the target; UNREACHED */
+	bool *on_path;	    /* by lock */
 	VEC(uint32_t) queue;
-	VEC(uint32_t) path; /* uses */
+	VEC(uint32_t) path;	    /* uses */
 	enum order_meeting meeting; /* what is looked for */
 	uint32_t closing;	    /* the edge */
 	uint64_t steps;		    /* left for it */
@@ -33,18 +33,18 @@ struct search {
 
 /* --- components: Tarjan's, without recursion */
 
-struct visit {
+struct tarjan_visit {
 	uint32_t lock;
 	uint32_t next; /* of its edges */
 };
 
 struct tarjan {
-	struct search *search;
+	struct cycle_search *search;
 	uint32_t *index;
 	uint32_t *low;
 	bool *on_stack;
 	VEC(uint32_t) stack;
-	VEC(struct visit) visits;
+	VEC(struct tarjan_visit) visits;
 	uint32_t count;
 	uint32_t components;
 };
@@ -55,7 +55,8 @@ static int enter_lock(struct tarjan *tarjan, uint32_t lock)
 	tarjan->on_stack[lock] = true;
 	if (vec_push(&tarjan->stack, lock))
 		return -ENOMEM;
-	return vec_push(&tarjan->visits, (struct visit){lock, tarjan->search->first_edge[lock]});
+	return vec_push(
+		&tarjan->visits, (struct tarjan_visit){lock, tarjan->search->first_edge[lock]});
 }
 
 static void leave_lock(struct tarjan *tarjan, uint32_t lock)
@@ -81,11 +82,11 @@ static void leave_lock(struct tarjan *tarjan, uint32_t lock)
 
 static int visit_from(struct tarjan *tarjan, uint32_t root)
 {
-	struct search *search = tarjan->search;
+	struct cycle_search *search = tarjan->search;
 	int err = enter_lock(tarjan, root);
 
 	while (tarjan->visits.size && !err) {
-		struct visit *visit = &tarjan->visits.data[tarjan->visits.size - 1];
+		struct tarjan_visit *visit = &tarjan->visits.data[tarjan->visits.size - 1];
 		uint32_t lock = visit->lock, to;
 
 		if (visit->next == search->first_edge[lock + 1]) {
@@ -101,7 +102,7 @@ static int visit_from(struct tarjan *tarjan, uint32_t root)
 	return err;
 }
 
-static int find_components(struct search *search)
+static int find_components(struct cycle_search *search)
 {
 	size_t count = search->model->locks.size;
 	struct tarjan tarjan = {
@@ -126,7 +127,7 @@ static int find_components(struct search *search)
 /* --- edges by lock */
 
 /* Fills @first, one more than there are locks, and @list, by one end of the edges. */
-static void sort_edges(struct search *search, bool by_from, uint32_t *first, uint32_t *list)
+static void sort_edges(struct cycle_search *search, bool by_from, uint32_t *first, uint32_t *list)
 {
 	const struct order_model *model = search->model;
 	size_t locks = model->locks.size;
@@ -147,7 +148,7 @@ static void sort_edges(struct search *search, bool by_from, uint32_t *first, uin
 	first[locks] = model->edges.size;
 }
 
-static int prepare(struct search *search)
+static int prepare(struct cycle_search *search)
 {
 	size_t locks = search->model->locks.size, edges = search->model->edges.size;
 
@@ -166,7 +167,7 @@ static int prepare(struct search *search)
 	return find_components(search);
 }
 
-static void release(struct search *search)
+static void release(struct cycle_search *search)
 {
 	free(search->component);
 	free(search->first_edge);
@@ -181,7 +182,7 @@ static void release(struct search *search)
 
 /* --- the way back */
 
-static bool may_follow(const struct search *search, uint32_t number)
+static bool may_follow(const struct cycle_search *search, uint32_t number)
 {
 	const struct order_edge *edge = &search->model->edges.data[number];
 
@@ -190,7 +191,7 @@ static bool may_follow(const struct search *search, uint32_t number)
 }
 
 /* Breadth first, against the edges: how far each lock is from @target. 0 or -ENOMEM. */
-static int measure(struct search *search, uint32_t target)
+static int measure(struct cycle_search *search, uint32_t target)
 {
 	const struct order_edge *edges = search->model->edges.data;
 
@@ -224,7 +225,7 @@ static bool met(const struct order_model *model, uint32_t x, uint32_t y)
 }
 
 /* Whether the use can stand behind those of the path. */
-static bool fits(const struct search *search, const struct order_use *use)
+static bool fits(const struct cycle_search *search, const struct order_use *use)
 {
 	const struct order_model *model = search->model;
 
@@ -242,7 +243,7 @@ static bool fits(const struct search *search, const struct order_use *use)
 }
 
 /* The path's last use asks for the lock that this one holds. */
-static bool keeps_out_last(const struct search *search, const struct order_use *use)
+static bool keeps_out_last(const struct cycle_search *search, const struct order_use *use)
 {
 	const struct order_model *model = search->model;
 	const struct order_use *last = &model->uses.data[search->path.data[search->path.size - 1]];
@@ -251,7 +252,7 @@ static bool keeps_out_last(const struct search *search, const struct order_use *
 		model, model->edges.data[use->edge].from, use->from_facts, last->to_facts);
 }
 
-static bool closes(const struct search *search)
+static bool closes(const struct cycle_search *search)
 {
 	const struct order_model *model = search->model;
 	const struct order_use *first = &model->uses.data[search->path.data[0]];
@@ -262,15 +263,15 @@ static bool closes(const struct search *search)
 /* One step of the path: the edges that lead on from a lock, and the uses of the one at hand. */
 struct level {
 	uint32_t lock;
-	uint32_t edge; /* index in out_edges */
-	uint32_t use;  /* the next to be tried; ORDER_NONE: the next edge's */
+	uint32_t edge;	/* index in out_edges */
+	uint32_t use;	/* the next to be tried; ORDER_NONE: the next edge's */
 	uint32_t reach; /* edges that lead no further away than this are tried, then others */
 };
 
 typedef VEC(struct level) level_stack;
 
 /* The next use to be tried at @level; ORDER_NONE: none is left. */
-static uint32_t next_use(struct search *search, struct level *level, uint32_t target)
+static uint32_t next_use(struct cycle_search *search, struct level *level, uint32_t target)
 {
 	const struct order_model *model = search->model;
 	uint32_t use;
@@ -302,7 +303,7 @@ static uint32_t next_use(struct search *search, struct level *level, uint32_t ta
 }
 
 /* Extends the path from @from to @target. 1: found, 0: not, or a negative errno. */
-static int go_back(struct search *search, uint32_t from, uint32_t target)
+static int go_back(struct cycle_search *search, uint32_t from, uint32_t target)
 {
 	const struct order_model *model = search->model;
 	level_stack levels = {0};
@@ -342,8 +343,8 @@ static int go_back(struct search *search, uint32_t from, uint32_t target)
 			continue;
 		}
 		search->on_path[to] = true;
-		found = vec_push(&levels,
-			(struct level){to, search->first_edge[to], ORDER_NONE, 0});
+		found = vec_push(
+			&levels, (struct level){to, search->first_edge[to], ORDER_NONE, 0});
 	}
 	vec_for_each (level, &levels)
 		search->on_path[level->lock] = false;
@@ -368,7 +369,7 @@ static int compare_numbers(const void *a, const void *b)
 }
 
 /* What the cycle's places are together: each counts once, in whatever order. 0: no memory. */
-static uint64_t hash_places(struct search *search)
+static uint64_t hash_places(struct cycle_search *search)
 {
 	struct order_model *model = search->model;
 	uint64_t *places = calloc(search->path.size + 1, sizeof(*places)), hash = 1;
@@ -389,7 +390,7 @@ static uint64_t hash_places(struct search *search)
 	return hash ? hash : 1;
 }
 
-static uint32_t count_threads(const struct search *search)
+static uint32_t count_threads(const struct cycle_search *search)
 {
 	const struct order_model *model = search->model;
 	uint32_t count = 0;
@@ -405,7 +406,7 @@ static uint32_t count_threads(const struct search *search)
 	return count;
 }
 
-static int add_finding(struct search *search, enum order_meeting meeting)
+static int add_finding(struct cycle_search *search, enum order_meeting meeting)
 {
 	uint64_t places = hash_places(search);
 	struct order_finding finding = {
@@ -438,7 +439,7 @@ static int add_finding(struct search *search, enum order_meeting meeting)
 }
 
 /* A cycle that @closing closes, the surest there is. */
-static int close_cycle(struct search *search, uint32_t closing)
+static int close_cycle(struct cycle_search *search, uint32_t closing)
 {
 	const struct order_model *model = search->model;
 	const struct order_edge *edge = &model->edges.data[closing];
@@ -468,7 +469,7 @@ static int close_cycle(struct search *search, uint32_t closing)
 }
 
 /* A thread that asked for what it had. */
-static int add_own(struct search *search, uint32_t number)
+static int add_own(struct cycle_search *search, uint32_t number)
 {
 	const struct order_edge *edge = &search->model->edges.data[number];
 	int err = 0;
@@ -497,7 +498,7 @@ static int compare_findings(const void *a, const void *b)
 
 int order__find(struct order_model *model, order_findings *out)
 {
-	struct search search = {.model = model, .out = out, .all_steps = ORDER_STEPS};
+	struct cycle_search search = {.model = model, .out = out, .all_steps = ORDER_STEPS};
 	int err;
 
 	*out = (order_findings){0};

@@ -32,6 +32,7 @@ void order__free(struct order_model *model)
 	vec_free(&model->marks);
 	vec_free(&model->threads);
 	order_numbers__free(&model->by_address);
+	order_numbers__free(&model->ended);
 	order_numbers__free(&model->by_key);
 	order_numbers__free(&model->by_ends);
 	order_numbers__free(&model->by_thread);
@@ -117,8 +118,8 @@ static struct hash_pair thread_key(uint32_t process, pid_t tid, uint64_t start_n
 
 static int64_t find_thread(struct order_model *model, const struct order_nested *record)
 {
-	struct hash_pair key = thread_key(
-		record->header.process, record->header.tid, record->thread_start_ns);
+	struct hash_pair key =
+		thread_key(record->header.process, record->header.tid, record->thread_start_ns);
 	uint32_t *slot = order_numbers__find(&model->by_thread, key);
 	struct order_thread_life thread = {
 		.process = record->header.process,
@@ -232,8 +233,8 @@ static int mark_held(struct order_model *model, const struct order_nested *recor
 {
 	*first = model->marks.size;
 	for (uint32_t i = 0; i < record->count; i++) {
-		int64_t lock = find_lock(
-			model, record->header.process, held[i].lock, held[i].facts);
+		int64_t lock =
+			find_lock(model, record->header.process, held[i].lock, held[i].facts);
 		struct order_mark mark = {lock, held[i].facts & ORDER_READ};
 
 		if (lock < 0 || vec_push(&model->marks, mark))
@@ -262,8 +263,8 @@ static int take_pair(struct order_model *model, const struct order_nested *recor
 	return add_use(model, use);
 }
 
-static int take_nested(struct order_model *model, const struct order_nested *record,
-	const struct order_held *held)
+static int take_nested(
+	struct order_model *model, const struct order_nested *record, const struct order_held *held)
 {
 	struct order_use use = {
 		.time_ns = record->header.time_ns,
@@ -293,8 +294,8 @@ static int take_nested(struct order_model *model, const struct order_nested *rec
 	return err;
 }
 
-int order__take_nested(struct order_model *model, const struct order_nested *record,
-	const struct order_held *held)
+int order__take_nested(
+	struct order_model *model, const struct order_nested *record, const struct order_held *held)
 {
 	int err = take_nested(model, record, held);
 
@@ -307,10 +308,13 @@ int order__take_nested(struct order_model *model, const struct order_nested *rec
 
 static void end_lock(struct order_model *model, struct hash_pair key)
 {
-	uint32_t number;
+	uint32_t number, *ended;
 
 	if (!order_numbers__remove(&model->by_address, key, &number))
 		return;
+	ended = order_numbers__insert(&model->ended, key);
+	if (ended)
+		*ended = number;
 	model->locks.data[number].is_gone = true;
 	model->totals.gone++;
 	if (model->locks.data[number].identity.is_shared) {
@@ -365,10 +369,15 @@ void order__take_foreign(struct order_model *model, const struct order_foreign *
 		model->totals.let_go_by_other++;
 }
 
-int order__add_hold(struct order_model *model, const struct order_lock_key *key,
-	const struct order_hold *hold)
+int order__add_hold(
+	struct order_model *model, const struct order_lock_key *key, const struct order_hold *hold)
 {
-	int64_t lock = find_lock(model, key->process, key->address, hold->facts);
+	struct hash_pair at = address_key(key->process, key->address);
+	const uint32_t *ended = order_numbers__find(&model->by_address, at)
+					? NULL
+					: order_numbers__find(&model->ended, at);
+	int64_t lock =
+		ended ? (int64_t)*ended : find_lock(model, key->process, key->address, hold->facts);
 
 	if (lock < 0)
 		return lock;
@@ -428,8 +437,7 @@ const char *order__kind(uint32_t facts)
 	}
 }
 
-bool order__keeps_out(
-	const struct order_model *model, uint32_t lock, uint32_t held, uint32_t asked)
+bool order__keeps_out(const struct order_model *model, uint32_t lock, uint32_t held, uint32_t asked)
 {
 	const struct order_lock *at = &model->locks.data[lock];
 

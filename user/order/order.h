@@ -99,15 +99,15 @@ typedef VEC(struct order_finding) order_findings;
 
 /* What was seen, and what was not. */
 struct order_totals {
-	uint64_t nestings;	 /* records */
-	uint64_t locks;		 /* that were nested in others, or others in them */
+	uint64_t nestings; /* records */
+	uint64_t locks;	   /* that were nested in others, or others in them */
 	uint64_t edges;
 	uint64_t threads;
-	uint64_t gone;		 /* locks that are none any more */
+	uint64_t gone;		  /* locks that are none any more */
 	uint64_t let_go_by_other; /* unlocks by a thread other than the one that locked */
-	uint64_t unknown_before; /* unlocks of what was locked before memtrace came, perhaps */
-	uint64_t uses_dropped;	 /* an edge has more than ORDER_MAX_USES */
-	uint64_t searches_cut;	 /* edges whose cycles were not all looked at */
+	uint64_t unknown_before;  /* unlocks of what was locked before memtrace came, perhaps */
+	uint64_t uses_dropped;	  /* an edge has more than ORDER_MAX_USES */
+	uint64_t searches_cut;	  /* edges whose cycles were not all looked at */
 	uint64_t no_memory;
 };
 
@@ -142,12 +142,11 @@ void order__take_gone(struct order_model *model, const struct order_gone *record
 void order__take_foreign(struct order_model *model, const struct order_foreign *record);
 
 /* A thread, or with @tid 0 all threads of a process, have ended. */
-void order__end_thread(
-	struct order_model *model, uint32_t process, pid_t tid, uint64_t time_ns);
+void order__end_thread(struct order_model *model, uint32_t process, pid_t tid, uint64_t time_ns);
 
 /* How long the lock was held that is at an address now. 0 or -ENOMEM. */
-int order__add_hold(struct order_model *model, const struct order_lock_key *key,
-	const struct order_hold *hold);
+int order__add_hold(
+	struct order_model *model, const struct order_lock_key *key, const struct order_hold *hold);
 
 const struct order_lock *order__lock(const struct order_model *model, uint32_t number);
 const struct order_edge *order__edge(const struct order_model *model, uint32_t number);

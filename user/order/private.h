@@ -26,6 +26,7 @@ struct order_model {
 	VEC(struct order_mark) marks;
 	VEC(struct order_thread_life) threads;
 	struct order_numbers by_address; /* (process, address) -> lock */
+	struct order_numbers ended;	 /* the same of the last one there that is gone */
 	struct order_numbers by_key;	 /* shared ones */
 	struct order_numbers by_ends;	 /* (from, to) -> edge */
 	struct order_numbers by_thread;	 /* (process and TID, start) -> thread */
@@ -37,7 +38,8 @@ struct order_model {
 bool order__keeps_out(
 	const struct order_model *model, uint32_t lock, uint32_t held, uint32_t asked);
 
-/* Whether two threads can be where these uses have them at the same time: no gate is around both. */
+/* Whether two threads can be where these uses have them at the same time: no gate is around both.
+ */
 bool order__can_coincide(
 	const struct order_model *model, const struct order_use *a, const struct order_use *b);
 

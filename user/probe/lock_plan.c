@@ -11,7 +11,7 @@
 #include "probe/site.h"
 
 /* What a function does, and with which of its arguments. */
-struct lock_function {
+struct sited_function {
 	const char *name; /* behind "pthread_" */
 	enum order_function function;
 	uint16_t facts;	  /* enum order_facts */
@@ -21,7 +21,7 @@ struct lock_function {
 
 #define NONE PROBE_NO_ARGUMENT
 
-static const struct lock_function table[] = {
+static const struct sited_function table[] = {
 	{"mutex_lock", ORDER_LOCK, ORDER_MUTEX, 0, NONE},
 	{"mutex_trylock", ORDER_TRY, ORDER_MUTEX, 0, NONE},
 	{"mutex_timedlock", ORDER_TRY, ORDER_MUTEX | ORDER_TIMED, 0, 1},
@@ -55,7 +55,7 @@ static const struct lock_function table[] = {
 #define PREFIX "pthread_"
 
 struct found_function {
-	const struct lock_function *function;
+	const struct sited_function *function;
 	uint64_t address;
 	uint64_t size;
 };
@@ -69,7 +69,7 @@ struct lock_planner {
 	bool no_memory;
 };
 
-static const struct lock_function *find_function(const char *symbol)
+static const struct sited_function *find_function(const char *symbol)
 {
 	if (strncmp(symbol, PREFIX, strlen(PREFIX)) != 0)
 		return NULL;
@@ -86,8 +86,7 @@ static const struct lock_function *find_function(const char *symbol)
 static bool add_function(void *context, const struct elf_symbol *symbol)
 {
 	struct lock_planner *planner = context;
-	struct found_function found = {
-		find_function(symbol->name), symbol->value, symbol->size};
+	struct found_function found = {find_function(symbol->name), symbol->value, symbol->size};
 
 	if (!found.function || !symbol->defined || !symbol->value ||
 		(symbol->type != STT_FUNC && symbol->type != STT_NOTYPE) ||
@@ -104,7 +103,7 @@ static bool add_function(void *context, const struct elf_symbol *symbol)
 	return !planner->no_memory;
 }
 
-static enum probe_program program_of(const struct lock_function *function)
+static enum probe_program program_of(const struct sited_function *function)
 {
 	switch (function->function) {
 	case ORDER_LOCK:
@@ -118,7 +117,7 @@ static enum probe_program program_of(const struct lock_function *function)
 	}
 }
 
-static uint64_t cookie_at(const struct lock_planner *planner, const struct lock_function *function,
+static uint64_t cookie_at(const struct lock_planner *planner, const struct sited_function *function,
 	const struct chosen_site *site)
 {
 	uint8_t lock = site->argument_in[function->lock], argument = function->argument;
@@ -131,7 +130,7 @@ static uint64_t cookie_at(const struct lock_planner *planner, const struct lock_
 static int add_site(struct lock_planner *planner, const struct found_function *found)
 {
 	static const struct chosen_site entry = {.argument_in = {0, 1, 2, 3, 4, 5}};
-	const struct lock_function *function = found->function;
+	const struct sited_function *function = found->function;
 	struct site_needs needs = {.arguments = 1u << function->lock};
 	struct probe_site out = {0};
 	struct chosen_site site;
@@ -142,8 +141,7 @@ static int add_site(struct lock_planner *planner, const struct found_function *f
 		return 0;
 	if (function->argument < SITE_ARGUMENTS)
 		needs.arguments |= 1u << function->argument;
-	site = site__choose(
-		planner->decoder, code, available, found->size, found->address, needs);
+	site = site__choose(planner->decoder, code, available, found->size, found->address, needs);
 	out.entry_offset = elf_view__offset(&planner->view, found->address);
 	out.entry_cookie = cookie_at(planner, function, &entry);
 	out.offset = out.entry_offset + site.offset;
@@ -175,7 +173,8 @@ static int plan_locks(
 	struct lock_planner *planner, const struct plan_options *options, struct error *error)
 {
 	/* Few files define any: most are done with one look into their hash tables. */
-	if (!options->is_executable && !elf_view__find_dynamic(&planner->view, "pthread_mutex_lock") &&
+	if (!options->is_executable &&
+		!elf_view__find_dynamic(&planner->view, "pthread_mutex_lock") &&
 		!elf_view__find_dynamic(&planner->view, "pthread_rwlock_rdlock"))
 		return 0;
 	elf_file__each_symbol(planner->view.file, ELF_ANY_TABLE, add_function, planner);
@@ -184,8 +183,7 @@ static int plan_locks(
 	if (!planner->found.size)
 		return 0;
 	planner->is_musl = find_musl(planner, options->is_executable);
-	planner->decoder =
-		decoder__new(planner->view.header->e_machine, options->wide_nops, error);
+	planner->decoder = decoder__new(planner->view.header->e_machine, options->wide_nops, error);
 	if (!planner->decoder)
 		return error ? error->code : -ENOTSUP;
 	vec_for_each (found, &planner->found)

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "locks/snapshot.h"
+#include "locks/waits.h"
 #include "order/order.h"
 
 /* A stack with its names. */
@@ -23,12 +23,12 @@ struct order_target {
 };
 
 struct order_losses {
-	uint64_t ring_full;   /* records: a nesting is sent again when it is next met */
-	uint64_t held_full;   /* locks that were not noted */
-	uint64_t holds_full;  /* holds that are in no sum */
-	uint64_t stacks_lost; /* stack records that found the ring full */
+	uint64_t ring_full;    /* records: a nesting is sent again when it is next met */
+	uint64_t held_full;    /* locks that were not noted */
+	uint64_t holds_full;   /* holds that are in no sum */
+	uint64_t stacks_lost;  /* stack records that found the ring full */
 	uint64_t threads_lost; /* no memory for a thread's state: its calls were not seen */
-	uint64_t late;	      /* libraries, or processes, that ran before they had their probes */
+	uint64_t late;	       /* libraries, or processes, that ran before they had their probes */
 };
 
 struct order_report {

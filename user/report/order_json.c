@@ -76,8 +76,8 @@ static void put_frame(struct json_writer *json, const struct lock_frame *frame)
 }
 
 /* Without the key where the stack was lost. */
-static void put_stack(struct json_writer *json, const struct order_report *report, const char *key,
-	uint64_t hash)
+static void put_stack(
+	struct json_writer *json, const struct order_report *report, const char *key, uint64_t hash)
 {
 	const struct order_stack *stack = report->stack(report->context, hash);
 

@@ -91,14 +91,12 @@ static void write_head(const struct order_report *report, FILE *file)
 	fprintf(file, "traced for  %s\n", human__duration(report->duration_ns).text);
 	fprintf(file, "locks       %s, in %s order%s by %s thread%s\n",
 		human__count(totals->locks).text, human__count(totals->edges).text,
-		plural(totals->edges), human__count(totals->threads).text,
-		plural(totals->threads));
+		plural(totals->edges), human__count(totals->threads).text, plural(totals->threads));
 	write_losses(report, file);
 	fprintf(file, "found       %zu possible deadlock%s", report->findings->size,
 		plural(report->findings->size));
 	if (report->suppressed)
-		fprintf(file, ", and %s that %s suppressed",
-			human__count(report->suppressed).text,
+		fprintf(file, ", and %s that %s suppressed", human__count(report->suppressed).text,
 			report->suppressed == 1 ? "is" : "are");
 	fputc('\n', file);
 }
@@ -150,8 +148,7 @@ static void write_step(const struct order_report *report, uint32_t number, FILE 
 	text__make_printable(comm);
 	fprintf(file, "  %s%sTID %d", comm, comm[0] ? " " : "", (int)thread->tid);
 	if (report->target_count > 1 || report->pid(report->context, thread->process) == 0)
-		fprintf(file, " of process %d",
-			(int)report->pid(report->context, thread->process));
+		fprintf(file, " of process %d", (int)report->pid(report->context, thread->process));
 	fprintf(file, " %s\n", how_asked(use));
 	describe_lock(order__lock(model, edge->to), LOCKS_PAGE_WIDTH - 6, name, sizeof(name));
 	fprintf(file, "      %s\n", name);
@@ -172,7 +169,8 @@ static void write_meeting(const struct order_finding *finding, FILE *file)
 		break;
 	case ORDER_FEW_THREADS:
 		if (finding->threads == 1)
-			fprintf(file, "  One thread only, so far: another one has to do the same.\n");
+			fprintf(file,
+				"  One thread only, so far: another one has to do the same.\n");
 		else
 			fprintf(file,
 				"  %u threads only, so far: %zu are needed, one for each lock.\n",
@@ -192,7 +190,8 @@ static void write_finding(const struct order_report *report, size_t rank,
 	size_t count = finding->uses.size;
 
 	if (finding->meeting == ORDER_BY_ITSELF)
-		fprintf(file, "\nSELF-DEADLOCK %zu: a thread asks for a lock that it holds\n", rank);
+		fprintf(file, "\nSELF-DEADLOCK %zu: a thread asks for a lock that it holds\n",
+			rank);
 	else
 		fprintf(file, "\nPOSSIBLE DEADLOCK %zu: %zu locks in a cycle, by %u thread%s\n",
 			rank, count, finding->threads, plural(finding->threads));

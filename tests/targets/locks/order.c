@@ -593,8 +593,8 @@ static void run_handed_over(void)
 static void run_between_processes(void)
 {
 	pthread_mutexattr_t attributes;
-	pthread_mutex_t *locks = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_mutex_t *locks =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t child;
 
 	pthread_mutexattr_init(&attributes);
@@ -614,16 +614,18 @@ static void run_between_processes(void)
 
 /* Two inversions in different places, and one of them again for other locks. */
 static pthread_mutex_t pairs[6];
+/* The compiler is not to know: else it has a place for each. */
+static volatile int pair_locks = 6;
 
 static void take_pairs(void)
 {
-	for (int i = 0; i < 6; i += 2)
+	for (int i = 0; i < pair_locks; i += 2)
 		take_both(&pairs[i], &pairs[i + 1]);
 }
 
 static void take_pairs_backwards(void)
 {
-	for (int i = 0; i < 6; i += 2)
+	for (int i = 0; i < pair_locks; i += 2)
 		take_both(&pairs[i + 1], &pairs[i]);
 }
 
