@@ -296,7 +296,7 @@ int locks__look_at(
 		err = make_pass(&session, &pass, error);
 	if (!err)
 		err = check_readable(&session, &pass, error);
-	if (!err)
+	if (!err && !options->once)
 		err = confirm(&session, &pass, &out->looks, error);
 	vec_free(&session.pids);
 	if (err) {

@@ -21,6 +21,7 @@
 #include "cmd/cmd.h"
 #include "cmd/contention_feed.h"
 #include "cmd/filter_options.h"
+#include "process/children.h"
 #include "process/process.h"
 #include "report/formats.h"
 #include "report/output.h"
@@ -72,7 +73,7 @@ static const struct argp_option argp_options[] = {
 	{"all", KEY_ALL, 0, 0, "Trace every process on the machine", 0},
 	{"duration", 'd', "TIME", 0, "Stop after TIME", 0},
 	{"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "Write JSON to FILE (default stdout)", 0},
-	{"format", 'F', "FORMAT", 0, "folded or pprof, to stdout or -o FILE", 0},
+	{"format", 'F', "FORMAT", 0, "folded, pprof, speedscope or dot, to stdout or -o FILE", 0},
 	{"output", 'o', "FILE", 0, "Where -F writes", 0},
 	{"holders", KEY_HOLDERS, 0, 0, "-F writes the holders' stacks, not the waiters'", 0},
 	{"top", KEY_TOP, "N", 0, "Show N locks and functions (default 10; JSON has all)", 0},
@@ -102,6 +103,8 @@ static const struct {
 } formats[] = {
 	{"folded", contention_folded__write},
 	{"pprof", contention_pprof__write},
+	{"speedscope", contention_speedscope__write},
+	{"dot", contention_dot__write},
 };
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
@@ -307,17 +310,34 @@ static int note_open(struct contention_run *session, const struct locks_look *lo
 	return 0;
 }
 
-/* Waits that had begun before: a look finds them, as no switch of their threads will tell. */
-static int look_for_open(struct contention_run *session, struct error *error)
+/* The processes that are wanted and have a thread that waits, of all that @look has. */
+static int list_wanted(
+	const struct contention_run *session, const struct look *look, pid_list *pids)
+{
+	const struct look_thread *leader = NULL;
+
+	for (size_t i = 0; i < look->count; i++) {
+		const struct look_thread *thread = &look->threads[i];
+		pid_t pid = thread->pid;
+
+		if (!leader || leader->pid != thread->pid)
+			leader = thread;
+		if ((pids->size && pids->data[pids->size - 1] == pid) || !blocked__waits(thread) ||
+			!watch_filter__wants(&session->options.filter, leader))
+			continue;
+		if (vec_push(pids, pid))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int look_at(
+	struct contention_run *session, const pid_t *pids, size_t count, struct error *error)
 {
 	struct locks_look_options options = {
-		.pids = session->options.filter.pids.data,
-		.pid_count = session->options.filter.pids.size,
-		.all = traces_all(session),
-		.looker = session->looker,
-	};
+		.pids = pids, .pid_count = count, .once = true, .looker = session->looker};
 	struct locks_look look;
-	int err = locks__look_at(&options, &look, error);
+	int err = count ? locks__look_at(&options, &look, error) : -ESRCH;
 
 	/* The processes may have ended meanwhile. */
 	if (err)
@@ -325,6 +345,33 @@ static int look_for_open(struct contention_run *session, struct error *error)
 	if (note_open(session, &look))
 		err = error__set(error, -ENOMEM, "out of memory");
 	locks_look__free(&look);
+	return err;
+}
+
+/*
+ * Waits that had begun before: a look finds them, as no switch of their threads will tell. Only the
+ * processes that are wanted are looked at: reading the tables of all others of a machine may take a
+ * minute.
+ */
+static int look_for_open(struct contention_run *session, struct error *error)
+{
+	pid_list wanted = {0};
+	struct look look;
+	int err;
+
+	if (!traces_all(session))
+		return look_at(session, session->options.filter.pids.data,
+			session->options.filter.pids.size, error);
+	err = looker__look(session->looker, NULL, 0, &look, error);
+	if (err)
+		return err;
+	err = list_wanted(session, &look, &wanted);
+	look__free(&look);
+	if (err)
+		err = error__set(error, err, "out of memory");
+	else
+		err = look_at(session, wanted.data, wanted.size, error);
+	vec_free(&wanted);
 	return err;
 }
 

@@ -37,6 +37,14 @@ int contention_json__write(const struct contention_report *report, const char *v
 int contention_folded__write(
 	const struct contention_report *report, enum contention_side side, FILE *file);
 
+/* speedscope's JSON: time waited, and waits. The same. */
+int contention_speedscope__write(
+	const struct contention_report *report, enum contention_side side, FILE *file);
+
+/* Who called whom and waited, as a graph for dot(1): the functions with most of the time. The same. */
+int contention_dot__write(
+	const struct contention_report *report, enum contention_side side, FILE *file);
+
 /* As Go's mutex profile: contentions/count and delay/nanoseconds, gzipped. The same. */
 int contention_pprof__write(
 	const struct contention_report *report, enum contention_side side, FILE *file);

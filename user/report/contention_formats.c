@@ -9,6 +9,7 @@
 #include "report/contention.h"
 #include "report/folded.h"
 #include "report/pprof.h"
+#include "report/speedscope.h"
 
 struct row_sums {
 	uint64_t count;
@@ -122,6 +123,18 @@ int contention_folded__write(
 
 	if (!err)
 		folded__write_report(&converted, WEIGHT_ALLOC_BYTES, file);
+	report__free(&converted);
+	return err;
+}
+
+int contention_speedscope__write(
+	const struct contention_report *report, enum contention_side side, FILE *file)
+{
+	struct report converted = {0};
+	int err = convert(report, side, &converted);
+
+	if (!err)
+		err = speedscope__write_waits(&converted, file);
 	report__free(&converted);
 	return err;
 }

@@ -30,6 +30,7 @@ static inline bool label_key_equal(struct label_key a, struct label_key b)
 DEFINE_HASH(label_numbers, struct label_key, uint32_t, label_key_hash, label_key_equal);
 
 struct speedscope {
+	bool is_waits; /* the sites are waits: speedscope__write_waits */
 	struct string_table strings;
 	struct label_numbers numbers;
 	VEC(struct label_key) frames;
@@ -172,11 +173,16 @@ static void write_profile(struct json_writer *json, const struct report *report,
 	const struct speedscope *speedscope, enum report_weight weight, uint64_t sum)
 {
 	const struct weight_words *words = weight__words(weight);
+	const char *title = words->title, *unit = words->is_bytes ? "bytes" : "none";
 
+	if (speedscope->is_waits) {
+		title = words->is_bytes ? "time waited" : "waits";
+		unit = words->is_bytes ? "nanoseconds" : "none";
+	}
 	json__begin_object(json);
 	json__put_string(json, "type", "sampled");
-	json__put_string(json, "name", words->title);
-	json__put_string(json, "unit", words->is_bytes ? "bytes" : "none");
+	json__put_string(json, "name", title);
+	json__put_string(json, "unit", unit);
 	json__put_integer(json, "startValue", 0);
 	json__put_integer(json, "endValue", sum);
 	write_samples(json, report, speedscope, weight);
@@ -216,9 +222,9 @@ static void write_document(
 	json__finish(&json);
 }
 
-int speedscope__write_report(const struct report *report, FILE *file)
+static int write_sites(const struct report *report, bool is_waits, FILE *file)
 {
-	struct speedscope speedscope = {0};
+	struct speedscope speedscope = {.is_waits = is_waits};
 	int err = 0;
 
 	vec_for_each (site, &report->sites)
@@ -236,4 +242,14 @@ int speedscope__write_report(const struct report *report, FILE *file)
 	vec_free(&speedscope.stacks);
 	arena__free(&speedscope.labels);
 	return err;
+}
+
+int speedscope__write_report(const struct report *report, FILE *file)
+{
+	return write_sites(report, false, file);
+}
+
+int speedscope__write_waits(const struct report *report, FILE *file)
+{
+	return write_sites(report, true, file);
 }

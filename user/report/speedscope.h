@@ -14,4 +14,10 @@
 /* 0 or -ENOMEM; errors of the stream are the caller's (ferror). */
 int speedscope__write_report(const struct report *report, FILE *file);
 
+/*
+ * Waits instead: alloc_bytes of each site of @report are the nanoseconds waited, alloc_count how
+ * often. The same.
+ */
+int speedscope__write_waits(const struct report *report, FILE *file);
+
 #endif
