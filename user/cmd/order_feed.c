@@ -32,6 +32,7 @@ struct fed_stack {
 
 DEFINE_HASH_NUMBER(fed_stacks, uint64_t, struct fed_stack *);
 DEFINE_HASH_NUMBER(fed_pids, uint32_t, pid_t);
+DEFINE_HASH_NUMBER(fed_views, uint32_t, struct space_view);
 DEFINE_HASH_NUMBER(fed_facts, uint32_t, struct module_facts *);
 
 struct order_feed {
@@ -41,6 +42,7 @@ struct order_feed {
 	struct symbolizer *symbolizer;
 	struct fed_stacks stacks;
 	struct fed_pids pids;
+	struct fed_views ended; /* where the code of processes was that are gone */
 	struct fed_facts facts;
 	VEC(struct lock_inlined *) inlined;
 };
@@ -82,21 +84,46 @@ static void name_in_module(struct order_feed *feed, const struct module *module,
 			(unsigned long long)offset);
 }
 
-/* Also once the process has ended: by where its code was. */
-static void name_lock(
-	struct order_feed *feed, uint32_t process, uint64_t address, struct order_identity *out)
+static void name_by_view(struct order_feed *feed, const struct space_view *view, uint64_t address,
+	struct order_identity *out)
 {
-	struct space_view view;
-
-	if (spaces__view(feed->spaces, process, &view))
-		return;
-	for (size_t i = 0; i < view.count && !*out->module; i++) {
-		const struct code_range *range = &view.ranges[i];
+	for (size_t i = 0; i < view->count && !*out->module; i++) {
+		const struct code_range *range = &view->ranges[i];
 
 		if (range->module && is_data_of(range->module, address - range->bias))
 			name_in_module(feed, range->module, address - range->bias, out);
 	}
+}
+
+/* Also once the process has ended: by where its code was. */
+static void name_lock(
+	struct order_feed *feed, uint32_t process, uint64_t address, struct order_identity *out)
+{
+	const struct space_view *ended = fed_views__find(&feed->ended, process);
+	struct space_view view;
+
+	if (ended) {
+		name_by_view(feed, ended, address, out);
+		return;
+	}
+	if (spaces__view(feed->spaces, process, &view))
+		return;
+	name_by_view(feed, &view, address, out);
 	space_view__free(&view);
+}
+
+/* The last record of an image has been read. How long its locks were held comes at the end. */
+static void end_image(struct order_feed *feed, uint32_t process, uint64_t time_ns)
+{
+	struct space_view *view;
+
+	if (!process)
+		return;
+	order__end_thread(feed->model, process, 0, time_ns);
+	view = fed_views__insert(&feed->ended, process);
+	if (view && !view->ranges && spaces__view(feed->spaces, process, view))
+		*view = (struct space_view){0};
+	spaces__finish(feed->spaces, process);
 }
 
 /* A lock between processes is known by the file, or the shared memory, that it lies in. */
@@ -160,6 +187,9 @@ void order_feed__free(struct order_feed *feed)
 	}
 	hash_for_each (slot, &feed->facts)
 		module_facts__free(slot->value);
+	hash_for_each (ended, &feed->ended)
+		space_view__free(&ended->value);
+	fed_views__free(&feed->ended);
 	vec_for_each (inlined, &feed->inlined)
 		free(*inlined);
 	vec_free(&feed->inlined);
@@ -266,14 +296,10 @@ static void take_process(struct order_feed *feed, const struct event_process *ev
 	case EVENT_EXEC:
 		spaces__add(feed->spaces, event->header.process, event->pid);
 		order_feed__add(feed, event->header.process, event->pid);
-		if (event->parent_process)
-			order__end_thread(
-				feed->model, event->parent_process, 0, event->header.time_ns);
-		spaces__finish(feed->spaces, event->parent_process);
+		end_image(feed, event->parent_process, event->header.time_ns);
 		break;
 	case EVENT_EXIT:
-		order__end_thread(feed->model, event->header.process, 0, event->header.time_ns);
-		spaces__finish(feed->spaces, event->header.process);
+		end_image(feed, event->header.process, event->header.time_ns);
 		break;
 	}
 }
