@@ -49,16 +49,18 @@ static void run_in_turn(body *first, body *second)
 static pthread_barrier_t both;
 static body *early, *late;
 
-static void *run_early(void *argument)
+static void *run_early(void *unused)
 {
+	(void)unused;
 	pthread_barrier_wait(&both);
 	early();
 	pthread_barrier_wait(&both);
 	return NULL;
 }
 
-static void *run_late(void *argument)
+static void *run_late(void *unused)
 {
+	(void)unused;
 	pthread_barrier_wait(&both);
 	pthread_barrier_wait(&both);
 	late();
@@ -550,8 +552,9 @@ static void wait_with_a(void)
 	pthread_mutex_unlock(&b_lock);
 }
 
-static void *change(void *argument)
+static void *change(void *unused)
 {
+	(void)unused;
 	usleep(20000);
 	pthread_mutex_lock(&b_lock);
 	has_changed = true;
