@@ -263,18 +263,18 @@ static void run_readers_and_writer(void)
 	write_each();
 }
 
+#ifdef __GLIBC__
 static void run_readers_for_writers(void)
 {
 	pthread_rwlockattr_t attributes;
 
 	pthread_rwlockattr_init(&attributes);
-#ifdef __GLIBC__
 	pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-#endif
 	pthread_rwlock_init(&x_rwlock, &attributes);
 	pthread_rwlock_init(&y_rwlock, &attributes);
 	run_together(read_x_then_y, read_y_then_x);
 }
+#endif
 
 static void read_x_take_a(void)
 {
