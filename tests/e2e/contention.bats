@@ -110,7 +110,7 @@ waits_for_lock()
 	run ! grep -nE '.{81}' out
 }
 
-@test "folded stacks, pprof and speedscope have the same time, of waiters and of holders" {
+@test "folded stacks and pprof have the same time, of waiters and of holders" {
 	start_rounds 3 5
 	start_tracing -p "$TARGET" --json=report.json -F pprof -o profile.pb.gz
 	run_rounds
@@ -128,17 +128,6 @@ waits_for_lock()
 	total=$(jq .contention.total_ns report.json)
 	[ "$(awk '{ sum += $NF } END { printf "%d", sum }' folded)" = "$total" ]
 	grep -q ';write_ledger;' folded
-	start_rounds 3 5
-	start_tracing -p "$TARGET" --json=report.json -F speedscope -o waits.json
-	run_rounds
-	[ "$(jq '[.profiles[] | select(.unit == "nanoseconds") | .weights[]] | add' waits.json)" = \
-		"$(jq .contention.total_ns report.json)" ]
-	start_rounds 3 5
-	start_tracing -p "$TARGET" -F dot -o waits.dot
-	run_rounds
-	grep -q '^digraph contention {' waits.dot
-	grep -q 'label="run_waiter\\nown' waits.dot
-	! command -v dot >/dev/null || dot -Tsvg waits.dot -o waits.svg
 }
 
 @test "processes by name; waits under way at the start and at the end are told" {

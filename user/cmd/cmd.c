@@ -52,7 +52,6 @@ static const struct command commands[] = {
 		cmd_contention, contention_argp, contention__list_formats},
 	{"memtrace serve", "trace until told to stop, and answer HTTP meanwhile", cmd_serve,
 		serve_argp, NULL},
-	{"memtrace order", "in which order locks are taken, and which deadlocks that makes possible",
 	{"memtrace order",
 		"in which order locks are taken, and which deadlocks that makes possible",
 		cmd_order, order_argp, NULL},
