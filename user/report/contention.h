@@ -41,7 +41,8 @@ int contention_folded__write(
 int contention_speedscope__write(
 	const struct contention_report *report, enum contention_side side, FILE *file);
 
-/* Who called whom and waited, as a graph for dot(1): the functions with most of the time. The same. */
+/* Who called whom and waited, as a graph for dot(1): the functions with most of the time. The same.
+ */
 int contention_dot__write(
 	const struct contention_report *report, enum contention_side side, FILE *file);
 
