@@ -131,7 +131,7 @@ int contention_speedscope__write(
 	const struct contention_report *report, enum contention_side side, FILE *file)
 {
 	struct report converted = {0};
-	int err = convert(report, side, &converted);
+	int err = convert(report, side, NULL, &converted);
 
 	if (!err)
 		err = speedscope__write_waits(&converted, file);
