@@ -66,7 +66,7 @@ static struct module_facts *find_facts(struct order_feed *feed, const struct mod
 	struct module_facts **slot = fed_facts__insert(&feed->facts, module->id);
 
 	if (slot && !*slot)
-		*slot = module_facts__new(module);
+		*slot = module_facts__new(module, NULL); /* of variables alone */
 	return slot ? *slot : NULL;
 }
 
