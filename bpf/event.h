@@ -47,11 +47,10 @@ enum event_kind {
 	EVENT_MEMORY = 18, /* struct event_memory: by user space now and then, and before an EXIT */
 	EVENT_EXIT_REGISTERS = 33, /* struct event_exit_registers, never recorded */
 	EVENT_CONTENTION = 32,	   /* struct contention_wait (contention.h), never recorded */
-	EVENT_CONTENTION = 32, /* struct contention_wait (contention.h), never recorded */
-	/* By bpf/order.bpf.c, never recorded: see order.h. */
-	EVENT_ORDER_NESTED = 33,
-	EVENT_ORDER_GONE = 34,
-	EVENT_ORDER_FOREIGN = 35,
+	/* By bpf/order.bpf.c, never recorded: see order_records.h. */
+	EVENT_ORDER_NESTED = 40,
+	EVENT_ORDER_GONE = 41,
+	EVENT_ORDER_FOREIGN = 42,
 };
 
 /* Which function an allocation came through; the names are in process/allocators.c. */
