@@ -70,7 +70,7 @@ static int open_processes(struct order_run *run, struct error *error)
 
 /* --- making the parts */
 
-static void on_exited(void *context, pid_t pid, uint32_t status, size_t left)
+static void on_exited(void *context, pid_t pid, uint32_t process, uint32_t status, size_t left)
 {
 	struct order_run *run = context;
 
