@@ -10,6 +10,8 @@
 #include <bpf/bpf_tracing.h>
 
 #define MAX_HELD 16
+/* BPF_MAP_TYPE_STACK_TRACE (linux/bpf.h): memtrace itself has no use for it. */
+#define MAP_TYPE_STACK_TRACE 7
 
 struct held_list {
 	__u64 mutexes[MAX_HELD];
@@ -41,7 +43,7 @@ struct {
 } pairs SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
+	__uint(type, MAP_TYPE_STACK_TRACE);
 	__uint(max_entries, 65536);
 	__type(key, __u32);
 	__uint(value_size, 127 * sizeof(__u64));
