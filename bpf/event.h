@@ -75,6 +75,7 @@ enum event_function {
 	FUNCTION_MREMAP,
 	FUNCTION_BRK,
 	FUNCTION_MPROTECT,
+	FUNCTION_PAGE_FAULT, /* no function: the kernel put memory behind an address */
 	FUNCTION_COUNT,
 };
 
@@ -112,6 +113,13 @@ struct event_alloc {
 	__u64 stack; /* hash of the stack, 0: none */
 };
 _Static_assert(sizeof(struct event_alloc) == 48, "");
+
+/*
+ * A page fault is an EVENT_ALLOC of FUNCTION_PAGE_FAULT: at the page's address, of as many bytes as
+ * the page and the faults since the last record, which this one stands for. header.flags: the page
+ * may be a huge one, of which the fault does not tell.
+ */
+#define PAGE_FAULT_MAY_BE_HUGE 1
 
 struct event_free {
 	struct event_header header;

@@ -377,10 +377,10 @@ static __always_inline int on_delete_entry(struct pt_regs *ctx)
 	return WATCH_RETURN;
 }
 
-/* For mapping.bpf.c: the walker is in this object. */
+/* For mapping.bpf.c and faults.bpf.c: the walker is in this object. */
 __noinline __u64 capture_call_stack(struct thread_state *state)
 {
-	return state ? capture_system_call_stack(state) : 0;
+	return state ? capture_entry_stack(state) : 0;
 }
 
 /* For process.bpf.c: a forked child unwinds with its parent's tables from its first call on. */

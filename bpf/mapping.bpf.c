@@ -7,11 +7,16 @@
  * accessible, and that no allocation function made, has its stack taken.
  * Those of them that change where code lies are noted in code.bpf.h's log.
  *
- * Each exists in two forms over the same body: a program on the call's own tracepoint, whose number
- * only tracefs tells, and one program on the end of every system call of the machine, which needs
- * no tracefs and costs each of them about twice as much. One of the two is loaded.
+ * There are three ways to the end of such a call, over the same bodies; one is loaded:
+ * - A program on the release of an address space's lock, which each of these calls takes, has task
+ *   work run in the thread on its way to user space (Linux 6.18). Other system calls cost nothing.
+ * - A program on each call's own tracepoint, whose number only tracefs tells. The kernel takes
+ * every system call of every process the long way while there is such a program.
+ * - One program on the end of every system call of the machine: it needs no tracefs, and costs each
+ *   of them about twice as much.
  */
 #include "code.bpf.h"
+#include "task_work.bpf.h"
 
 #define MAP_ANONYMOUS 0x20
 #define PROT_WRITE 2
@@ -115,6 +120,21 @@ static __always_inline struct event_mapping *begin_record(
 	return event;
 }
 
+/* There is no probe on the loader: user space is told of each file with code that is mapped. */
+const volatile bool tells_of_code;
+
+static __always_inline void tell_of_code(struct thread_state *state)
+{
+	struct event_process event = {};
+
+	fill_header(&event.header, state, EVENT_LIBRARIES, 0);
+	/* Where a ticket would be: nothing waits. */
+	event.header.thread_sequence = 0;
+	event.pid = state->tgid;
+	if (bpf_ringbuf_output(&control_ring, &event, sizeof(event), BPF_RB_FORCE_WAKEUP))
+		count_loss(LOSS_CONTROL_RING_FULL);
+}
+
 static __always_inline int on_mmap(long result)
 {
 	struct thread_state *state = thread_state__get();
@@ -126,6 +146,8 @@ static __always_inline int on_mmap(long result)
 	args = read_arguments();
 	note_mapped_code(
 		state, result, args.a[1], args.a[2] & PROT_EXEC, !(args.a[3] & MAP_ANONYMOUS));
+	if (tells_of_code && args.a[2] & PROT_EXEC && !(args.a[3] & MAP_ANONYMOUS))
+		tell_of_code(state);
 	event = begin_record(state, FUNCTION_MMAP, result, find_origin(state));
 	if (!event)
 		return 0;
@@ -272,16 +294,21 @@ int exit_brk(struct trace_event_raw_sys_exit *ctx)
 	return on_brk();
 }
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(exit_any_call, struct pt_regs *regs, long result)
+/* Whether the thread is in one of these calls. */
+static __always_inline bool is_mapping_call(const struct pt_regs *regs)
 {
 	int number = SYSTEM_CALL_NUMBER(regs);
 
 	if (number != NUMBER_MMAP && number != NUMBER_MUNMAP && number != NUMBER_MREMAP &&
 		number != NUMBER_BRK && number != NUMBER_MPROTECT)
-		return 0;
-	if (!IS_NATIVE(regs))
-		return 0;
+		return false;
+	return IS_NATIVE(regs);
+}
+
+static __always_inline int on_call(const struct pt_regs *regs, long result)
+{
+	int number = SYSTEM_CALL_NUMBER(regs);
+
 	if (number == NUMBER_MMAP)
 		return on_mmap(result);
 	if (number == NUMBER_MUNMAP)
@@ -289,6 +316,64 @@ int BPF_PROG(exit_any_call, struct pt_regs *regs, long result)
 	if (number == NUMBER_MPROTECT)
 		return on_mprotect(result);
 	return number == NUMBER_MREMAP ? on_mremap(result) : on_brk();
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(exit_any_call, struct pt_regs *regs, long result)
+{
+	return is_mapping_call(regs) ? on_call(regs, result) : 0;
+}
+
+/* Threads whose call will soon be over, by their numbers in the first pid namespace. */
+struct ending_call {
+	struct bpf_task_work work;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct ending_call);
+} ending_calls SEC(".maps");
+
+static int end_call(void *map, void *key, void *value)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+	__u32 tid = task->pid;
+
+	if (is_mapping_call(regs))
+		on_call(regs, PT_REGS_RC(regs));
+	bpf_map_delete_elem(&ending_calls, &tid);
+	return 0;
+}
+
+/* A call may release the lock several times; all but the first find that it is known to end. */
+static __noinline int await_end_of_call(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ending_call none = {}, *call;
+	__u32 tid = task->pid;
+
+	if (bpf_map_lookup_elem(&ending_calls, &tid))
+		return 0;
+	bpf_map_update_elem(&ending_calls, &tid, &none, BPF_NOEXIST);
+	call = bpf_map_lookup_elem(&ending_calls, &tid);
+	if (call && !schedule_task_work(task, &call->work, &ending_calls, end_call, NULL))
+		return 0;
+	bpf_map_delete_elem(&ending_calls, &tid);
+	count_loss(LOSS_MAPPING_RING_FULL);
+	return 0;
+}
+
+SEC("held/mmap_lock_released")
+int BPF_PROG(memory_changed)
+{
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+	if (is_mapping_call(regs) && thread_state__get())
+		await_end_of_call();
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

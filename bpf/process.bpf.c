@@ -299,6 +299,26 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	return 0;
 }
 
+/* Whether executable_mappings counts; else the number of pages with code tells. */
+const volatile bool follows_mappings = true;
+
+static __always_inline bool has_new_libraries(struct target *target)
+{
+	__u64 pages;
+
+	if (follows_mappings) {
+		if (target->executable_mappings == target->mappings_seen)
+			return false;
+		target->mappings_seen = target->executable_mappings;
+		return true;
+	}
+	pages = BPF_CORE_READ(bpf_get_current_task_btf(), mm, exec_vm);
+	if (pages == target->code_pages)
+		return false;
+	target->code_pages = pages;
+	return true;
+}
+
 /*
  * _dl_debug_state: the loader calls it after mapping libraries, before their constructors run.
  * Tells user space if there is something new. Returns the ticket to wait with, 0: none.
@@ -315,9 +335,8 @@ static __always_inline __u64 tell_of_libraries(void)
 		return 0;
 	tgid = state->tgid;
 	target = bpf_map_lookup_elem(&targets, &tgid);
-	if (!target || target->executable_mappings == target->mappings_seen)
+	if (!target || !has_new_libraries(target))
 		return 0;
-	target->mappings_seen = target->executable_mappings;
 	ticket = take_hold_ticket();
 	fill_process(&event, EVENT_LIBRARIES, state->process);
 	event.header.tid = state->tid;

@@ -143,20 +143,34 @@ static __always_inline void walk_tables(
 		report_unknown_code(state);
 }
 
+/* Whether the thread is in the kernel because of an exception, and not of a system call. */
+static __always_inline bool is_in_exception(const struct pt_regs *regs)
+{
+#ifdef __TARGET_ARCH_x86
+	return (long)regs->orig_ax == -1;
+#else
+	return regs->syscallno == -1; /* NO_SYSCALL, asm/ptrace.h */
+#endif
+}
+
 /* The kernel's frame-pointer walk of the current thread, from where it entered the kernel. */
-static __always_inline void walk_frame_pointers_from_call(struct thread_state *state)
+static __always_inline void walk_frame_pointers_from_entry(struct thread_state *state)
 {
 	state->walk.hash = stack_seed(state);
 	unwind_frame_pointers(&state->walk);
 	state->walk.record.header.flags = STACK_NOT_WALKED;
 }
 
-/* The kernel saved all registers when the thread entered it; its pc is behind the instruction. */
-static __always_inline void walk_tables_from_call(struct thread_state *state)
+/*
+ * The kernel saved all registers when the thread entered it. The pc is behind a system call, but at
+ * an instruction that faulted: then it is taken to be one byte further, as all pcs are looked up
+ * one byte before.
+ */
+static __always_inline void walk_tables_from_entry(struct thread_state *state)
 {
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 
-	walk_tables(regs, state, PT_REGS_IP(regs), PT_REGS_SP(regs));
+	walk_tables(regs, state, PT_REGS_IP(regs) + is_in_exception(regs), PT_REGS_SP(regs));
 }
 
 /* One load and a branch where no Python is. */
@@ -165,16 +179,15 @@ static __always_inline bool walks_python(void)
 	return *(volatile __u32 *)&shared.walks_python;
 }
 
-/* The hash of the stack of the system call that the current thread is leaving; 0: none is wanted.
- */
-static __always_inline __u64 capture_system_call_stack(struct thread_state *state)
+/* The hash of the stack from which the current thread entered the kernel; 0: none is wanted. */
+static __always_inline __u64 capture_entry_stack(struct thread_state *state)
 {
 	if (stack_mode == STACKS_NONE)
 		return 0;
 	if (stack_mode == STACKS_FP)
-		walk_frame_pointers_from_call(state);
+		walk_frame_pointers_from_entry(state);
 	else
-		walk_tables_from_call(state);
+		walk_tables_from_entry(state);
 	if (walks_python())
 		python_walk_frames(state);
 	return publish_stack(state);

@@ -113,6 +113,7 @@ struct tracer_shared {
 	__u64 holds;	     /* how often */
 	__u64 hold_timeouts; /* of these, ended by the bound and not by user space */
 	__u64 held_now;	     /* threads that are held at this moment */
+	__u64 faults_seen;   /* page faults that the samples of bpf/faults.bpf.c stand for */
 };
 
 #endif

@@ -55,6 +55,7 @@ struct mm_struct {
 
 struct super_block {
 	u32 s_dev;
+	long unsigned int s_magic;
 };
 
 struct inode {

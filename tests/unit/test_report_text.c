@@ -59,7 +59,7 @@ static void test_leak_stands_first_with_its_stack(void **state)
 
 static void describe(struct heap_residence residence, bool is_whole, bool has_exited, char *out)
 {
-	residence__describe(&residence, is_whole, has_exited, out, 256);
+	residence__describe(&residence, is_whole, has_exited, "live", out, 256);
 }
 
 static void test_rss_says_what_the_allocator_keeps_where_that_is_known(void **state)

@@ -364,7 +364,9 @@ int tracer__attach_mapped(
 		err = spaces__view(tracer->spaces, traced->process, &view);
 	if (err)
 		return err;
-	came = traced->is_translated ? 0 : attach_ranges(tracer, pid, traced, &view, error);
+	came = traced->is_translated || tracer->options.page_faults
+		       ? 0
+		       : attach_ranges(tracer, pid, traced, &view, error);
 	if (came >= 0 && note_code(tracer, traced, pid, &view, error))
 		came = error->code;
 	space_view__free(&view);
@@ -407,6 +409,8 @@ int tracer__attach_file(
 		return 0;
 	if (tracer->unwinding)
 		unwinding__prepare(tracer->unwinding, module);
+	if (tracer->options.page_faults)
+		return 0;
 	attachment = (struct attachment){module, is_program, may_decline(tracer, pid)};
 	code = attach_module(tracer, traced, pid, &attachment, error);
 	return code < 0 ? code : 0;
@@ -422,7 +426,7 @@ const char *tracer__next_missing_allocator(const struct tracer *tracer, size_t *
 
 int tracer__check(struct tracer *tracer, struct error *error)
 {
-	if (tracer->has_allocator)
+	if (tracer->has_allocator || tracer->options.page_faults)
 		return 0;
 	if (tracer->options.subject == TRACER_ORDER)
 		return error__set(error, -ENOENT,

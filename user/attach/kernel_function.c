@@ -16,7 +16,7 @@
 #define TASK_WORK_FUNCTION "bpf_task_work_schedule_resume_impl"
 
 /* What is looked up in the kernel's BTF; a tracepoint by the type that the kernel makes for it. */
-enum wanted { SESSION, TASK_WORK, FORK, EXEC, WANTED_COUNT };
+enum wanted { SESSION, TASK_WORK, FORK, EXEC, MEMORY, WANTED_COUNT };
 
 static const struct {
 	const char *name;
@@ -26,6 +26,7 @@ static const struct {
 	[TASK_WORK] = {TASK_WORK_FUNCTION, BTF_KIND_FUNC},
 	[FORK] = {"btf_trace_sched_process_fork", BTF_KIND_TYPEDEF},
 	[EXEC] = {"btf_trace_sched_process_exec", BTF_KIND_TYPEDEF},
+	[MEMORY] = {"btf_trace_mmap_lock_released", BTF_KIND_TYPEDEF},
 };
 
 /*
@@ -53,7 +54,7 @@ static int find_number(enum wanted what)
 /* The BTF tracepoint of a section "held/NAME"; -ENOENT if no such program is expected. */
 static int find_tracepoint(const char *name)
 {
-	for (int i = FORK; i <= EXEC; i++)
+	for (int i = FORK; i <= MEMORY; i++)
 		if (!strcmp(wanted[i].name + strlen("btf_trace_"), name))
 			return find_number(i);
 	return -ENOENT;
@@ -139,4 +140,9 @@ int kernel_function__allow_held(void)
 bool kernel_function__has_task_work(void)
 {
 	return find_number(TASK_WORK) >= 0;
+}
+
+bool kernel_function__watches_memory(void)
+{
+	return find_number(MEMORY) >= 0;
 }

@@ -32,4 +32,7 @@ int kernel_function__allow_held(void);
 /* Whether the kernel has it: then it is worth a try to load such a program. */
 bool kernel_function__has_task_work(void);
 
+/* Whether it has the tracepoint mmap_lock:mmap_lock_released (Linux 5.11, if it has tracing). */
+bool kernel_function__watches_memory(void);
+
 #endif

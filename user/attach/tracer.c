@@ -125,6 +125,20 @@ static void choose_subject(struct tracer *tracer)
 	bpf_map__set_autocreate(skel->maps.order_let_go, false);
 }
 
+/* Of a run that probes no function. */
+static void leave_out_probes(struct tracer *tracer)
+{
+	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++) {
+		struct program_pair pair = tracer__programs(tracer, i);
+
+		bpf_program__set_autoload(pair.entry, false);
+		if (pair.back)
+			bpf_program__set_autoload(pair.back, false);
+		if (pair.session)
+			bpf_program__set_autoload(pair.session, false);
+	}
+}
+
 /* Every program is loaded for one kind of link; those of the other kinds are left out. */
 static int choose_programs(struct tracer *tracer, struct error *error)
 {
@@ -151,24 +165,39 @@ static int choose_programs(struct tracer *tracer, struct error *error)
 	return 0;
 }
 
-/*
- * The memory system calls by their own tracepoints, where these can be had; else by the program on
- * the end of all system calls (bpf/mapping.bpf.c).
- */
+/* Which programs see the memory system calls (bpf/mapping.bpf.c), the dearest for others last. */
+enum mapping_source { MAPPINGS_OFF, MAPPINGS_BY_LOCK, MAPPINGS_BY_NAME, MAPPINGS_BY_ANY_CALL };
+
+static enum mapping_source find_mapping_source(const struct tracer *tracer)
+{
+	if (tracer->options.without_mappings)
+		return MAPPINGS_OFF;
+	/* The names of code made at run time (bpf/code_names.bpf.c) want the system calls anyway. */
+	if (tracer->options.page_faults && kernel_function__watches_memory() &&
+		tracer->has_task_work)
+		return MAPPINGS_BY_LOCK;
+	return links__has_tracepoints(tracer->links) ? MAPPINGS_BY_NAME : MAPPINGS_BY_ANY_CALL;
+}
+
 static void choose_mapping_programs(struct tracer *tracer)
 {
-	bool by_name = links__has_tracepoints(tracer->links);
+	static const char *const names[] = {"none", "the address space's lock",
+		"tracepoints of system calls", "the end of every system call"};
+	enum mapping_source source = find_mapping_source(tracer);
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, tracer->skel->obj)
 	{
 		if (!strncmp(bpf_program__section_name(program), "tp/syscalls/", 12))
-			bpf_program__set_autoload(program, by_name);
+			bpf_program__set_autoload(program, source == MAPPINGS_BY_NAME);
 	}
-	bpf_program__set_autoload(tracer->skel->progs.exit_any_call, !by_name);
-	bpf_program__set_autoload(tracer->skel->progs.exit_any_write, !by_name);
-	if (!by_name)
-		log__debug("no tracefs: memtrace looks at the end of every system call");
+	bpf_program__set_autoload(
+		tracer->skel->progs.exit_any_call, source == MAPPINGS_BY_ANY_CALL);
+	bpf_program__set_autoload(
+		tracer->skel->progs.exit_any_write, source == MAPPINGS_BY_ANY_CALL);
+	bpf_program__set_autoload(tracer->skel->progs.memory_changed, source == MAPPINGS_BY_LOCK);
+	tracer->skel->rodata->follows_mappings = source != MAPPINGS_OFF;
+	log__debug("mappings are followed by: %s", names[source]);
 }
 
 /* Fork, exec and the loader's hook each have a program that holds by task work and another one. */
@@ -185,6 +214,37 @@ static void choose_holding_programs(struct tracer *tracer)
 	bpf_program__set_autoload(skel->progs.loader_entry, !held);
 }
 
+/* Whether, and of what size, the kernel gives huge pages to anonymous memory. */
+static void describe_huge_pages(struct tracer *tracer)
+{
+	static const char *const prefix = "/sys/kernel/mm/transparent_hugepage/";
+	char path[80], *text;
+	size_t size;
+
+	snprintf(path, sizeof(path), "%senabled", prefix);
+	if (file__read(path, 256, &text, &size))
+		return;
+	tracer->skel->rodata->huge_pages_always = strstr(text, "[always]") != NULL;
+	if (!strstr(text, "[never]")) {
+		char *bytes;
+
+		snprintf(path, sizeof(path), "%shpage_pmd_size", prefix);
+		if (!file__read(path, 256, &bytes, &size)) {
+			tracer->skel->rodata->huge_page_bytes = strtoull(bytes, NULL, 10);
+			free(bytes);
+		}
+	}
+	free(text);
+}
+
+static void prepare_faults(struct tracer *tracer)
+{
+	leave_out_probes(tracer);
+	tracer->skel->rodata->tells_of_code = true;
+	tracer->skel->rodata->page_bytes = sysconf(_SC_PAGESIZE);
+	describe_huge_pages(tracer);
+}
+
 static int open_programs(struct tracer *tracer, struct error *error)
 {
 	struct tracer_bpf *skel = tracer_bpf__open();
@@ -197,6 +257,9 @@ static int open_programs(struct tracer *tracer, struct error *error)
 	choose_subject(tracer);
 	choose_holding_programs(tracer);
 	choose_mapping_programs(tracer);
+	bpf_program__set_autoload(skel->progs.page_fault, tracer->options.page_faults);
+	if (tracer->options.page_faults)
+		prepare_faults(tracer);
 	skel->rodata->stack_mode = tracer->options.stacks;
 	skel->rodata->max_frames = skel->rodata->order_max_frames = tracer->options.max_frames;
 	skel->rodata->wakeup_bytes = tracer->options.ring_size / 4;
@@ -244,7 +307,8 @@ static int attach_tracepoints(struct tracer *tracer, struct error *error)
 
 		if (!bpf_program__autoload(program))
 			continue;
-		if (!strncmp(section, "tp_btf/", 7) || !strncmp(section, "held/sched", 10))
+		if (!strncmp(section, "tp_btf/", 7) || !strncmp(section, "held/sched", 10) ||
+			!strncmp(section, "held/mmap", 9))
 			err = links__attach_btf_tracepoint(tracer->links, program, error);
 		else if (strncmp(section, "tp/syscalls/", 12) == 0)
 			err = links__attach_tracepoint(
@@ -329,7 +393,8 @@ static int prepare_tracer(struct tracer *tracer, struct error *error)
 	if (err == -EINVAL)
 		return err;
 	/* The verifier gives up on programs that hold and whose limit is a constant 0. */
-	tracer->holds_processes = tracer->options.hold_limit_ns && features__holds_processes();
+	tracer->has_task_work = features__holds_processes();
+	tracer->holds_processes = tracer->options.hold_limit_ns && tracer->has_task_work;
 	tracer->wide_nops = features__emulates_wide_nops();
 	tracer->declines_returns = can_decline_returns(tracer);
 	err = kernel_function__allow_held();
@@ -384,6 +449,7 @@ void tracer__free(struct tracer *tracer)
 	close_code_log(tracer);
 	hash_for_each (slot, &tracer->traced)
 		tracer__detach(tracer, &slot->value);
+	faults__close(&tracer->faults);
 	links__close(tracer->links, tracer->closer);
 	closer__free(tracer->closer);
 	tracer__free_plans(tracer);
@@ -438,6 +504,13 @@ uint32_t tracer__add(struct tracer *tracer, pid_t pid, bool awaits_exec, struct 
 		error__set(error, -errno, "cannot make process %d a target: %m", pid);
 		return 0;
 	}
+	if (tracer->options.page_faults) {
+		err = faults__watch(&tracer->faults,
+			bpf_program__fd(tracer->skel->progs.page_fault), pid,
+			tracer->options.follow, error);
+		if (err)
+			return 0;
+	}
 	if (awaits_exec)
 		return target.process;
 	err = tracer__attach_mapped(tracer, pid, traced, error);
@@ -475,6 +548,11 @@ size_t tracer__pids(const struct tracer *tracer, pid_t *pids, size_t limit)
 size_t tracer__site_count(const struct tracer *tracer)
 {
 	return tracer->site_count;
+}
+
+uint64_t tracer__faults_seen(const struct tracer *tracer)
+{
+	return __atomic_load_n(&tracer->shared->faults_seen, __ATOMIC_RELAXED);
 }
 
 void tracer__losses(const struct tracer *tracer, uint64_t losses[LOSS_COUNT])

@@ -35,6 +35,8 @@ struct tracer_options {
 	uint64_t ring_size; /* bytes, a power of two */
 	uint64_t hold_limit_ns;
 	bool python;		       /* Python frames are walked, too */
+	bool without_mappings;	       /* memory system calls are not followed */
+	bool page_faults;	       /* no function is probed: page faults are sampled instead */
 	bool follow;		       /* forked children are traced too */
 	bool is_single;		       /* no more than one process is added */
 	const char *const *allocators; /* LIB-OR-EXE[:PREFIX] */
@@ -136,6 +138,9 @@ int tracer__targets(const struct tracer *tracer, traced_images *images);
  * the kernel's side knows from the fork on. 0: it is not a target, or has ended.
  */
 uint32_t tracer__image_of(const struct tracer *tracer, pid_t pid);
+
+/* Page faults so far that the samples stand for, those of files among them. */
+uint64_t tracer__faults_seen(const struct tracer *tracer);
 
 /* How many probe sites are attached, over all files. */
 size_t tracer__site_count(const struct tracer *tracer);

@@ -5,6 +5,7 @@
 #define MEMTRACE_ATTACH_TRACER_PRIVATE_H
 
 #include "attach/closer.h"
+#include "attach/faults.h"
 #include "attach/links.h"
 #include "attach/pythons.h"
 #include "attach/tracer.h"
@@ -65,8 +66,11 @@ struct tracer {
 	enum link_kind link_kind;
 	bool wide_nops;
 	bool declines_returns; /* plan.h */
+	bool has_task_work;    /* FEATURE_HOLD */
 	bool holds_processes;  /* children and new images wait for their probes */
 	struct traced_map traced;
+	/* Of the processes that were added, even if they ended: their children inherited them. */
+	fault_events faults;
 	struct plan_map plans;
 	size_t site_count;    /* over all plans in use */
 	bool *met_allocators; /* by the index in options.allocators: its file was mapped */

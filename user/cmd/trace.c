@@ -192,6 +192,8 @@ static int make_tracer(struct trace *trace, struct error *error)
 		.max_frames = options->max_frames,
 		.ring_size = options->ring_size,
 		.hold_limit_ns = options->hold_limit_ns,
+		.without_mappings = options->without_mappings,
+		.page_faults = options->mode == MODE_GROWTH,
 		.follow = options->follow,
 		.is_single = options->command || options->pids.size == 1,
 		.allocators = options->allocators.data,
@@ -313,16 +315,16 @@ static void announce(const struct trace *trace)
 {
 	if (trace->options.live_view)
 		return;
-	if (trace->launched) {
-		fprintf(stderr, "attached to %d (%s), %zu probe sites\n", trace->launch.pid,
-			trace->launch.path, tracer__site_count(trace->tracer));
-		return;
-	}
 	fprintf(stderr, "attached to ");
+	if (trace->launched)
+		fprintf(stderr, "%d (%s)", trace->launch.pid, trace->launch.path);
 	vec_for_each (process, &trace->processes)
 		fprintf(stderr, "%s%d (%s)", process == trace->processes.data ? "" : ", ",
 			process->pid, process->comm);
-	fprintf(stderr, ", %zu probe sites\n", tracer__site_count(trace->tracer));
+	if (trace->options.mode == MODE_GROWTH)
+		fprintf(stderr, ", by page faults\n");
+	else
+		fprintf(stderr, ", %zu probe sites\n", tracer__site_count(trace->tracer));
 }
 
 static int attach_targets(struct trace *trace, struct error *error)

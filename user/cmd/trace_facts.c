@@ -13,7 +13,8 @@
 
 static void list_settings(struct trace_facts *facts)
 {
-	static const char *const names[] = {"stacks", "max_frames", "ring_size", "follow"};
+	static const char *const names[] = {"stacks", "max_frames", "ring_size", "follow", "mode"};
+	static const char *const modes[] = {"exact", "growth"};
 	static const char *const stacks[] = {"none", "fp", "cfi"};
 	const struct trace_options *options = facts->source->options;
 	char(*values)[sizeof(facts->setting_values[0])] = facts->setting_values;
@@ -23,6 +24,7 @@ static void list_settings(struct trace_facts *facts)
 	snprintf(values[SETTING_RING_SIZE], sizeof(*values), "%llu",
 		(unsigned long long)options->ring_size);
 	snprintf(values[SETTING_FOLLOW], sizeof(*values), "%s", options->follow ? "yes" : "no");
+	snprintf(values[SETTING_MODE], sizeof(*values), "%s", modes[options->mode]);
 	for (int i = 0; i < SETTING_COUNT; i++)
 		facts->settings[i] = (struct report_setting){names[i], values[i]};
 }

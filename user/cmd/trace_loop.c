@@ -10,6 +10,7 @@
 #include "attach/tracer.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "cmd/trace_resident.h"
 #include "cmd/trace_run.h"
 
 /* The live line is redrawn this often; the issue of a slow terminal is the terminal's. */
@@ -17,6 +18,9 @@
 
 /* A kill loses no more than this of a recording. */
 #define RECORDING_INTERVAL_NS 1000000000ull
+
+/* A process that ends is known as it was at the last look. */
+#define RESIDENT_INTERVAL_NS 1000000000ull
 
 /* Processes that are looked at for deadlocks; a tree that is larger is looked at in part. */
 #define MAX_LOOKED_AT 4096
@@ -93,6 +97,15 @@ static void look_again(void *context, int fd)
 	tracer__handle_control(trace->tracer);
 	trace_reconcile__look(&trace->reconcile, trace->tracer, trace->stream, &trace->feed);
 	trace_loop__look_at_locks(trace, false);
+}
+
+static void look_at_pages(void *context, int fd)
+{
+	struct trace *trace = context;
+
+	stream__lock(trace->stream);
+	trace_resident__look(&trace->feed);
+	stream__unlock(trace->stream);
 }
 
 static void print_interim(void *context, int fd)
@@ -203,6 +216,8 @@ int trace_loop__start_timers(struct trace *trace, struct error *error)
 			LIVE_LINE_INTERVAL_NS, draw_live_line},
 		/* The first look is due at once: the process may hang already. */
 		{trace->locks, 1, TRACE_LOCKS_INTERVAL_NS, look_again},
+		{options->mode == MODE_GROWTH, RESIDENT_INTERVAL_NS, RESIDENT_INTERVAL_NS,
+			look_at_pages},
 		{trace->top, TOP_INTERVAL_NS, TOP_INTERVAL_NS, tick_top},
 	};
 	int err = 0;

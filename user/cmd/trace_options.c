@@ -24,6 +24,8 @@ enum {
 	OPT_LEAKS,
 	OPT_LEAK_STATUS,
 	OPT_SUPPRESSIONS,
+	OPT_MODE,
+	OPT_MAPPINGS,
 };
 
 /* Smallest ring: one page. Largest: what the kernel takes (its positions have 32 bits). */
@@ -45,6 +47,10 @@ static const struct argp_option option_table[] = {
 	{"python-allocator", OPT_PYTHON_ALLOCATOR, 0, 0,
 		"See each of Python's objects: a command is run without pymalloc "
 		"(PYTHONMALLOC=malloc)",
+		0},
+	{"mode", OPT_MODE, "MODE", 0,
+		"exact (default: every allocation) or growth (no probes: which call paths make "
+		"resident memory grow, by samples of page faults)",
 		0},
 	{0, 0, 0, 0, "How long:", 2},
 	{"duration", 'd', "SECONDS", 0, "End after this time", 0},
@@ -74,6 +80,8 @@ static const struct argp_option option_table[] = {
 		0},
 	{"max-frames", OPT_MAX_FRAMES, "N", 0,
 		"Greatest depth of a stack (default 256, at most 512)", 0},
+	{"mappings", OPT_MAPPINGS, "WHICH", 0,
+		"on (default: mmap, brk and their kind are followed) or off", 0},
 	{"ring-size", OPT_RING_SIZE, "BYTES", 0,
 		"Ring buffer, rounded up to a power of two (default 64M)", 0},
 	{"hold", OPT_HOLD, "TIME", 0,
@@ -126,6 +134,28 @@ static int parse_python(struct argp_state *state, struct trace_options *options,
 	if (choice < 0)
 		return options__bad_value(state, "--python hybrid|python|native", text);
 	options->python = choice;
+	return 0;
+}
+
+static int parse_mode(struct argp_state *state, struct trace_options *options, const char *text)
+{
+	static const char *const names[] = {"exact", "growth"};
+	int choice = parse_choice(text, names, 2);
+
+	if (choice < 0)
+		return options__bad_value(state, "--mode exact|growth", text);
+	options->mode = choice;
+	return 0;
+}
+
+static int parse_mappings(struct argp_state *state, struct trace_options *options, const char *text)
+{
+	static const char *const names[] = {"on", "off"};
+	int choice = parse_choice(text, names, 2);
+
+	if (choice < 0)
+		return options__bad_value(state, "--mappings on|off", text);
+	options->without_mappings = choice;
 	return 0;
 }
 
@@ -201,6 +231,10 @@ static error_t parse_tuning_option(int key, char *arg, struct argp_state *state)
 		return parse_stacks(state, options, arg);
 	case OPT_PYTHON:
 		return parse_python(state, options, arg);
+	case OPT_MODE:
+		return parse_mode(state, options, arg);
+	case OPT_MAPPINGS:
+		return parse_mappings(state, options, arg);
 	case OPT_MAX_FRAMES:
 		err = parse_count(state, "--max-frames N", arg, 1, EVENT_MAX_FRAMES, &frames);
 		options->max_frames = frames;
@@ -245,6 +279,12 @@ static void check_options(struct argp_state *state, struct trace_options *option
 		argp_error(state, "-p PID and a command to launch cannot be combined");
 	if (!options->command && !options->pids.size)
 		argp_error(state, "nothing to trace: give -p PID, or -- COMMAND [ARG]...");
+	if (options->mode == MODE_GROWTH && options->allocators.size)
+		argp_error(state, "--mode growth probes no allocation functions: leave out "
+				  "--allocator");
+	if (options->mode == MODE_GROWTH && options->without_mappings)
+		argp_error(state, "--mode growth needs the mappings to know what was given back: "
+				  "leave out --mappings=off");
 	if (options->exit_status && !options->command)
 		argp_error(state, "--exit-status needs a command to launch");
 	if (options->kill_on_exit && !options->command)

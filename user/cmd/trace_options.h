@@ -15,6 +15,12 @@
 /* Which frames of stacks that run Python are shown. */
 enum python_mode { PYTHON_HYBRID = 0, PYTHON_ONLY, PYTHON_NATIVE };
 
+/* What is followed. */
+enum trace_mode {
+	MODE_EXACT = 0, /* every call of an allocation function */
+	MODE_GROWTH,	/* samples of page faults: where resident memory grows */
+};
+
 struct trace_options {
 	/* what is traced */
 	VEC(pid_t) pids;
@@ -23,6 +29,8 @@ struct trace_options {
 	VEC(const char *) allocators; /* LIB-OR-EXE[:PREFIX] */
 
 	/* how */
+	enum trace_mode mode;
+	bool without_mappings;
 	enum stack_mode stacks;
 	enum python_mode python;
 	bool python_allocator;

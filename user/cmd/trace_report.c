@@ -19,6 +19,7 @@
 #include "cmd/trace_facts.h"
 #include "cmd/trace_memory.h"
 #include "cmd/trace_record.h"
+#include "cmd/trace_resident.h"
 #include "report/html.h"
 #include "report/human.h"
 #include "report/live_line.h"
@@ -190,6 +191,19 @@ static int note_holds(struct trace_report *report, struct report *out)
 		"%.1f at most%s.",
 		(unsigned long long)holds.count, holds.count == 1 ? "" : "s", holds.total_ns / 1e6,
 		holds.longest_ns / 1e6, timeouts);
+}
+
+/* What the figures of --mode growth are. */
+static int note_samples(struct trace_report *report, struct report *out)
+{
+	uint64_t seen = tracer__faults_seen(report->source.tracer);
+
+	if (report->source.options->mode != MODE_GROWTH)
+		return 0;
+	return report__note(out,
+		"Bytes are estimates: a sample was taken %s times in %s page faults, those of files "
+		"among them.",
+		human__exact(out->heap.counts.alloc_count).text, human__exact(seen).text);
 }
 
 /* An allocator that nobody has mapped under the name that was given: a typing error, or too soon.
@@ -375,6 +389,8 @@ static int name_report(struct trace_report *report, struct report *out)
 		report__trim(out);
 	if (!err)
 		err = note_missing_allocators(report, out);
+	if (!err)
+		err = note_samples(report, out);
 	return err ? err : note_holds(report, out);
 }
 
@@ -389,6 +405,7 @@ static int collect(struct trace_report *report, struct report *out)
 	int err;
 
 	trace_memory__look(report->source.feed);
+	trace_resident__look(report->source.feed);
 	report->now_ns = report_options.now_ns = clock__now_ns();
 	trace_facts__describe(&report->facts, report->now_ns, &out->run);
 	err = report__collect(out, report->source.feed->heap, &report_options);

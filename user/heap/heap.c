@@ -49,13 +49,7 @@ void heap__free(struct heap *heap)
 	free(heap);
 }
 
-/* Where a record belongs; the records of one thread come in runs, so this is mostly cached. */
-struct record_origin {
-	struct process *process;
-	struct thread *thread;
-	struct heap_space *space;
-};
-
+/* The records of one thread come in runs, so this is mostly cached. */
 static int find_origin(
 	struct heap *heap, const struct event_header *event, struct record_origin *origin)
 {
@@ -93,9 +87,8 @@ static uint64_t time_between(uint64_t from_ns, uint64_t to_ns)
 	return to_ns > from_ns ? to_ns - from_ns : 0;
 }
 
-/* A free that was seen, of a block that was tracked and is out of the live set. */
-static void book_free(struct heap *heap, const struct record_origin *from,
-	const struct block *block, uint64_t time_ns, bool temporary)
+void heap__book_free(struct heap *heap, const struct record_origin *from, const struct block *block,
+	uint64_t time_ns, bool temporary)
 {
 	struct heap_counts *counts = &from->process->counts;
 	struct heap_thread *totals = &heap->threads.data[from->thread->totals];
@@ -122,8 +115,7 @@ static void book_free(struct heap *heap, const struct record_origin *from,
 	totals->temporary_count++;
 }
 
-/* A block that must have been freed, though no record said so. */
-static void book_implied_free(
+void heap__book_implied_free(
 	struct heap *heap, const struct record_origin *from, const struct block *block)
 {
 	if (is_filtered(block))
@@ -143,7 +135,7 @@ static void settle_pending_free(struct heap *heap, const struct record_origin *f
 
 	heap->unfinished_reallocs -= pending->address != 0;
 	if (pending->block.address)
-		book_free(heap, from, &pending->block, pending->begin_ns, pending->temporary);
+		heap__book_free(heap, from, &pending->block, pending->begin_ns, pending->temporary);
 	else if (pending->address)
 		from->process->counts.untracked_free_count++;
 	*pending = (struct pending_realloc){0};
@@ -163,7 +155,7 @@ static int apply_free(struct heap *heap, const struct event_free *event)
 		from.process->counts.untracked_free_count++;
 		return 0;
 	}
-	book_free(heap, &from, &block, event->header.time_ns,
+	heap__book_free(heap, &from, &block, event->header.time_ns,
 		is_temporary(from.thread, &event->header, &block));
 	books__settle(heap, from.space, event->header.time_ns);
 	return 0;
@@ -216,8 +208,7 @@ static void book_alloc(struct heap *heap, const struct record_origin *from,
 	point->alloc_bytes += block->size;
 }
 
-/* The allocation was seen, but will not be known when it is freed. */
-static void forget_block(
+void heap__forget_block(
 	struct heap *heap, const struct record_origin *from, const struct block *block)
 {
 	if (is_filtered(block))
@@ -243,10 +234,10 @@ static void add_block(struct heap *heap, const struct record_origin *from,
 		passes_filter(heap, size) ? heap__find_site(from->process, stack) : SITE_FILTERED;
 	known = live_set__put(&from->space->live, &block, &before);
 	if (known > 0)
-		book_implied_free(heap, from, &before);
+		heap__book_implied_free(heap, from, &before);
 	book_alloc(heap, from, &block, header->function);
 	if (known < 0)
-		forget_block(heap, from, &block);
+		heap__forget_block(heap, from, &block);
 	from->thread->last_address = address & BLOCK_ADDRESS_MASK;
 	from->thread->last_ns = header->time_ns;
 	from->thread->last_sequence = header->thread_sequence;
@@ -265,6 +256,7 @@ static int apply_alloc(struct heap *heap, const struct event_alloc *event)
 		book_failure(heap, &from, event->size, event->stack);
 	else
 		add_block(heap, &from, &event->header, event->address, event->size, event->stack);
+	heap->has_pages |= event->header.function == FUNCTION_PAGE_FAULT;
 	books__settle(heap, from.space, event->header.time_ns);
 	return 0;
 }
@@ -278,9 +270,9 @@ static void settle_pending_failure(struct heap *heap, const struct record_origin
 	int known = old->address ? live_set__put(&from->space->live, old, &before) : 0;
 
 	if (known > 0)
-		book_implied_free(heap, from, &before);
+		heap__book_implied_free(heap, from, &before);
 	else if (known < 0)
-		forget_block(heap, from, old);
+		heap__forget_block(heap, from, old);
 	heap->unfinished_reallocs -= from->thread->pending.address != 0;
 	from->thread->pending = (struct pending_realloc){0};
 }
@@ -309,7 +301,7 @@ static void drop_old_block(struct heap *heap, const struct record_origin *from, 
 	struct block block;
 
 	if (live_set__remove(&from->space->live, address, &block))
-		book_implied_free(heap, from, &block);
+		heap__book_implied_free(heap, from, &block);
 }
 
 static int apply_realloc_end(struct heap *heap, const struct event_realloc_end *event)
@@ -371,6 +363,8 @@ static int apply_mapping(struct heap *heap, const struct event_mapping *record, 
 	call.site = heap__find_site(from.process, event->stack);
 	mappings__apply(&from.space->mapped, &from.process->counts.mappings, &heap->sites, &call);
 	heap__account_mapped(heap, from.space, before, event->header.time_ns);
+	if (heap->has_pages)
+		pages__apply_mapping(heap, &from, event);
 	return 0;
 }
 

@@ -34,6 +34,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/vec.h"
 #include "event.h"
 #include "heap/ended.h"
 #include "heap/growth.h"
@@ -250,6 +251,13 @@ int heap__slices(const struct heap *heap, struct heap_slices *out);
  * @now_ns: of what is live, or, once no process runs, of what was never freed. 0 or -ENOMEM.
  */
 int heap__growth(const struct heap *heap, uint64_t now_ns, struct growth *out, size_t count);
+
+/*
+ * Where blocks are pages that faults brought in: appends the addresses of those that process
+ * @index (of heap__process) has, in no order. 0 or -ENOMEM; the caller frees @out.
+ */
+typedef VEC(uint64_t) page_addresses;
+int heap__pages(const struct heap *heap, size_t index, page_addresses *out);
 
 /* Whether any process still runs. */
 bool heap__runs(const struct heap *heap);

@@ -83,6 +83,7 @@ struct heap {
 	struct left_map left;		 /* and here the blocks that they left */
 	struct series series;
 	struct slices slices;
+	bool has_pages; /* blocks are pages that were faulted in */
 	uint32_t shrunk; /* site that the record at hand took from; SITE_FILTERED: none */
 	struct shares shares;
 
@@ -122,6 +123,30 @@ void heap__apply_thread_exit(struct heap *heap, const struct event_header *event
 void heap__account_mapped(
 	struct heap *heap, const struct heap_space *space, uint64_t before, uint64_t time_ns);
 void heap__free_process(struct process *process);
+
+/* --- heap.c */
+
+/* Where a record belongs. */
+struct record_origin {
+	struct process *process;
+	struct thread *thread;
+	struct heap_space *space;
+};
+
+/* A free that was seen, of a block that was tracked and is out of the live set. */
+void heap__book_free(struct heap *heap, const struct record_origin *from, const struct block *block,
+	uint64_t time_ns, bool temporary);
+/* A block that must have been freed, though no record said so. */
+void heap__book_implied_free(
+	struct heap *heap, const struct record_origin *from, const struct block *block);
+/* The allocation was seen, but will not be known when it is freed. */
+void heap__forget_block(
+	struct heap *heap, const struct record_origin *from, const struct block *block);
+
+/* --- pages.c: where blocks are pages, what memory system calls do to them */
+
+void pages__apply_mapping(
+	struct heap *heap, const struct record_origin *from, const struct event_mapping *event);
 
 /* --- query.c */
 

@@ -280,6 +280,7 @@ static const char *const function_names[FUNCTION_COUNT] = {
 	[FUNCTION_MREMAP] = "mremap",
 	[FUNCTION_BRK] = "brk",
 	[FUNCTION_MPROTECT] = "mprotect",
+	[FUNCTION_PAGE_FAULT] = "page fault",
 };
 
 size_t allocators__count(void)

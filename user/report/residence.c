@@ -41,7 +41,7 @@ static size_t describe_resident(
 }
 
 void residence__describe(const struct heap_residence *residence, bool is_whole, bool has_exited,
-	char *out, size_t size)
+	const char *live, char *out, size_t size)
 {
 	uint64_t kept = residence__kept_bytes(residence, is_whole);
 	size_t length;
@@ -52,8 +52,9 @@ void residence__describe(const struct heap_residence *residence, bool is_whole, 
 	length = describe_resident(residence, has_exited, out, size);
 	if (!residence->resident_bytes)
 		return;
-	length += snprintf(out + length, size - length, ": %s live%s",
-		human__bytes(residence->live_bytes).text, is_whole ? "" : " from since the attach");
+	length += snprintf(out + length, size - length, ": %s %s%s",
+		human__bytes(residence->live_bytes).text, live,
+		is_whole ? "" : " from since the attach");
 	if (kept >= LEAST_KEPT && kept > residence->live_bytes / 8)
 		snprintf(out + length, size - length, ", about %s kept by the allocator",
 			human__bytes(kept).text);

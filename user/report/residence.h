@@ -19,9 +19,11 @@
  */
 uint64_t residence__kept_bytes(const struct heap_residence *residence, bool is_whole);
 
-/* "604 MiB at exit, peak 610 MiB: 9.00 MiB live, about ..." into @out; "" where nothing is known.
+/*
+ * "604 MiB at exit, peak 610 MiB: 9.00 MiB live, about ..." into @out; "" where nothing is known.
+ * @live is the word for what blocks are.
  */
 void residence__describe(const struct heap_residence *residence, bool is_whole, bool has_exited,
-	char *out, size_t size);
+	const char *live, char *out, size_t size);
 
 #endif

@@ -202,9 +202,11 @@ static void print_head(struct text_page *page, const struct report *report)
 static void print_total(struct text_page *page, const char *name, uint64_t count, uint64_t bytes,
 	const char *remark)
 {
-	text__print_line(page, "%-12s%11s %-6s %11s%s%s", name, human__count(count).text,
-		count == 1 ? "block" : "blocks", human__bytes(bytes).text, *remark ? "  " : "",
-		remark);
+	char blocks[16];
+
+	snprintf(blocks, sizeof(blocks), "%s%s", page->words->block, count == 1 ? "" : "s");
+	text__print_line(page, "%-12s%11s %-6s %11s%s%s", name, human__count(count).text, blocks,
+		human__bytes(bytes).text, *remark ? "  " : "", remark);
 }
 
 static void print_live(struct text_page *page, const struct report *report)
@@ -217,8 +219,9 @@ static void print_live(struct text_page *page, const struct report *report)
 	if (report->older_than_ns)
 		snprintf(remark, sizeof(remark), "older than %s",
 			human__duration(report->older_than_ns).text);
-	print_total(page, report->live_at_exit ? "live at exit" : "live", report->live_count,
-		report->live_bytes, remark);
+	print_total(page,
+		report->live_at_exit ? page->words->live_at_exit : page->words->live_total,
+		report->live_count, report->live_bytes, remark);
 	if (report->at_exit_count && !report->live_at_exit)
 		print_total(page, "left at exit", report->at_exit_count, report->at_exit_bytes,
 			"by processes that have ended");
@@ -236,7 +239,7 @@ static void print_allocated(struct text_page *page, const struct report *report)
 	if (counts->temporary_count)
 		append(remark, sizeof(remark), ", %s temporary",
 			human__percent(counts->temporary_count, counts->alloc_count).text);
-	print_total(page, "allocated", counts->alloc_count, counts->alloc_bytes, remark);
+	print_total(page, page->words->added, counts->alloc_count, counts->alloc_bytes, remark);
 }
 
 static void print_freed(struct text_page *page, const struct heap_counts *counts)
@@ -246,7 +249,7 @@ static void print_freed(struct text_page *page, const struct heap_counts *counts
 	if (counts->untracked_free_count)
 		snprintf(remark, sizeof(remark), "and %s from before the attach",
 			human__count(counts->untracked_free_count).text);
-	print_total(page, "freed", counts->free_count, counts->freed_bytes, remark);
+	print_total(page, page->words->removed, counts->free_count, counts->freed_bytes, remark);
 }
 
 /* What does not happen in an ordinary run, each a line only if it did. */
@@ -267,8 +270,8 @@ static void print_unusual(struct text_page *page, const struct heap_totals *heap
 		print_total(page, "inherited", counts->inherited_count, counts->inherited_bytes,
 			remark);
 	if (counts->implied_free_count)
-		print_total(page, "free lost", counts->implied_free_count,
-			counts->implied_free_bytes, "freed, as later events show");
+		print_total(page, page->words->implied, counts->implied_free_count,
+			counts->implied_free_bytes, page->words->implied_remark);
 	if (counts->forgotten_count)
 		print_total(page, "forgotten", counts->forgotten_count, counts->forgotten_bytes,
 			"no memory to track them");
@@ -300,7 +303,7 @@ static void print_residence(struct text_page *page, const struct report *report)
 	size_t length = strlen(line);
 
 	residence__describe(&report->heap.residence, report->run.launched, report->all_ended,
-		line + length, sizeof(line) - length);
+		page->words->live, line + length, sizeof(line) - length);
 	if (line[length])
 		text__print_wrapped(page, 12, line);
 }
@@ -398,6 +401,7 @@ struct text_page text__page(FILE *file, unsigned int columns)
 		.width = columns ? columns : DEFAULT_WIDTH,
 		.rows = DEFAULT_ROWS,
 		.is_cut = columns > 0,
+		.words = report__words(&(struct report_run){0}),
 	};
 
 	if (page.width < TEXT_MIN_WIDTH)
@@ -413,6 +417,7 @@ void text__write_report(const struct report *report, const struct text_options *
 
 	if (options->rows)
 		page.rows = options->rows;
+	page.words = report__words(&report->run);
 	page.top = options->top;
 	page.full_stacks = options->full_stacks;
 	page.color = options->color;

@@ -232,16 +232,18 @@ static void describe_held(const struct text_page *page, const struct report *rep
 	uint64_t bytes = report__held_bytes(report, site);
 
 	if (report->sort == REPORT_SORT_PEAK)
-		snprintf(out, size, "%s at the peak in %s block%s",
+		snprintf(out, size, "%s at the peak in %s %s%s",
 			human__bytes(site->peak_bytes).text, human__count(site->peak_count).text,
-			site->peak_count == 1 ? "" : "s");
+			page->words->block, site->peak_count == 1 ? "" : "s");
 	else if (count)
-		snprintf(out, size, "%s %s (%s) in %s block%s, oldest %s", human__bytes(bytes).text,
-			report__shows_left(report) ? "left" : "live",
+		snprintf(out, size, "%s %s (%s) in %s %s%s, oldest %s", human__bytes(bytes).text,
+			report__shows_left(report) ? "left" : page->words->live,
 			human__percent(bytes, page->live_bytes).text, human__count(count).text,
-			count == 1 ? "" : "s", human__duration(site->oldest_age_ns).text);
+			page->words->block, count == 1 ? "" : "s",
+			human__duration(site->oldest_age_ns).text);
 	else
-		snprintf(out, size, "nothing %s", report__shows_left(report) ? "left" : "live");
+		snprintf(out, size, "nothing %s",
+			report__shows_left(report) ? "left" : page->words->live);
 }
 
 /* What makes the site worth a look: that it grows, whose it is, what ended processes left there. */
@@ -281,9 +283,9 @@ static void print_site_figures(struct text_page *page, const struct report *repo
 			human__percent(site->temporary_count, site->alloc_count).text);
 	else if (site->failed_count)
 		snprintf(more, sizeof(more), ", %s failed", human__count(site->failed_count).text);
-	text__print_styled(page, TEXT_HEAD, "%4zu  %s; %s in %s alloc%s%s", rank, live,
+	text__print_styled(page, TEXT_HEAD, "%4zu  %s; %s in %s %s%s%s", rank, live,
 		human__bytes(site->alloc_bytes).text, human__count(site->alloc_count).text,
-		site->alloc_count == 1 ? "" : "s", more);
+		page->words->call, site->alloc_count == 1 ? "" : "s", more);
 	if (*story)
 		text__print_line(page, "%*s%s", FRAME_INDENT, "", story);
 }
@@ -304,7 +306,9 @@ static const char *sort_words(const struct report *report)
 	case REPORT_SORT_PEAK:
 		return "bytes at the peak of the heap";
 	default:
-		return report__shows_left(report) ? "bytes left at exit" : "live bytes";
+		if (report__shows_left(report))
+			return "bytes left at exit";
+		return report_run__is_growth(&report->run) ? "resident bytes" : "live bytes";
 	}
 }
 
@@ -361,7 +365,8 @@ static void print_rest(struct text_page *page, const struct report *report, size
 	if (shown == report->site_total)
 		return;
 	if (shown == count_listed(report) && report->sites.size == report->site_total)
-		text__print_line(page, "... %s more, none of them live: --sort alloc", rest.text);
+		text__print_line(page, "... %s more, none of them %s: --sort alloc", rest.text,
+			page->words->live);
 	else
 		text__print_line(
 			page, "... %s more: --top N, --full-stacks, or --json for all", rest.text);
@@ -388,7 +393,9 @@ static void offer_peak(struct text_page *page, const struct report *report)
 
 	if (report->all_ended && report->sort == REPORT_SORT_DEFAULT &&
 		held < report->heap.peak_bytes / 10)
-		text__print_line(page, "most was freed: --sort peak shows the heap at its peak, %s",
+		text__print_line(page, "most was %s: --sort peak shows %s at its peak, %s",
+			page->words->removed,
+			report_run__is_growth(&report->run) ? "the memory" : "the heap",
 			human__bytes(report->heap.peak_bytes).text);
 }
 
@@ -397,12 +404,14 @@ void text__print_sites(struct text_page *page, const struct report *report)
 	size_t shown = count_shown(page, report);
 
 	if (!report->sites.size) {
-		text__print_line(page, "no allocations were seen");
+		text__print_line(page, "no %s were seen",
+			report_run__is_growth(&report->run) ? "page faults" : "allocations");
 		return;
 	}
 	if (!shown) {
-		text__print_line(page, "nothing is live; --sort alloc or peak lists %s call site%s",
-			human__exact(report->site_total).text, report->site_total == 1 ? "" : "s");
+		text__print_line(page, "nothing is %s; --sort alloc or peak lists %s call site%s",
+			page->words->live, human__exact(report->site_total).text,
+			report->site_total == 1 ? "" : "s");
 		return;
 	}
 	text__print_line(page, "%s", "");

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "report/model.h"
+#include "report/words.h"
 
 /* Below this nothing sensible fits. */
 #define TEXT_MIN_WIDTH 60
@@ -23,6 +24,7 @@ struct text_page {
 	unsigned int rows_used;
 	size_t top;
 	bool full_stacks;
+	const struct report_words *words;
 };
 
 /* A page on a terminal of so many columns; 0: in a file or pipe, whose lines are whole. */

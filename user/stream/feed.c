@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "python/merge.h"
+#include "stream/huge_pages.h"
 
 static struct recording_text text_of(const char *text)
 {
@@ -229,6 +230,22 @@ void feed__add_losses(const struct feed *feed, uint64_t losses[LOSS_COUNT])
 	losses[LOSS_CODE_GONE] += feed->lost_code;
 }
 
+static bool may_be_huge(const struct event_header *event, size_t size)
+{
+	return event->kind == EVENT_ALLOC && event->function == FUNCTION_PAGE_FAULT &&
+	       event->flags & PAGE_FAULT_MAY_BE_HUGE && size >= sizeof(struct event_alloc);
+}
+
+/* The record goes on as one of the page that the fault did bring in. */
+static void record_resolved(struct feed *feed, const struct event_header *event)
+{
+	struct event_alloc fault = *(const struct event_alloc *)event;
+
+	huge_pages__resolve(&fault);
+	fault.header.flags &= ~PAGE_FAULT_MAY_BE_HUGE;
+	feed__record(feed, &fault.header, sizeof(fault));
+}
+
 void feed__record(void *context, const struct event_header *event, size_t size)
 {
 	const struct event_process *process = (const struct event_process *)event;
@@ -238,6 +255,10 @@ void feed__record(void *context, const struct event_header *event, size_t size)
 		if (feed->python_frames && python_frames__take_code(feed->python_frames,
 						   (const struct event_python_code *)event, size))
 			feed->failures++;
+		return;
+	}
+	if (may_be_huge(event, size)) {
+		record_resolved(feed, event);
 		return;
 	}
 	if (feed->recorder && event->kind != EVENT_STACK)
