@@ -49,12 +49,13 @@ expect_about()
 	finish "$TRACER" || fail "memtrace ended with status $?"
 	grep -q 'faulted in' out || fail "the text does not say what it counts"
 	grep -q 'Bytes are estimates' out || fail "the text does not say that it is an estimate"
-	"$MEMTRACE" report run.mtr --json=report.json -F folded -o folded --weight left-bytes >text
+	"$MEMTRACE" report run.mtr --json=report.json -F folded -o folded --weight left-bytes
 	expect_about at_exit_bytes keep_it 24
 	expect_about at_exit_bytes move_it 16
 	[ "$(grown at_exit_bytes unmap_it)" = 0 ] || fail "what was unmapped was left"
 	grep -q 'keep_it;.* [0-9]' folded || fail "no folded stack of keep_it"
-	grep -q resident text || grep -q 'left' text || fail "the replayed text speaks of blocks"
+	"$MEMTRACE" report run.mtr >text
+	grep -q 'faulted in' text || fail "the replayed text speaks of blocks"
 }
 
 @test "options that do not go with it are refused" {
