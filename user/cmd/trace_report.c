@@ -201,7 +201,8 @@ static int note_samples(struct trace_report *report, struct report *out)
 	if (report->source.options->mode != MODE_GROWTH)
 		return 0;
 	return report__note(out,
-		"Bytes are estimates: a sample was taken %s times in %s page faults, those of files "
+		"Bytes are estimates: a sample was taken %s times in %s page faults, those of "
+		"files "
 		"among them.",
 		human__exact(out->heap.counts.alloc_count).text, human__exact(seen).text);
 }

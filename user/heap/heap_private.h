@@ -83,7 +83,7 @@ struct heap {
 	struct left_map left;		 /* and here the blocks that they left */
 	struct series series;
 	struct slices slices;
-	bool has_pages; /* blocks are pages that were faulted in */
+	bool has_pages;	 /* blocks are pages that were faulted in */
 	uint32_t shrunk; /* site that the record at hand took from; SITE_FILTERED: none */
 	struct shares shares;
 
