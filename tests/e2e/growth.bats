@@ -61,6 +61,8 @@ expect_about()
 @test "options that do not go with it are refused" {
 	run "$MEMTRACE" --mode growth --allocator libfoo.so -- true
 	[ "$status" = 2 ] || fail "status $status"
+	run "$MEMTRACE" --mode growth --leaks -- true
+	[ "$status" = 2 ] || fail "status $status"
 	run "$MEMTRACE" --mode growth --mappings=off -- true
 	[ "$status" = 2 ] || fail "status $status"
 	run "$MEMTRACE" --mode heavy -- true

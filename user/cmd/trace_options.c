@@ -282,6 +282,9 @@ static void check_options(struct argp_state *state, struct trace_options *option
 	if (options->mode == MODE_GROWTH && options->allocators.size)
 		argp_error(state, "--mode growth probes no allocation functions: leave out "
 				  "--allocator");
+	if (options->mode == MODE_GROWTH && options->leaks)
+		argp_error(state, "--mode growth sees no blocks that could be lost: leave out "
+				  "--leaks");
 	if (options->mode == MODE_GROWTH && options->without_mappings)
 		argp_error(state, "--mode growth needs the mappings to know what was given back: "
 				  "leave out --mappings=off");
