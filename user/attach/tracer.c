@@ -172,7 +172,8 @@ static enum mapping_source find_mapping_source(const struct tracer *tracer)
 {
 	if (tracer->options.without_mappings)
 		return MAPPINGS_OFF;
-	/* The names of code made at run time (bpf/code_names.bpf.c) want the system calls anyway. */
+	/* The names of code made at run time (bpf/code_names.bpf.c) want the system calls anyway.
+	 */
 	if (tracer->options.page_faults && kernel_function__watches_memory() &&
 		tracer->has_task_work)
 		return MAPPINGS_BY_LOCK;
