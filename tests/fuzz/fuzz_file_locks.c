@@ -21,8 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text[size] = '\0';
 	if (!file_locks__parse(text, &locks)) {
 		vec_for_each (lock, &locks) {
-			const struct file_lock *blocker =
-				file_locks__blocker(&locks, lock->pid, lock->type, lock->inode);
+			const struct file_lock *blocker = file_locks__blocker(&locks, lock);
 
 			if (blocker && (blocker->waits || blocker->inode != lock->inode))
 				abort();
