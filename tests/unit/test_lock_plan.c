@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
-/* Which functions are probed for the order of locks, in a C library that has them all (glibc 2.34). */
+/* Which functions are probed for the order of locks, in a C library that has them all (glibc 2.34).
+ */
 #include "order_records.h"
 #include "plan_helpers.h"
 #include "probe/lock_plan.h"

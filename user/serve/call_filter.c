@@ -29,9 +29,7 @@ static const int calls[] = {
 	/* memory */
 	CALL(brk), CALL(mmap), CALL(munmap), CALL(mremap), CALL(mprotect), CALL(madvise),
 	CALL(mincore), CALL(membarrier), CALL(msync),
-	/* threads; helpers that read files of slow file systems; the worker that reads names, which
-	 * is memtrace itself once more (sandbox/worker.h) and adds a filter of its own to this one */
-	CALL(execve), CALL(setsid), CALL(setpgid),
+	/* threads, and helpers that read files of slow file systems */
 	CALL(clone), CALL(clone3), CALL(fork), CALL(vfork), CALL(exit), CALL(exit_group),
 	CALL(wait4), CALL(waitid), CALL(futex), CALL(futex_waitv), CALL(set_robust_list),
 	CALL(get_robust_list), CALL(set_tid_address), CALL(rseq), CALL(gettid), CALL(getpid),
