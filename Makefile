@@ -38,9 +38,9 @@ ALL_CFLAGS := $(CFLAGS) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE \
 	-DMEMTRACE_ARCH_$(BPF_TARGET_ARCH) -Iuser -Ibpf -I$(BUILD)/bpf -I$(BUILD)/generated -fno-omit-frame-pointer
 BPF_CFLAGS := -O2 -g -Wall -Werror -mcpu=v3 -D__TARGET_ARCH_$(BPF_TARGET_ARCH) -Ivmlinux -Ivmlinux/$(ARCH) -Ibpf
 LIBRARIES := -lbpf -ldw -lelf -lcapstone -ljansson -lprotobuf-c -lzstd -lxxhash -liberty \
-	-lncursesw -ltinfo -levent_extra -levent_core -lseccomp -llzma -lz -lpthread
+	-lncursesw -ltinfo -levent_extra -levent_core -lseccomp -llzma -lz -lpthread -lm
 STATIC_LIBRARIES := -lbpf -ldw -lelf -lcapstone -ljansson -lprotobuf-c -lzstd -lxxhash \
-	-liberty -lncursesw -ltinfo -levent_extra -levent_core -lseccomp -llzma -lbz2 -lz -lpthread
+	-liberty -lncursesw -ltinfo -levent_extra -levent_core -lseccomp -llzma -lbz2 -lz -lpthread -lm
 # Debian's libevent-dev is for one architecture at a time: scripts/setup --arm64 puts the other one here.
 ifneq ($(CROSS),)
 CROSS_LIBRARIES := /usr/local/$(CROSS:-=)

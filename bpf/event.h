@@ -51,6 +51,10 @@ enum event_kind {
 	EVENT_ORDER_NESTED = 40,
 	EVENT_ORDER_GONE = 41,
 	EVENT_ORDER_FOREIGN = 42,
+	EVENT_WINDOW = 48,	  /* struct event_window: probes came or went (--budget) */
+	EVENT_WINDOW_THREAD = 49, /* struct event_window_thread: before the window's end */
+	EVENT_WINDOW_SPENT = 50,  /* only a header, of the control ring alone */
+	EVENT_LIVENESS = 51,	  /* struct event_liveness: what the allocator says of a block */
 };
 
 /* Which function an allocation came through; the names are in process/allocators.c. */
@@ -218,6 +222,46 @@ struct event_wait {
 	__u32 reserved;
 };
 _Static_assert(sizeof(struct event_wait) == 48, "");
+
+/*
+ * The edges of a window, in the order of the records that it has: what is recorded between BEGIN
+ * and END is whole, outside of windows there are no probes.
+ */
+enum window_edge {
+	WINDOW_BEGIN = 0,
+	WINDOW_MIDDLE = 1, /* blocks allocated before it are followed for the rest of the window */
+	WINDOW_END = 2,
+	WINDOW_NOTE = 3, /* no edge: the run begins, or has come so far */
+};
+
+struct event_window {
+	struct event_header header; /* flags: enum window_edge; thread_sequence: its number */
+	__u64 cost_ns;		    /* what probes have cost the targets so far */
+	__u32 uncertainty_ppm;	    /* of the price of a trap */
+	__u32 budget_ppm;	    /* of the targets' time that they may cost */
+};
+_Static_assert(sizeof(struct event_window) == 40, "");
+
+/* How a thread spent the time between the edges of the window that ends next. */
+struct event_window_thread {
+	struct event_header header;
+	__u64 cpu_ns;	/* it ran */
+	__u64 delay_ns; /* it had been taken the processor from, and waited for it */
+};
+_Static_assert(sizeof(struct event_window_thread) == 40, "");
+
+enum liveness {
+	LIVENESS_UNKNOWN = 0, /* the bookkeeping there is not one that can be read */
+	LIVENESS_FREE = 1,
+	LIVENESS_IN_USE = 2, /* by this block, or by another that was given the address since */
+};
+
+/* Asked from outside, by user space. */
+struct event_liveness {
+	struct event_header header; /* flags: enum liveness */
+	__u64 address;
+};
+_Static_assert(sizeof(struct event_liveness) == 32, "");
 
 /*
  * Losses, counted per CPU in the `losses` map and shown by every report. The first group are

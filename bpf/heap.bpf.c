@@ -10,6 +10,7 @@
  */
 #include "arguments.bpf.h"
 #include "calls.bpf.h"
+#include "costs.bpf.h"
 #include "limits.bpf.h"
 #include "own_calls.bpf.h"
 #include "probe.h"
@@ -185,7 +186,7 @@ static __always_inline int continue_call(
 
 static __always_inline int on_alloc_entry(struct pt_regs *ctx)
 {
-	struct thread_state *state = thread_state__get();
+	struct thread_state *state = thread_state__get_allocating();
 	__u64 cookie, size, sp = PT_REGS_SP(ctx);
 	enum own_place place;
 	__u32 function;
@@ -228,7 +229,7 @@ static __always_inline int on_alloc_entry(struct pt_regs *ctx)
 /* The state of the thread whose outermost call returns now, or NULL: another call's return. */
 static __always_inline struct thread_state *leave_call(struct pt_regs *ctx)
 {
-	struct thread_state *state = thread_state__get();
+	struct thread_state *state = thread_state__get_allocating();
 
 	/* A nested call, or one that began before memtrace came. */
 	if (!state || !state->call.sp || PT_REGS_SP(ctx) != RETURN_SP(state->call.sp))
@@ -278,7 +279,7 @@ static __always_inline int on_alloc_ret(struct pt_regs *ctx)
 
 	if (!shared.own_calls)
 		return 0;
-	state = thread_state__get();
+	state = thread_state__get_allocating();
 	if (!state)
 		return 0;
 	key.process = state->process;
@@ -344,7 +345,7 @@ static __always_inline int on_free_entry(struct pt_regs *ctx)
 
 	if (!address)
 		return SKIP_RETURN;
-	state = thread_state__get();
+	state = thread_state__get_allocating();
 	if (!state || !shared.enabled)
 		return SKIP_RETURN;
 	place = enter_function(ctx, state);
@@ -366,7 +367,7 @@ static __always_inline int on_delete_entry(struct pt_regs *ctx)
 
 	if (!address)
 		return SKIP_RETURN;
-	state = thread_state__get();
+	state = thread_state__get_allocating();
 	if (!state || !shared.enabled)
 		return SKIP_RETURN;
 	place = enter_function(ctx, state);
@@ -425,38 +426,48 @@ __noinline int walk_stack_from(struct thread_state *state, __u32 limit)
 SEC("uprobe")
 int alloc_entry(struct pt_regs *ctx)
 {
+	__u64 begin = costs__begin();
+
 	on_alloc_entry(ctx);
-	return 0;
+	return costs__end(begin, TRAP_ENTRY, 0);
 }
 
 SEC("uprobe")
 int delete_entry(struct pt_regs *ctx)
 {
+	__u64 begin = costs__begin();
+
 	on_delete_entry(ctx);
-	return 0;
+	return costs__end(begin, TRAP_ENTRY, 0);
 }
 
 SEC("uprobe")
 int alloc_return(struct pt_regs *ctx)
 {
-	return on_alloc_return(ctx);
+	__u64 begin = costs__begin();
+
+	return costs__end(begin, TRAP_RETURN, on_alloc_return(ctx));
 }
 
 SEC("uprobe")
 int alloc_ret(struct pt_regs *ctx)
 {
-	return on_alloc_ret(ctx);
+	__u64 begin = costs__begin();
+
+	return costs__end(begin, TRAP_STEPPED, on_alloc_ret(ctx));
 }
 
 /* A function whose ends are `ret`s: it gives memory out, or takes it back and may call others. */
 SEC("uprobe")
 int throwing_entry(struct pt_regs *ctx)
 {
+	__u64 begin = costs__begin();
+
 	if (PROBE_COOKIE_OPERATION(bpf_get_attach_cookie(ctx)) == PROBE_FREE)
 		on_delete_entry(ctx);
 	else
 		on_alloc_entry(ctx);
-	return 0;
+	return costs__end(begin, TRAP_ENTRY, 0);
 }
 
 /* An exception begins: if it does so in a call in flight, that call is unlikely to return. */
@@ -469,7 +480,7 @@ int throw_entry(struct pt_regs *ctx)
 
 	if (!shared.own_calls)
 		return 0;
-	state = thread_state__get();
+	state = thread_state__get_allocating();
 	if (!state || own_place(ctx, state) == OWN_OUTSIDE)
 		return 0;
 	key.process = state->process;
@@ -483,22 +494,25 @@ int throw_entry(struct pt_regs *ctx)
 SEC("uprobe")
 int delete_return(struct pt_regs *ctx)
 {
+	__u64 begin = costs__begin();
+
 	leave_call(ctx);
-	return 0;
+	return costs__end(begin, TRAP_RETURN, 0);
 }
 
 SEC("uprobe")
 int free_entry(struct pt_regs *ctx)
 {
+	__u64 begin = costs__begin();
+
 	on_free_entry(ctx);
-	return 0;
+	return costs__end(begin, TRAP_ENTRY, 0);
 }
 
 /* A throwing operator new that only calls malloc: remembers what was really asked for. */
-SEC("uprobe")
-int hint_entry(struct pt_regs *ctx)
+static __always_inline int on_hint_entry(struct pt_regs *ctx)
 {
-	struct thread_state *state = thread_state__get();
+	struct thread_state *state = thread_state__get_allocating();
 	__u64 cookie, sp = PT_REGS_SP(ctx);
 	enum own_place place;
 
@@ -523,6 +537,14 @@ int hint_entry(struct pt_regs *ctx)
 	return 0;
 }
 
+SEC("uprobe")
+int hint_entry(struct pt_regs *ctx)
+{
+	__u64 begin = costs__begin();
+
+	return costs__end(begin, TRAP_ENTRY, on_hint_entry(ctx));
+}
+
 /*
  * The kernel's function bpf_session_is_return, whose number user space puts in before it loads
  * these programs (user/attach/kernel_function.h): libbpf takes an extern that the kernel lacks for
@@ -533,16 +555,47 @@ static bool (*const session_is_return)(void) = (void *)PROBE_SESSION_CALL;
 SEC("uprobe")
 int alloc_session(struct pt_regs *ctx)
 {
-	return session_is_return() ? on_alloc_return(ctx) : on_alloc_entry(ctx);
+	__u64 begin = costs__begin();
+
+	if (session_is_return())
+		return costs__end(begin, TRAP_RETURN, on_alloc_return(ctx));
+	return costs__end(begin, TRAP_ENTRY, on_alloc_entry(ctx));
 }
 
 SEC("uprobe")
 int delete_session(struct pt_regs *ctx)
 {
+	__u64 begin = costs__begin();
+
 	if (!session_is_return())
-		return on_delete_entry(ctx);
+		return costs__end(begin, TRAP_ENTRY, on_delete_entry(ctx));
 	leave_call(ctx);
-	return 0;
+	return costs__end(begin, TRAP_RETURN, 0);
+}
+
+/* For the price of a trap (user/attach/trap_cost.c): they do nothing but count. */
+SEC("uprobe")
+int priced_entry(struct pt_regs *ctx)
+{
+	return costs__end(costs__begin(), TRAP_ENTRY, 0);
+}
+
+SEC("uprobe")
+int priced_return(struct pt_regs *ctx)
+{
+	return costs__end(costs__begin(), TRAP_RETURN, 0);
+}
+
+SEC("uprobe")
+int priced_session(struct pt_regs *ctx)
+{
+	__u64 begin = costs__begin();
+
+	/* Each with a constant: the verifier knows no bounds of what the kernel's function returns.
+	 */
+	if (session_is_return())
+		return costs__end(begin, TRAP_RETURN, 0);
+	return costs__end(begin, TRAP_ENTRY, WATCH_RETURN);
 }
 
 char LICENSE[] SEC("license") = "GPL";

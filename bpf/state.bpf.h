@@ -31,6 +31,7 @@ struct thread_state {
 	__u32 process; /* 0: this thread is not traced */
 	__u32 sequence;
 	__u32 tgid;
+	__u32 window;		    /* in which its calls in flight began */
 	__u64 free_top;		    /* highest stack pointer that free was called with */
 	struct call_in_flight call; /* the outermost; nested ones do not count */
 	struct new_hint hint;
@@ -168,6 +169,20 @@ static __always_inline struct thread_state *thread_state__get(void)
 		state = create_thread_state();
 	if (!state || !state->process)
 		return NULL;
+	return state;
+}
+
+/* The same for what allocates: calls that began in an earlier window ended unseen. */
+static __always_inline struct thread_state *thread_state__get_allocating(void)
+{
+	struct thread_state *state = thread_state__get();
+
+	if (state && state->window != *(volatile __u32 *)&shared.window) {
+		state->window = shared.window;
+		state->call.sp = 0;
+		state->hint.sp = 0;
+		state->own_sp = 0;
+	}
 	return state;
 }
 

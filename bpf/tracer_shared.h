@@ -86,9 +86,33 @@ enum control_flags {
 					    process's links are bound to */
 };
 
+/* How a trap gets to its program, by which it is priced (user/attach/trap_cost.h). */
+enum trap_kind {
+	TRAP_ENTRY = 0, /* a probe's, also of calls whose return is not awaited */
+	TRAP_RETURN,	/* a return probe's, with what its call's entry paid for it */
+	TRAP_STEPPED,	/* at an instruction that the kernel has to single-step */
+	TRAP_KIND_COUNT,
+};
+
+/* What probes have cost, counted where windows are (--budget): the programs' part is measured. */
+struct probe_costs {
+	__u64 traps[TRAP_KIND_COUNT];
+	__u64 program_ns;
+	__u64 program_limit_ns; /* user space is told when program_ns comes to it; 0: never */
+};
+
+/* What user space has the program `put_record` put into the ring, in the order of its records. */
+struct record_to_put {
+	__u32 flags;	/* of bpf_ringbuf_output */
+	__u32 enables;	/* heap records come from the moment on that the record says */
+	__u8 bytes[40]; /* struct event_window or event_window_thread */
+};
+
 /* Settings and counters in the BPF object's .bss, shared by mmap. */
 struct tracer_shared {
-	__u32 enabled;	    /* heap and mapping records are sent only while it is 1 */
+	__u32 enabled; /* heap and mapping records are sent only while it is 1 */
+	/* Windows (--budget): what a thread was in the midst of in an earlier one is over. */
+	__u32 window;
 	__u32 next_process; /* number for the next process image */
 	/* How far below the first pid namespace memtrace's own lies: numbers are given as there. */
 	__u32 pid_namespace_level;
@@ -114,6 +138,7 @@ struct tracer_shared {
 	__u64 hold_timeouts; /* of these, ended by the bound and not by user space */
 	__u64 held_now;	     /* threads that are held at this moment */
 	__u64 faults_seen;   /* page faults that the samples of bpf/faults.bpf.c stand for */
+	struct probe_costs costs;
 };
 
 #endif

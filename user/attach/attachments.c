@@ -178,15 +178,21 @@ static int attach_sites(struct tracer *tracer, enum probe_program program, struc
 {
 	int err;
 
-	if (!plan->sites[program].size)
+	/* With windows no loader waits: its library has its probes from the next window on. */
+	if (!plan->sites[program].size ||
+		(tracer->options.windows && program == PROBE_PROGRAM_LOADER))
 		return 0;
+	if (tracer->is_dormant) {
+		tracer->site_count += plan->sites[program].size;
+		return 0;
+	}
 	if (!traced->links)
 		traced->links = links__new();
 	if (!traced->links)
 		return error__set(error, -ENOMEM, "out of memory");
 	err = attach_program(
 		tracer, program, traced->links, module, &plan->sites[program], pid, error);
-	if (!err)
+	if (!err && !tracer->options.windows)
 		tracer->site_count += plan->sites[program].size;
 	return err;
 }
@@ -257,6 +263,27 @@ static int attach_module(struct tracer *tracer, struct traced *traced, pid_t pid
 		err = 1;
 	}
 	return err;
+}
+
+int tracer__awake(struct tracer *tracer, pid_t pid, struct traced *traced, struct error *error)
+{
+	int err = 0;
+
+	hash_for_each (slot, &traced->attached) {
+		const struct probe_plan *plan = err ? NULL : find_plan(tracer, &slot->value, error);
+
+		for (int i = 0; plan && i < PROBE_PROGRAM_COUNT && !err; i++)
+			if (i != PROBE_PROGRAM_THROW || traced->watches_throws)
+				err = attach_sites(
+					tracer, i, traced, slot->value.module, plan, pid, error);
+	}
+	return err;
+}
+
+void tracer__hush(struct tracer *tracer, struct traced *traced)
+{
+	links__close(traced->links, tracer->closer);
+	traced->links = NULL;
 }
 
 void tracer__detach(struct tracer *tracer, struct traced *traced)

@@ -80,7 +80,12 @@ static int search_segments(struct dl_phdr_info *info, size_t size, void *data)
 
 int probe_child__offset(unsigned long long *offset)
 {
-	struct offset_search search = {.address = (uintptr_t)memtrace_probe_target};
+	return probe_child__offset_of(memtrace_probe_target, offset);
+}
+
+int probe_child__offset_of(void (*function)(void), unsigned long long *offset)
+{
+	struct offset_search search = {.address = (uintptr_t)function};
 
 	dl_iterate_phdr(search_segments, &search);
 	*offset = search.offset;

@@ -26,6 +26,9 @@ struct probe_child {
 /* Where the function starts in the file: its first instruction is a multi-byte nop on x86-64. */
 int probe_child__offset(unsigned long long *offset);
 
+/* The same of another function of memtrace's own. */
+int probe_child__offset_of(void (*function)(void), unsigned long long *offset);
+
 /* Forks the child, which waits. 0, or -errno. */
 int probe_child__start(struct probe_child *child, enum child_task task);
 

@@ -139,6 +139,24 @@ static void leave_out_probes(struct tracer *tracer)
 	}
 }
 
+/* Those by which traps are priced, where that is done. */
+static int choose_priced_programs(struct tracer *tracer, struct error *error)
+{
+	struct tracer_bpf *skel = tracer->skel;
+	bool priced = tracer->options.windows, session = tracer->link_kind == LINK_SESSION;
+	enum link_kind other = tracer->link_kind == LINK_PERF ? LINK_PERF : LINK_MULTI;
+
+	bpf_program__set_autoload(skel->progs.priced_entry, priced);
+	bpf_program__set_autoload(skel->progs.priced_session, priced && session);
+	bpf_program__set_autoload(skel->progs.priced_return, priced && !session);
+	links__prepare_program(skel->progs.priced_entry, other);
+	links__prepare_program(skel->progs.priced_return, other);
+	links__prepare_program(skel->progs.priced_session, LINK_SESSION);
+	if (priced && session && kernel_function__bind_session(skel->progs.priced_session, error))
+		return error->code;
+	return 0;
+}
+
 /* Every program is loaded for one kind of link; those of the other kinds are left out. */
 static int choose_programs(struct tracer *tracer, struct error *error)
 {
@@ -170,7 +188,8 @@ enum mapping_source { MAPPINGS_OFF, MAPPINGS_BY_LOCK, MAPPINGS_BY_NAME, MAPPINGS
 
 static enum mapping_source find_mapping_source(const struct tracer *tracer)
 {
-	if (tracer->options.without_mappings)
+	/* System calls' tracepoints tax the whole machine, and no window would end that. */
+	if (tracer->options.without_mappings || tracer->options.windows)
 		return MAPPINGS_OFF;
 	/* The names of code made at run time (bpf/code_names.bpf.c) want the system calls anyway.
 	 */
@@ -253,7 +272,7 @@ static int open_programs(struct tracer *tracer, struct error *error)
 	if (!skel)
 		return error__set(error, -errno, "cannot open the BPF programs: %m");
 	tracer->skel = skel;
-	if (choose_programs(tracer, error))
+	if (choose_programs(tracer, error) || choose_priced_programs(tracer, error))
 		return error->code;
 	choose_subject(tracer);
 	choose_holding_programs(tracer);
@@ -267,6 +286,7 @@ static int open_programs(struct tracer *tracer, struct error *error)
 	skel->rodata->impossible_size = impossible_size();
 	skel->rodata->max_map_count = read_vm_setting("max_map_count", 0);
 	skel->rodata->hold_limit_ns = tracer->options.hold_limit_ns;
+	skel->rodata->measures_costs = tracer->options.windows;
 	bpf_map__set_max_entries(skel->maps.ring, tracer->options.ring_size);
 	return 0;
 }
@@ -395,7 +415,9 @@ static int prepare_tracer(struct tracer *tracer, struct error *error)
 		return err;
 	/* The verifier gives up on programs that hold and whose limit is a constant 0. */
 	tracer->has_task_work = features__holds_processes();
-	tracer->holds_processes = tracer->options.hold_limit_ns && tracer->has_task_work;
+	tracer->holds_processes = tracer->options.hold_limit_ns && !tracer->options.windows &&
+				  tracer->has_task_work;
+	tracer->is_dormant = tracer->options.windows;
 	tracer->wide_nops = features__emulates_wide_nops();
 	tracer->declines_returns = can_decline_returns(tracer);
 	err = kernel_function__allow_held();
@@ -459,6 +481,7 @@ void tracer__free(struct tracer *tracer)
 	unwinding__free(tracer->unwinding);
 	tracer_bpf__destroy(tracer->skel);
 	traced_map__free(&tracer->traced);
+	vec_free(&tracer->clocks);
 	free(tracer->met_allocators);
 	free(tracer);
 }
@@ -560,6 +583,9 @@ void tracer__losses(const struct tracer *tracer, uint64_t losses[LOSS_COUNT])
 {
 	for (int i = 0; i < LOSS_COUNT; i++)
 		losses[i] = __atomic_load_n(&tracer->shared->losses[i], __ATOMIC_RELAXED);
+	/* With windows what runs between them is not lost but estimated. */
+	if (tracer->options.windows)
+		return;
 	losses[LOSS_LATE_ATTACH] += tracer->late_attachments;
 	losses[LOSS_HOLD_ENDED] += tracer->late_by_hold;
 	losses[LOSS_UNHELD] += tracer->unheld;

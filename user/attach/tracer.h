@@ -39,6 +39,8 @@ struct tracer_options {
 	bool page_faults;	       /* no function is probed: page faults are sampled instead */
 	bool follow;		       /* forked children are traced too */
 	bool is_single;		       /* no more than one process is added */
+	bool windows;		       /* there are probes only while a window is open: attach/windows.h */
+	double budget;		       /* per cent: then said in the records of windows */
 	const char *const *allocators; /* LIB-OR-EXE[:PREFIX] */
 	size_t allocator_count;
 };
@@ -72,6 +74,8 @@ struct tracer_callbacks {
 	void (*executed)(void *context, pid_t pid, uint32_t process);
 	/* A thread of @process ends because that ends. Given: they are asked for. */
 	void (*registers)(void *context, const struct event_exit_registers *registers);
+	/* The open window has cost as much as it may (windows.h). */
+	void (*spent)(void *context);
 };
 
 /*

@@ -9,12 +9,14 @@
 #include "attach/links.h"
 #include "attach/pythons.h"
 #include "attach/tracer.h"
+#include "attach/trap_cost.h"
 #include "attach/unwinding.h"
 #include "base/hash.h"
 #include "base/vec.h"
 #include "order_records.h"
 #include "probe.h"
 #include "probe/plan.h"
+#include "process/cpu_time.h"
 #include "tracer.skel.h"
 
 /* A file that a process has its probes in. */
@@ -50,6 +52,18 @@ DEFINE_HASH_NUMBER(traced_map, pid_t, struct traced);
 /* Plans of files, made once for each way to probe one (attachments.c). */
 DEFINE_HASH_NUMBER(plan_map, uint64_t, struct probe_plan *);
 
+/* How a thread spends the open window (windows.c). */
+struct window_clock {
+	uint32_t process;
+	pid_t pid;
+	pid_t tid;
+	int fd;
+	uint64_t cpu_ns; /* when last read, since some time */
+	struct cpu_waits waits;
+	uint64_t cpu_passed; /* between the last two times */
+	uint64_t delay_passed;
+};
+
 struct tracer {
 	struct tracer_options options;
 	struct tracer_callbacks callbacks;
@@ -68,6 +82,8 @@ struct tracer {
 	bool declines_returns; /* plan.h */
 	bool has_task_work;    /* FEATURE_HOLD */
 	bool holds_processes;  /* children and new images wait for their probes */
+	bool is_dormant;       /* between windows: what would be probed is only noted */
+	uint64_t looked_ns;    /* when the mappings were last read for a window */
 	struct traced_map traced;
 	/* Of the processes that were added, even if they ended: their children inherited them. */
 	fault_events faults;
@@ -80,6 +96,12 @@ struct tracer {
 	uint64_t late_by_hold;	   /* by LOSS_HOLD_ENDED */
 	uint64_t unheld;	   /* by LOSS_UNHELD */
 	uint64_t reconciled;	   /* lost control records that were made up for */
+
+	/* windows.c */
+	VEC(struct window_clock) clocks;
+	struct trap_cost trap_cost;
+	double unpriced_ns;	  /* spent by memtrace's own child */
+	double priced_program_ns; /* of this, in the programs */
 };
 
 /* --- tracer.c */
@@ -108,6 +130,12 @@ int tracer__attach_child(struct tracer *tracer, pid_t pid, struct traced *child,
 
 /* Takes the probes out of the process, soon. It can be attached to anew. */
 void tracer__detach(struct tracer *tracer, struct traced *traced);
+
+/* Puts the probes back where they were when the process was dormant. 0 or a negative errno. */
+int tracer__awake(struct tracer *tracer, pid_t pid, struct traced *traced, struct error *error);
+
+/* Takes them out, soon, and keeps in mind where they were. */
+void tracer__hush(struct tracer *tracer, struct traced *traced);
 
 /* Frees the plans. */
 void tracer__free_plans(struct tracer *tracer);

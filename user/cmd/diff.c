@@ -177,6 +177,9 @@ static int run_diff(const struct diff_options *options, struct error *error)
 		if (!err)
 			warn_of_notes(&sides[i], &options->sides[i]);
 	}
+	if (!err && (sides[0].report.estimates || sides[1].report.estimates))
+		err = error__set(error, -ENOTSUP,
+			"recordings made with --budget hold estimates, which are not compared");
 	if (!err && diff__compute(&diff, &sides[0].report, &sides[1].report))
 		err = error__set(error, -ENOMEM, "out of memory for the difference");
 	if (!err)

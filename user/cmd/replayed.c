@@ -212,7 +212,10 @@ int replayed__load(struct replayed *replayed, const char *path, const struct vie
 		return err;
 	report_options.now_ns = replayed->replay.now_ns;
 	err = describe_run(replayed);
-	if (!err)
+	if (!err && replayed->replay.sampling)
+		err = estimates__collect(&replayed->report, &replayed->estimates,
+			replayed->replay.heap, replayed->replay.sampling, &report_options);
+	else if (!err)
 		err = report__collect(&replayed->report, replayed->replay.heap, &report_options);
 	if (!err)
 		err = report__name(&replayed->report, name_frame, replayed);
@@ -233,6 +236,7 @@ int replayed__load(struct replayed *replayed, const char *path, const struct vie
 void replayed__free(struct replayed *replayed)
 {
 	report__free(&replayed->report);
+	estimates__free(&replayed->estimates);
 	symbolizer__free(replayed->symbolizer);
 	modules__free(replayed->modules);
 	vec_free(&replayed->targets);

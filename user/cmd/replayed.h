@@ -5,6 +5,7 @@
 #define MEMTRACE_CMD_REPLAYED_H
 
 #include "cmd/view_options.h"
+#include "report/estimates.h"
 #include "report/model.h"
 #include "stream/replay.h"
 #include "symbols/symbolizer.h"
@@ -12,6 +13,7 @@
 struct replayed {
 	struct replay replay;
 	struct report report;
+	struct report_estimates estimates; /* of a run with windows */
 	VEC(struct report_target) targets;
 	VEC(struct report_setting) settings;
 	struct modules *modules;       /* of this machine, where the recording has no names */

@@ -37,6 +37,9 @@ static int write_to(const struct report *report, const struct report_extra *extr
 	output__abort(&output);
 	if (view->format == FORMAT_SVG && err == -ENOENT)
 		return error__set(error, err, "svg needs Graphviz's dot, which is not installed");
+	if (report->estimates && err == -ENOTSUP)
+		return error__set(error, err,
+			"a run with --budget gives estimates, as text or as JSON (--json)");
 	return error__set(error, err, "cannot write the report in this format: %s", strerror(-err));
 }
 

@@ -183,6 +183,14 @@ static void on_registers(void *context, const struct event_exit_registers *regis
 	trace_leaks__take_registers(trace->leaks, registers);
 }
 
+static void on_spent(void *context)
+{
+	struct trace *trace = context;
+
+	if (trace->windows)
+		trace_windows__spent(trace->windows);
+}
+
 static int make_tracer(struct trace *trace, struct error *error)
 {
 	const struct trace_options *options = &trace->options;
@@ -196,6 +204,8 @@ static int make_tracer(struct trace *trace, struct error *error)
 		.page_faults = options->mode == MODE_GROWTH,
 		.follow = options->follow,
 		.is_single = options->command || options->pids.size == 1,
+		.windows = options->budget > 0,
+		.budget = options->budget,
 		.allocators = options->allocators.data,
 		.allocator_count = options->allocators.size,
 	};
@@ -204,6 +214,7 @@ static int make_tracer(struct trace *trace, struct error *error)
 		.started = on_started,
 		.named = on_named,
 		.exited = on_exited,
+		.spent = on_spent,
 	};
 
 	if (trace->options.leaks) {
@@ -230,10 +241,13 @@ static int make_model(struct trace *trace, struct error *error)
 
 	trace->feed.spaces = trace->spaces;
 	trace->feed.heap = heap__new(&options);
+	if (trace->options.budget)
+		trace->feed.sampling = sampling__new();
 	trace->feed.python_frames = python_frames__new();
 	trace->feed.python_runtimes = python_runtimes__new();
 	trace->feed.python_only = trace->options.python == PYTHON_ONLY;
-	if (!trace->feed.heap || !trace->feed.python_frames || !trace->feed.python_runtimes)
+	if (!trace->feed.heap || !trace->feed.python_frames || !trace->feed.python_runtimes ||
+		(trace->options.budget && !trace->feed.sampling))
 		return error__set(error, -ENOMEM, "out of memory");
 	trace->stream =
 		stream__start(tracer__ring_fd(trace->tracer), feed__record, &trace->feed, error);
@@ -251,8 +265,26 @@ static int make_leaks(struct trace *trace, struct error *error)
 	return 0;
 }
 
+static int make_windows(struct trace *trace, struct error *error)
+{
+	struct trace_windows_options options = {
+		.budget = trace->options.budget,
+		.tracer = trace->tracer,
+		.stream = trace->stream,
+		.feed = &trace->feed,
+	};
+
+	if (!trace->options.budget)
+		return 0;
+	trace->windows = trace_windows__new(&options, error);
+	return trace->windows ? 0 : error->code;
+}
+
 static int make_locks(struct trace *trace, struct error *error)
 {
+	/* A look takes the thread that ends windows a while. */
+	if (trace->windows)
+		return 0;
 	trace->locks = trace_locks__new();
 	return trace->locks ? 0 : error__set(error, -ENOMEM, "out of memory");
 }
@@ -271,6 +303,7 @@ static int make_report(struct trace *trace, struct error *error)
 		.launch = trace->launched ? &trace->launch : NULL,
 		.locks = trace->locks,
 		.leaks = trace->leaks,
+		.windows = trace->windows,
 	};
 	trace->report = trace_report__new(&trace->source, error);
 	return trace->report ? 0 : error->code;
@@ -352,7 +385,10 @@ static int begin_run(struct trace *trace, struct error *error)
 	stream__unlock(trace->stream);
 	/* A loader that waits for us should not wait long. A wish: failure is harmless. */
 	setpriority(PRIO_PROCESS, 0, CONTROL_NICE);
-	tracer__enable(trace->tracer, true);
+	if (trace->windows)
+		trace_windows__start(trace->windows);
+	else
+		tracer__enable(trace->tracer, true);
 	announce(trace);
 	return trace->launched ? launch__release(&trace->launch, error) : 0;
 }
@@ -410,6 +446,8 @@ static int look_for_leaks(struct trace *trace, struct error *error)
 
 static int stop_tracing(struct trace *trace, struct error *error)
 {
+	if (trace->windows)
+		trace_windows__settle(trace->windows, true);
 	tracer__enable(trace->tracer, false);
 	tracer__handle_control(trace->tracer);
 	trace_loop__reap_command(trace);
@@ -468,7 +506,7 @@ static trace_step *const steps[] = {
 	/* Before the stream's thread is made, as each starts with its maker's mask. */
 	trace_loop__take_signals, make_tracer,
 	make_model, /* reads the tracer's ring from here on */
-	make_leaks, make_locks, trace_loop__open, make_report,
+	make_windows, make_leaks, make_locks, trace_loop__open, make_report,
 	open_recording, /* before anything is attached: names of what is found there are recorded */
 	attach_targets,
 	show_recording, /* only now: a run that cannot begin leaves no file behind */
@@ -498,10 +536,12 @@ static void free_trace(struct trace *trace)
 	trace_report__free(trace->report);
 	trace_reconcile__free(&trace->reconcile);
 	trace_locks__free(trace->locks);
+	trace_windows__free(trace->windows);
 	stream__stop(trace->stream);
 	tracer__free(trace->tracer);
 	trace_leaks__free(trace->leaks);
 	heap__free(trace->feed.heap);
+	sampling__free(trace->feed.sampling);
 	python_frames__free(trace->feed.python_frames);
 	python_runtimes__free(trace->feed.python_runtimes);
 	spaces__free(trace->spaces);

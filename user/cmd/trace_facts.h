@@ -13,6 +13,7 @@
 #include "cmd/trace_leaks.h"
 #include "cmd/trace_locks.h"
 #include "cmd/trace_options.h"
+#include "cmd/trace_windows.h"
 #include "process/launch.h"
 #include "process/process.h"
 #include "report/model.h"
@@ -29,9 +30,10 @@ struct trace_report_source {
 	struct spaces *spaces;
 	const struct process_info *processes;
 	size_t process_count;
-	const struct launch *launch; /* NULL: nothing was launched */
-	struct trace_locks *locks;   /* NULL: not looked at */
-	struct trace_leaks *leaks;   /* NULL: not asked for */
+	const struct launch *launch;   /* NULL: nothing was launched */
+	struct trace_locks *locks;     /* NULL: not looked at */
+	struct trace_leaks *leaks;     /* NULL: not asked for */
+	struct trace_windows *windows; /* NULL: the probes are always there */
 };
 
 /* The settings that shape what a report can say. */

@@ -124,6 +124,13 @@ static void flush_recording(void *context, int fd)
 		event_loop__end(&trace->loop);
 }
 
+static void tick_windows(void *context, int fd)
+{
+	struct trace *trace = context;
+
+	trace_windows__tick(trace->windows);
+}
+
 static void draw_live_line(void *context, int fd)
 {
 	struct trace *trace = context;
@@ -173,6 +180,8 @@ static int watch_all(struct trace *trace)
 
 	if (!err)
 		err = event_loop__watch(loop, tracer__control_fd(trace->tracer), handle_control);
+	if (!err && trace->windows)
+		err = event_loop__watch(loop, trace_windows__fd(trace->windows), tick_windows);
 	vec_for_each (process, &trace->processes)
 		if (!err)
 			err = event_loop__watch(loop, process->pidfd, notice_exit);
@@ -212,8 +221,8 @@ int trace_loop__start_timers(struct trace *trace, struct error *error)
 		{report_ns, report_ns, report_ns, print_interim},
 		{options->record_path, RECORDING_INTERVAL_NS, RECORDING_INTERVAL_NS,
 			flush_recording},
-		{isatty(STDERR_FILENO) && !options->live_view, LIVE_LINE_INTERVAL_NS,
-			LIVE_LINE_INTERVAL_NS, draw_live_line},
+		{isatty(STDERR_FILENO) && !options->live_view && !trace->windows,
+			LIVE_LINE_INTERVAL_NS, LIVE_LINE_INTERVAL_NS, draw_live_line},
 		/* The first look is due at once: the process may hang already. */
 		{trace->locks, 1, TRACE_LOCKS_INTERVAL_NS, look_again},
 		{options->mode == MODE_GROWTH, RESIDENT_INTERVAL_NS, RESIDENT_INTERVAL_NS,

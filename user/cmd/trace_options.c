@@ -26,6 +26,7 @@ enum {
 	OPT_SUPPRESSIONS,
 	OPT_MODE,
 	OPT_MAPPINGS,
+	OPT_BUDGET,
 };
 
 /* Smallest ring: one page. Largest: what the kernel takes (its positions have 32 bits). */
@@ -72,6 +73,10 @@ static const struct argp_option option_table[] = {
 		"given several times (implies --leaks)",
 		0},
 	{0, 0, 0, 0, "Tuning:", 5},
+	{"budget", OPT_BUDGET, "PERCENT", 0,
+		"Probe in windows, so that the target loses at most this part of its time (0.1 to "
+		"50), and estimate: rates, and which blocks stay",
+		0},
 	{"stacks", OPT_STACKS, "KIND", 0,
 		"cfi (default: unwind tables), fp (frame pointers) or none", 0},
 	{"python", OPT_PYTHON, "KIND", 0,
@@ -220,6 +225,24 @@ static error_t parse_leak_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
+/* Less is too little to see anything, more is cheaper to have exact. */
+#define LEAST_BUDGET 0.1
+#define MOST_BUDGET 50
+
+static int parse_budget(struct argp_state *state, struct trace_options *options, const char *text)
+{
+	char *end;
+
+	errno = 0;
+	options->budget = strtod(text, &end);
+	if (end != text && *end == '%')
+		end++;
+	if (errno || *end || end == text ||
+		!(options->budget >= LEAST_BUDGET && options->budget <= MOST_BUDGET))
+		return options__bad_value(state, "--budget PERCENT (0.1 to 50)", text);
+	return 0;
+}
+
 static error_t parse_tuning_option(int key, char *arg, struct argp_state *state)
 {
 	struct trace_options *options = state->input;
@@ -243,6 +266,8 @@ static error_t parse_tuning_option(int key, char *arg, struct argp_state *state)
 		return parse_ring_size(state, options, arg);
 	case OPT_HOLD:
 		return parse_time(state, "--hold TIME", arg, &options->hold_limit_ns);
+	case OPT_BUDGET:
+		return parse_budget(state, options, arg);
 	case 'v':
 		options->verbose = true;
 		return 0;
@@ -271,10 +296,27 @@ static void check_live_view(struct argp_state *state, const struct trace_options
 			"top cannot be combined with --interval or -F; its key w writes a report");
 }
 
+static void check_budget(struct argp_state *state, const struct trace_options *options)
+{
+	const struct view_options *view = &options->view;
+
+	if (options->live_view)
+		argp_error(state, "top shows what is exact: it cannot be combined with --budget");
+	if (options->leaks)
+		argp_error(state, "--leaks needs exact tracing, without --budget");
+	if (view->format && view->format != FORMAT_TEXT && view->format != FORMAT_JSON)
+		argp_error(state, "--budget gives estimates, as text or as JSON (--json)");
+	if (view->min_size || view->max_size || view->older_than_ns)
+		argp_error(state, "--min-size, --max-size and --older-than need exact tracing, "
+				  "without --budget");
+}
+
 static void check_options(struct argp_state *state, struct trace_options *options)
 {
 	if (options->live_view)
 		check_live_view(state, options);
+	if (options->budget)
+		check_budget(state, options);
 	if (options->command && options->pids.size)
 		argp_error(state, "-p PID and a command to launch cannot be combined");
 	if (!options->command && !options->pids.size)

@@ -39,6 +39,7 @@ struct trace_options {
 	uint64_t duration_ns; /* 0: until something else ends it */
 	uint64_t interval_ns; /* 0: no periodic reports */
 	uint64_t hold_limit_ns;
+	double budget; /* per cent of the targets' time that probes may cost; 0: all is traced */
 	bool verbose;
 	bool exit_status;
 	bool kill_on_exit; /* exit as the launched command did */

@@ -20,6 +20,7 @@
 #include "cmd/trace_memory.h"
 #include "cmd/trace_record.h"
 #include "cmd/trace_resident.h"
+#include "report/estimates.h"
 #include "report/html.h"
 #include "report/human.h"
 #include "report/live_line.h"
@@ -31,6 +32,7 @@
 struct trace_report {
 	struct trace_report_source source;
 	struct symbolizer *symbolizer;
+	struct report_estimates estimates; /* of the latest figures, with --budget */
 	struct trace_facts facts;
 	uint64_t now_ns;	   /* of the latest figures */
 	struct recorder *recorder; /* NULL: none */
@@ -70,6 +72,7 @@ void trace_report__free(struct trace_report *report)
 	recorder__close(report->recorder, NULL);
 	symbolizer__free(report->symbolizer);
 	trace_facts__free(&report->facts);
+	estimates__free(&report->estimates);
 	free(report);
 }
 
@@ -409,6 +412,12 @@ static int collect(struct trace_report *report, struct report *out)
 	trace_resident__look(report->source.feed);
 	report->now_ns = report_options.now_ns = clock__now_ns();
 	trace_facts__describe(&report->facts, report->now_ns, &out->run);
+	if (report->source.feed->sampling) {
+		estimates__free(&report->estimates);
+		report->estimates = (struct report_estimates){0};
+		return estimates__collect(out, &report->estimates, report->source.feed->heap,
+			report->source.feed->sampling, &report_options);
+	}
 	err = report__collect(out, report->source.feed->heap, &report_options);
 	return err ? err : trace_leaks__add_to(report->source.leaks, out);
 }
@@ -421,6 +430,8 @@ int trace_report__print_interim(struct trace_report *report)
 
 	clear_live_line(report);
 	trace_leaks__look(report->source.leaks);
+	if (report->source.windows)
+		trace_windows__settle(report->source.windows, false);
 	stream__lock(report->source.stream);
 	err = collect(report, &out);
 	stream__unlock(report->source.stream);

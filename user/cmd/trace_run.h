@@ -12,6 +12,7 @@
 #include "cmd/trace_options.h"
 #include "cmd/trace_reconcile.h"
 #include "cmd/trace_report.h"
+#include "cmd/trace_windows.h"
 #include "process/launch.h"
 #include "process/process.h"
 #include "stream/feed.h"
@@ -34,9 +35,10 @@ struct trace {
 	struct trace_report_source source; /* of the report and of the view: borrows the others */
 	struct trace_report *report;
 	struct trace_reconcile reconcile;
-	struct trace_locks *locks; /* NULL: not possible here */
-	struct trace_leaks *leaks; /* NULL: they are not asked for */
-	struct top *top;	   /* NULL: not `memtrace top` */
+	struct trace_locks *locks;     /* NULL: not possible here */
+	struct trace_leaks *leaks;     /* NULL: they are not asked for */
+	struct top *top;	       /* NULL: not `memtrace top` */
+	struct trace_windows *windows; /* NULL: the probes are always there */
 
 	struct event_loop loop;
 	int children; /* a signalfd of their signals */

@@ -197,6 +197,9 @@ int heap__add_process(struct heap *heap, uint32_t number, uint32_t pid, const ch
 int heap__define_stack(struct heap *heap, uint32_t process, uint64_t stack,
 	const struct site_frame *frames, size_t count, enum stack_stop stop);
 
+/* The site behind a stack hash of a process; SITE_STACK_LOST if it was never defined. */
+uint32_t heap__site_of(struct heap *heap, uint32_t process, uint64_t stack);
+
 /*
  * Applies one record of @size bytes. 0 also for kinds that do not concern the heap; -EINVAL
  * (counted) for a size too small for its kind; -ENOMEM.

@@ -154,6 +154,13 @@ uint32_t heap__find_site(struct process *process, uint64_t stack)
 	return SITE_STACK_LOST;
 }
 
+uint32_t heap__site_of(struct heap *heap, uint32_t number, uint64_t stack)
+{
+	struct process *process = heap__find_process(heap, number);
+
+	return process ? heap__find_site(process, stack) : SITE_STACK_LOST;
+}
+
 int heap__define_stack(struct heap *heap, uint32_t number, uint64_t stack,
 	const struct site_frame *frames, size_t count, enum stack_stop stop)
 {

@@ -322,6 +322,18 @@ out:
 	pthread_mutex_unlock(&spaces->lock);
 }
 
+pid_t spaces__pid(struct spaces *spaces, uint32_t process)
+{
+	struct space *space;
+	pid_t pid;
+
+	pthread_mutex_lock(&spaces->lock);
+	space = find_space(spaces, process);
+	pid = space ? space->pid : 0;
+	pthread_mutex_unlock(&spaces->lock);
+	return pid;
+}
+
 /* --- looks */
 
 static bool is_made(const struct mapping *mapping)

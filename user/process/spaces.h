@@ -67,6 +67,9 @@ void spaces__retire(struct spaces *spaces, uint32_t process);
  */
 void spaces__finish(struct spaces *spaces, uint32_t process);
 
+/* PID of an image, or 0 if it is not known. */
+pid_t spaces__pid(struct spaces *spaces, uint32_t process);
+
 /* How many images are known. */
 size_t spaces__count(struct spaces *spaces);
 

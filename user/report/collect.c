@@ -421,6 +421,21 @@ static int copy_addresses(struct report *report, const struct heap *heap, struct
 	return 0;
 }
 
+bool report__describe_site(
+	struct report *report, const struct heap *heap, uint32_t id, struct report_site *site)
+{
+	size_t count;
+	const struct site *from = &heap__sites(heap, &count)[id];
+
+	*site = (struct report_site){
+		.id = id,
+		.special = special_words(id),
+		.stop = from->stop,
+		.address_count = from->frame_count,
+	};
+	return !copy_addresses(report, heap, site);
+}
+
 /* Copies what the chosen sites point to. */
 static int copy_details(struct report *report, const struct heap *heap)
 {

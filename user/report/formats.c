@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/interrupt.h"
+#include "report/estimates.h"
 #include "report/folded.h"
 #include "report/html.h"
 #include "report/leaks.h"
@@ -57,7 +58,10 @@ static void write_text(const struct report *report, const struct report_extra *e
 	}
 	if (extra->heading)
 		fprintf(file, "%s\n", extra->heading);
-	text__write_report(report, &text, file);
+	if (report->estimates)
+		estimates__write_text(report, &text, file);
+	else
+		text__write_report(report, &text, file);
 	report_leaks__write_text(report, options->top, options->full_stacks, text.width, file);
 	if (extra->write_text)
 		extra->write_text(extra->context, options->full_stacks, file);
@@ -115,7 +119,10 @@ static int as_text(const struct report *report, const struct report_extra *extra
 static int as_json(const struct report *report, const struct report_extra *extra,
 	const struct format_options *options, FILE *file)
 {
-	json__write_report(report, file, extra->write_json, extra->context);
+	if (report->estimates)
+		estimates__write_json(report, file);
+	else
+		json__write_report(report, file, extra->write_json, extra->context);
 	return 0;
 }
 
@@ -205,6 +212,8 @@ void formats__list(const char *separator, const char *last, char *out)
 int formats__write(enum report_format format, const struct report *report,
 	const struct report_extra *extra, const struct format_options *options, FILE *file)
 {
+	if (report->estimates && format != FORMAT_TEXT && format != FORMAT_JSON)
+		return -ENOTSUP;
 	return formats[format].write ? formats[format].write(report, extra, options, file)
 				     : -ENOTSUP;
 }

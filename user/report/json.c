@@ -33,7 +33,7 @@ static void write_exit_status(struct json_writer *json, int status)
 	json__end_object(json);
 }
 
-static void write_run(struct json_writer *json, const struct report_run *run)
+void json__write_run(struct json_writer *json, const struct report_run *run)
 {
 	json__put_integer(json, "version", JSON_REPORT_VERSION);
 	if (run->version)
@@ -69,7 +69,7 @@ static void write_losses(
 	json__end_object(json);
 }
 
-static void write_events(struct json_writer *json, const struct report *report)
+void json__write_events(struct json_writer *json, const struct report *report)
 {
 	json__key(json, "events");
 	json__begin_object(json);
@@ -473,8 +473,8 @@ void json__write_report(
 
 	json__start(&json, file, COMPACT_BELOW + 1);
 	json__begin_object(&json);
-	write_run(&json, &report->run);
-	write_events(&json, report);
+	json__write_run(&json, &report->run);
+	json__write_events(&json, report);
 	write_heap(&json, report);
 	write_mappings(&json, &report->heap);
 	write_residence(&json, report);

@@ -36,6 +36,10 @@ typedef void json_more_fn(struct json_writer *json, const void *context);
 void json__write_report(
 	const struct report *report, FILE *file, json_more_fn *more, const void *context);
 
+/* Inside the outermost object: what every document says of its run, and of what was lost. */
+void json__write_run(struct json_writer *json, const struct report_run *run);
+void json__write_events(struct json_writer *json, const struct report *report);
+
 /* Inside an object: the key "stack" with the site's frames. */
 void json__write_stack(struct json_writer *json, const struct report_site *site);
 

@@ -3,6 +3,7 @@
 #include "report/json_writer.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -188,6 +189,15 @@ void json__integer(struct json_writer *json, uint64_t value)
 	fprintf(json->file, "%" PRIu64, value > INT64_MAX ? (uint64_t)INT64_MAX : value);
 }
 
+void json__number(struct json_writer *json, double value)
+{
+	separate(json);
+	if (isfinite(value))
+		fprintf(json->file, "%.6g", value);
+	else
+		fputs("null", json->file);
+}
+
 void json__boolean(struct json_writer *json, bool value)
 {
 	separate(json);
@@ -207,6 +217,12 @@ void json__put_integer(struct json_writer *json, const char *key, uint64_t value
 {
 	json__key(json, key);
 	json__integer(json, value);
+}
+
+void json__put_number(struct json_writer *json, const char *key, double value)
+{
+	json__key(json, key);
+	json__number(json, value);
 }
 
 void json__put_boolean(struct json_writer *json, const char *key, bool value)

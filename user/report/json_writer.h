@@ -38,12 +38,15 @@ void json__key(struct json_writer *json, const char *key);
  * the whole document otherwise; only sums of sizes that no allocation can have come that far.
  */
 void json__integer(struct json_writer *json, uint64_t value);
+/* A measured or estimated number, to six digits; not finite: null. */
+void json__number(struct json_writer *json, double value);
 void json__boolean(struct json_writer *json, bool value);
 /* Bytes that are not UTF-8 become U+FFFD; NULL is null. */
 void json__string(struct json_writer *json, const char *text);
 
 /* A key with its value. */
 void json__put_integer(struct json_writer *json, const char *key, uint64_t value);
+void json__put_number(struct json_writer *json, const char *key, double value);
 void json__put_boolean(struct json_writer *json, const char *key, bool value);
 void json__put_string(struct json_writer *json, const char *key, const char *text);
 

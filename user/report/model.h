@@ -173,6 +173,8 @@ struct report_process {
 	uint64_t growing; /* bytes it holds at sites that only grow */
 };
 
+struct report_estimates;
+
 struct report {
 	struct report_run run;
 	uint64_t seen;
@@ -232,6 +234,8 @@ struct report {
 	size_t growers;	 /* sites at the head of the default order because they only grow */
 	size_t top;	 /* as in the options: report__name cuts the others off */
 	struct arena arena;
+	/* The run had windows: the figures are these, and not those of the heap (estimates.h). */
+	const struct report_estimates *estimates;
 };
 
 #define REPORT_GROWERS 3
@@ -301,6 +305,10 @@ int report__name(struct report *report, report_name_fn *name, void *context);
  * page of probed instructions wherever it is. For all but --full-stacks.
  */
 void report__trim(struct report *report);
+
+/* A site of the heap model with its frames, and nothing counted. False: no memory. */
+bool report__describe_site(
+	struct report *report, const struct heap *heap, uint32_t id, struct report_site *site);
 
 /* Adds a formatted note, owned by the report. 0 or -ENOMEM. */
 int report__note(struct report *report, const char *format, ...)

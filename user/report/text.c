@@ -151,7 +151,7 @@ void text__describe_loss(const struct report *report, char *out, size_t size)
 
 /* --- head */
 
-static void print_targets(struct text_page *page, const struct report_run *run)
+void text__print_targets(struct text_page *page, const struct report_run *run)
 {
 	const struct report_target *first = run->targets;
 
@@ -181,7 +181,7 @@ static void print_head(struct text_page *page, const struct report *report)
 	const struct report_run *run = &report->run;
 	char end[64], loss[LINE_SIZE - 64], line[LINE_SIZE];
 
-	print_targets(page, run);
+	text__print_targets(page, run);
 	describe_end(run, end, sizeof(end));
 	text__print_line(page, "traced for  %s%s", human__duration(run->duration_ns).text, end);
 	text__describe_loss(report, loss, sizeof(loss));

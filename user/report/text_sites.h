@@ -40,6 +40,9 @@ void text__print_styled(struct text_page *page, enum text_style style, const cha
 /* Prints @text as lines broken at spaces; those after the first are indented by @indent. */
 void text__print_wrapped(struct text_page *page, unsigned int indent, const char *text);
 
+/* The line that says who was traced. */
+void text__print_targets(struct text_page *page, const struct report_run *run);
+
 /* Most lines of a folded stack. */
 #define TEXT_FOLDED_FRAMES 5
 

@@ -246,6 +246,40 @@ static void record_resolved(struct feed *feed, const struct event_header *event)
 	feed__record(feed, &fault.header, sizeof(fault));
 }
 
+static uint64_t stack_of(const struct event_header *event, size_t size)
+{
+	if (event->kind == EVENT_ALLOC && size >= sizeof(struct event_alloc))
+		return ((const struct event_alloc *)event)->stack;
+	if (event->kind == EVENT_REALLOC_END && size >= sizeof(struct event_realloc_end))
+		return ((const struct event_realloc_end *)event)->stack;
+	return 0;
+}
+
+int feed__apply(
+	struct heap *heap, struct sampling *sampling, const struct event_header *event, size_t size)
+{
+	uint32_t site = SITE_NO_STACK;
+
+	if (!sampling)
+		return heap__apply(heap, event, size);
+	switch (event->kind) {
+	case EVENT_ALLOC:
+	case EVENT_REALLOC_END:
+		site = heap__site_of(heap, event->process, stack_of(event, size));
+		return sampling__apply(sampling, event, size, site);
+	case EVENT_ALLOC_FAILED:
+		return 0;
+	case EVENT_FREE:
+	case EVENT_REALLOC_BEGIN:
+	case EVENT_WINDOW:
+	case EVENT_WINDOW_THREAD:
+	case EVENT_LIVENESS:
+		return sampling__apply(sampling, event, size, site);
+	default:
+		return heap__apply(heap, event, size);
+	}
+}
+
 void feed__record(void *context, const struct event_header *event, size_t size)
 {
 	const struct event_process *process = (const struct event_process *)event;
@@ -280,6 +314,6 @@ void feed__record(void *context, const struct event_header *event, size_t size)
 		spaces__finish(feed->spaces, event->process);
 		break;
 	}
-	if (heap__apply(feed->heap, event, size) == -ENOMEM)
+	if (feed__apply(feed->heap, feed->sampling, event, size) == -ENOMEM)
 		feed->failures++;
 }

@@ -6,6 +6,7 @@
 
 #include "base/code_address.h"
 #include "base/hash.h"
+#include "stream/feed.h"
 
 static inline uint64_t text_hash(struct recording_text text)
 {
@@ -257,8 +258,12 @@ static int visit_record(void *context, const struct event_header *event, size_t 
 	if (!is_wanted(private, event))
 		return 0;
 	err = need_heap(replay);
+	if (event->kind == EVENT_WINDOW && !replay->sampling) {
+		replay->sampling = sampling__new();
+		err = replay->sampling ? err : -ENOMEM;
+	}
 	if (!err)
-		err = heap__apply(replay->heap, event, size);
+		err = feed__apply(replay->heap, replay->sampling, event, size);
 	return err == -ENOMEM ? err : 0;
 }
 
@@ -393,6 +398,7 @@ void replay__free(struct replay *replay)
 	struct replay_private *private = replay->private;
 
 	heap__free(replay->heap);
+	sampling__free(replay->sampling);
 	vec_free(&replay->targets);
 	vec_free(&replay->settings);
 	vec_free(&replay->notes);
