@@ -415,8 +415,8 @@ static int prepare_tracer(struct tracer *tracer, struct error *error)
 		return err;
 	/* The verifier gives up on programs that hold and whose limit is a constant 0. */
 	tracer->has_task_work = features__holds_processes();
-	tracer->holds_processes = tracer->options.hold_limit_ns && !tracer->options.windows &&
-				  tracer->has_task_work;
+	tracer->holds_processes =
+		tracer->options.hold_limit_ns && !tracer->options.windows && tracer->has_task_work;
 	tracer->is_dormant = tracer->options.windows;
 	tracer->wide_nops = features__emulates_wide_nops();
 	tracer->declines_returns = can_decline_returns(tracer);
