@@ -26,7 +26,7 @@
 
 /*
  * What a window costs the target beside its traps: pages of code that become its own and are shared
- * again, the processors' tables of pages. Measured as lost time of a thread that never stops.
+ * again, the processors' tables of pages. An assumption, on the safe side of what was seen.
  */
 #define CHANGE_NS 150000.0
 
