@@ -34,13 +34,13 @@ struct tracer_options {
 	uint32_t max_frames;
 	uint64_t ring_size; /* bytes, a power of two */
 	uint64_t hold_limit_ns;
-	bool python;		       /* Python frames are walked, too */
-	bool without_mappings;	       /* memory system calls are not followed */
-	bool page_faults;	       /* no function is probed: page faults are sampled instead */
-	bool follow;		       /* forked children are traced too */
-	bool is_single;		       /* no more than one process is added */
-	bool windows;		       /* there are probes only while a window is open: attach/windows.h */
-	double budget;		       /* per cent: then said in the records of windows */
+	bool python;	       /* Python frames are walked, too */
+	bool without_mappings; /* memory system calls are not followed */
+	bool page_faults;      /* no function is probed: page faults are sampled instead */
+	bool follow;	       /* forked children are traced too */
+	bool is_single;	       /* no more than one process is added */
+	bool windows;	       /* there are probes only while a window is open: attach/windows.h */
+	double budget;	       /* per cent: then said in the records of windows */
 	const char *const *allocators; /* LIB-OR-EXE[:PREFIX] */
 	size_t allocator_count;
 };
