@@ -104,7 +104,7 @@ struct tracer {
 	double priced_program_ns; /* of this, in the programs */
 };
 
-/* --- tracer.c */
+/* --- programs.c */
 
 /* The programs of one kind of link, by enum probe_program. */
 struct program_pair {
@@ -114,6 +114,12 @@ struct program_pair {
 };
 
 struct program_pair tracer__programs(const struct tracer *tracer, enum probe_program program);
+
+/*
+ * Of the opened skeleton: sets which programs are loaded, and for which kind of link. 0 or a
+ * negative errno with @error set.
+ */
+int tracer__choose_programs(struct tracer *tracer, struct error *error);
 
 /* --- attachments.c */
 

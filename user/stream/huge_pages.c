@@ -4,25 +4,24 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "process/huge_page_setting.h"
 #include "process/smaps.h"
 
 /* Small pages in a huge one: 512 of 4 KiB; arm64 with pages of 64 KiB has 8192. */
 #define MOST_ENTRIES 8192
 
-static uint64_t read_huge_page_size(void)
+/* The kernel's, which never changes: read once, and not for each record. The reader's thread alone
+ * asks. */
+static uint64_t huge_page_bytes(void)
 {
-	char *text;
-	uint64_t bytes;
-	size_t size;
+	static uint64_t bytes;
+	static bool known;
 
-	if (file__read("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", 64, &text, &size))
-		return 0;
-	bytes = strtoull(text, NULL, 10);
-	free(text);
+	if (!known)
+		bytes = huge_pages__setting().bytes;
+	known = true;
 	return bytes;
 }
 
@@ -43,7 +42,7 @@ static bool is_filled(pid_t tid, uint64_t start, size_t count)
 
 void huge_pages__resolve(struct event_alloc *fault)
 {
-	uint64_t page = sysconf(_SC_PAGESIZE), huge = read_huge_page_size(), start;
+	uint64_t page = sysconf(_SC_PAGESIZE), huge = huge_page_bytes(), start;
 
 	if (!huge || huge / page > MOST_ENTRIES)
 		return;
