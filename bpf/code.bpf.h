@@ -171,4 +171,15 @@ static __always_inline void note_protected_code(
 		mapping.end - start >= length ? &mapping : &nothing);
 }
 
+/* --- ends of system calls */
+
+/* Loads the result once: clang would else compute an address into ctx, which is refused. */
+static __always_inline long result_of(const struct trace_event_raw_sys_exit *ctx)
+{
+	long result = ctx->ret;
+
+	barrier_var(result);
+	return result;
+}
+
 #endif

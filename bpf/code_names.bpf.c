@@ -21,15 +21,6 @@ static __always_inline int on_write_end(long written, bool is_vector)
 #endif
 }
 
-/* Loads the result once: clang would else compute an address into ctx, which is refused. */
-static __always_inline long result_of(const struct trace_event_raw_sys_exit *ctx)
-{
-	long result = ctx->ret;
-
-	barrier_var(result);
-	return result;
-}
-
 SEC("tp/syscalls/sys_exit_write")
 int exit_write(struct trace_event_raw_sys_exit *ctx)
 {

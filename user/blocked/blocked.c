@@ -71,23 +71,6 @@ static struct lock_thread convert(const struct look_thread *in)
 	return out;
 }
 
-/* Copies the calls that were inlined into the frame's function: all names but the last. */
-static void copy_inlined(
-	struct builder *builder, const struct symbol_frames *names, struct lock_frame *out)
-{
-	struct lock_inlined *copies = calloc(names->count - 1, sizeof(*copies));
-
-	if (!copies || vec_push(&builder->out->inlined, copies)) {
-		free(copies);
-		return; /* no memory: the frame has its function still */
-	}
-	for (size_t i = 0; i + 1 < names->count; i++)
-		copies[i] = (struct lock_inlined){
-			names->frames[i].function, names->frames[i].file, names->frames[i].line};
-	out->inlined = copies;
-	out->inlined_count = names->count - 1;
-}
-
 static void name_frame(
 	struct builder *builder, uint64_t pc, bool is_return, struct known_frame *out)
 {
@@ -101,14 +84,7 @@ static void name_frame(
 	out->frame.build_id = module && module->build_id.size ? module->build_id.hex : NULL;
 	if (is_return)
 		out->frame.called = subject__called(builder->subject, pc);
-	if (!names.count)
-		return;
-	out->frame.function = names.frames[names.count - 1].function;
-	out->frame.function_offset = names.frames[names.count - 1].function_offset;
-	out->frame.file = names.frames[names.count - 1].file;
-	out->frame.line = names.frames[names.count - 1].line;
-	if (names.count > 1)
-		copy_inlined(builder, &names, &out->frame);
+	frame_symbols__set(&out->frame, &names, &builder->out->inlined);
 }
 
 static int add_frame(struct builder *builder, uint64_t pc, uint64_t slot, bool is_return)
@@ -394,9 +370,7 @@ void blocked__free(struct blocked *blocked)
 	free(blocked->snapshot.threads);
 	free(blocked->snapshot.processes);
 	free(blocked->frames);
-	vec_for_each (inlined, &blocked->inlined)
-		free(*inlined);
-	vec_free(&blocked->inlined);
+	inlined_arrays__free(&blocked->inlined);
 	vec_for_each (sample, &blocked->sampled)
 		free(*sample);
 	vec_free(&blocked->sampled);

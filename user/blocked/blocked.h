@@ -10,6 +10,7 @@
 
 #include "base/vec.h"
 #include "blocked/activity.h"
+#include "blocked/frame_symbols.h"
 #include "blocked/look.h"
 #include "blocked/subject.h"
 #include "locks/futex.h"
@@ -21,7 +22,7 @@ struct blocked {
 	struct lock_memory memory;
 	struct lock_frame *frames; /* of all threads */
 	size_t frame_count;
-	VEC(struct lock_inlined *) inlined; /* arrays that frames refer to */
+	inlined_arrays inlined; /* that frames refer to */
 	activity_notes activities;
 	VEC(struct lock_frame *) sampled; /* stacks of threads that run */
 	size_t unreadable; /* processes that could not be looked at (gone, no permission) */

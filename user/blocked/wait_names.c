@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/vec.h"
 #include "blocked/answers.h"
+#include "blocked/frame_symbols.h"
 #include "blocked/subject.h"
 #include "process/process.h"
 
@@ -28,7 +29,7 @@ struct wait_names {
 	struct named_frames frames;
 	struct program_numbers programs;
 	VEC(struct lock_frame *) stacks;
-	VEC(struct lock_inlined *) inlined;
+	inlined_arrays inlined;
 };
 
 struct wait_names *wait_names__new(bool lines, struct error *error)
@@ -53,10 +54,8 @@ void wait_names__free(struct wait_names *names)
 		return;
 	vec_for_each (stack, &names->stacks)
 		free(*stack);
-	vec_for_each (inlined, &names->inlined)
-		free(*inlined);
+	inlined_arrays__free(&names->inlined);
 	vec_free(&names->stacks);
-	vec_free(&names->inlined);
 	named_frames__free(&names->frames);
 	program_numbers__free(&names->programs);
 	subjects__free(names->subjects);
@@ -91,22 +90,6 @@ static uint64_t program_of(struct wait_names *names, pid_t pid)
 	return (uint64_t)(number ? *number : 0) << 32 | (uint32_t)pid;
 }
 
-static void copy_inlined(
-	struct wait_names *names, const struct symbol_frames *symbols, struct lock_frame *out)
-{
-	struct lock_inlined *copies = calloc(symbols->count - 1, sizeof(*copies));
-
-	if (!copies || vec_push(&names->inlined, copies)) {
-		free(copies);
-		return; /* no memory: the frame has its function still */
-	}
-	for (size_t i = 0; i + 1 < symbols->count; i++)
-		copies[i] = (struct lock_inlined){symbols->frames[i].function,
-			symbols->frames[i].file, symbols->frames[i].line};
-	out->inlined = copies;
-	out->inlined_count = symbols->count - 1;
-}
-
 static void name_frame(struct wait_names *names, struct subject *subject, uint64_t pc,
 	bool is_return, struct lock_frame *out)
 {
@@ -124,14 +107,7 @@ static void name_frame(struct wait_names *names, struct subject *subject, uint64
 	}
 	if (subject && is_return)
 		out->called = subject__called(subject, pc);
-	if (!symbols.count)
-		return;
-	out->function = symbols.frames[symbols.count - 1].function;
-	out->function_offset = symbols.frames[symbols.count - 1].function_offset;
-	out->file = symbols.frames[symbols.count - 1].file;
-	out->line = symbols.frames[symbols.count - 1].line;
-	if (symbols.count > 1)
-		copy_inlined(names, &symbols, out);
+	frame_symbols__set(out, &symbols, &names->inlined);
 }
 
 static const struct lock_frame *find_frame(

@@ -8,9 +8,6 @@
 
 #include "census/unread.h"
 
-/* Looks beyond those asked for, as long as each still finds that some of what was lost is not. */
-#define MORE_LOOKS 5
-
 struct taking {
 	const struct census_image *image;
 	const struct census_options *options;
@@ -93,12 +90,12 @@ static int look_again(struct taking *taking, struct error *error)
 /* As many looks as are asked for, and on while they differ. */
 static int look_on(struct taking *taking, struct error *error)
 {
-	size_t looks = taking->options->looks, most = looks + MORE_LOOKS;
+	size_t looks = taking->options->looks;
 	int err = follow_pointers(taking, error);
 	uint64_t last = 0;
 
-	while (!err && taking->suspects.blocks.size && taking->image->memory.pause &&
-		taking->out->looks < most && (taking->out->looks < looks || last)) {
+	while (!err && taking->image->memory.pause &&
+		suspects__want_look(&taking->suspects, taking->out->looks, looks, last)) {
 		taking->suspects.acquitted = 0;
 		err = look_again(taking, error);
 		last = taking->suspects.acquitted;

@@ -10,6 +10,19 @@
 /* A kind and a class: the group + 1. */
 DEFINE_HASH_NUMBER(group_map, uint64_t, uint32_t);
 
+int leak_kind__of(uint8_t state)
+{
+	static const int kinds[] = {
+		[REACH_NONE] = -1,
+		[REACH_START] = -1,
+		[REACH_POSSIBLE] = LEAK_POSSIBLE,
+		[REACH_DEFINITE] = LEAK_DEFINITE,
+		[REACH_INDIRECT] = LEAK_INDIRECT,
+	};
+
+	return kinds[state];
+}
+
 const char *leak_kind__name(enum leak_kind kind)
 {
 	static const char *const names[] = {"definite", "indirect", "possible"};
@@ -74,20 +87,13 @@ static int by_weight(const void *left, const void *right)
 int leaks__judge(const struct pointer_graph *graph, const struct classes *classes,
 	const struct suspects *suspects, uint8_t *states, struct leaks *out)
 {
-	static const int kinds[] = {
-		[REACH_NONE] = -1,
-		[REACH_START] = -1,
-		[REACH_POSSIBLE] = LEAK_POSSIBLE,
-		[REACH_DEFINITE] = LEAK_DEFINITE,
-		[REACH_INDIRECT] = LEAK_INDIRECT,
-	};
 	struct group_map map = {0};
 	int err = leaks__settle(graph, suspects, states);
 
 	*out = (struct leaks){0};
 	for (size_t i = 0; !err && i < graph->blocks->size; i++)
-		if (kinds[states[i]] >= 0)
-			err = add(out, &map, &graph->blocks->data[i], kinds[states[i]],
+		if (leak_kind__of(states[i]) >= 0)
+			err = add(out, &map, &graph->blocks->data[i], leak_kind__of(states[i]),
 				classes->of[i]);
 	if (out->groups.size)
 		qsort(out->groups.data, out->groups.size, sizeof(*out->groups.data), by_weight);

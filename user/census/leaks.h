@@ -28,6 +28,9 @@ struct leaks {
 	VEC(struct leak_group) groups; /* by kind, then bytes, descending */
 };
 
+/* The kind of a leak that a block in that state is (census/reach.h); -1: it is none. */
+int leak_kind__of(uint8_t state);
+
 /* "definite", "indirect", "possible". */
 const char *leak_kind__name(enum leak_kind kind);
 

@@ -11,6 +11,9 @@
 #include "census/reach.h"
 #include "census/reader.h"
 
+/* Looks beyond those asked for. */
+#define MORE_LOOKS 5
+
 /*
  * Passes over what moves. A pointer that goes round n places, and is for half of the time in a
  * register alone, is missed by one pass with a chance of 0.6; by all of these with one of 1e-7.
@@ -177,6 +180,12 @@ static int prepare(struct hunt *hunt, const struct census_image *image)
 	if (reader__init(&hunt->reader, &image->memory, CENSUS_PAGE))
 		return -ENOMEM;
 	return block_index__build(&hunt->index, &hunt->blocks);
+}
+
+bool suspects__want_look(
+	const struct suspects *suspects, size_t done, size_t wanted, uint64_t acquitted)
+{
+	return suspects->blocks.size && done < wanted + MORE_LOOKS && (done < wanted || acquitted);
 }
 
 int suspects__hunt(struct suspects *suspects, const struct census_image *image)

@@ -33,6 +33,14 @@ struct suspects {
  */
 int suspects__look(struct suspects *suspects, struct pointer_graph *graph, const uint8_t *states);
 
+/*
+ * Whether another look is worth it after @done of @wanted ones, of which the last acquitted
+ * @acquitted: those that are wanted, and some more as long as each finds that some of what was lost
+ * is not. None without a suspect.
+ */
+bool suspects__want_look(
+	const struct suspects *suspects, size_t done, size_t wanted, uint64_t acquitted);
+
 /* Hunts. 0, -ENOMEM or -ESRCH. */
 int suspects__hunt(struct suspects *suspects, const struct census_image *image);
 

@@ -8,9 +8,6 @@
 
 #include "base/hash.h"
 
-/* Looks beyond those asked for, as long as each still finds that some of what was lost is not. */
-#define MORE_LOOKS 5
-
 DEFINE_HASH_NUMBER(site_map, uint64_t, struct traced_site);
 
 struct leak_search {
@@ -73,8 +70,8 @@ static int look_on(struct leak_search *search, size_t looks)
 	uint64_t last = 0;
 	int err = look(search);
 
-	while (!err && search->suspects.blocks.size && search->image->memory.pause &&
-		search->out->looks < looks + MORE_LOOKS && (search->out->looks < looks || last)) {
+	while (!err && search->image->memory.pause &&
+		suspects__want_look(&search->suspects, search->out->looks, looks, last)) {
 		search->suspects.acquitted = 0;
 		err = look(search);
 		last = search->suspects.acquitted;
@@ -83,14 +80,6 @@ static int look_on(struct leak_search *search, size_t looks)
 }
 
 /* --- the sums */
-
-static const int kinds[] = {
-	[REACH_NONE] = -1,
-	[REACH_START] = -1,
-	[REACH_POSSIBLE] = LEAK_POSSIBLE,
-	[REACH_DEFINITE] = LEAK_DEFINITE,
-	[REACH_INDIRECT] = LEAK_INDIRECT,
-};
 
 static void add(struct leak_sum *sum, uint64_t bytes)
 {
@@ -103,7 +92,7 @@ static int count_block(struct leak_search *search, struct site_map *sites,
 	const struct traced_block *block, const struct traced_block *then, uint8_t state)
 {
 	struct traced_site *site;
-	int kind = kinds[state];
+	int kind = leak_kind__of(state);
 
 	if (block->site == TRACED_UNCOUNTED)
 		return 0;
@@ -152,7 +141,7 @@ static void count_untraced(struct leak_search *search)
 	const struct census_blocks *blocks = &search->survey.blocks;
 
 	for (size_t i = 0; i < blocks->size; i++) {
-		int kind = kinds[search->states[i]];
+		int kind = leak_kind__of(search->states[i]);
 
 		if (kind >= 0 && !traced__at(&search->set, blocks->data[i].address))
 			add(&search->out->before[kind], blocks->data[i].size);

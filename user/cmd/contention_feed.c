@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "process/process.h"
 
 /* How often it is looked whether processes have ended; their last waits were read before. */
 #define ENDED_INTERVAL_NS 1000000000ull
@@ -53,19 +53,6 @@ struct contention_feed {
 
 /* --- processes */
 
-static bool read_comm(pid_t pid, char *comm, size_t size)
-{
-	char path[64], *text;
-	size_t length;
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	if (file__read(path, 4096, &text, &length))
-		return false;
-	snprintf(comm, size, "%.*s", (int)strcspn(text, "\n"), text);
-	free(text);
-	return true;
-}
-
 static bool is_wanted(struct contention_feed *feed, pid_t pid)
 {
 	struct look_thread leader = {.pid = pid, .tid = pid};
@@ -76,7 +63,7 @@ static bool is_wanted(struct contention_feed *feed, pid_t pid)
 		return true;
 	if (feed->options.filter->cgroup && watch_filter__refresh(feed->options.filter))
 		return false;
-	return read_comm(pid, leader.comm, sizeof(leader.comm)) &&
+	return process__read_comm(pid, leader.comm) &&
 	       watch_filter__wants(feed->options.filter, &leader);
 }
 

@@ -9,6 +9,7 @@
 
 #include "attach/lock_order.h"
 #include "base/hash.h"
+#include "blocked/frame_symbols.h"
 #include "blocked/module_facts.h"
 #include "symbols/symbolizer.h"
 
@@ -44,7 +45,7 @@ struct order_feed {
 	struct fed_pids pids;
 	struct fed_views ended; /* where the code of processes was that are gone */
 	struct fed_facts facts;
-	VEC(struct lock_inlined *) inlined;
+	inlined_arrays inlined;
 };
 
 /* --- what a lock is */
@@ -190,9 +191,7 @@ void order_feed__free(struct order_feed *feed)
 	hash_for_each (ended, &feed->ended)
 		space_view__free(&ended->value);
 	fed_views__free(&feed->ended);
-	vec_for_each (inlined, &feed->inlined)
-		free(*inlined);
-	vec_free(&feed->inlined);
+	inlined_arrays__free(&feed->inlined);
 	fed_stacks__free(&feed->stacks);
 	fed_pids__free(&feed->pids);
 	fed_facts__free(&feed->facts);
@@ -354,27 +353,10 @@ int order_feed__finish(struct order_feed *feed)
 
 /* --- names */
 
-static void copy_inlined(
-	struct order_feed *feed, const struct symbol_frames *symbols, struct lock_frame *out)
-{
-	struct lock_inlined *copies = calloc(symbols->count, sizeof(*copies));
-
-	if (!copies || vec_push(&feed->inlined, copies)) {
-		free(copies);
-		return; /* no memory: the frame has its function still */
-	}
-	for (size_t i = 0; i + 1 < symbols->count; i++)
-		copies[i] = (struct lock_inlined){symbols->frames[i].function,
-			symbols->frames[i].file, symbols->frames[i].line};
-	out->inlined = copies;
-	out->inlined_count = symbols->count - 1;
-}
-
 static void name_frame(
 	struct order_feed *feed, const struct fed_frame *frame, struct lock_frame *out)
 {
 	struct symbol_frames symbols = {0};
-	const struct symbol_frame *last;
 
 	*out = (struct lock_frame){.pc = frame->address, .module_offset = frame->offset};
 	if (!frame->module)
@@ -383,15 +365,7 @@ static void name_frame(
 	if (frame->module->build_id.size)
 		out->build_id = frame->module->build_id.hex;
 	symbolizer__resolve(feed->symbolizer, frame->module, frame->offset, true, &symbols);
-	if (!symbols.count)
-		return;
-	last = &symbols.frames[symbols.count - 1];
-	out->function = last->function;
-	out->function_offset = last->function_offset;
-	out->file = last->file;
-	out->line = last->line;
-	if (symbols.count > 1)
-		copy_inlined(feed, &symbols, out);
+	frame_symbols__set(out, &symbols, &feed->inlined);
 }
 
 static void name_stack(struct order_feed *feed, struct fed_stack *stack)

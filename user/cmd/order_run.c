@@ -125,37 +125,20 @@ static int add_process(struct order_run *run, pid_t pid, bool awaits_exec, struc
 }
 
 /* One that ends meanwhile, or is a zombie by now, has nothing to be traced. */
-static void add_child(struct order_run *run, pid_t pid)
+static void add_child(void *context, pid_t pid)
 {
+	struct order_run *run = context;
 	struct error error = {0};
-	int err = check_process(pid, &error);
+	int err;
 
+	/* The kernel's side follows the forks of what is a target already. */
+	if (tracer__image_of(run->tracer, pid))
+		return;
+	err = check_process(pid, &error);
 	if (!err)
 		err = add_process(run, pid, false, &error);
 	if (err && err != -ESRCH && err != -EINVAL)
 		log__warn("child %d is not traced: %s", pid, error.message);
-}
-
-/*
- * Breadth first. Children are listed once their parent is a target, from when on the kernel's side
- * follows its forks.
- */
-static int add_descendants(struct order_run *run, pid_list *pids)
-{
-	for (size_t i = 0; i < pids->size; i++) {
-		size_t known = pids->size;
-		int err = children__list(pids->data[i], pids);
-
-		if (err == -ENOTSUP)
-			log__warn("this kernel does not list children: those already running are "
-				  "not traced (name each with -p)");
-		if (err)
-			return err == -ENOTSUP ? 0 : err;
-		for (size_t k = known; k < pids->size; k++)
-			if (!tracer__image_of(run->tracer, pids->data[k]))
-				add_child(run, pids->data[k]);
-	}
-	return 0;
 }
 
 static int attach_processes(struct order_run *run, struct error *error)
@@ -169,7 +152,7 @@ static int attach_processes(struct order_run *run, struct error *error)
 		if (!err && vec_push(&pids, process->pid))
 			err = error__set(error, -ENOMEM, "out of memory");
 	}
-	if (!err && run->options.follow && add_descendants(run, &pids))
+	if (!err && run->options.follow && children__visit(&pids, add_child, run))
 		err = error__set(error, -ENOMEM, "out of memory");
 	vec_free(&pids);
 	return err ? err : tracer__check(run->tracer, error);

@@ -12,9 +12,9 @@
 
 #include "attach/confined.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "process/process.h"
 #include "process/translated.h"
 
 /* How long an ended process is kept by name: as long as its figures are (report/metrics.h). */
@@ -145,19 +145,6 @@ uint64_t serve_targets__refused(const struct serve_targets *targets)
 
 /* --- who matches */
 
-static bool read_comm(pid_t pid, char *comm, size_t size)
-{
-	char path[64], *text;
-	size_t length;
-
-	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-	if (file__read(path, 4096, &text, &length))
-		return false;
-	snprintf(comm, size, "%.*s", (int)strcspn(text, "\n"), text);
-	free(text);
-	return true;
-}
-
 static bool is_in_container(const struct serve_filter *filter, pid_t pid)
 {
 	struct container container;
@@ -177,7 +164,7 @@ static bool is_wanted(const struct serve_filter *filter, pid_t pid)
 	struct look_thread leader = {.pid = pid, .tid = pid};
 
 	if ((processes->comms.size || processes->excluded.size) &&
-		!read_comm(pid, leader.comm, sizeof(leader.comm)))
+		!process__read_comm(pid, leader.comm))
 		return false;
 	if (!watch_filter__wants(processes, &leader))
 		return false;

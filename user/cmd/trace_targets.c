@@ -28,12 +28,18 @@ int trace_targets__add(const struct trace_targets *targets, pid_t pid, const cha
 	return 0;
 }
 
-static void attach_child(const struct trace_targets *targets, pid_t pid)
+static void attach_child(void *context, pid_t pid)
 {
+	const struct trace_targets *targets = context;
 	struct process_info info;
 	struct error error = {0};
-	int err = process__open(pid, &info, &error);
+	int err;
 
+	/* The kernel's side follows the forks of what is a target already: it may be one by itself.
+	 */
+	if (tracer__image_of(targets->tracer, pid))
+		return;
+	err = process__open(pid, &info, &error);
 	if (err == -ESRCH)
 		return;
 	if (!err) {
@@ -45,28 +51,6 @@ static void attach_child(const struct trace_targets *targets, pid_t pid)
 	/* One that ends meanwhile, or is a zombie by now, has nothing to be traced. */
 	if (err && err != -ESRCH && err != -EINVAL)
 		log__warn("child %d is not traced: %s", pid, error.message);
-}
-
-/*
- * Breadth first. A process's children are listed after it has become a target, from when on the
- * kernel's side follows its forks: a child is in the list, or a target by itself, or both.
- */
-static int attach_descendants(const struct trace_targets *targets, pid_list *pids)
-{
-	for (size_t i = 0; i < pids->size; i++) {
-		size_t known = pids->size;
-		int err = children__list(pids->data[i], pids);
-
-		if (err == -ENOTSUP)
-			log__warn("this kernel does not list children: those already running are "
-				  "not traced (name each with -p)");
-		if (err)
-			return err == -ENOTSUP ? 0 : err;
-		for (size_t k = known; k < pids->size; k++)
-			if (!tracer__image_of(targets->tracer, pids->data[k]))
-				attach_child(targets, pids->data[k]);
-	}
-	return 0;
 }
 
 int trace_targets__attach(const struct trace_targets *targets, const struct process_info *processes,
@@ -84,7 +68,7 @@ int trace_targets__attach(const struct trace_targets *targets, const struct proc
 		if (!err && vec_push(&pids, processes[i].pid))
 			err = error__set(error, -ENOMEM, "out of memory");
 	}
-	if (!err && follow && attach_descendants(targets, &pids))
+	if (!err && follow && children__visit(&pids, attach_child, (void *)targets))
 		err = error__set(error, -ENOMEM, "out of memory");
 	vec_free(&pids);
 	return err;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 /* One thread's. */
 static int read_children(pid_t pid, int tid, pid_list *out)
 {
@@ -46,4 +48,21 @@ int children__list(pid_t pid, pid_list *out)
 	}
 	closedir(dir);
 	return err;
+}
+
+int children__visit(pid_list *pids, void (*visit)(void *context, pid_t pid), void *context)
+{
+	for (size_t i = 0; i < pids->size; i++) {
+		size_t known = pids->size;
+		int err = children__list(pids->data[i], pids);
+
+		if (err == -ENOTSUP)
+			log__warn("this kernel does not list children: those already running are "
+				  "not traced (name each with -p)");
+		if (err)
+			return err == -ENOTSUP ? 0 : err;
+		for (size_t k = known; k < pids->size; k++)
+			visit(context, pids->data[k]);
+	}
+	return 0;
 }

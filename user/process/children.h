@@ -18,4 +18,11 @@ typedef VEC(pid_t) pid_list;
  */
 int children__list(pid_t pid, pid_list *out);
 
+/*
+ * Calls @visit for each descendant of the processes in @pids, breadth first, and appends it there;
+ * a process's children are listed once @visit has been called for it. On a kernel without such
+ * files nothing is visited, which is reported. 0 or -ENOMEM.
+ */
+int children__visit(pid_list *pids, void (*visit)(void *context, pid_t pid), void *context);
+
 #endif

@@ -166,6 +166,18 @@ uint64_t process__read_start_time(pid_t pid)
 	return start;
 }
 
+bool process__read_comm(pid_t pid, char comm[PROCESS_COMM_SIZE])
+{
+	size_t size;
+	char *text;
+
+	if (read_proc_file(pid, "comm", STATUS_LIMIT, &text, &size))
+		return false;
+	snprintf(comm, PROCESS_COMM_SIZE, "%.*s", (int)strcspn(text, "\n"), text);
+	free(text);
+	return true;
+}
+
 static int open_pidfd(pid_t pid, struct error *error)
 {
 	int fd = syscall(SYS_pidfd_open, pid, 0);

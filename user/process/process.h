@@ -50,4 +50,7 @@ pid_t process__own_pid(const struct process_info *process);
 /* Start time of @pid in clock ticks since boot, 0 where it is gone; see process_info. */
 uint64_t process__read_start_time(pid_t pid);
 
+/* Its name as the kernel has it, not yet fit for a terminal. False where it is gone. */
+bool process__read_comm(pid_t pid, char comm[PROCESS_COMM_SIZE]);
+
 #endif

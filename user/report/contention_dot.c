@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/text.h"
 #include "report/arena.h"
 #include "report/contention.h"
+#include "report/dot.h"
 #include "report/human.h"
 #include "report/string_table.h"
 
@@ -120,22 +120,6 @@ static bool is_drawn(const struct dot_graph *graph, uint64_t ns)
 	return ns && ns >= graph->total_ns / LEAST_SHARE;
 }
 
-/* A quoted string of DOT: only quotes and backslashes mean anything in it. */
-static void put_label(FILE *file, const char *text)
-{
-	bool shows;
-
-	for (size_t length; *text; text += length) {
-		length = text__character(text, &shows);
-		if (*text == '"' || *text == '\\')
-			fputc('\\', file);
-		if (shows)
-			fwrite(text, 1, length, file);
-		else
-			fputc('?', file);
-	}
-}
-
 static void write_graph(const struct dot_graph *graph, FILE *file)
 {
 	fprintf(file, "digraph contention {\n\tnode [shape=box, fontname=\"sans\"];\n");
@@ -145,7 +129,7 @@ static void write_graph(const struct dot_graph *graph, FILE *file)
 		if (!is_drawn(graph, function->inclusive_ns))
 			continue;
 		fprintf(file, "\tf%zu [label=\"", i);
-		put_label(file, graph->names.list.data[i]);
+		dot__put_text(file, graph->names.list.data[i]);
 		fprintf(file, "\\nown %s (%s)\\nof %s (%s)\"];\n",
 			human__duration(function->own_ns).text,
 			human__percent(function->own_ns, graph->total_ns).text,

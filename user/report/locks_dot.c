@@ -4,34 +4,18 @@
 
 #include <string.h>
 
-#include "base/text.h"
 #include "locks/activity.h"
+#include "report/dot.h"
 
 /* More victims of one lock than this are drawn as one node: nobody reads a thousand boxes. */
 #define DRAWN_WAITERS 20
-
-/* A quoted string of DOT: only quotes and backslashes mean anything in it. */
-static void put_text(FILE *file, const char *text)
-{
-	bool shows;
-
-	for (size_t length; *text; text += length) {
-		length = text__character(text, &shows);
-		if (*text == '"' || *text == '\\')
-			fputc('\\', file);
-		if (shows)
-			fwrite(text, 1, length, file);
-		else
-			fputc('?', file);
-	}
-}
 
 static void put_thread(FILE *file, const struct lock_thread *thread, const char *colour)
 {
 	const char *syscall = activity__syscall_name(thread->syscall);
 
 	fprintf(file, "\tt%d_%d [shape=box, color=%s, label=\"", thread->pid, thread->tid, colour);
-	put_text(file, thread->comm);
+	dot__put_text(file, thread->comm);
 	fprintf(file, "\\nPID %d TID %d", thread->pid, thread->tid);
 	if (thread->ns_tid != thread->tid)
 		fprintf(file, " (%d inside)", thread->ns_tid);
@@ -49,7 +33,7 @@ static void put_lock(FILE *file, const struct lock_wait *wait, const char *colou
 	fputc('\t', file);
 	put_lock_id(file, wait);
 	fprintf(file, " [color=%s, label=\"", colour);
-	put_text(file, wait->name[0] ? wait->name : wait_kind__name(wait->kind));
+	dot__put_text(file, wait->name[0] ? wait->name : wait_kind__name(wait->kind));
 	fprintf(file, "\\n%s", wait_kind__name(wait->kind));
 	if (wait->futex.type != FUTEX_TYPE_NONE)
 		fprintf(file, " 0x%llx", (unsigned long long)wait->address);

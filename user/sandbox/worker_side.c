@@ -19,7 +19,7 @@ static int greet(void)
 	int listener = sandbox__enter(), err;
 
 	if (listener < 0)
-		log__debug("the kernel gives no seccomp filter (%s): names are read without one",
+		log__debug("the kernel gives no seccomp filter (%s): the worker has none",
 			strerror(-listener));
 	err = message__send(WORKER_FD, &greeting, sizeof(greeting), listener);
 	if (listener >= 0)
