@@ -14,6 +14,7 @@
 #include "limits.bpf.h"
 #include "own_calls.bpf.h"
 #include "probe.h"
+#include "session.bpf.h"
 #include "stack.bpf.h"
 #include "state.bpf.h"
 
@@ -544,13 +545,6 @@ int hint_entry(struct pt_regs *ctx)
 
 	return costs__end(begin, TRAP_ENTRY, on_hint_entry(ctx));
 }
-
-/*
- * The kernel's function bpf_session_is_return, whose number user space puts in before it loads
- * these programs (user/attach/kernel_function.h): libbpf takes an extern that the kernel lacks for
- * an error where it may not list the kernel's modules, without CAP_SYS_ADMIN.
- */
-static bool (*const session_is_return)(void) = (void *)PROBE_SESSION_CALL;
 
 SEC("uprobe")
 int alloc_session(struct pt_regs *ctx)

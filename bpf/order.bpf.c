@@ -17,6 +17,7 @@
 #include "order_nesting.bpf.h"
 #include "order_place.bpf.h"
 #include "order_records.h"
+#include "session.bpf.h"
 
 /* Bytes behind a lock's or a condition's address in which its futex words are. */
 #define LOCK_BYTES 64
@@ -230,9 +231,6 @@ int order_try_return(struct pt_regs *ctx)
 {
 	return on_try_return(ctx);
 }
-
-/* See heap.bpf.c. */
-static bool (*const session_is_return)(void) = (void *)PROBE_SESSION_CALL;
 
 SEC("uprobe")
 int order_try_session(struct pt_regs *ctx)

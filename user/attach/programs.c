@@ -47,6 +47,18 @@ struct program_pair tracer__programs(const struct tracer *tracer, enum probe_pro
 	}
 }
 
+/* For every kind of link. */
+static void leave_out(const struct tracer *tracer, enum probe_program program)
+{
+	struct program_pair pair = tracer__programs(tracer, program);
+
+	bpf_program__set_autoload(pair.entry, false);
+	if (pair.back)
+		bpf_program__set_autoload(pair.back, false);
+	if (pair.session)
+		bpf_program__set_autoload(pair.session, false);
+}
+
 static bool is_of_subject(const struct tracer *tracer, enum probe_program program)
 {
 	if (program == PROBE_PROGRAM_LOADER)
@@ -60,17 +72,9 @@ static void choose_subject(struct tracer *tracer)
 	struct tracer_bpf *skel = tracer->skel;
 	bool order = tracer->options.subject == TRACER_ORDER;
 
-	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++) {
-		struct program_pair pair = tracer__programs(tracer, i);
-
-		if (is_of_subject(tracer, i))
-			continue;
-		bpf_program__set_autoload(pair.entry, false);
-		if (pair.session) {
-			bpf_program__set_autoload(pair.session, false);
-			bpf_program__set_autoload(pair.back, false);
-		}
-	}
+	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++)
+		if (!is_of_subject(tracer, i))
+			leave_out(tracer, i);
 	bpf_program__set_autoload(skel->progs.order_switch, order);
 	if (order)
 		return;
@@ -84,15 +88,8 @@ static void choose_subject(struct tracer *tracer)
 /* Of a run that probes no function. */
 static void leave_out_probes(struct tracer *tracer)
 {
-	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++) {
-		struct program_pair pair = tracer__programs(tracer, i);
-
-		bpf_program__set_autoload(pair.entry, false);
-		if (pair.back)
-			bpf_program__set_autoload(pair.back, false);
-		if (pair.session)
-			bpf_program__set_autoload(pair.session, false);
-	}
+	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++)
+		leave_out(tracer, i);
 }
 
 /* Those by which traps are priced, where that is done. */
