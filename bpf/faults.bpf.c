@@ -4,6 +4,8 @@
  * Page faults that made a traced process's resident memory grow: a program on the software event of
  * minor page faults of its threads, which no other process has anything to do with. The kernel
  * calls it once in a period of faults that it chooses by their rate, after the page is in place.
+ * A sample stands for the faults since the thread's last one, by the thread's own count: the kernel's
+ * period is that of the next sample, and a clock that is coarse drives it to any height.
  */
 #include "state.bpf.h"
 
@@ -66,7 +68,18 @@ static long look_at_faulted(
 	return 0;
 }
 
-static __noinline int send_fault(struct thread_state *state, struct fault *fault, __u64 period)
+/* Those before the first sample that we see may have been long before memtrace came. */
+static __always_inline __u64 count_faults(struct thread_state *state, __u64 period)
+{
+	__u64 count = bpf_get_current_task_btf()->min_flt, since = count - state->faults_counted;
+
+	if (!state->faults_counted && since > period)
+		since = period;
+	state->faults_counted = count;
+	return since;
+}
+
+static __noinline int send_fault(struct thread_state *state, struct fault *fault, __u64 count)
 {
 	struct event_alloc *event;
 	__u64 stack;
@@ -82,7 +95,7 @@ static __noinline int send_fault(struct thread_state *state, struct fault *fault
 	fill_header(&event->header, state, EVENT_ALLOC, FUNCTION_PAGE_FAULT);
 	event->header.flags = fault->may_be_huge ? PAGE_FAULT_MAY_BE_HUGE : 0;
 	event->address = fault->address & -page_bytes;
-	event->size = page_bytes * period;
+	event->size = page_bytes * count;
 	event->stack = stack;
 	bpf_ringbuf_submit(event, wakeup_flags(&event->header));
 	return 0;
@@ -93,18 +106,19 @@ int page_fault(struct fault_context *ctx)
 {
 	struct thread_state *state = thread_state__get();
 	struct fault fault = {.address = ctx->address};
-	__u64 period = ctx->period;
+	__u64 count;
 
 	if (!state || !shared.enabled)
 		return 0;
-	__sync_fetch_and_add(&shared.faults_seen, period);
+	count = count_faults(state, ctx->period);
+	__sync_fetch_and_add(&shared.faults_seen, count);
 	/* Fails while another thread waits to change the address space. Most faults are of
 	 * anonymous memory. */
 	if (bpf_find_vma(bpf_get_current_task_btf(), fault.address, look_at_faulted, &fault, 0))
 		fault.is_anonymous = true;
 	if (!fault.is_anonymous)
 		return 0;
-	return send_fault(state, &fault, period);
+	return send_fault(state, &fault, count);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -32,6 +32,7 @@ struct thread_state {
 	__u32 sequence;
 	__u32 tgid;
 	__u32 window;		    /* in which its calls in flight began */
+	__u64 faults_counted;	    /* its page faults that samples stand for already */
 	__u64 free_top;		    /* highest stack pointer that free was called with */
 	struct call_in_flight call; /* the outermost; nested ones do not count */
 	struct new_hint hint;

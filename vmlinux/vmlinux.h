@@ -164,6 +164,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	long unsigned int nvcsw;
 	long unsigned int nivcsw;
+	long unsigned int min_flt;
 	u64 start_time;
 	u64 start_boottime;
 	char comm[16];
