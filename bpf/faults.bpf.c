@@ -4,8 +4,8 @@
  * Page faults that made a traced process's resident memory grow: a program on the software event of
  * minor page faults of its threads, which no other process has anything to do with. The kernel
  * calls it once in a period of faults that it chooses by their rate, after the page is in place.
- * A sample stands for the faults since the thread's last one, by the thread's own count: the kernel's
- * period is that of the next sample, and a clock that is coarse drives it to any height.
+ * A sample stands for the faults since the thread's last one, by the thread's own count: the
+ * kernel's period is that of the next sample, and a clock that is coarse drives it to any height.
  */
 #include "state.bpf.h"
 

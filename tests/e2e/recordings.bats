@@ -57,7 +57,7 @@ expect_equal()
 
 @test "a replayed report equals the live one, byte for byte: python3" {
 	require_command python3
-	record_launched -- python3 -c 'import json; print(len([json.dumps([i]) for i in range(5000)]))'
+	record_launched -- /usr/bin/python3 -c 'import json; print(len([json.dumps([i]) for i in range(5000)]))'
 	replay
 	expect_equal
 }
@@ -260,7 +260,7 @@ expect_equal()
 @test "go tool pprof reads the profile, and has our numbers" {
 	require_command go
 	require_command python3
-	record_launched -- python3 -c 'import json; x = [json.dumps([i]) for i in range(5000)]'
+	record_launched -- /usr/bin/python3 -c 'import json; x = [json.dumps([i]) for i in range(5000)]'
 	"$MEMTRACE" report -F pprof -o run.pb.gz run.rec
 	local index key
 	for pair in inuse_space:live_bytes inuse_objects:live_count alloc_space:alloc_bytes \
