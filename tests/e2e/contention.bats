@@ -110,24 +110,84 @@ waits_for_lock()
 	run ! grep -nE '.{81}' out
 }
 
-@test "folded stacks and pprof have the same time, of waiters and of holders" {
-	start_rounds 3 5
-	start_tracing -p "$TARGET" --json=report.json -F pprof -o profile.pb.gz
+# One run whose waits are kept, for the tests of what can be made of them: sets KEPT and its JSON.
+kept_waits()
+{
+	KEPT=$BATS_FILE_TMPDIR/waits
+	[ ! -e "$KEPT" ] || return 0
+	start_rounds 3 10
+	start_tracing -p "$TARGET" --json="$KEPT.json" -o "$KEPT"
 	run_rounds
-	gzip -dc profile.pb.gz | strings >names
-	grep -q contentions names
-	grep -q nanoseconds names
-	grep -q read_ledger names
-	if command -v go >/dev/null; then
-		go tool pprof -top -sample_index=contentions profile.pb.gz | grep -q read_index
-	fi
-	start_rounds 3 5
-	start_tracing -p "$TARGET" --json=report.json -F folded -o folded --holders
-	run_rounds
+}
+
+# sum_folded FILE: what its stacks add up to.
+sum_folded()
+{
+	awk '{ sum += $NF } END { printf "%d", sum }' "$1"
+}
+
+@test "what was kept gives every format, of waiters and of holders, with the same time" {
+	kept_waits
 	local total
-	total=$(jq .contention.total_ns report.json)
-	[ "$(awk '{ sum += $NF } END { printf "%d", sum }' folded)" = "$total" ]
+	total=$(jq .contention.total_ns "$KEPT.json")
+	"$MEMTRACE" report "$KEPT" --json | cmp - "$KEPT.json"
+	"$MEMTRACE" report "$KEPT" >out
+	grep -q '^  [12]  mutex ledger_lock (rounds) at 0x' out
+	"$MEMTRACE" report "$KEPT" -F folded >folded
+	[ "$(sum_folded folded)" = "$total" ]
+	grep -q ';read_ledger ' folded
+	"$MEMTRACE" report "$KEPT" -F folded --holders >folded
+	[ "$(sum_folded folded)" = "$total" ]
 	grep -q ';write_ledger;' folded
+	"$MEMTRACE" report "$KEPT" -F dot >waits.dot
+	dot -Tsvg waits.dot | grep -q read_index
+	"$MEMTRACE" report "$KEPT" -F speedscope -o waits.speedscope
+	[ "$(jq '[.profiles[] | select(.unit == "nanoseconds") | .weights[]] | add' waits.speedscope)" = "$total" ]
+	jq -e '[.shared.frames[].name] | index("read_index") != null' waits.speedscope
+	run -1 "$MEMTRACE" report "$KEPT" -F svg
+	run -1 "$MEMTRACE" report "$KEPT" --from 1
+}
+
+@test "go tool pprof opens the profile, and has our numbers" {
+	require_command go
+	kept_waits
+	"$MEMTRACE" report "$KEPT" -F pprof -o profile.pb.gz
+	HOME=$PWD go tool pprof -symbolize=none -raw profile.pb.gz >raw 2>err || fail "$(cat err)"
+	grep -q '^contentions/count delay/nanoseconds' raw
+	# "  count ns: locations" for each stack.
+	local total
+	total=$(awk '/^Locations/ { exit } / +[0-9]+ +[0-9]+: / { count += $1; sum += $2 }
+		END { printf "%d %d", count, sum }' raw)
+	[ "$total" = "$(jq -r '.contention | "\(.waits) \(.total_ns)"' "$KEPT.json")" ]
+	HOME=$PWD go tool pprof -symbolize=none -top -sample_index=contentions profile.pb.gz 2>/dev/null >top
+	grep -qE '^ +3 .* 3 .*read_ledger$' top
+	"$MEMTRACE" report "$KEPT" -F pprof --holders -o profile.pb.gz
+	HOME=$PWD go tool pprof -symbolize=none -traces profile.pb.gz 2>/dev/null | grep -q write_index
+}
+
+@test "diff of two profiles tells what is waited for more" {
+	kept_waits
+	jq '.duration_ns *= 2' "$KEPT" >slower
+	"$MEMTRACE" diff slower "$KEPT" >out
+	grep -qE '^ +\+.*/s  mutex ledger_lock \(rounds\)$' out
+	grep -qE '^ +\+.*/s .*  read_index$' out
+	run ! grep -nE '.{81}' out
+	"$MEMTRACE" diff "$KEPT" slower | grep -qE '^ +-.*/s  mutex ledger_lock \(rounds\)$'
+	"$MEMTRACE" diff slower "$KEPT" --json=report.json
+	expect '.before.total_ns == .after.total_ns and .before.duration_ns == 2 * .after.duration_ns' true
+	expect '.locks[] | select(.name == "ledger_lock") | [.before.waits, .after.waits] | tojson' '[3,3]'
+	echo '{"version": 1, "profile": "contention"' >broken
+	run -1 "$MEMTRACE" diff slower broken
+	[[ $output == *"broken is not a profile of contention"* ]]
+}
+
+@test "the page has both sides, each lock, and tables" {
+	require_command node
+	require_command chromium
+	[ -d "$ROOT/user/report/html/node_modules" ] || skip "no npm packages: no browser can be driven"
+	kept_waits
+	"$MEMTRACE" report "$KEPT" -F html -o page.html
+	timeout 60 node "$ROOT/tests/e2e/html_page.mjs" page.html contention ${PICTURES:+"$PICTURES"}
 }
 
 @test "processes by name; waits under way at the start and at the end are told" {

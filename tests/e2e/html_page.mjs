@@ -272,6 +272,32 @@ const checks = {
 		assert.ok((await top("#waits")) < (await top("#plot")), "a deadlock stands first");
 	},
 
+	async contention(page) {
+		assert.equal(await page.locator("#time").isVisible(), false);
+		assert.equal(await page.locator("#sites-section").isVisible(), false);
+		assert.match(await page.locator("#totals").textContent(), /Waits6/);
+		assert.match(await caption(page), /waited for 2 locks, by who waited/);
+		assert.equal(await frame(page, "read_ledger").count(), 1);
+		assert.equal(await frame(page, "write_ledger").count(), 0);
+		await pick(page, "Holders");
+		assert.equal(await frame(page, "write_ledger").count(), 1);
+		assert.equal(await frame(page, "read_ledger").count(), 0);
+		await pick(page, "Waits");
+		assert.match(await caption(page), /^6 waits for 2 locks, by who held the lock meanwhile/);
+		const option = page.locator("#lock option", { hasText: "ledger_lock" });
+		await page.locator("#lock").selectOption(await option.getAttribute("value"));
+		await settled(page);
+		assert.match(await caption(page), /^3 waits for mutex ledger_lock/);
+		assert.equal(await frame(page, "write_index").count(), 0);
+		assert.match(await page.locator("#locks tbody").textContent(), /condition queue_filled.*not ranked/);
+		assert.match(await page.locator("#waiting tbody").textContent(), /read_ledger/);
+		assert.match(await page.locator("#holding tbody").textContent(), /write_ledger/);
+		assert.equal(await page.locator("#waiting-threads tbody tr").count(), 2);
+		await frame(page, "write_ledger").click();
+		await settled(page);
+		assert.equal(await page.locator("#flame").getAttribute("data-zoom"), "write_ledger");
+	},
+
 	async hostile(page) {
 		assert.equal(await page.evaluate(() => window.hacked), undefined);
 		assert.equal(await page.locator("img").count(), 0);

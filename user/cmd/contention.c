@@ -20,16 +20,15 @@
 #include "blocked/locks_look.h"
 #include "cmd/cmd.h"
 #include "cmd/contention_feed.h"
+#include "cmd/contention_output.h"
 #include "cmd/filter_options.h"
 #include "process/children.h"
 #include "process/process.h"
 #include "report/formats.h"
-#include "report/output.h"
 #include "version.h"
 
 /* How often what was sent is read: a ring full of waits in that time would be 300,000 a second. */
 #define READ_MS 50
-#define DEFAULT_TOP 10
 
 enum {
 	KEY_ALL = 0x100,
@@ -41,18 +40,11 @@ enum {
 	KEY_HOLDERS,
 };
 
-typedef int contention_write_fn(
-	const struct contention_report *report, enum contention_side side, FILE *file);
-
 struct contention_options {
 	struct watch_filter filter;
 	bool all;
 	uint64_t duration_ns; /* 0: until a signal, or the end of the processes */
-	bool json;
-	const char *json_path;	     /* NULL: stdout */
-	contention_write_fn *format; /* of -F; NULL: text, JSON */
-	const char *output_path;     /* of -F; NULL: stdout */
-	enum contention_side side;   /* whose stacks -F writes */
+	struct contention_output output;
 	size_t top;
 	struct contention_filter kinds;
 	bool full_stacks;
@@ -73,8 +65,10 @@ static const struct argp_option argp_options[] = {
 	{"all", KEY_ALL, 0, 0, "Trace every process on the machine", 0},
 	{"duration", 'd', "TIME", 0, "Stop after TIME", 0},
 	{"json", KEY_JSON, "FILE", OPTION_ARG_OPTIONAL, "Write JSON to FILE (default stdout)", 0},
-	{"format", 'F', "FORMAT", 0, "folded, pprof, speedscope or dot, to stdout or -o FILE", 0},
-	{"output", 'o', "FILE", 0, "Where -F writes", 0},
+	{"format", 'F', "FORMAT", 0,
+		"folded, pprof, speedscope, dot or html, to stdout or to the file of -o", 0},
+	{"output", 'o', "FILE", 0,
+		"Where -F writes; without -F, keep the waits in FILE for report and diff", 0},
 	{"holders", KEY_HOLDERS, 0, 0, "-F writes the holders' stacks, not the waiters'", 0},
 	{"top", KEY_TOP, "N", 0, "Show N locks and functions (default 10; JSON has all)", 0},
 	{"kind", KEY_KIND, "KIND", 0, "Only waits of this kind: mutex, condition, loader...", 0},
@@ -96,38 +90,14 @@ static error_t parse_top(
 	return 0;
 }
 
-/* What -F takes. */
-static const struct {
-	const char *name;
-	contention_write_fn *write;
-} formats[] = {
-	{"folded", contention_folded__write},
-	{"pprof", contention_pprof__write},
-	{"speedscope", contention_speedscope__write},
-	{"dot", contention_dot__write},
-};
-#define FORMATS (sizeof(formats) / sizeof(formats[0]))
-
-void contention__list_formats(const char *separator, const char *last, char *out)
-{
-	const char *names[FORMATS];
-
-	for (size_t i = 0; i < FORMATS; i++)
-		names[i] = formats[i].name;
-	formats__join(names, FORMATS, separator, last, out);
-}
-
 static error_t parse_format(
 	struct contention_options *options, const char *argument, struct argp_state *state)
 {
 	char names[FORMAT_NAMES_SIZE];
 
-	for (size_t i = 0; i < FORMATS; i++) {
-		if (strcmp(argument, formats[i].name) != 0)
-			continue;
-		options->format = formats[i].write;
+	options->output.format = contention_output__find_format(argument);
+	if (options->output.format)
 		return 0;
-	}
 	contention__list_formats(", ", " or ", names);
 	argp_error(state, "-F %s: not a format (%s)", argument, names);
 	return 0;
@@ -178,16 +148,16 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 			argp_error(state, "-d %s: not a time", argument);
 		return 0;
 	case KEY_JSON:
-		options->json = true;
-		options->json_path = argument && strcmp(argument, "-") ? argument : NULL;
+		options->output.json = true;
+		options->output.json_path = argument && strcmp(argument, "-") ? argument : NULL;
 		return 0;
 	case 'F':
 		return parse_format(options, argument, state);
 	case 'o':
-		options->output_path = strcmp(argument, "-") ? argument : NULL;
+		options->output.path = strcmp(argument, "-") ? argument : NULL;
 		return 0;
 	case KEY_HOLDERS:
-		options->side = CONTENTION_HOLDER;
+		options->output.side = CONTENTION_HOLDER;
 		return 0;
 	case KEY_TOP:
 		return parse_top(options, argument, state);
@@ -422,85 +392,26 @@ static int run(struct contention_run *session, struct error *error)
 
 /* --- the report */
 
-static void describe_run(const struct contention_run *session, struct contention_report *out)
+static int write_reports(const struct contention_run *session, struct error *error)
 {
 	const struct contention_options *options = &session->options;
-
-	*out = (struct contention_report){
+	struct contention_report report = {
 		.model = contention_feed__model(session->feed),
 		.processes = session->described.data,
 		.process_count = session->described.size,
 		.scope = options->filter.cgroup	      ? options->filter.cgroup
 			 : options->filter.comms.size ? options->filter.comms.data[0]
 						      : "the whole machine",
+		.version = MEMTRACE_VERSION,
 		.start_unix_ns = session->start_unix_ns,
 		.duration_ns = session->duration_ns,
 		.filter = options->kinds,
 		.top = options->top,
 		.full_stacks = options->full_stacks,
 	};
-	contention_feed__losses(session->feed, &out->losses);
-}
 
-static int write_json(const struct contention_run *session, const struct contention_report *report,
-	struct error *error)
-{
-	struct output output;
-	int err = output__open(&output, session->options.json_path, error);
-
-	if (err)
-		return err;
-	err = contention_json__write(report, MEMTRACE_VERSION, output.file);
-	err = err ? error__set(error, err, "out of memory for the report")
-		  : output__commit(&output, error);
-	output__abort(&output);
-	return err;
-}
-
-static int write_format(const struct contention_run *session,
-	const struct contention_report *report, struct error *error)
-{
-	struct output output;
-	int err = output__open(&output, session->options.output_path, error);
-
-	if (err)
-		return err;
-	err = session->options.format(report, session->options.side, output.file);
-	err = err ? error__set(error, err, "out of memory for the profile")
-		  : output__commit(&output, error);
-	output__abort(&output);
-	return err;
-}
-
-static int write_text(const struct contention_report *report, struct error *error)
-{
-	struct output output;
-	int err = output__open(&output, NULL, error);
-
-	if (err)
-		return err;
-	err = contention_text__write(report, output.file);
-	err = err ? error__set(error, err, "out of memory for the report")
-		  : output__commit(&output, error);
-	output__abort(&output);
-	return err;
-}
-
-/* Text goes to stdout unless something else does. */
-static int write_reports(const struct contention_run *session, struct error *error)
-{
-	struct contention_report report;
-	int err = 0;
-
-	describe_run(session, &report);
-	if (session->options.json)
-		err = write_json(session, &report, error);
-	if (!err && session->options.format)
-		err = write_format(session, &report, error);
-	if (!err && !(session->options.json && !session->options.json_path) &&
-		!(session->options.format && !session->options.output_path))
-		err = write_text(&report, error);
-	return err;
+	contention_feed__losses(session->feed, &report.losses);
+	return contention_output__write(&options->output, &report, error);
 }
 
 static void close_session(struct contention_run *session)
@@ -516,7 +427,7 @@ static void close_session(struct contention_run *session)
 
 int cmd_contention(int argc, char **argv)
 {
-	struct contention_run session = {.options.top = DEFAULT_TOP};
+	struct contention_run session = {.options.top = CONTENTION_TOP};
 	struct error error = {0};
 	int err;
 
@@ -525,10 +436,8 @@ int cmd_contention(int argc, char **argv)
 		return EXIT_COULD_NOT;
 	file__allow_many(); /* every file that is mapped somewhere is held open */
 	err = capabilities__check(&error);
-	if (!err && session.options.json)
-		err = output__check(session.options.json_path, &error);
-	if (!err && session.options.format)
-		err = output__check(session.options.output_path, &error);
+	if (!err)
+		err = contention_output__check(&session.options.output, &error);
 	if (!err)
 		err = open_session(&session, &error);
 	if (!err)

@@ -14,8 +14,11 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "cmd/cmd.h"
+#include "cmd/contention_output.h"
 #include "cmd/replayed.h"
 #include "report/census_diff.h"
+#include "report/contention_diff.h"
+#include "report/contention_profile.h"
 #include "report/formats.h"
 #include "report/human.h"
 #include "report/output.h"
@@ -102,7 +105,8 @@ static const struct argp argp = {
 	.parser = parse_option,
 	.args_doc = "A[@TIME] B[@TIME]",
 	.doc = "Shows which call sites grew, shrank, appeared or vanished between two recordings, "
-	       "or two points in time of one (run@10s run@60s).",
+	       "or two points in time of one (run@10s run@60s). Two profiles of memtrace "
+	       "contention -o are compared by the time waited per second.",
 };
 
 const struct argp *diff_argp(void)
@@ -163,6 +167,35 @@ static int run_census_diff(const struct diff_options *options, struct error *err
 	return err;
 }
 
+/* Two profiles of waits for locks. */
+static int run_contention_diff(const struct diff_options *options, struct error *error)
+{
+	struct contention_profile *profiles[2] = {0};
+	size_t top = options->top ? options->top : CONTENTION_TOP;
+	struct contention_report *sides[2];
+	struct output output;
+	int err = options->json ? output__check(options->json_path, error) : 0;
+
+	for (int i = 0; i < 2 && !err; i++) {
+		err = contention_profile__load(options->sides[i].path, &profiles[i], error);
+		if (!err)
+			sides[i] = contention_profile__report(profiles[i]);
+	}
+	if (!err)
+		err = output__open(&output, options->json ? options->json_path : NULL, error);
+	if (!err) {
+		err = options->json
+			      ? contention_diff__write_json(sides[0], sides[1], output.file)
+			      : contention_diff__write_text(sides[0], sides[1], top, output.file);
+		err = err ? error__set(error, err, "out of memory for the difference")
+			  : output__commit(&output, error);
+		output__abort(&output);
+	}
+	contention_profile__free(profiles[0]);
+	contention_profile__free(profiles[1]);
+	return err;
+}
+
 static int run_diff(const struct diff_options *options, struct error *error)
 {
 	struct replayed sides[2] = {0};
@@ -190,6 +223,16 @@ static int run_diff(const struct diff_options *options, struct error *error)
 	return err;
 }
 
+static int run_any_diff(const struct diff_options *options, struct error *error)
+{
+	const char *path = options->sides[0].path;
+
+	if (contention_profile__is_one(path))
+		return run_contention_diff(options, error);
+	return census_diff__is_census(path) ? run_census_diff(options, error)
+					    : run_diff(options, error);
+}
+
 int cmd_diff(int argc, char **argv)
 {
 	struct diff_options options = {0};
@@ -200,9 +243,7 @@ int cmd_diff(int argc, char **argv)
 	if (err)
 		error__set(&error, -err, "%s", strerror(err));
 	else
-		err = census_diff__is_census(options.sides[0].path)
-			      ? run_census_diff(&options, &error)
-			      : run_diff(&options, &error);
+		err = run_any_diff(&options, &error);
 	free(options.sides[0].path);
 	free(options.sides[1].path);
 	return cmd__failed(&error, err) ? EXIT_COULD_NOT : EXIT_DONE;

@@ -10,14 +10,17 @@
 
 #include "base/units.h"
 #include "cmd/cmd.h"
+#include "cmd/contention_output.h"
 #include "cmd/recorded_locks.h"
 #include "cmd/replayed.h"
 #include "cmd/report_output.h"
+#include "report/contention_profile.h"
 #include "report/events.h"
 
 enum {
 	OPT_FROM = 0x100,
 	OPT_TO,
+	OPT_HOLDERS,
 };
 
 struct show_options {
@@ -25,6 +28,7 @@ struct show_options {
 	const char *path;
 	uint64_t from_ns;
 	uint64_t to_ns;
+	bool holders;
 };
 
 static const struct argp_option option_table[] = {
@@ -32,6 +36,8 @@ static const struct argp_option option_table[] = {
 	{"from", OPT_FROM, "TIME", 0,
 		"Begin at this time of the run (10, 1.5s, 5m), as if attached only then", 1},
 	{"to", OPT_TO, "TIME", 0, "End at this time of the run", 1},
+	{"holders", OPT_HOLDERS, 0, 0,
+		"Of a profile of contention: -F writes the holders' stacks, not the waiters'", 1},
 	{0},
 };
 
@@ -53,6 +59,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_TO:
 		if (units__parse_time(arg, &options->to_ns) || !options->to_ns)
 			return options__bad_value(state, "--to TIME", arg);
+		return 0;
+	case OPT_HOLDERS:
+		options->holders = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (options->path)
@@ -81,11 +90,47 @@ const struct argp *report_argp(void)
 		.children = children,
 		.args_doc = "FILE",
 		.doc = "Replays a recording of memtrace record and reports it as the live run "
-		       "would have been reported.",
+		       "would have been reported; also the waits that memtrace contention -o kept.",
 	};
 
 	children[0] = (struct argp_child){view_options__argp(VIEW_ALL), 0, "The report:", 2};
 	return &argp;
+}
+
+/* Of waits for locks: what memtrace contention -o kept. */
+static int run_contention(const struct show_options *options, struct error *error)
+{
+	const struct view_options *view = &options->view;
+	struct contention_output output = {
+		.json = view->json,
+		.json_path = view->json_path,
+		.path = view->output,
+		.side = options->holders ? CONTENTION_HOLDER : CONTENTION_WAITER,
+	};
+	const struct output_format *format = view->format ? formats__get(view->format) : NULL;
+	struct contention_profile *profile;
+	struct contention_report *report;
+	int err;
+
+	if (format)
+		output.format = contention_output__find_format(format->name);
+	if (format && !output.format)
+		return error__set(error, -ENOTSUP,
+			"a profile of contention cannot be written as %s", format->name);
+	if (options->from_ns || options->to_ns)
+		return error__set(error, -ENOTSUP,
+			"a profile of contention holds sums: it has no --from and no --to");
+	err = contention_profile__load(options->path, &profile, error);
+	if (err)
+		return err;
+	report = contention_profile__report(profile);
+	report->top = view->top ? view->top : CONTENTION_TOP;
+	report->full_stacks = view->full_stacks;
+	err = contention_output__check(&output, error);
+	if (!err)
+		err = contention_output__write(&output, report, error);
+	contention_profile__free(profile);
+	return err;
 }
 
 /* *@deadlock: the recorded run found one. */
@@ -122,6 +167,8 @@ int cmd_report(int argc, char **argv)
 	err = argp_parse(report_argp(), argc, argv, 0, NULL, &options);
 	if (err)
 		error__set(&error, -err, "%s", strerror(err));
+	else if (contention_profile__is_one(options.path))
+		err = run_contention(&options, &error);
 	else
 		err = run_report(&options, &deadlock, &error);
 	view_options__free(&options.view);

@@ -281,6 +281,37 @@ void contention__add_open(
 		lock->open_ns = so_far_ns;
 }
 
+/* --- a profile that was kept */
+
+int64_t contention__restore_lock(struct contention *model, const struct contention_lock *lock)
+{
+	int64_t number = contention__add_lock(model, &lock->identity);
+
+	if (number >= 0)
+		model->locks.data[number] = *lock;
+	return number;
+}
+
+int contention__restore_row(struct contention *model, const struct contention_row *row)
+{
+	struct contention_row *known = add_row(model, row->lock, row->side, row->stack);
+
+	if (!known)
+		return -ENOMEM;
+	*known = *row;
+	return 0;
+}
+
+int contention__restore_thread(struct contention *model, const struct contention_thread *thread)
+{
+	struct contention_thread *known = add_thread(model, thread->pid, thread->tid);
+
+	if (!known)
+		return -ENOMEM;
+	*known = *thread;
+	return 0;
+}
+
 /* --- rankings */
 
 static int compare_numbers(uint64_t a, uint64_t b)

@@ -131,6 +131,14 @@ int contention__add_wait(struct contention *model, const struct contention_wait_
 /* One that had begun before the start, or has not ended after @so_far_ns: in no sum. */
 void contention__add_open(struct contention *model, uint32_t lock, bool at_end, uint64_t so_far_ns);
 
+/*
+ * --- a profile that was kept: its sums are taken over as they are. A lock's number or a negative
+ * errno; 0 or -ENOMEM.
+ */
+int64_t contention__restore_lock(struct contention *model, const struct contention_lock *lock);
+int contention__restore_row(struct contention *model, const struct contention_row *row);
+int contention__restore_thread(struct contention *model, const struct contention_thread *thread);
+
 size_t contention__lock_count(const struct contention *model);
 const struct contention_lock *contention__lock(const struct contention *model, uint32_t number);
 

@@ -18,7 +18,8 @@ struct contention_report {
 	struct contention *model;
 	const struct contention_process *processes; /* those that were asked for */
 	size_t process_count;
-	const char *scope; /* in words, where no processes were named: "the whole machine" */
+	const char *scope;   /* in words, where no processes were named: "the whole machine" */
+	const char *version; /* of the memtrace that traced */
 	uint64_t start_unix_ns;
 	uint64_t duration_ns;
 	struct contention_losses losses;
@@ -30,8 +31,15 @@ struct contention_report {
 /* 0 or -ENOMEM; errors of the stream are the caller's (ferror). */
 int contention_text__write(const struct contention_report *report, FILE *file);
 
-/* The same; @version is the program's. All locks, whatever the filter says. */
-int contention_json__write(const struct contention_report *report, const char *version, FILE *file);
+/*
+ * The same. All locks, whatever the filter says: contention_profile.h reads it again.
+ */
+#define CONTENTION_JSON_VERSION 1
+int contention_json__write(const struct contention_report *report, FILE *file);
+
+/* The page (report/html) with the profile as JSON in it. The same. */
+int contention_html__write(
+	const struct contention_report *report, enum contention_side side, FILE *file);
 
 /* Stacks folded, each with its nanoseconds: what flamegraph.pl takes. The same. */
 int contention_folded__write(

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/contention.h"
+#include "report/html.h"
 #include "report/json_writer.h"
-
-#define SCHEMA_VERSION 1
 
 static void put_sums(struct json_writer *json, const struct contention_sums *sums)
 {
@@ -58,7 +57,19 @@ static void put_frame(struct json_writer *json, const struct lock_frame *frame)
 		json__put_string(json, "file", frame->file);
 		json__put_integer(json, "line", frame->line);
 	}
+	if (frame->called)
+		json__put_string(json, "called", frame->called);
 	json__end_object(json);
+}
+
+/* In stack[], where each inlined call is an entry of its own. */
+static size_t first_entry(const struct contention_stack *stack)
+{
+	size_t entries = 0;
+
+	for (size_t i = 0; i < stack->first && i < stack->count; i++)
+		entries += 1 + stack->frames[i].inlined_count;
+	return entries;
 }
 
 static void put_row(struct json_writer *json, const struct contention_report *report,
@@ -74,7 +85,7 @@ static void put_row(struct json_writer *json, const struct contention_report *re
 	if (stack) {
 		json__put_boolean(json, "by_frame_pointer", stack->by_frame_pointer);
 		json__put_boolean(json, "cut", stack->is_cut);
-		json__put_integer(json, "first", stack->first);
+		json__put_integer(json, "first", first_entry(stack));
 		json__key(json, "stack");
 		json__begin_array(json);
 		for (size_t i = 0; i < stack->count; i++)
@@ -216,13 +227,12 @@ static void put_losses(struct json_writer *json, const struct contention_losses 
 	json__end_object(json);
 }
 
-static void put_head(
-	struct json_writer *json, const struct contention_report *report, const char *version)
+static void put_head(struct json_writer *json, const struct contention_report *report)
 {
 	struct contention_sums total = contention__total(report->model, &report->filter);
 
-	json__put_integer(json, "version", SCHEMA_VERSION);
-	json__put_string(json, "memtrace", version);
+	json__put_integer(json, "version", CONTENTION_JSON_VERSION);
+	json__put_string(json, "memtrace", report->version);
 	json__put_string(json, "profile", "contention");
 	json__key(json, "targets");
 	json__begin_array(json);
@@ -233,6 +243,8 @@ static void put_head(
 		json__end_object(json);
 	}
 	json__end_array(json);
+	if (!report->process_count && report->scope)
+		json__put_string(json, "scope", report->scope);
 	json__put_integer(json, "started_unix_ns", report->start_unix_ns);
 	json__put_integer(json, "duration_ns", report->duration_ns);
 	json__put_integer(json, "waits_seen", report->losses.seen);
@@ -244,14 +256,14 @@ static void put_head(
 	json__end_object(json);
 }
 
-int contention_json__write(const struct contention_report *report, const char *version, FILE *file)
+int contention_json__write(const struct contention_report *report, FILE *file)
 {
 	struct json_writer json;
 	int err;
 
 	json__start(&json, file, 3);
 	json__begin_object(&json);
-	put_head(&json, report, version);
+	put_head(&json, report);
 	err = put_locks(&json, report);
 	for (int side = 0; side < CONTENTION_SIDES && !err; side++)
 		err = put_functions(&json, report, side);
@@ -260,4 +272,17 @@ int contention_json__write(const struct contention_report *report, const char *v
 	json__end_object(&json);
 	json__finish(&json);
 	return err;
+}
+
+static int write_data(const void *context, FILE *file)
+{
+	return contention_json__write(context, file);
+}
+
+int contention_html__write(
+	const struct contention_report *report, enum contention_side side, FILE *file)
+{
+	/* The page has both sides. */
+	(void)side;
+	return html__write_page(write_data, report, file);
 }

@@ -50,9 +50,13 @@ static void describe_lock(
 
 static void write_targets(const struct contention_report *report, FILE *file)
 {
-	for (size_t i = 0; i < report->process_count; i++)
-		fprintf(file, "target      %d  %.60s\n", (int)report->processes[i].pid,
-			report->processes[i].command);
+	char command[61];
+
+	for (size_t i = 0; i < report->process_count; i++) {
+		snprintf(command, sizeof(command), "%s", report->processes[i].command);
+		text__make_printable(command);
+		fprintf(file, "target      %d  %s\n", (int)report->processes[i].pid, command);
+	}
 	if (!report->process_count)
 		fprintf(file, "target      %s\n", report->scope);
 }

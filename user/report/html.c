@@ -374,40 +374,56 @@ static ssize_t write_escaped(void *cookie, const char *buffer, size_t size)
 	return ferror(file) ? 0 : size;
 }
 
-static int write_data(const struct addition *addition, FILE *file)
+static int write_data(html_data_fn *write, const void *context, FILE *file)
 {
 	cookie_io_functions_t functions = {.write = write_escaped};
 	FILE *escaped = fopencookie(file, "w", functions);
-	struct report rest = *addition->report;
+	int err;
 
 	if (!escaped)
 		return -ENOMEM;
-	rest.sites.size = 0;
-	rest.mapped_sites.size = 0;
-	json__write_report(&rest, escaped, put_addition, addition);
+	err = write(context, escaped);
 	fclose(escaped);
-	return 0;
+	return err;
 }
 
 /* Where the report's JSON goes; bundle.mjs sees to it that the page has it once. */
 #define REPORT_MARKER "/*REPORT*/"
+
+int html__write_page(html_data_fn *write, const void *context, FILE *file)
+{
+	const unsigned char *end = html_page + sizeof(html_page);
+	const unsigned char *marker =
+		memmem(html_page, sizeof(html_page), REPORT_MARKER, strlen(REPORT_MARKER));
+	int err;
+
+	fwrite(html_page, 1, marker - html_page, file);
+	err = write_data(write, context, file);
+	marker += strlen(REPORT_MARKER);
+	fwrite(marker, 1, end - marker, file);
+	return err;
+}
+
+static int write_report(const void *context, FILE *file)
+{
+	const struct addition *addition = context;
+	struct report rest = *addition->report;
+
+	rest.sites.size = 0;
+	rest.mapped_sites.size = 0;
+	json__write_report(&rest, file, put_addition, addition);
+	return 0;
+}
 
 int html__write_report_with(const struct report *report, json_more_fn *more, const void *context,
 	FILE *file, struct error *error)
 {
 	struct tables tables = {0};
 	struct addition addition = {report, &tables, more, context};
-	const unsigned char *end = html_page + sizeof(html_page);
-	const unsigned char *marker =
-		memmem(html_page, sizeof(html_page), REPORT_MARKER, strlen(REPORT_MARKER));
 	int err = make_tables(&tables, report);
 
-	if (!err) {
-		fwrite(html_page, 1, marker - html_page, file);
-		err = write_data(&addition, file);
-		marker += strlen(REPORT_MARKER);
-		fwrite(marker, 1, end - marker, file);
-	}
+	if (!err)
+		err = html__write_page(write_report, &addition, file);
 	free_tables(&tables);
 	return err ? error__set(error, err, "out of memory for the HTML report") : 0;
 }

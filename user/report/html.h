@@ -19,6 +19,13 @@
 #include "base/error.h"
 #include "report/json.h"
 
+/*
+ * The page around data that @write writes as JSON: a report as above, or a profile of contention.
+ * What @write returns, or -ENOMEM.
+ */
+typedef int html_data_fn(const void *context, FILE *file);
+int html__write_page(html_data_fn *write, const void *context, FILE *file);
+
 /* Writes the page. 0, or -ENOMEM with @error set. Errors of the stream are the caller's (ferror).
  */
 int html__write_report(const struct report *report, FILE *file, struct error *error);

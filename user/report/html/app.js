@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // SPDX-FileCopyrightText: 2026 the memtrace authors
 // The page: reads the report that stands in it, and keeps plot, flame graph and table in step.
+import { BasePage } from "./base_page.js";
+import { ContentionPage } from "./contention.js";
 import { bytes, count, duration, percent } from "./format.js";
 import { byId, element } from "./dom.js";
-import { Flame } from "./flame.js";
 import { showHead } from "./head.js";
 import { HIDABLE, Model, VIEWS } from "./model.js";
 import { Plot } from "./plot.js";
@@ -11,26 +12,17 @@ import { Table } from "./table.js";
 import { showWaits } from "./waits.js";
 import "./style.css";
 
-const THEMES = ["auto", "light", "dark"];
-
-class Page {
+class Page extends BasePage {
 	constructor(report) {
+		super();
 		this.report = report;
 		this.model = new Model(report);
 		this.choice = { view: "live", unit: "bytes", range: null, thread: "" };
-		this.total = 0;
 		// Of a program that has no heap but what it maps itself.
 		if (!this.model.sites.length && this.model.mapped.length)
 			this.choice.view = "mapped";
 		showHead(report);
 		showWaits(report);
-		this.flame = new Flame(byId("flame"), {
-			describe: (node) => this.describe(node),
-			onDetails: (node) => (byId("details").textContent = this.describe(node, true)),
-			isDark: () => this.isDark(),
-		});
-		this.flame.onZoom = (zoomed) => (byId("reset").disabled = !zoomed);
-		this.flame.onSearch = (found, sum, total) => (this.found = { found, sum, total });
 		this.plot = new Plot(byId("plot"), this.model, (range, final) => this.choose({ range }, final));
 		this.table = new Table(byId("sites"), byId("more"), this.model);
 		this.makeControls();
@@ -42,34 +34,14 @@ class Page {
 		return this.choice.unit === "bytes" ? bytes : count;
 	}
 
-	describe(node, whole) {
-		const share = percent(node.value, this.total);
-		const place = whole && node.frame?.place ? ` — ${node.frame.place}` : "";
-		return `${node.name}${node.frame?.inlined ? " (inlined)" : ""}: ${this.format(node.value)}, ${share}${place}`;
-	}
-
-	isDark() {
-		const theme = document.documentElement.dataset.theme;
-		return theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-	}
-
 	makeControls() {
-		const radio = (group, name, key, label, title) => byId(group).append(
-			element("label", { title }, element("input", { type: "radio", name, value: key, onchange: () => this.choose({ [name]: key }, true) }),
-				element("span", null, label)));
 		for (const view of this.model.views)
-			radio("views", "view", view.key, view.label, view.title);
-		radio("units", "unit", "bytes", "Bytes", "requested bytes");
-		radio("units", "unit", "count", "Count", "blocks or calls");
+			this.addRadio("views", "view", view.key, view.label, view.title);
+		this.addRadio("units", "unit", "bytes", "Bytes", "requested bytes");
+		this.addRadio("units", "unit", "count", "Count", "blocks or calls");
 		this.makeHiding();
 		this.makeThreads();
-		byId("search").addEventListener("input", (event) => this.search(event.target.value));
-		byId("reset").addEventListener("click", () => this.flame.reset());
 		byId("range-clear").addEventListener("click", () => this.plot.select(null, true));
-		byId("theme").addEventListener("click", () => this.nextTheme());
-		document.addEventListener("keydown", (event) => this.handleKey(event));
-		window.addEventListener("resize", () => this.resizeSoon());
-		matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
 	}
 
 	// Where a Python program was traced.
@@ -183,49 +155,16 @@ class Page {
 		this.showFound();
 	}
 
-	search(term) {
-		this.found = null;
-		this.flame.search(term);
+	filterTable(term) {
 		const { sites, measure, format, title, shown } = this.table;
 		this.table.show({ sites, measure, format, title, shown, term });
-		this.showFound();
 	}
 
-	showFound() {
-		if (byId("search").value && this.found)
-			byId("details").textContent = `${count(this.found.found)} frames found: ${this.format(this.found.sum)}, ${percent(this.found.sum, this.found.total)}`;
-	}
-
-	nextTheme() {
-		const root = document.documentElement;
-		const next = THEMES[(THEMES.indexOf(root.dataset.theme ?? "auto") + 1) % THEMES.length];
-		if (next === "auto")
-			delete root.dataset.theme;
-		else
-			root.dataset.theme = next;
-		byId("theme").textContent = `Theme: ${next}`;
+	resized() {
+		if (this.plot.width === this.plot.box.clientWidth)
+			return;
+		this.plot.draw();
 		this.draw();
-	}
-
-	resizeSoon() {
-		cancelAnimationFrame(this.resizing);
-		this.resizing = requestAnimationFrame(() => {
-			if (this.plot.width === this.plot.box.clientWidth)
-				return;
-			this.plot.draw();
-			this.draw();
-		});
-	}
-
-	handleKey(event) {
-		if (event.key === "/" && !/^(INPUT|SELECT)$/.test(document.activeElement?.tagName)) {
-			byId("search").focus();
-			event.preventDefault();
-		} else if (event.key === "Escape" && document.activeElement === byId("search")) {
-			byId("search").value = "";
-			this.search("");
-			byId("flame").focus();
-		}
 	}
 }
 
@@ -237,4 +176,6 @@ function readReport(text) {
 	return JSON.parse(text.replace(INVISIBLE, (found) => (found === "\\\\" ? found : "?")));
 }
 
-window.memtracePage = new Page(readReport(byId("report").textContent));
+const report = readReport(byId("report").textContent);
+
+window.memtracePage = report.profile === "contention" ? new ContentionPage(report) : new Page(report);

@@ -211,25 +211,29 @@ export class Model {
 		}
 	}
 
-	// The tree of calls below "all", outermost first, by what `measure` says of each site, without the
-	// frames that one of `hidden` (keys of HIDABLE) hides.
 	tree(measure, label, sites = this.sites, hidden = []) {
-		const root = { name: label, value: 0, frame: null, byName: new Map(), children: [] };
-		for (const site of sites) {
-			const value = measure(site);
-			if (!(value > 0))
-				continue;
-			let node = root;
-			root.value += value;
-			for (let i = site.frames.length - 1; i >= 0; i--) {
-				if (hidden.some((key) => HIDABLE[key].hides(site.frames[i])))
-					continue;
-				node = descend(node, site.frames[i]);
-				node.value += value;
-			}
-		}
-		return root;
+		return makeTree(measure, label, sites, hidden);
 	}
+}
+
+// The tree of calls below `label`, outermost first, by what `measure` says of each site, without the
+// frames that one of `hidden` (keys of HIDABLE) hides.
+export function makeTree(measure, label, sites, hidden = []) {
+	const root = { name: label, value: 0, frame: null, byName: new Map(), children: [] };
+	for (const site of sites) {
+		const value = measure(site);
+		if (!(value > 0))
+			continue;
+		let node = root;
+		root.value += value;
+		for (let i = site.frames.length - 1; i >= 0; i--) {
+			if (hidden.some((key) => HIDABLE[key].hides(site.frames[i])))
+				continue;
+			node = descend(node, site.frames[i]);
+			node.value += value;
+		}
+	}
+	return root;
 }
 
 function descend(node, frame) {
