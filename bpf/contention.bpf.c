@@ -154,12 +154,16 @@ static __noinline int walk_frame_pointers(struct unwind_walk *walk)
 	return 0;
 }
 
-/* Walks from the registers that are set in @walk, through memory of the current thread's space. */
+/*
+ * Walks from the registers that are set in @walk, through memory of the current thread's space. A
+ * thread that was preempted may be anywhere in a function, where the rule of the instruction before
+ * is wrong.
+ */
 static __noinline int walk_tables(struct unwind_walk *walk, __u32 pid)
 {
 	/* A page that could not be read was perhaps another process's. */
 	walk->unreadable = 0;
-	return unwind__walk(walk, pid, max_frames, UNWIND_FROM_RETURN);
+	return unwind__walk(walk, pid, max_frames, UNWIND_FROM_PC);
 }
 
 /* With what @task entered the kernel. */
@@ -205,6 +209,24 @@ static __always_inline struct task_struct *find_task(__u32 number)
 	return NULL;
 }
 
+static __always_inline bool runs(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->on_cpu) && task->on_cpu;
+}
+
+/* Walks the stack of @task, which was not running; false if it began to run meanwhile. */
+static __always_inline bool walk_holder(struct scratch *scratch, struct task_struct *task)
+{
+	struct contention_wait *wait = &scratch->wait;
+	unsigned long switches = task->nvcsw + task->nivcsw;
+
+	if (!set_registers(&scratch->walk, task))
+		return false;
+	scratch->walk.hash = stack_seed(wait->header.process, wait->mm);
+	walk_tables(&scratch->walk, wait->header.process);
+	return !runs(task) && task->nvcsw + task->nivcsw == switches;
+}
+
 /*
  * Takes the stack of the thread @number, if it is one of @waiter's process. Another thread's
  * registers are known unless it runs: then the one who ends the wait will be looked at. Returns
@@ -223,11 +245,9 @@ static __noinline int take_holder(struct scratch *scratch, __u32 number, int wal
 	if (is_owner) {
 		wait->owner = number;
 		wait->owner_tid = number_of(task);
-		if (bpf_core_field_exists(task->on_cpu) && task->on_cpu && task != waiter) {
+		if (runs(task) && task != waiter) {
 			wait->header.flags |= CONTENTION_HOLDER_RAN;
-		} else if (walks && set_registers(&scratch->walk, task)) {
-			scratch->walk.hash = stack_seed(wait->header.process, wait->mm);
-			walk_tables(&scratch->walk, wait->header.process);
+		} else if (walks && (walk_holder(scratch, task) || task == waiter)) {
 			wait->holder_stack = publish_stack(&scratch->walk, wait->header.process);
 			wait->header.flags |= CONTENTION_HOLDER_AT_BEGIN;
 		}

@@ -99,6 +99,18 @@ waits_for_lock()
 	expect "$(lock ledger_lock) | .histogram | add" 12
 }
 
+@test "a holder that was preempted anywhere in its code is known" {
+	"${ROUNDS_PROGRAM%/*}/preempted" 60 >truth 3>&- &
+	TARGET=$!
+	STARTED+=("$TARGET")
+	start_tracing -p "$TARGET" --json=report.json
+	run_rounds
+	expect "$(lock desk_lock) | .waits >= 50" true
+	expect '.losses.stacks_cut' 0
+	expect "($(lock desk_lock) | .waits) as \$all
+		| [$(held_in desk_lock hold_busily)] | add >= 0.95 * \$all" true
+}
+
 @test "the text has 80 columns, and what is not contention apart" {
 	start_rounds 3 5
 	start_tracing -p "$TARGET"
