@@ -192,6 +192,35 @@ metric_is()
 	stop_memtrace TERM
 }
 
+# kilobytes KEY: of what memtrace's process has.
+kilobytes()
+{
+	awk -v key="$1:" '$1 == key { print $2 }' "/proc/$TRACER/status"
+}
+
+@test "what is resident stays below the limit, and what finds no room is counted" {
+	local name total=40000
+	start_target "$TARGETS/many_stacks" $total
+	serve -p "$TARGET" --memory-limit 48M
+	open_gate
+	wait_until $WAIT_SECONDS metric_is memtrace_heap_allocations_total $total "pid=\"$TARGET\"" ||
+		fail "$(metric memtrace_heap_allocations_total) allocations"
+	for name in report report.json debug/pprof/heap debug/pprof/allocs heap locks; do
+		[ "$(status_of "/$name")" = 200 ] || fail "/$name: $(cat body)"
+	done
+	[ "$(kilobytes VmHWM)" -le $((48 * 1024 * 11 / 10)) ] || fail "$(kilobytes VmHWM) kB were resident"
+	[ "$(metric memtrace_stacks_folded_total)" -gt $((total / 2)) ]
+	[ "$(metric memtrace_heap_allocations_total)" = $total ]
+	# A block is followed, or counted as one that is not.
+	[ $(($(metric memtrace_heap_live_objects) + $(metric memtrace_blocks_unfollowed_total))) = $total ]
+	get /report.json | jq -e '[.sites[] | select(.unknown) | .alloc_count] | add > '$((total / 2)) >/dev/null ||
+		fail "the rest is not added up"
+	close_gate
+	run -2 "$MEMTRACE" serve -p $$ --memory-limit 47M
+	[[ $output == *"48M or more"* ]]
+	stop_memtrace TERM
+}
+
 # as_nobody CAPABILITIES COMMAND...: with these alone, "bpf,perfmon".
 as_nobody()
 {

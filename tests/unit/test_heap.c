@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The heap model: what each record does to totals, sites and the live set. */
+#include "heap/room.h"
 #include "heap_feed.h"
 
 static void test_malloc_and_free_leave_nothing_live(void **state)
@@ -302,14 +303,57 @@ static void test_same_frames_in_two_processes_are_one_site(void **state)
 
 static void test_full_site_table_is_counted_and_keeps_the_bytes(void **state)
 {
-	struct feed feed =
-		feed_start_with((struct heap_options){.max_sites = SITE_FIRST_STACK + 2});
+	struct feed feed = feed_start_with((struct heap_options){.memory_limit = 64 << 10});
+	uint64_t stack = 0x1000;
 	size_t count;
 
-	feed_stack(&feed, 0x77, 0xc);
-	feed_alloc(&feed, 0x1000, 10, 0x77);
+	while (!heap__refused_stacks(feed.heap)) {
+		feed_stack(&feed, stack, stack);
+		stack++;
+	}
+	heap__sites(feed.heap, &count);
+	assert_in_range(count, 20, (64 << 10) / ROOM_SITE);
+	feed_alloc(&feed, 0x1000, 10, stack - 1);
 	assert_int_equal(heap__sites(feed.heap, &count)[SITE_TABLE_FULL].live_bytes, 10);
-	assert_int_equal(heap__refused_stacks(feed.heap), 1);
+	/* Those that found room are as they were. */
+	feed_alloc(&feed, 0x2000, 20, 0x1000);
+	assert_int_equal(feed_site(&feed, 0x1000)->live_bytes, 20);
+	feed_stop(&feed);
+}
+
+static void test_blocks_beyond_the_limit_are_counted_and_forgotten(void **state)
+{
+	struct feed feed = feed_start_with((struct heap_options){.memory_limit = 64 << 10});
+	const uint64_t count = 10000;
+	struct heap_totals totals;
+
+	for (uint64_t i = 0; i < count; i++)
+		feed_alloc(&feed, 0x10000 + i * 16, 10, STACK_A);
+	totals = feed_totals(&feed);
+	assert_int_equal(totals.counts.alloc_count, count);
+	assert_in_range(totals.live_count, 100, (64 << 10) / ROOM_BLOCK);
+	assert_int_equal(totals.live_count + totals.counts.forgotten_count, count);
+	/* The room that a block leaves is the next one's. */
+	feed_free(&feed, 0x10000);
+	feed_alloc(&feed, 0x10000 + count * 16, 10, STACK_A);
+	assert_int_equal(feed_totals(&feed).live_count, totals.live_count);
+	feed_stop(&feed);
+}
+
+static void test_a_closed_model_takes_in_nothing_new(void **state)
+{
+	struct feed feed = feed_start_with((struct heap_options){.memory_limit = 1 << 20});
+
+	feed_alloc(&feed, 0x1000, 10, STACK_A);
+	heap__close(feed.heap, true);
+	feed_alloc(&feed, 0x2000, 10, STACK_A);
+	/* At an address that is known. */
+	feed_alloc(&feed, 0x1000, 30, STACK_A);
+	assert_int_equal(feed_totals(&feed).live_bytes, 30);
+	assert_int_equal(feed_totals(&feed).counts.forgotten_count, 1);
+	heap__close(feed.heap, false);
+	feed_alloc(&feed, 0x3000, 10, STACK_A);
+	assert_int_equal(feed_totals(&feed).live_bytes, 40);
 	feed_stop(&feed);
 }
 
@@ -407,6 +451,8 @@ int main(void)
 		cmocka_unit_test(test_unknown_stack_goes_to_the_site_of_lost_stacks),
 		cmocka_unit_test(test_same_frames_in_two_processes_are_one_site),
 		cmocka_unit_test(test_full_site_table_is_counted_and_keeps_the_bytes),
+		cmocka_unit_test(test_blocks_beyond_the_limit_are_counted_and_forgotten),
+		cmocka_unit_test(test_a_closed_model_takes_in_nothing_new),
 		cmocka_unit_test(test_size_filter_counts_neither_blocks_nor_their_frees),
 		cmocka_unit_test(test_realloc_may_cross_the_size_filter),
 		cmocka_unit_test(test_short_record_is_refused_and_counted),

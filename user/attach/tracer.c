@@ -82,6 +82,9 @@ static int open_programs(struct tracer *tracer, struct error *error)
 	skel->rodata->hold_limit_ns = tracer->options.hold_limit_ns;
 	skel->rodata->measures_costs = tracer->options.windows;
 	bpf_map__set_max_entries(skel->maps.ring, tracer->options.ring_size);
+	if (tracer->options.control_ring_size)
+		bpf_map__set_max_entries(
+			skel->maps.control_ring, tracer->options.control_ring_size);
 	return 0;
 }
 

@@ -32,7 +32,8 @@ struct tracer_options {
 	enum tracer_subject subject;
 	enum stack_mode stacks;
 	uint32_t max_frames;
-	uint64_t ring_size; /* bytes, a power of two */
+	uint64_t ring_size;	    /* bytes, a power of two */
+	uint64_t control_ring_size; /* the same; 0: that of bpf/state.bpf.h */
 	uint64_t hold_limit_ns;
 	bool python;	       /* Python frames are walked, too */
 	bool without_mappings; /* memory system calls are not followed */

@@ -54,6 +54,8 @@ static int load(
 	tracer->object->rodata->all_processes = options->all;
 	bpf_map__set_max_entries(
 		tracer->object->maps.wait_states, options->all ? MAX_WAITS_OF_ALL : MAX_WAITS);
+	bpf_map__set_max_entries(tracer->object->maps.ring,
+		options->ring_size ? options->ring_size : WAIT_RING_SIZE);
 	err = contention_bpf__load(tracer->object);
 	if (err)
 		return error__set(error, err,

@@ -23,9 +23,13 @@ struct wait_handlers {
 	void *context;
 };
 
+/* Room for the waits of 50 ms, were there 300,000 a second. */
+#define WAIT_RING_SIZE (16ull << 20)
+
 struct wait_tracer_options {
 	unsigned int namespace_level; /* looker__namespace_level */
 	bool all;		      /* every process, but those that wait_tracer__ignore names */
+	uint64_t ring_size;	      /* bytes, a power of two; 0: WAIT_RING_SIZE */
 };
 
 /* Loads the programs; nothing runs yet. 0 or a negative errno with @error set. */

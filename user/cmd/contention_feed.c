@@ -20,6 +20,10 @@
 /* A process's mappings are not read more often for code that is not known. */
 #define REFRESH_INTERVAL_NS 100000000ull
 
+#define LEAST_RING_SIZE (1ull << 20)
+/* A stack with its frames' names, or a row with its place in a table. */
+#define ENTRY_BYTES 1024
+
 struct fed_process {
 	bool known;
 	bool wanted;
@@ -125,6 +129,13 @@ static void forget_ended(struct contention_feed *feed)
 
 /* --- records */
 
+/* For another stack, or another pair of a stack and a futex word. */
+static bool has_room(const struct contention_feed *feed)
+{
+	return !feed->options.memory_limit ||
+	       (feed->losses.stacks + feed->judged.size) * ENTRY_BYTES < feed->options.memory_limit;
+}
+
 /* The first frame outside of the C library: what waits, or lets a lock go, on the way into it. */
 static size_t find_application(const struct lock_frame *frames, size_t count)
 {
@@ -146,7 +157,8 @@ static void take_stack(void *context, const struct event_stack *record)
 	if (record->header.thread_sequence &&
 		clock__now_ns() - process->taken_ns > REFRESH_INTERVAL_NS)
 		take_process(feed, record->header.process, process);
-	stack.frames = wait_names__stack(feed->names, record);
+	if (has_room(feed))
+		stack.frames = wait_names__stack(feed->names, record);
 	stack.by_frame_pointer = stop == STACK_NO_TABLES;
 	stack.is_cut = stop != STACK_COMPLETE && stop != STACK_END_OF_THREAD;
 	if (stack.frames)
@@ -202,7 +214,10 @@ static struct fed_lock *find_lock(
 	struct contention_feed *feed, const struct contention_wait *record)
 {
 	uint64_t key = hash_combine(hash_combine(record->stack, record->uaddr), record->mm);
-	struct fed_lock *lock = judged_map__insert(&feed->judged, key);
+	struct fed_lock *lock = judged_map__find(&feed->judged, key);
+
+	if (!lock && has_room(feed))
+		lock = judged_map__insert(&feed->judged, key);
 
 	if (!lock || (!lock->known && judge(feed, record, lock))) {
 		feed->losses.no_memory++;
@@ -274,10 +289,24 @@ static void take_wait(void *context, const struct contention_wait *record)
 
 /* --- life */
 
+/* Resident twice over, as any ring is: a sixteenth of what the model may take, in each mapping. */
+static uint64_t ring_size(uint64_t memory_limit)
+{
+	uint64_t size = WAIT_RING_SIZE;
+
+	while (memory_limit && size > LEAST_RING_SIZE && size > memory_limit / 16)
+		size /= 2;
+	return size;
+}
+
 int contention_feed__new(const struct contention_feed_options *options,
 	struct contention_feed **out, struct error *error)
 {
-	struct wait_tracer_options tracer = {options->namespace_level, options->all};
+	struct wait_tracer_options tracer = {
+		.namespace_level = options->namespace_level,
+		.all = options->all,
+		.ring_size = ring_size(options->memory_limit),
+	};
 	struct contention_feed *feed = calloc(1, sizeof(*feed));
 	struct wait_handlers handlers = {take_stack, take_wait, feed};
 	int err = 0;

@@ -19,6 +19,7 @@ struct contention_feed_options {
 	bool lines;		     /* source lines and inlined functions */
 	bool all;		     /* every process that @filter wants */
 	struct watch_filter *filter; /* the caller's */
+	uint64_t memory_limit;	     /* bytes of the model, roughly; 0: none */
 };
 
 /* Loads the programs; 0 or a negative errno with @error set. */

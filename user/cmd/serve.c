@@ -71,6 +71,13 @@ static int list_pids(void *context, pid_list *out)
 
 /* --- making the parts */
 
+static int share_memory(struct serve *serve, struct error *error)
+{
+	serve->memory = serve_memory__share(serve->options.memory_limit);
+	serve_memory__bound_allocator();
+	return 0;
+}
+
 static int check_privileges(struct serve *serve, struct error *error)
 {
 	return capabilities__check(error);
@@ -128,7 +135,8 @@ static int make_tracer(struct serve *serve, struct error *error)
 		.stacks = STACKS_CFI,
 		.python = true,
 		.max_frames = EVENT_DEFAULT_FRAMES,
-		.ring_size = serve_memory__ring_size(serve->options.memory_limit),
+		.ring_size = serve->memory.ring_bytes,
+		.control_ring_size = serve->memory.control_ring_bytes,
 		.hold_limit_ns = HOLD_NS,
 		.follow = follows(&serve->options),
 	};
@@ -148,7 +156,7 @@ static int make_model(struct serve *serve, struct error *error)
 {
 	struct heap_options options = {
 		.start_ns = clock__now_ns(),
-		.max_sites = serve_memory__max_sites(serve->options.memory_limit),
+		.memory_limit = serve->memory.model_bytes,
 	};
 
 	serve->feed.spaces = serve->spaces;
@@ -183,7 +191,7 @@ static int make_looks(struct serve *serve, struct error *error)
 		log__warn("no looks at locks: %s", why.message);
 	if (serve->options.no_contention)
 		return 0;
-	serve->waits = serve_waits__start(list_pids, serve, &why);
+	serve->waits = serve_waits__start(list_pids, serve, serve->memory.waits_bytes, &why);
 	if (!serve->waits)
 		log__warn("waits for locks are not traced: %s", why.message);
 	return 0;
@@ -195,7 +203,7 @@ static int make_server(struct serve *serve, struct error *error)
 		.listener = serve->listener,
 		.routes = serve_routes,
 		.context = serve,
-		.answer_bytes = serve_memory__answer_bytes(serve->options.memory_limit),
+		.answer_bytes = serve->memory.answer_bytes,
 	};
 	char token[TOKEN_SIZE];
 	int err = 0;
@@ -223,12 +231,33 @@ static int filter_calls(struct serve *serve, struct error *error)
 
 	if (names_worker__keep_spares(SPARE_NAMES_WORKERS, &why))
 		log__warn("%s", why.message);
+	serve_memory__give_back();
 	if (call_filter__install(&why))
 		log__warn("%s", why.message);
 	return 0;
 }
 
 /* --- the loop */
+
+/*
+ * The shares of the limit are sizes by each part's own account. Where all of it is nearly used up
+ * nevertheless, the model takes in nothing new for the time being.
+ */
+static void watch_memory(struct serve *serve)
+{
+	enum serve_memory_state state = serve_memory__look(&serve->memory);
+
+	if (state == serve->memory_state)
+		return;
+	serve->memory_state = state;
+	if (state == SERVE_MEMORY_FULL && !serve->memory.was_full)
+		log__warn("memtrace has reached its --memory-limit: new call sites and blocks are "
+			  "added up");
+	serve->memory.was_full |= state == SERVE_MEMORY_FULL;
+	stream__lock(serve->stream);
+	heap__close(serve->feed.heap, state == SERVE_MEMORY_FULL);
+	stream__unlock(serve->stream);
+}
 
 static void handle_control(void *context, int fd)
 {
@@ -244,6 +273,7 @@ static void scan(void *context, int fd)
 	tracer__handle_control(serve->tracer);
 	serve_targets__scan(serve->targets);
 	publish(serve);
+	watch_memory(serve);
 }
 
 static void reconcile(void *context, int fd)
@@ -331,6 +361,7 @@ typedef int serve_step(struct serve *serve, struct error *error);
 /* From the first to the last; the first one that fails, with @error set, ends the run. */
 static serve_step *const steps[] = {
 	/* What can be refused is refused before anything is begun. */
+	share_memory,
 	parse_address,
 	check_token,
 	check_privileges,

@@ -104,7 +104,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_MEMORY_LIMIT:
 		if (units__parse_bytes(argument, &options->memory_limit) ||
 			options->memory_limit < SERVE_LEAST_MEMORY)
-			argp_error(state, "--memory-limit %s: not a size of 32M or more", argument);
+			argp_error(state, "--memory-limit %s: not a size of 48M or more", argument);
 		return 0;
 	case KEY_NO_CONTENTION:
 		options->no_contention = true;

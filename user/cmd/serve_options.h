@@ -8,7 +8,8 @@
 
 /* What memtrace itself may take. */
 #define SERVE_MEMORY_LIMIT (256ull << 20)
-#define SERVE_LEAST_MEMORY (32ull << 20)
+/* Below that there is no room beside the program, its libraries and the smallest rings. */
+#define SERVE_LEAST_MEMORY (48ull << 20)
 
 struct serve_options {
 	struct watch_filter processes;

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -29,6 +30,13 @@
 
 typedef int write_fn(struct serve *serve, const struct serve_status *status,
 	const struct request_query *query, struct report *report, FILE *body, struct error *error);
+static write_fn put_html, put_json;
+
+/* A page or a JSON takes kilobytes for each site that it lists, a profile or metrics few. */
+static bool is_verbose(write_fn *write)
+{
+	return write == put_html || write == put_json;
+}
 
 /* Collects, names, has @write write. @before: NULL, or what a difference starts from. */
 static int write_report(struct serve *serve, const struct request_query *query, const void *before,
@@ -43,6 +51,8 @@ static int write_report(struct serve *serve, const struct request_query *query, 
 	err = serve_reports__collect(serve, &status, &report);
 	if (!err && before)
 		report_before__subtract(before, &report);
+	if (!err && is_verbose(write))
+		report.top = serve->memory.report_sites;
 	if (!err)
 		err = serve_reports__name(serve, &status, &report);
 	if (err)
@@ -156,19 +166,6 @@ static struct metrics_container find_container(const void *context, uint32_t pid
 	return out;
 }
 
-static uint64_t own_resident_bytes(void)
-{
-	unsigned long long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "re");
-
-	if (!file)
-		return 0;
-	if (fscanf(file, "%*u %llu", &pages) != 1)
-		pages = 0;
-	fclose(file);
-	return pages * sysconf(_SC_PAGESIZE);
-}
-
 static void describe_self(struct serve *serve, const struct serve_status *status,
 	const struct report *report, struct metrics_self *self)
 {
@@ -184,9 +181,10 @@ static void describe_self(struct serve *serve, const struct serve_status *status
 		.sites = status->site_count,
 		.cpu_seconds = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
 			       (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
-		.resident_bytes = own_resident_bytes(),
+		.resident_bytes = serve_memory__resident(),
 		.memory_limit = serve->options.memory_limit,
 		.folded = report->run.losses[LOSS_SITES_FULL],
+		.unfollowed = report->run.losses[LOSS_MODEL_MEMORY],
 		.holds = status->holds.count,
 		.hold_ns = status->holds.total_ns,
 		.requests = counts.requests,
@@ -320,7 +318,35 @@ static int choose_process(const struct serve_status *status, const struct reques
 		"several processes are traced: /heap?pid=N looks at one of %s", list);
 }
 
-static int write_census_of(pid_t pid, FILE *body, struct error *error)
+/* A survey notes each block in about half of the least that a block takes in a heap. */
+#define SURVEY_PART 2
+
+/* 0, or -EAGAIN with @error set where a survey of such a heap could exceed the limit. */
+static int check_survey(
+	const struct serve_memory *memory, const struct heap_target *target, struct error *error)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < target->smaps.maps.size; i++)
+		if (target->smaps.maps.data[i].prot & PROT_WRITE)
+			bytes += target->smaps.memory[i].resident;
+	if (serve_memory__resident() + bytes / SURVEY_PART < memory->limit)
+		return 0;
+	return error__set(error, -EAGAIN,
+		"the heap of process %d is too large for a census within --memory-limit: memtrace "
+		"heap -p %d takes one",
+		target->process.pid, target->process.pid);
+}
+
+/* Whether the graph of blocks fits into what the limit leaves. */
+static bool agree_to_graph(void *context, uint64_t count, uint64_t bytes)
+{
+	const struct serve_memory *memory = context;
+
+	return serve_memory__resident() + bytes < memory->limit;
+}
+
+static int write_census_of(struct serve *serve, pid_t pid, FILE *body, struct error *error)
 {
 	struct census_head head = {.pid = pid, .version = MEMTRACE_VERSION};
 	uint64_t started = clock__now_ns();
@@ -331,9 +357,19 @@ static int write_census_of(pid_t pid, FILE *body, struct error *error)
 
 	if (err)
 		return err;
+	err = check_survey(&serve->memory, &target, error);
+	if (err) {
+		heap_target__close(&target);
+		return err;
+	}
 	err = heap_names__open(&target, &names, error);
 	if (!err) {
-		struct census_options wanted = {.looks = CENSUS_LOOKS, .names = &names.names};
+		struct census_options wanted = {
+			.looks = CENSUS_LOOKS,
+			.names = &names.names,
+			.agree = agree_to_graph,
+			.context = &serve->memory,
+		};
 
 		err = census__take(&target.image, &wanted, &census, error);
 		head.command = target.process.command_line;
@@ -359,7 +395,7 @@ static int write_census(void *context, const struct request_query *query, const 
 		return err;
 	err = choose_process(&status, query, &pid, error);
 	serve_status__free(&status);
-	return err ? err : write_census_of(pid, body, error);
+	return err ? err : write_census_of(context, pid, body, error);
 }
 
 /* --- the rest */

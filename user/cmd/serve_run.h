@@ -12,6 +12,7 @@
 #include "blocked/watch_filter.h"
 #include "cmd/frame_names.h"
 #include "cmd/serve_locks.h"
+#include "cmd/serve_memory.h"
 #include "cmd/serve_options.h"
 #include "cmd/serve_targets.h"
 #include "cmd/serve_waits.h"
@@ -34,6 +35,8 @@ struct serve_status {
 
 struct serve {
 	struct serve_options options;
+	struct serve_memory memory;
+	enum serve_memory_state memory_state;
 	struct listen_address address;
 	int listener; /* -1: the server has it */
 	struct modules *modules;

@@ -120,10 +120,11 @@ static void free_waits(struct serve_waits *waits)
 	free(waits);
 }
 
-struct serve_waits *serve_waits__start(serve_pids_fn *pids, void *context, struct error *error)
+struct serve_waits *serve_waits__start(
+	serve_pids_fn *pids, void *context, uint64_t memory_limit, struct error *error)
 {
 	struct serve_waits *waits = calloc(1, sizeof(*waits));
-	struct contention_feed_options options = {.lines = true};
+	struct contention_feed_options options = {.lines = true, .memory_limit = memory_limit};
 	int err = waits ? 0 : error__set(error, -ENOMEM, "out of memory");
 
 	if (err)

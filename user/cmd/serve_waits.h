@@ -13,7 +13,8 @@
 struct serve_waits;
 
 /* @pids as serve_locks__start has it. NULL, with @error set: not possible here, or no memory. */
-struct serve_waits *serve_waits__start(serve_pids_fn *pids, void *context, struct error *error);
+struct serve_waits *serve_waits__start(
+	serve_pids_fn *pids, void *context, uint64_t memory_limit, struct error *error);
 bool serve_waits__stop(struct serve_waits *waits, unsigned int limit_ms);
 
 /*

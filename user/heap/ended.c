@@ -3,6 +3,7 @@
 #include "heap/ended.h"
 
 #include "heap/heap_private.h"
+#include "heap/room.h"
 
 /*
  * Its stacks are no longer needed, no block of a running process bears the number of one of its
@@ -27,6 +28,8 @@ static void leave_block(struct heap *heap, const struct block *block, uint64_t e
 	struct left_blocks *left;
 
 	if (is_filtered(block) || block->site & BLOCK_INHERITED)
+		return;
+	if (!heap__has_room(heap, ROOM_LEFT))
 		return;
 	left = left_map__insert(&heap->left, age_class(block_site(block), age));
 	if (!left)
@@ -105,13 +108,18 @@ static void add_up_processes(struct heap *heap)
 
 void ended__add_up(struct heap *heap)
 {
+	bool has_room;
+	size_t spared;
+
 	if (heap->kept_ended >= ENDED_LIMIT)
 		add_up_processes(heap);
-	if (heap->kept_blocks <= ENDED_BLOCKS)
+	has_room = heap__has_room(heap, 0);
+	if (heap->kept_blocks <= (has_room ? ENDED_BLOCKS : 0))
 		return;
-	for (size_t i = 0; i + ENDED_WITH_BLOCKS < heap->processes.size; i++) {
+	spared = has_room ? ENDED_WITH_BLOCKS : 0;
+	for (size_t i = 0; i + spared < heap->processes.size; i++) {
 		add_up_blocks(heap, heap->processes.data[i]);
-		if (heap->kept_blocks <= ENDED_BLOCKS / 2)
+		if (heap->kept_blocks <= ENDED_BLOCKS / 2 && has_room)
 			break;
 	}
 }

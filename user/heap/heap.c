@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "heap/heap_private.h"
+#include "heap/room.h"
+
+/* Of what is bounded, the parts that have a share of their own. */
+#define CELLS_PART 8
+#define SHARES_PART 8
 
 struct heap *heap__new(const struct heap_options *options)
 {
@@ -16,7 +22,8 @@ struct heap *heap__new(const struct heap_options *options)
 	if (!heap->options.page_size)
 		heap->options.page_size = sysconf(_SC_PAGESIZE);
 	heap__begin(heap, options->start_ns);
-	if (sites__init(&heap->sites, options->max_sites) || shares__init(&heap->shares) ||
+	if (sites__init(&heap->sites) ||
+		shares__init(&heap->shares, options->memory_limit / SHARES_PART / ROOM_SHARE) ||
 		vec_push(&heap->threads, (struct heap_thread){0})) {
 		heap__free(heap);
 		return NULL;
@@ -29,7 +36,8 @@ void heap__begin(struct heap *heap, uint64_t start_ns)
 	heap->options.start_ns = start_ns;
 	heap->last_ns = start_ns;
 	series__init(&heap->series, start_ns);
-	slices__init(&heap->slices, start_ns);
+	slices__init(&heap->slices, start_ns,
+		heap->options.memory_limit / CELLS_PART / sizeof(struct slice_cell));
 }
 
 void heap__free(struct heap *heap)
@@ -176,7 +184,7 @@ static void book_failure(
 	/* What fails is often absurd: a few such requests exceed what 64 bits hold. */
 	if (__builtin_add_overflow(counts->failed_bytes, size, &counts->failed_bytes))
 		counts->failed_bytes = UINT64_MAX;
-	heap->sites.list.data[heap__find_site(from->process, stack)].failed_count++;
+	heap->sites.list.data[heap__find_site(heap, from->process, stack)].failed_count++;
 }
 
 static void book_alloc(struct heap *heap, const struct record_origin *from,
@@ -218,6 +226,16 @@ void heap__forget_block(
 	from->process->counts.forgotten_bytes += block->size;
 }
 
+/* As live_set__put; what is at the address already gives its room. */
+static int track(struct heap *heap, struct heap_space *space, const struct block *block,
+	struct block *before)
+{
+	if (!heap__has_room(heap, ROOM_BLOCK) &&
+		!live_set__find(&space->live, block->address, NULL))
+		return -ENOMEM;
+	return live_set__put(&space->live, block, before);
+}
+
 static void add_block(struct heap *heap, const struct record_origin *from,
 	const struct event_header *header, uint64_t address, uint64_t size, uint64_t stack)
 {
@@ -230,9 +248,9 @@ static void add_block(struct heap *heap, const struct record_origin *from,
 	struct block before;
 	int known;
 
-	block.site =
-		passes_filter(heap, size) ? heap__find_site(from->process, stack) : SITE_FILTERED;
-	known = live_set__put(&from->space->live, &block, &before);
+	block.site = passes_filter(heap, size) ? heap__find_site(heap, from->process, stack)
+					       : SITE_FILTERED;
+	known = track(heap, from->space, &block, &before);
 	if (known > 0)
 		heap__book_implied_free(heap, from, &before);
 	book_alloc(heap, from, &block, header->function);
@@ -360,7 +378,7 @@ static int apply_mapping(struct heap *heap, const struct event_mapping *record, 
 	if (err)
 		return err;
 	before = mapped__bytes(&from.space->mapped);
-	call.site = heap__find_site(from.process, event->stack);
+	call.site = heap__find_site(heap, from.process, event->stack);
 	mappings__apply(&from.space->mapped, &from.process->counts.mappings, &heap->sites, &call);
 	heap__account_mapped(heap, from.space, before, event->header.time_ns);
 	if (heap->has_pages)

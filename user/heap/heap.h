@@ -52,7 +52,8 @@ struct heap_options {
 	uint64_t min_size;  /* bytes requested, inclusive */
 	uint64_t max_size;  /* inclusive; 0: no limit */
 	uint64_t page_size; /* of the target; 0: this machine's */
-	size_t max_sites;   /* 0: HEAP_MAX_SITES */
+	/* Of blocks and call sites, bytes by the model's own account (room.h); 0: no limit. */
+	uint64_t memory_limit;
 };
 
 /* Counts are of calls or blocks, bytes of requested bytes. Of one process, or a sum of several. */
@@ -78,7 +79,7 @@ struct heap_counts {
 	uint64_t at_exit_bytes;
 	uint64_t at_exit_inherited_count; /* copies, not among at_exit */
 	uint64_t at_exit_inherited_bytes;
-	uint64_t forgotten_count; /* memtrace had no memory to track the block */
+	uint64_t forgotten_count; /* there was no memory, or no room, to track the block */
 	uint64_t forgotten_bytes;
 	uint64_t filtered_count; /* allocations, failures and frees outside of the size filter */
 	struct mapping_counts mappings;
@@ -180,6 +181,9 @@ void heap__free(struct heap *heap);
 /* Moves the run's start to @start_ns, before the first record: attaching takes its time. */
 void heap__begin(struct heap *heap, uint64_t start_ns);
 
+/* With a memory limit: from now on there is no room for anything new, or there is again. */
+void heap__close(struct heap *heap, bool is_closed);
+
 /*
  * @call is called by heap__apply when a process has exited, before its blocks go: heap__visit_image
  * still tells them all. NULL: no more.
@@ -221,6 +225,8 @@ const struct site_frame *heap__frames(const struct heap *heap, const struct site
 /* What the site held when the heap was largest. */
 void heap__site_at_peak(
 	const struct heap *heap, const struct site *site, uint64_t *count, uint64_t *bytes);
+/* Blocks that are not followed for want of memory or room, of all processes. */
+uint64_t heap__forgotten_count(const struct heap *heap);
 /* Stacks that found no room in the table of sites. */
 uint64_t heap__refused_stacks(const struct heap *heap);
 

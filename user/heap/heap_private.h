@@ -76,6 +76,8 @@ struct heap {
 	struct process *latest_process;
 	VEC(struct heap_thread) threads;
 	VEC(uint32_t) free_threads;	 /* places in it that are free again */
+	uint64_t stack_count;		 /* in the maps of all processes */
+	bool is_closed;			 /* heap__close */
 	size_t kept_ended;		 /* of `processes`, those that have ended */
 	size_t kept_blocks;		 /* left by them, and kept one by one */
 	uint64_t ended_count;		 /* processes that were added up, */
@@ -111,8 +113,11 @@ struct heap {
 /* The process with this number, new if never heard of (its fork record may be lost). */
 struct process *heap__find_process(struct heap *heap, uint32_t number);
 struct thread *heap__find_thread(struct heap *heap, struct process *process, uint32_t tid);
-/* The site behind a stack hash, SITE_STACK_LOST if it was never defined. */
-uint32_t heap__find_site(struct process *process, uint64_t stack);
+/*
+ * The site behind a stack hash. One that was never defined is lost, or one of those that found no
+ * room: then it is with SITE_TABLE_FULL.
+ */
+uint32_t heap__find_site(struct heap *heap, struct process *process, uint64_t stack);
 
 int heap__apply_fork(struct heap *heap, const struct event_process *event);
 int heap__apply_exec(struct heap *heap, const struct event_process *event);

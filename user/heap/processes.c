@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "heap/heap_private.h"
+#include "heap/room.h"
 
 static void free_space(struct heap_space *space)
 {
@@ -133,7 +134,20 @@ struct thread *heap__find_thread(struct heap *heap, struct process *process, uin
 	return process->latest_thread = thread;
 }
 
-uint32_t heap__find_site(struct process *process, uint64_t stack)
+/* Notes that @stack of @process led to @site. 0 or -ENOMEM. */
+static int note_stack(struct heap *heap, struct process *process, uint64_t stack, uint32_t site)
+{
+	size_t before = process->stacks.size;
+	uint32_t *own = stack_map__insert(&process->stacks, stack);
+
+	if (!own)
+		return -ENOMEM;
+	heap->stack_count += process->stacks.size - before;
+	*own = site;
+	return 0;
+}
+
+uint32_t heap__find_site(struct heap *heap, struct process *process, uint64_t stack)
 {
 	uint32_t *own, *site;
 
@@ -146,44 +160,51 @@ uint32_t heap__find_site(struct process *process, uint64_t stack)
 		site = stack_map__find(&p->stacks, stack);
 		if (!site)
 			continue;
-		own = stack_map__insert(&process->stacks, stack);
-		if (own)
-			*own = *site;
+		if (heap__has_site_room(heap, ROOM_STACK))
+			note_stack(heap, process, stack, *site);
 		return *site;
 	}
-	return SITE_STACK_LOST;
+	/* Those that found no room are not kept: there may be any number of them. */
+	return heap->options.memory_limit && heap->sites.refused ? SITE_TABLE_FULL
+								 : SITE_STACK_LOST;
 }
 
 uint32_t heap__site_of(struct heap *heap, uint32_t number, uint64_t stack)
 {
 	struct process *process = heap__find_process(heap, number);
 
-	return process ? heap__find_site(process, stack) : SITE_STACK_LOST;
+	return process ? heap__find_site(heap, process, stack) : SITE_STACK_LOST;
 }
 
 int heap__define_stack(struct heap *heap, uint32_t number, uint64_t stack,
 	const struct site_frame *frames, size_t count, enum stack_stop stop)
 {
 	struct process *process = heap__find_process(heap, number);
-	uint32_t *site;
+	uint32_t site;
 
 	if (!process)
 		return -ENOMEM;
-	site = stack_map__insert(&process->stacks, stack);
-	if (!site)
-		return -ENOMEM;
-	*site = sites__intern(&heap->sites, frames, count, stop);
-	return 0;
+	heap->sites.is_closed =
+		!heap__has_site_room(heap, ROOM_STACK + ROOM_SITE + count * ROOM_FRAME);
+	site = sites__intern(&heap->sites, frames, count, stop);
+	if (heap->options.memory_limit &&
+		(site == SITE_TABLE_FULL || !heap__has_site_room(heap, ROOM_STACK)))
+		return 0;
+	return note_stack(heap, process, stack, site);
 }
 
 /* The child's copies of the parent's blocks. */
 static int inherit_blocks(struct heap *heap, struct process *child, const struct heap_space *from)
 {
 	struct heap_space *space = child->space;
-	int err = live_set__copy(&space->live, &from->live, NULL, BLOCK_INHERITED);
+	uint64_t bytes = live_set__size(&from->live) * ROOM_BLOCK;
+	int err = heap__has_room(heap, bytes) ? 0 : -ENOMEM;
+
+	if (!err)
+		err = live_set__copy(&space->live, &from->live, NULL, BLOCK_INHERITED);
 
 	if (err)
-		return err;
+		return mappings__inherit(&space->mapped, &from->mapped) ? -ENOMEM : err;
 	live_set_for_each(at, &space->live) books__enter(heap, space, &at.block);
 	child->counts.inherited_count = space->inherited_count;
 	child->counts.inherited_bytes = space->inherited_bytes;
@@ -287,12 +308,13 @@ static bool has_age_shown(const struct block *block)
 }
 
 /* Keeps of an ended process only the blocks whose ages a report shows; returns how many. */
-static size_t keep_blocks_at_exit(struct live_set *live)
+static size_t keep_blocks_at_exit(struct heap *heap, struct live_set *live)
 {
 	struct live_set kept;
 
 	/* Without memory for it they stay: visits tell them apart, too. */
-	if (!live_set__copy(&kept, live, has_age_shown, 0)) {
+	if (heap__has_room(heap, live_set__size(live) * ROOM_BLOCK) &&
+		!live_set__copy(&kept, live, has_age_shown, 0)) {
 		live_set__free(live);
 		*live = kept;
 	}
@@ -308,7 +330,7 @@ static void end_space(struct heap *heap, struct process *process)
 	live_set_for_each(at, &space->live) if (!is_filtered(&at.block))
 		leave_at_end(heap, process, &at.block);
 	if (process->end == PROCESS_EXITED)
-		heap->kept_blocks += keep_blocks_at_exit(&space->live);
+		heap->kept_blocks += keep_blocks_at_exit(heap, &space->live);
 	else
 		live_set__free(&space->live);
 	process->allocator_bytes = space->mapped.kind_bytes[MAPPED_ALLOCATOR];
@@ -320,11 +342,12 @@ static void end_space(struct heap *heap, struct process *process)
 }
 
 /* Stacks are needed while the process runs or one does that was forked from it. */
-static void release_stacks(struct process *process)
+static void release_stacks(struct heap *heap, struct process *process)
 {
 	while (process && process->end != PROCESS_RUNS && !process->heirs) {
 		struct process *parent = process->parent;
 
+		heap->stack_count -= process->stacks.size;
 		stack_map__free(&process->stacks);
 		process->parent = NULL;
 		if (parent)
@@ -349,7 +372,7 @@ static void end_process(
 	if (--process->space->users == 0)
 		end_space(heap, process);
 	books__settle(heap, process->space, time_ns);
-	release_stacks(process);
+	release_stacks(heap, process);
 	if (heap->latest_process == process)
 		heap->latest_process = NULL;
 }

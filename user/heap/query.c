@@ -113,6 +113,15 @@ void heap__site_at_peak(
 	site__at_peak(site, heap->peak_epoch, count, bytes);
 }
 
+uint64_t heap__forgotten_count(const struct heap *heap)
+{
+	uint64_t count = heap->ended_counts.forgotten_count;
+
+	vec_for_each (process, &heap->processes)
+		count += (*process)->counts.forgotten_count;
+	return count;
+}
+
 uint64_t heap__refused_stacks(const struct heap *heap)
 {
 	return heap->sites.refused;

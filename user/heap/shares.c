@@ -2,8 +2,9 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "heap/shares.h"
 
-int shares__init(struct shares *shares)
+int shares__init(struct shares *shares, size_t limit)
 {
+	shares->limit = limit && limit < SHARE_LIMIT ? limit : SHARE_LIMIT;
 	return vec_push(&shares->list, (struct heap_share){0});
 }
 
@@ -23,7 +24,7 @@ struct heap_share *shares__find(
 {
 	uint32_t *place = share_index__find(&shares->index, pair_key(id, thread));
 
-	if (!place && shares->list.size > SHARE_LIMIT) {
+	if (!place && shares->list.size > shares->limit) {
 		thread = 0;
 		place = share_index__find(&shares->index, pair_key(id, thread));
 	}

@@ -29,10 +29,11 @@ DEFINE_HASH_NUMBER(share_index, uint64_t, uint32_t);
 struct shares {
 	VEC(struct heap_share) list; /* [0] takes what there is no memory for */
 	struct share_index index;
+	size_t limit;
 };
 
-/* @shares is {0}. 0 or -ENOMEM. */
-int shares__init(struct shares *shares);
+/* @shares is {0}. @limit: 0 for SHARE_LIMIT. 0 or -ENOMEM. */
+int shares__init(struct shares *shares, size_t limit);
 void shares__free(struct shares *shares);
 
 /* Adds what threads did that are @is_gone, by index, to thread 0. */

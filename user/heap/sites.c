@@ -6,10 +6,9 @@
 
 #include "event.h"
 
-int sites__init(struct sites *sites, size_t limit)
+int sites__init(struct sites *sites)
 {
 	memset(sites, 0, sizeof(*sites));
-	sites->limit = limit ? limit : HEAP_MAX_SITES;
 	for (int i = 0; i < SITE_FIRST_STACK; i++)
 		if (vec_push(&sites->list, (struct site){.stop = STACK_NOT_WALKED}))
 			return -ENOMEM;
@@ -101,7 +100,7 @@ uint32_t sites__intern(
 	known = find_site(sites, &hash, frames, count);
 	if (known)
 		return *known;
-	if (sites->list.size < sites->limit)
+	if (sites->list.size < HEAP_MAX_SITES && !sites->is_closed)
 		id = add_site(sites, hash, frames, count, stop);
 	if (id >= 0)
 		return id;

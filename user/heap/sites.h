@@ -86,12 +86,12 @@ struct sites {
 	VEC(struct site) list;
 	VEC(struct site_frame) frames;
 	struct site_index index; /* hash of the frames → id */
-	size_t limit;
-	uint64_t refused; /* stacks that found the table full */
+	bool is_closed;		 /* there is no room for another */
+	uint64_t refused;	 /* stacks that found the table full */
 };
 
-/* 0 or -ENOMEM. @limit: how many sites at most, 0 for HEAP_MAX_SITES. */
-int sites__init(struct sites *sites, size_t limit);
+/* 0 or -ENOMEM. */
+int sites__init(struct sites *sites);
 void sites__free(struct sites *sites);
 
 /*

@@ -10,12 +10,13 @@ static void set_current(struct slices *slices, uint32_t current)
 		slices->end_ns = UINT64_MAX; /* no time of a sound record is near */
 }
 
-void slices__init(struct slices *slices, uint64_t start_ns)
+void slices__init(struct slices *slices, uint64_t start_ns, size_t most_cells)
 {
 	slices->start_ns = start_ns;
 	slices->shift = SLICE_FIRST_SHIFT;
 	set_current(slices, 0);
-	slices->limit = SLICE_CELL_LIMIT;
+	slices->is_bounded = most_cells && most_cells < SLICE_CELL_LIMIT;
+	slices->limit = slices->is_bounded ? most_cells : SLICE_CELL_LIMIT;
 	slices->cells.size = 0;
 	slices->lost = 0;
 }
@@ -110,8 +111,14 @@ static void make_room(struct slices *slices, struct sites *sites)
 {
 	while (slices->cells.size > slices->limit / 2 && slices->current >= SLICE_MINIMUM)
 		widen(slices, sites);
-	if (slices->cells.size > slices->limit / 2)
+	if (slices->cells.size <= slices->limit / 2)
+		return;
+	if (!slices->is_bounded) {
 		slices->limit *= 2;
+		return;
+	}
+	slices->lost += slices->cells.size;
+	slices->cells.size = 0;
 }
 
 void slices__store(struct slices *slices, struct sites *sites, uint32_t id)

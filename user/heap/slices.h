@@ -42,12 +42,16 @@ struct slices {
 	uint32_t current;
 	uint64_t end_ns;	      /* of the current slice, CLOCK_MONOTONIC */
 	size_t limit;		      /* of cells, before slices are merged */
+	bool is_bounded;	      /* rather lose cells than have more */
 	VEC(struct slice_cell) cells; /* of slices before the site's latest one, oldest first */
 	uint64_t lost;		      /* cells that there was no memory for */
 };
 
-/* @slices is {0} or was in use before; cells of before are dropped. */
-void slices__init(struct slices *slices, uint64_t start_ns);
+/*
+ * @slices is {0} or was in use before; cells of before are dropped. @most_cells: never more,
+ * whatever is lost; 0: SLICE_CELL_LIMIT or, with many sites, more.
+ */
+void slices__init(struct slices *slices, uint64_t start_ns, size_t most_cells);
 void slices__free(struct slices *slices);
 
 /* Makes the slice of @time_ns (beyond end_ns) the current one. */

@@ -477,6 +477,10 @@ static void write_self(struct openmetrics *out, const struct metrics_self *self)
 			"What --memory-limit allows.", self->memory_limit);
 	write_value(out, METRIC_COUNTER, "memtrace_stacks_folded", NULL,
 		"Stacks that were added up as one for want of room.", self->folded);
+	write_value(out, METRIC_COUNTER, "memtrace_blocks_unfollowed", NULL,
+		"Blocks counted when they were allocated, but for want of room not while they are "
+		"live.",
+		self->unfollowed);
 	write_value(out, METRIC_COUNTER, "memtrace_holds", NULL,
 		"Times that a process or a library's loader waited for its probes.", self->holds);
 	write_seconds(out, METRIC_COUNTER, "memtrace_hold_seconds", "Time of these waits.",

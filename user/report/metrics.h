@@ -46,6 +46,7 @@ struct metrics_self {
 	uint64_t resident_bytes;
 	uint64_t memory_limit; /* bytes; 0: none */
 	uint64_t folded;       /* stacks that were added up as one for want of room */
+	uint64_t unfollowed;   /* blocks of which only the allocation is counted, for the same */
 	uint64_t holds;
 	uint64_t hold_ns;
 	uint64_t requests;

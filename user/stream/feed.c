@@ -225,7 +225,7 @@ void feed__begin(struct feed *feed, uint64_t start_ns)
 
 void feed__add_losses(const struct feed *feed, uint64_t losses[LOSS_COUNT])
 {
-	losses[LOSS_MODEL_MEMORY] += feed->failures;
+	losses[LOSS_MODEL_MEMORY] += feed->failures + heap__forgotten_count(feed->heap);
 	losses[LOSS_SITES_FULL] += heap__refused_stacks(feed->heap);
 	losses[LOSS_CODE_GONE] += feed->lost_code;
 }
