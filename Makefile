@@ -67,7 +67,7 @@ all: $(BUILD)/memtrace
 TRACER_PARTS := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.bpf.o,$(wildcard $(addprefix bpf/,heap.bpf.c process.bpf.c mapping.bpf.c faults.bpf.c \
 	code_names.bpf.c order.bpf.c)))
 OTHER_BPF := $(filter-out $(TRACER_PARTS),$(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.bpf.o,$(wildcard bpf/*.bpf.c)))
-SKELETONS := $(if $(TRACER_PARTS),$(BUILD)/bpf/tracer.skel.h) $(OTHER_BPF:.bpf.o=.skel.h)
+SKELETONS := $(if $(TRACER_PARTS),$(BUILD)/bpf/tracer.skel.h) $(OTHER_BPF:.bpf.o=.skel.h) $(BUILD)/bpf/look.lskel.h
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/vmlinux.h
 	@mkdir -p $(@D)
@@ -78,6 +78,9 @@ $(BUILD)/bpf/tracer.skel.h: $(BUILD)/bpf/tracer.linked.o
 	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name tracer_bpf > $@
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+# What a program of BPF loads, without libbpf.
+$(BUILD)/bpf/%.lskel.h: $(BUILD)/bpf/%.bpf.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton -L $< name $*_light > $@
 
 # --- the program: a library of all rooms but main.c, which unit tests and benches link too.
 SOURCES := $(filter-out user/main.c,$(wildcard user/*/*.c))

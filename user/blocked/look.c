@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "blocked/look_proc.h"
+#include "look.lskel.h"
 #include "look.skel.h"
 
 /* include/linux/sched.h; the same since 4.14. */
@@ -23,9 +24,15 @@
 #define STATE_EXIT_ZOMBIE 0x20
 #define STATE_NOLOAD 0x400
 
+/*
+ * The iterator is loaded by the kernel itself where it can (5.17): a program makes it fit, with the
+ * BTF that the kernel has parsed already. libbpf reads all of that BTF (5 MB) first, which takes as
+ * long as the rest of a look.
+ */
 struct looker {
-	struct look_bpf *object; /* NULL: through /proc */
-	struct bpf_link *link;
+	struct look_light *light; /* NULL: by libbpf */
+	struct look_bpf *object;  /* NULL: through /proc, if there is no light one */
+	struct bpf_link *link;	  /* the object's */
 };
 
 char look_thread__state(const struct look_thread *thread)
@@ -45,10 +52,29 @@ char look_thread__state(const struct look_thread *thread)
 
 unsigned int looker__namespace_level(const struct looker *looker)
 {
+	if (looker->light)
+		return looker->light->bss->reader_level;
 	return looker->object ? looker->object->bss->reader_level : 0;
 }
 
-static int load(struct looker *looker)
+static int load_light(struct looker *looker)
+{
+	int err;
+
+	looker->light = look_light__open();
+	if (!looker->light)
+		return -ENOMEM;
+	err = look_light__load(looker->light);
+	if (!err)
+		err = look_light__attach(looker->light);
+	if (err) {
+		look_light__destroy(looker->light);
+		looker->light = NULL;
+	}
+	return err;
+}
+
+static int load_by_libbpf(struct looker *looker)
 {
 	int err = -ENOMEM;
 
@@ -77,8 +103,8 @@ int looker__new(bool proc_only, struct looker **out, struct error *error)
 
 	if (!looker)
 		return error__set(error, -ENOMEM, "out of memory");
-	if (!proc_only)
-		err = load(looker);
+	if (!proc_only && load_light(looker))
+		err = load_by_libbpf(looker);
 	if (err)
 		log__debug("no iterator over threads (%s): using /proc", strerror(-err));
 	*out = looker;
@@ -89,6 +115,7 @@ void looker__free(struct looker *looker)
 {
 	if (!looker)
 		return;
+	look_light__destroy(looker->light);
 	bpf_link__destroy(looker->link);
 	look_bpf__destroy(looker->object);
 	free(looker);
@@ -96,7 +123,7 @@ void looker__free(struct looker *looker)
 
 bool looker__uses_proc(const struct looker *looker)
 {
-	return !looker->object;
+	return !looker->light && !looker->object;
 }
 
 /* The iterator hands out whole records, but a read may end inside one. */
@@ -129,7 +156,8 @@ static int read_records(int fd, look_threads *out)
 
 static int look_by_bpf(struct looker *looker, look_threads *out)
 {
-	int fd = bpf_iter_create(bpf_link__fd(looker->link));
+	int fd = bpf_iter_create(looker->light ? looker->light->links.look_at_threads_fd
+					       : bpf_link__fd(looker->link));
 	int err;
 
 	if (fd < 0)
@@ -168,8 +196,8 @@ int looker__look(struct looker *looker, const pid_t *pids, size_t pid_count, str
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	clock_gettime(CLOCK_REALTIME, &day);
-	err = looker->object ? look_by_bpf(looker, &threads)
-			     : look_by_proc(pids, pid_count, &threads);
+	err = looker__uses_proc(looker) ? look_by_proc(pids, pid_count, &threads)
+					: look_by_bpf(looker, &threads);
 	if (err) {
 		vec_free(&threads);
 		return error__set(error, err, "cannot look at the threads: %s", strerror(-err));
@@ -181,7 +209,7 @@ int looker__look(struct looker *looker, const pid_t *pids, size_t pid_count, str
 		.count = threads.size,
 		.taken_ns = now.tv_sec * 1000000000ull + now.tv_nsec,
 		.taken_unix_ns = day.tv_sec * 1000000000ull + day.tv_nsec,
-		.complete = looker->object && !looker__namespace_level(looker),
+		.complete = !looker__uses_proc(looker) && !looker__namespace_level(looker),
 	};
 	return 0;
 }
