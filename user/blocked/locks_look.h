@@ -22,11 +22,11 @@
 struct locks_look_options {
 	const pid_t *pids; /* processes to look at; processes that own their locks are added */
 	size_t pid_count;
-	bool all;	/* every process that has a thread blocked on a futex */
-	bool proc_only; /* not by BPF */
-	bool once;	/* one look: its deadlocks are not confirmed by another */
-	bool lines;	/* source lines for the frames */
-	bool samples;	/* stacks of threads that run and that others wait for */
+	bool all;		  /* every process that has a thread blocked on a futex */
+	bool proc_only;		  /* not by BPF */
+	bool once;		  /* one look: its deadlocks are not confirmed by another */
+	enum subject_lines lines; /* for the frames */
+	bool samples;		  /* stacks of threads that run and that others wait for */
 	/* Kept by the caller over many looks; NULL: made for this one. */
 	struct looker *looker;
 	struct subjects *subjects;

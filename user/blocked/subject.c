@@ -59,9 +59,13 @@ struct subjects {
 	struct kernel_facts *kernel_facts;
 };
 
-struct subjects *subjects__new(bool lines, struct error *error)
+struct subjects *subjects__new(enum subject_lines lines, struct error *error)
 {
-	struct symbolizer_options options = {.no_lines = !lines, .confined = true};
+	struct symbolizer_options options = {
+		.no_lines = lines == SUBJECT_LINES_NONE,
+		.no_libc_lines = lines != SUBJECT_LINES_ALL,
+		.confined = true,
+	};
 	struct subjects *subjects = calloc(1, sizeof(*subjects));
 
 	if (subjects) {

@@ -19,8 +19,14 @@
 struct subjects;
 struct subject;
 
-/* @lines: names come with source lines and inlined frames, which takes longer. */
-struct subjects *subjects__new(bool lines, struct error *error);
+/* Which names come with source lines and inlined frames, which takes longer. */
+enum subject_lines {
+	SUBJECT_LINES_NONE,
+	SUBJECT_LINES_OF_APPLICATION, /* not the C library's */
+	SUBJECT_LINES_ALL,
+};
+
+struct subjects *subjects__new(enum subject_lines lines, struct error *error);
 void subjects__free(struct subjects *subjects);
 
 /*

@@ -40,7 +40,7 @@ struct wait_names *wait_names__new(bool lines, struct error *error)
 		error__set(error, -ENOMEM, "out of memory");
 		return NULL;
 	}
-	names->subjects = subjects__new(lines, error);
+	names->subjects = subjects__new(lines ? SUBJECT_LINES_ALL : SUBJECT_LINES_NONE, error);
 	if (!names->subjects) {
 		wait_names__free(names);
 		return NULL;

@@ -87,7 +87,7 @@ int heap_names__open(struct heap_target *target, struct heap_names *out, struct 
 
 	*out = (struct heap_names){.target = target};
 	out->names = (struct census_names){out, read_constant, find_variable, demangle};
-	out->subjects = subjects__new(false, error);
+	out->subjects = subjects__new(SUBJECT_LINES_NONE, error);
 	if (!out->subjects)
 		return -ENOMEM;
 	out->subject = subjects__take(out->subjects, target->process.pid, 0, &none);

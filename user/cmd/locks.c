@@ -194,6 +194,15 @@ static int write_reports(
 	return err;
 }
 
+/* The page does not show the C library's own lines. */
+static enum subject_lines lines_of(const struct locks_options *options)
+{
+	if (options->all)
+		return SUBJECT_LINES_NONE;
+	return options->full_stacks || options->json ? SUBJECT_LINES_ALL
+						     : SUBJECT_LINES_OF_APPLICATION;
+}
+
 int cmd_locks(int argc, char **argv)
 {
 	struct locks_options options = {0};
@@ -212,7 +221,7 @@ int cmd_locks(int argc, char **argv)
 			.pid_count = options.pids.size,
 			.all = options.all,
 			.proc_only = options.proc_only,
-			.lines = !options.all,
+			.lines = lines_of(&options),
 			.samples = true,
 		};
 

@@ -104,7 +104,7 @@ static int look(struct serve_locks *locks, struct error *error)
 	struct locks_look_options options = {
 		.looker = locks->looker,
 		.subjects = locks->subjects,
-		.lines = true,
+		.lines = SUBJECT_LINES_ALL,
 	};
 	struct locks_look *out = calloc(1, sizeof(*out));
 	pid_list pids = {0};
@@ -201,7 +201,7 @@ struct serve_locks *serve_locks__start(serve_pids_fn *pids, void *context, struc
 	pthread_cond_init(&locks->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
 	if (!looker__new(false, &locks->looker, error))
-		locks->subjects = subjects__new(true, error);
+		locks->subjects = subjects__new(SUBJECT_LINES_ALL, error);
 	if (locks->subjects) {
 		locks->lane = lane__start(1);
 		if (locks->lane && !lane__push(locks->lane, look_repeatedly, locks))

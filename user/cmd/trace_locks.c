@@ -42,7 +42,7 @@ static bool open_looker(struct trace_locks *locks)
 		return locks->subjects;
 	locks->is_opened = true;
 	if (!looker__new(false, &locks->looker, &error))
-		locks->subjects = subjects__new(true, &error);
+		locks->subjects = subjects__new(SUBJECT_LINES_ALL, &error);
 	if (!locks->subjects)
 		log__debug("cannot look at locks: %s", error.message);
 	return locks->subjects;

@@ -254,7 +254,7 @@ static void report_with_lines(struct watch *watch, struct subjects *subjects,
 	const struct finding *finding)
 {
 	struct locks_look_options options = {
-		.looker = watch->looker, .subjects = subjects, .lines = true, .samples = true};
+		.looker = watch->looker, .subjects = subjects, .lines = SUBJECT_LINES_OF_APPLICATION, .samples = true};
 	const struct finding *again = NULL;
 	finding_list list = {0};
 	struct locks_look look;
@@ -299,7 +299,7 @@ static void report_new(struct watch *watch, const struct lock_findings *findings
 		if (is_worth_a_report(findings, finding) && !interrupt__came())
 			added = known__add(&watch->known, findings, finding);
 		if (added && !with_lines)
-			with_lines = subjects__new(true, &error);
+			with_lines = subjects__new(SUBJECT_LINES_OF_APPLICATION, &error);
 		if (added)
 			report_with_lines(watch, with_lines, added, findings, finding);
 	}
@@ -377,7 +377,7 @@ static int renew_subjects(struct watch *watch, struct error *error)
 	if (watch->subjects && !subjects__are_many(watch->subjects))
 		return 0;
 	subjects__free(watch->subjects);
-	watch->subjects = subjects__new(false, error);
+	watch->subjects = subjects__new(SUBJECT_LINES_NONE, error);
 	return watch->subjects ? 0 : -ENOMEM;
 }
 

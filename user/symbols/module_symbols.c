@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "symbols/dwarf_sections.h"
 #include "symbols/minidebug.h"
 
@@ -178,6 +179,18 @@ static int fill_table(struct module_symbols *symbols)
 	return err ? err : symbol_table__finish(&symbols->table);
 }
 
+static bool is_c_library(const char *path)
+{
+	static const char *const prefixes[] = {
+		"libc.so.6", "libc-2.", "libpthread", "ld-linux", "ld-2.", "ld-musl", "libc.musl"};
+	const char *name = text__base_name(path);
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return false;
+}
+
 struct module_symbols *module_symbols__new(
 	const struct module *module, const struct module_symbols_options *options)
 {
@@ -191,7 +204,7 @@ struct module_symbols *module_symbols__new(
 	if (elf_file__open(module->fd, &symbols->own.elf, NULL))
 		return symbols;
 	open_debug_file(symbols, options);
-	if (options->dwarf)
+	if (options->dwarf && (options->libc_dwarf || !is_c_library(module->path)))
 		open_dwarf(symbols, options->dirs);
 	if (fill_table(symbols)) {
 		module_symbols__free(symbols);

@@ -16,6 +16,7 @@ struct module_symbols;
 struct module_symbols_options {
 	const debug_dirs *dirs;
 	bool dwarf;
+	bool libc_dwarf; /* false: not of the C library and the loader */
 	int (*download)(const struct build_id *build_id); /* NULL: servers are not asked */
 	struct symbol_budget *budget;			  /* begun */
 };

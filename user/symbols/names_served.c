@@ -49,6 +49,7 @@ static int take_options(struct service *service, size_t size)
 	options.debug_dir_count = directories.size;
 	options.no_demangle = head.no_demangle;
 	options.no_lines = head.no_lines;
+	options.no_libc_lines = head.no_libc_lines;
 	options.debuginfod = head.debuginfod;
 	service->symbolizer = err ? NULL : symbolizer__new(&options);
 	vec_free(&directories);

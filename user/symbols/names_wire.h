@@ -32,6 +32,7 @@ struct names_options {
 	uint32_t kind;
 	uint32_t no_demangle;
 	uint32_t no_lines;
+	uint32_t no_libc_lines;
 	uint32_t debuginfod;
 	uint32_t verbose;
 	uint32_t directory_count; /* their paths follow */

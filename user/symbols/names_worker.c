@@ -47,6 +47,7 @@ static int build_options(struct names_worker *names, const struct symbolizer_opt
 		.kind = NAMES_OPTIONS,
 		.no_demangle = options->no_demangle,
 		.no_lines = options->no_lines,
+		.no_libc_lines = options->no_libc_lines,
 		.debuginfod = options->debuginfod,
 		.verbose = log__is_verbose(),
 		.directory_count = options->debug_dir_count,

@@ -30,6 +30,7 @@ DEFINE_HASH_NUMBER(jit_map_map, uint32_t, struct jit_map);
 
 struct symbolizer {
 	bool lines;
+	bool libc_lines;
 	int (*download)(const struct build_id *build_id); /* NULL: servers are not asked */
 	struct spaces *spaces;				  /* NULL: of a recording */
 	struct names_worker *worker;			  /* NULL: modules are read here */
@@ -66,6 +67,7 @@ struct symbolizer *symbolizer__new(const struct symbolizer_options *options)
 	s->names = names__new();
 	budget__init(&s->budget);
 	s->lines = !options->no_lines;
+	s->libc_lines = !options->no_libc_lines;
 	s->spaces = options->spaces;
 	if (options->debuginfod)
 		s->download = options->download ? options->download : debug_file__download;
@@ -123,7 +125,8 @@ static struct symbol_frame *keep_frames(struct symbolizer *s, size_t count)
 
 static struct module_symbols *get_module(struct symbolizer *s, const struct module *module)
 {
-	struct module_symbols_options options = {&s->dirs, s->lines, s->download, &s->budget};
+	struct module_symbols_options options = {
+		&s->dirs, s->lines, s->libc_lines, s->download, &s->budget};
 	struct module_symbols **slot = module_symbols_map__find(&s->modules, module->id);
 
 	if (slot)

@@ -27,8 +27,9 @@ struct symbolizer_options {
 	const char *const *debug_dirs; /* searched before /usr/lib/debug; copied; may be NULL */
 	size_t debug_dir_count;
 	bool no_demangle;
-	bool no_lines;	 /* names from symbol tables only: no DWARF, no inlined frames */
-	bool debuginfod; /* ask the servers of $DEBUGINFOD_URLS for what is not here */
+	bool no_lines;	    /* names from symbol tables only: no DWARF, no inlined frames */
+	bool no_libc_lines; /* the same for the C library: unpacking its DWARF takes 150 ms */
+	bool debuginfod;    /* ask the servers of $DEBUGINFOD_URLS for what is not here */
 	/* How to ask them: an fd or a negative errno. NULL: debug_file__download. */
 	int (*download)(const struct build_id *build_id);
 	/* Files of modules are read by a process without privileges (names_worker.h). */
