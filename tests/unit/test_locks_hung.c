@@ -383,6 +383,15 @@ static struct world *new_child_of_one(void)
 	return new_child(0, 1);
 }
 
+/* Its parent's other thread has ended since. */
+static struct world *new_child_of_ended_thread(void)
+{
+	struct world *world = new_child(0, 1);
+
+	world->snapshot.processes[0].was_threaded = true;
+	return world;
+}
+
 static struct world *new_own_dead(void)
 {
 	return new_child(205, 2);
@@ -412,6 +421,12 @@ static void test_lock_without_owner_in_the_child_of_many_threads_is_lost_by_the_
 static void test_child_of_one_thread_has_lost_nothing(void **state)
 {
 	expect_child(new_child_of_one, VERDICT_HUNG, "");
+}
+
+static void test_lock_of_a_thread_that_ended_before_the_look_is_lost_by_the_fork(void **state)
+{
+	expect_child(new_child_of_ended_thread, VERDICT_FORKED,
+		"forked from PID 100 while another thread held it; that thread was not copied");
 }
 
 /* Its number was given after the child's own. */
@@ -490,6 +505,8 @@ int main(void)
 		cmocka_unit_test(
 			test_lock_without_owner_in_the_child_of_many_threads_is_lost_by_the_fork),
 		cmocka_unit_test(test_child_of_one_thread_has_lost_nothing),
+		cmocka_unit_test(
+			test_lock_of_a_thread_that_ended_before_the_look_is_lost_by_the_fork),
 		cmocka_unit_test(test_thread_of_the_child_that_ended_is_dead_and_not_left_behind),
 		cmocka_unit_test(test_what_the_fork_lost_says_more_than_that_all_wait),
 		cmocka_unit_test(test_findings_are_the_same_in_every_look_and_have_their_waits),

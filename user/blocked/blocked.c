@@ -204,6 +204,16 @@ static int add_stack(struct builder *builder, const struct look_thread *in, stru
 	return add_frames(builder, out, &walk, pointers);
 }
 
+/* glibc's variable, from 2.32 on, is cleared for good with the first thread: children inherit it.
+ */
+static bool was_threaded(struct subject *subject, pid_t pid)
+{
+	uint64_t address = subject__libc_variable(subject, "__libc_single_threaded");
+	char alone;
+
+	return address && !subject__read(pid, address, &alone, sizeof(alone)) && !alone;
+}
+
 static int add_process(
 	struct builder *builder, const struct look *look, struct snapshot *snapshot, pid_t pid)
 {
@@ -223,6 +233,7 @@ static int add_process(
 		return -ESRCH;
 	process.libc = subject__libc(builder->subject, &process.libc_minor);
 	process_origin__read(&process);
+	process.was_threaded = process.forked && was_threaded(builder->subject, pid);
 	snapshot->processes[snapshot->process_count++] = process;
 	/* Look and snapshot have the same order. */
 	for (size_t i = first; i < first + count && !err; i++) {

@@ -2,6 +2,8 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "locks/forked.h"
 
+#include <stdio.h>
+
 #include "locks/hung.h"
 
 static const struct lock_thread *find_in_parent(
@@ -43,6 +45,35 @@ static void mark_named(
 			process->parent, number);
 }
 
+bool forked__left_threads(const struct lock_process *process)
+{
+	return process && process->forked && (process->parent_threads > 1 || process->was_threaded);
+}
+
+/* "forked from PID 7 while another thread of its 3 held it; that thread was not copied". */
+static void explain_nameless(const struct lock_process *process, struct lock_wait *wait)
+{
+	char parent[48] = "a process that has exited", threads[48] = "";
+
+	if (process->parent)
+		snprintf(parent, sizeof(parent), "PID %d", process->parent);
+	if (wait_kind__has_holder(wait->kind)) {
+		if (process->parent_threads > 1)
+			snprintf(threads, sizeof(threads), " of its %zu", process->parent_threads);
+		wait__explain(wait,
+			"forked from %s while another thread%s held it; that thread was not "
+			"copied",
+			parent, threads);
+	} else {
+		if (process->parent_threads > 1)
+			snprintf(threads, sizeof(threads), "has %zu threads",
+				process->parent_threads);
+		wait__explain(wait,
+			"forked from %s, which %s: none that could signal it was copied", parent,
+			*threads ? threads : "had other threads");
+	}
+}
+
 /* The lock names nobody, or the thing is nobody's; the only thread there is waits for it. */
 static void mark_nameless(const struct snapshot *snapshot, const struct lock_process *process,
 	struct lock_waits *waits, struct lock_wait *wait)
@@ -50,22 +81,13 @@ static void mark_nameless(const struct snapshot *snapshot, const struct lock_pro
 	size_t count;
 
 	snapshot__threads_of(snapshot, process->pid, &count);
-	if (count != 1 || process->parent_threads < 2 ||
+	if (count != 1 || !forked__left_threads(process) ||
 		(wait->state.field != OWNER_NONE && wait->state.field != OWNER_READERS) ||
 		!hung__is_closed(snapshot, waits, process->pid))
 		return;
 	wait->forked = true;
 	wait->certainty = CERTAINTY_INFERRED;
-	if (wait_kind__has_holder(wait->kind))
-		wait__explain(wait,
-			"forked from PID %d while another thread of its %zu held it; that thread "
-			"was not copied",
-			process->parent, process->parent_threads);
-	else
-		wait__explain(wait,
-			"forked from PID %d, which has %zu threads: none that could signal it "
-			"was copied",
-			process->parent, process->parent_threads);
+	explain_nameless(process, wait);
 }
 
 void forked__mark(const struct snapshot *snapshot, struct lock_waits *waits)

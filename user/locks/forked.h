@@ -9,6 +9,9 @@
 
 #include "locks/waits.h"
 
+/* Whether threads may have been left behind where @process, which may be NULL, was forked. */
+bool forked__left_threads(const struct lock_process *process);
+
 /* Sets `forked` and the reason of the waits in which this is so; to be called last. */
 void forked__mark(const struct snapshot *snapshot, struct lock_waits *waits);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "locks/evidence.h"
+#include "locks/forked.h"
 #include "locks/hotspot.h"
 #include "locks/hung.h"
 
@@ -275,8 +276,7 @@ static bool is_alone(const struct holder_search *search, const struct lock_wait 
 
 	for (size_t i = 0; i < count; i++)
 		alive += !has_ended(&threads[i]);
-	return alive == 1 && wait->kind == WAIT_RUNTIME &&
-	       !(process && process->forked && process->parent_threads > 1);
+	return alive == 1 && wait->kind == WAIT_RUNTIME && !forked__left_threads(process);
 }
 
 static void eliminate(struct holder_search *search, struct lock_wait *wait)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "locks/forked.h"
 #include "locks/holders.h"
 #include "locks/qt_thread.h"
 
@@ -311,7 +312,7 @@ static void infer_readers(const struct search *search, struct lock_wait *wait)
 	if (wait->shared || wait->futex.timed || !all_wait_for(search, wait))
 		return;
 	/* A thread that the fork did not copy may have read just as well. */
-	if (process && process->forked && process->parent_threads > 1)
+	if (forked__left_threads(process))
 		return;
 	set_inferred(wait, likely_reader(search, wait));
 	if (count == 1)

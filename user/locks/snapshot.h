@@ -102,6 +102,8 @@ struct lock_process {
 	bool forked;
 	pid_t parent;	       /* whose copy it is; 0: gone, or not known */
 	size_t parent_threads; /* how many threads that one has */
+	bool was_threaded;     /* it, or what it was forked from, has had more threads than one, by
+				  the C library's own account (glibc's __libc_single_threaded) */
 	uint64_t handled;      /* signals that its handlers take and a thread lets in: bit n - 1 */
 	bool has_timer;	       /* something that is to come has been asked of the kernel: a timer of
 				  POSIX, or a child whose end a handler takes */
