@@ -310,6 +310,24 @@ static void test_folded_stack_keeps_the_frames_of_the_program(void **state)
 	end(&story);
 }
 
+/* As the function of a C++ library that starts a thread. */
+static void test_outermost_frames_without_names_are_counted(void **state)
+{
+	struct story story = tell();
+	struct lock_frame frames[] = {mutex_stack[0], mutex_stack[1], mutex_stack[2],
+		{.pc = 0x401000, .slot = 0x7100, .function = "save", .module = "app"},
+		{.pc = 0x402000, .slot = 0x7110, .module = "lib.so", .module_offset = 0x2000},
+		{.pc = 0x402010, .slot = 0x7120, .module = "lib.so", .module_offset = 0x2010}};
+	char *text;
+
+	set_stack(&story.now->snapshot.threads[0], frames, 6);
+	text = write_text(&story.now->findings, false);
+	assert_non_null(strstr(text, "... 2 more frames"));
+	assert_null(strstr(text, "lib.so+0x"));
+	free(text);
+	end(&story);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_reasons_are_broken_into_lines_of_the_page),
 		cmocka_unit_test(test_lock_of_a_dead_owner_is_told_before_what_merely_sleeps),
 		cmocka_unit_test(test_folded_stack_keeps_the_frames_of_the_program),
+		cmocka_unit_test(test_outermost_frames_without_names_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

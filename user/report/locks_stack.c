@@ -127,6 +127,16 @@ static bool is_dull(const struct lock_frame *frame, bool python)
 	return !frame->function && functions__is_libc(frame->module);
 }
 
+/* Where the outermost frames begin that have no name; @end where all or none have. */
+static size_t skip_nameless(struct frames frames, size_t first, size_t end)
+{
+	size_t named = end;
+
+	while (named > first && !frames.data[named - 1].function)
+		named--;
+	return named > first ? named : end;
+}
+
 static void print_left_out(FILE *file, size_t count, const struct locks_stack_options *options)
 {
 	if (count)
@@ -145,7 +155,8 @@ static void print_cut(FILE *file, struct frames frames, const struct locks_stack
 static void print_folded(
 	FILE *file, struct frames frames, size_t first, const struct locks_stack_options *options)
 {
-	size_t end = skip_roots(frames, first), count = 0, number = 0, left = 0;
+	size_t roots = skip_roots(frames, first), end = skip_nameless(frames, first, roots);
+	size_t count = 0, number = 0, left = 0;
 	bool python = has_python(frames);
 
 	for (size_t i = first; i < end; i++)
@@ -166,7 +177,7 @@ static void print_folded(
 		}
 		print_frame(file, frame, options);
 	}
-	print_left_out(file, left, options);
+	print_left_out(file, left + roots - end, options);
 	print_cut(file, frames, options);
 }
 
