@@ -253,8 +253,10 @@ static void report_with_lines(struct watch *watch, struct subjects *subjects,
 	const struct known_finding *known, const struct lock_findings *findings,
 	const struct finding *finding)
 {
-	struct locks_look_options options = {
-		.looker = watch->looker, .subjects = subjects, .lines = SUBJECT_LINES_OF_APPLICATION, .samples = true};
+	struct locks_look_options options = {.looker = watch->looker,
+		.subjects = subjects,
+		.lines = SUBJECT_LINES_OF_APPLICATION,
+		.samples = true};
 	const struct finding *again = NULL;
 	finding_list list = {0};
 	struct locks_look look;
