@@ -65,7 +65,7 @@ all: $(BUILD)/memtrace
 
 # --- BPF: the tracer's parts are linked into one object; each other subject is one by itself.
 TRACER_PARTS := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.bpf.o,$(wildcard $(addprefix bpf/,heap.bpf.c process.bpf.c mapping.bpf.c faults.bpf.c \
-	code_names.bpf.c order.bpf.c)))
+	code_names.bpf.c order.bpf.c usdt.bpf.c)))
 OTHER_BPF := $(filter-out $(TRACER_PARTS),$(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.bpf.o,$(wildcard bpf/*.bpf.c)))
 SKELETONS := $(if $(TRACER_PARTS),$(BUILD)/bpf/tracer.skel.h) $(OTHER_BPF:.bpf.o=.skel.h) $(BUILD)/bpf/look.lskel.h
 

@@ -55,6 +55,8 @@ enum event_kind {
 	EVENT_WINDOW_THREAD = 49, /* struct event_window_thread: before the window's end */
 	EVENT_WINDOW_SPENT = 50,  /* only a header, of the control ring alone */
 	EVENT_LIVENESS = 51,	  /* struct event_liveness: what the allocator says of a block */
+	EVENT_SAMPLE = 52,	/* struct event_sample: one that the allocator took itself (USDT) */
+	EVENT_SAMPLE_FREE = 53, /* struct event_free: of such a block */
 };
 
 /* Which function an allocation came through; the names are in process/allocators.c. */
@@ -130,6 +132,16 @@ struct event_free {
 	__u64 address;
 };
 _Static_assert(sizeof(struct event_free) == 32, "");
+
+/* Stacks begin at the probe: the first frame's address is that of the instruction there, plus 1. */
+struct event_sample {
+	struct event_header header;
+	__u64 address;
+	__u64 size; /* bytes */
+	__u64 stack;
+	__u64 weight; /* bytes that the sample stands for, itself among them */
+};
+_Static_assert(sizeof(struct event_sample) == 56, "");
 
 /* What realloc did with the block that its EVENT_REALLOC_BEGIN took out. */
 enum realloc_outcome {
@@ -280,9 +292,10 @@ enum loss_cause {
 	LOSS_TARGETS_FULL,	/* a child is not traced: more than MAX_TARGETS at one time */
 	LOSS_MODEL_MEMORY,	/* memtrace had no memory to apply a record */
 	LOSS_SITES_FULL,	/* a stack found the table of call sites full */
-	LOSS_HOLD_ENDED, /* LATE_ATTACH, because the wait for the probes was longer than --hold */
-	LOSS_UNHELD,	 /* processes that ran before they had their probes */
-	LOSS_CODE_GONE,	 /* a stack with code that was unmapped before it was looked at */
+	LOSS_HOLD_ENDED,  /* LATE_ATTACH, because the wait for the probes was longer than --hold */
+	LOSS_UNHELD,	  /* processes that ran before they had their probes */
+	LOSS_CODE_GONE,	  /* a stack with code that was unmapped before it was looked at */
+	LOSS_USDT_UNREAD, /* an argument of a USDT probe was in memory that could not be read */
 	LOSS_COUNT,
 };
 

@@ -46,6 +46,8 @@ enum probe_program {
 	PROBE_PROGRAM_RET,	  /* `ret` instructions of what THROWING has the entries of */
 	PROBE_PROGRAM_THROW,	  /* the C++ runtime: an exception begins */
 	PROBE_PROGRAM_THROWING,	  /* as ALLOC or DELETE, but its ends are RET's, or an exception */
+	PROBE_PROGRAM_USDT_ALLOC, /* usdt.bpf.c: the cookie is the number of the place */
+	PROBE_PROGRAM_USDT_FREE,
 	PROBE_PROGRAM_ORDER_LOCK, /* this one and the next: order.bpf.c */
 	PROBE_PROGRAM_ORDER_TRY,  /* at entry and return */
 	PROBE_PROGRAM_ORDER_UNLOCK,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* The tracer's probes: which file gets which, in which process. */
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -91,6 +92,9 @@ static int make_plan(struct tracer *tracer, const struct module *module, bool is
 		.prefix = *prefix ? prefix : NULL,
 		.wide_nops = tracer->wide_nops,
 		.declines_returns = declines_returns,
+		.usdt = tracer->options.usdt,
+		.usdt_count = tracer__wants_samples(tracer) ? tracer->options.usdt_count : 0,
+		.only_usdt = tracer->options.only_samples,
 	};
 	int err = tracer->options.subject == TRACER_ORDER
 			  ? lock_plan__make(plan, module->fd, &options, error)
@@ -115,6 +119,34 @@ static void add_internal_calls(struct tracer *tracer, const struct probe_plan *p
 		if (i < MAX_INTERNAL_CALLS)
 			calls[i] = *distance;
 	}
+}
+
+/* Gives the places of the plan's USDT probes their numbers, by which the programs know them. */
+static void number_usdt(struct tracer *tracer, struct probe_plan *plan, const char *file_name)
+{
+	static const enum probe_program programs[] = {
+		PROBE_PROGRAM_USDT_ALLOC, PROBE_PROGRAM_USDT_FREE};
+	uint32_t first = tracer->usdt_count;
+	int map = bpf_map__fd(tracer->skel->maps.usdt_places);
+
+	if (first + plan->usdt_places.size > MAX_USDT_PLACES) {
+		log__warn("%s: its USDT probes are not traced: there are more than %d in all "
+			  "files",
+			file_name, MAX_USDT_PLACES);
+		for (int i = 0; i < 2; i++)
+			plan->sites[programs[i]].size = 0;
+		return;
+	}
+	vec_for_each (place, &plan->usdt_places) {
+		uint32_t number = tracer->usdt_count++;
+
+		if (bpf_map_update_elem(map, &number, place, BPF_ANY))
+			log__warn(
+				"%s: the arguments of a USDT probe cannot be told: %m", file_name);
+	}
+	for (int i = 0; i < 2; i++)
+		vec_for_each (site, &plan->sites[programs[i]])
+			site->cookie = site->entry_cookie = site->cookie + first;
 }
 
 /*
@@ -157,6 +189,8 @@ static const struct probe_plan *find_plan(
 	plan__log(plan, module->name);
 	vec_for_each (text, &plan->untraced)
 		log__warn("%s: %s", module->name, *text);
+	if (plan->usdt_places.size)
+		number_usdt(tracer, plan, module->name);
 	tracer->met_stripped_static |= plan->is_static_stripped;
 	add_internal_calls(tracer, plan);
 	return plan;
@@ -459,6 +493,12 @@ int tracer__check(struct tracer *tracer, struct error *error)
 		return error__set(error, -ENOENT,
 			"no lock function found in the program and its libraries: it uses locks "
 			"other than pthread's, or is statically linked and stripped");
+	if (tracer->options.only_samples)
+		return error__set(error, -ENOENT,
+			"no USDT probe %s:%s found in the program and its libraries: its allocator "
+			"takes no samples of its own (leave out --mode samples to trace every "
+			"call)",
+			tracer->options.usdt->name, tracer->options.usdt->alloc);
 	if (tracer->met_stripped_static)
 		return error__set(error, -ENOENT,
 			"no allocation function found: the program is statically linked and "

@@ -96,23 +96,40 @@ static const char *kind_name(enum link_kind kind)
 	return kind < LINK_KIND_COUNT ? names[kind] : "?";
 }
 
-int links__create_multi(int program_fd, unsigned int attach_type, const char *path,
-	const unsigned long long *offsets, const unsigned long long *cookies, size_t count,
-	pid_t pid, bool is_return)
+/* Where the sites of one link are. */
+struct multi_places {
+	const unsigned long long *offsets;
+	const unsigned long long *cookies;
+	const unsigned long long *counters; /* probe_site.counter_offset; NULL: no site has one */
+	size_t count;
+};
+
+static int create_multi(int program_fd, unsigned int attach_type, const char *path,
+	const struct multi_places *places, pid_t pid, bool is_return)
 {
 	struct link_create_multi attr = {
 		.prog_fd = program_fd,
 		.attach_type = attach_type,
 		.path = (uintptr_t)path,
-		.offsets = (uintptr_t)offsets,
-		.cookies = (uintptr_t)cookies,
-		.count = count,
+		.offsets = (uintptr_t)places->offsets,
+		.ref_ctr_offsets = (uintptr_t)places->counters,
+		.cookies = (uintptr_t)places->cookies,
+		.count = places->count,
 		.multi_flags = is_return ? UPROBE_MULTI_RETURN : 0,
 		.pid = pid,
 	};
 	int fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 
 	return fd < 0 ? -errno : fd;
+}
+
+int links__create_multi(int program_fd, unsigned int attach_type, const char *path,
+	const unsigned long long *offsets, const unsigned long long *cookies, size_t count,
+	pid_t pid, bool is_return)
+{
+	struct multi_places places = {offsets, cookies, NULL, count};
+
+	return create_multi(program_fd, attach_type, path, &places, pid, is_return);
 }
 
 /* A number in a file of sysfs, after a prefix such as "config:"; -errno if it is not there. */
@@ -130,7 +147,11 @@ static int read_sysfs_number(const char *path, const char *prefix)
 	return matched == 1 ? value : -EINVAL;
 }
 
-static int open_perf_uprobe(const char *path, unsigned long long offset, pid_t pid, bool is_return)
+/* The counter's offset is in the upper half of the configuration (kernel/events/core.c). */
+#define PERF_UPROBE_COUNTER_SHIFT 32
+
+static int open_perf_uprobe(const char *path, unsigned long long offset,
+	unsigned long long counter_offset, pid_t pid, bool is_return)
 {
 	int type = read_sysfs_number("/sys/bus/event_source/devices/uprobe/type", "");
 	int bit = read_sysfs_number(
@@ -138,7 +159,8 @@ static int open_perf_uprobe(const char *path, unsigned long long offset, pid_t p
 	struct perf_event_attr attr = {
 		.size = sizeof(attr),
 		.type = type,
-		.config = is_return ? 1ull << (bit & 63) : 0,
+		.config = (is_return ? 1ull << (bit & 63) : 0) |
+			  counter_offset << PERF_UPROBE_COUNTER_SHIFT,
 		.config1 = (uintptr_t)path,
 		.config2 = offset,
 	};
@@ -174,7 +196,7 @@ static int link_event(int program_fd, int event_fd, unsigned long long cookie)
 int links__create_perf(int program_fd, const char *path, unsigned long long offset,
 	unsigned long long cookie, pid_t pid, bool is_return)
 {
-	int event_fd = open_perf_uprobe(path, offset, pid, is_return);
+	int event_fd = open_perf_uprobe(path, offset, 0, pid, is_return);
 
 	return event_fd < 0 ? event_fd : link_event(program_fd, event_fd, cookie);
 }
@@ -224,24 +246,32 @@ static bool is_about_site(int err)
 	       err == -ENOEXEC;
 }
 
+static unsigned int attach_type(const struct link_request *request)
+{
+	return request->kind == LINK_SESSION ? ATTACH_TYPE_UPROBE_SESSION
+					     : ATTACH_TYPE_UPROBE_MULTI;
+}
+
 static int create_one(
 	const struct link_request *request, const char *path, const struct probe_site *site)
 {
 	unsigned long long offset = site->offset, cookie = site->cookie;
+	unsigned long long counter = site->counter_offset;
+	struct multi_places places = {&offset, &cookie, counter ? &counter : NULL, 1};
+	int event_fd;
 
-	if (request->kind == LINK_PERF)
-		return links__create_perf(request->program_fd, path, offset, cookie, request->pid,
-			request->at_return);
-	return links__create_multi(request->program_fd,
-		request->kind == LINK_SESSION ? ATTACH_TYPE_UPROBE_SESSION
-					      : ATTACH_TYPE_UPROBE_MULTI,
-		path, &offset, &cookie, 1, request->pid, request->at_return);
+	if (request->kind != LINK_PERF)
+		return create_multi(request->program_fd, attach_type(request), path, &places,
+			request->pid, request->at_return);
+	event_fd = open_perf_uprobe(path, offset, counter, request->pid, request->at_return);
+	return event_fd < 0 ? event_fd : link_event(request->program_fd, event_fd, cookie);
 }
 
 static int create_all(const struct link_request *request, const char *path)
 {
 	size_t count = request->site_count;
-	unsigned long long *offsets = calloc(2 * count, sizeof(*offsets));
+	unsigned long long *offsets = calloc(3 * count, sizeof(*offsets));
+	struct multi_places places = {offsets, offsets + count, NULL, count};
 	int fd;
 
 	if (!offsets)
@@ -249,11 +279,12 @@ static int create_all(const struct link_request *request, const char *path)
 	for (size_t i = 0; i < count; i++) {
 		offsets[i] = request->sites[i].offset;
 		offsets[count + i] = request->sites[i].cookie;
+		offsets[2 * count + i] = request->sites[i].counter_offset;
+		if (request->sites[i].counter_offset)
+			places.counters = offsets + 2 * count;
 	}
-	fd = links__create_multi(request->program_fd,
-		request->kind == LINK_SESSION ? ATTACH_TYPE_UPROBE_SESSION
-					      : ATTACH_TYPE_UPROBE_MULTI,
-		path, offsets, offsets + count, count, request->pid, request->at_return);
+	fd = create_multi(request->program_fd, attach_type(request), path, &places, request->pid,
+		request->at_return);
 	free(offsets);
 	return fd;
 }

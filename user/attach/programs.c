@@ -8,6 +8,14 @@
 #include "attach/tracer_private.h"
 #include "base/log.h"
 
+bool tracer__wants_samples(const struct tracer *tracer)
+{
+	const struct tracer_options *options = &tracer->options;
+
+	return options->subject == TRACER_HEAP && options->usdt_count && !options->page_faults &&
+	       !options->windows;
+}
+
 struct program_pair tracer__programs(const struct tracer *tracer, enum probe_program program)
 {
 	struct tracer_bpf *skel = tracer->skel;
@@ -29,6 +37,10 @@ struct program_pair tracer__programs(const struct tracer *tracer, enum probe_pro
 		return (struct program_pair){.entry = skel->progs.throw_entry};
 	case PROBE_PROGRAM_THROWING:
 		return (struct program_pair){.entry = skel->progs.throwing_entry};
+	case PROBE_PROGRAM_USDT_ALLOC:
+		return (struct program_pair){.entry = skel->progs.usdt_alloc};
+	case PROBE_PROGRAM_USDT_FREE:
+		return (struct program_pair){.entry = skel->progs.usdt_free};
 	case PROBE_PROGRAM_ORDER_LOCK:
 		return (struct program_pair){.entry = skel->progs.order_lock};
 	case PROBE_PROGRAM_ORDER_TRY:
@@ -76,6 +88,11 @@ static void choose_subject(struct tracer *tracer)
 		if (!is_of_subject(tracer, i))
 			leave_out(tracer, i);
 	bpf_program__set_autoload(skel->progs.order_switch, order);
+	if (!tracer__wants_samples(tracer)) {
+		leave_out(tracer, PROBE_PROGRAM_USDT_ALLOC);
+		leave_out(tracer, PROBE_PROGRAM_USDT_FREE);
+		bpf_map__set_autocreate(skel->maps.usdt_places, false);
+	}
 	if (order)
 		return;
 	bpf_map__set_autocreate(skel->maps.order_threads, false);
@@ -142,7 +159,8 @@ enum mapping_source { MAPPINGS_OFF, MAPPINGS_BY_LOCK, MAPPINGS_BY_NAME, MAPPINGS
 static enum mapping_source find_mapping_source(const struct tracer *tracer)
 {
 	/* System calls' tracepoints tax the whole machine, and no window would end that. */
-	if (tracer->options.without_mappings || tracer->options.windows)
+	if (tracer->options.without_mappings || tracer->options.windows ||
+		tracer->options.only_samples)
 		return MAPPINGS_OFF;
 	/* The names of code made at run time (bpf/code_names.bpf.c) want the system calls anyway.
 	 */

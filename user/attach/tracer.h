@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/vec.h"
+#include "probe/plan.h"
 #include "process/module.h"
 #include "process/spaces.h"
 #include "tracer_shared.h"
@@ -40,8 +41,11 @@ struct tracer_options {
 	bool page_faults;      /* no function is probed: page faults are sampled instead */
 	bool follow;	       /* forked children are traced too */
 	bool is_single;	       /* no more than one process is added */
-	bool windows;	       /* there are probes only while a window is open: attach/windows.h */
-	double budget;	       /* per cent: then said in the records of windows */
+	bool only_samples;     /* no function is probed: allocators' own samples are read */
+	const struct usdt_provider *usdt; /* of such samples (probe/plan.h) */
+	size_t usdt_count;
+	bool windows;  /* there are probes only while a window is open: attach/windows.h */
+	double budget; /* per cent: then said in the records of windows */
 	const char *const *allocators; /* LIB-OR-EXE[:PREFIX] */
 	size_t allocator_count;
 };

@@ -92,6 +92,7 @@ struct tracer {
 	bool *met_allocators; /* by the index in options.allocators: its file was mapped */
 	bool has_allocator;
 	bool met_stripped_static;
+	size_t usdt_count;	   /* places in the map of the same name */
 	uint64_t late_attachments; /* by LOSS_LATE_ATTACH */
 	uint64_t late_by_hold;	   /* by LOSS_HOLD_ENDED */
 	uint64_t unheld;	   /* by LOSS_UNHELD */
@@ -112,6 +113,9 @@ struct program_pair {
 	struct bpf_program *back; /* at return; NULL: none */
 	struct bpf_program *session;
 };
+
+/* Whether samples that allocators take themselves are wanted (bpf/usdt.bpf.c). */
+bool tracer__wants_samples(const struct tracer *tracer);
 
 struct program_pair tracer__programs(const struct tracer *tracer, enum probe_program program);
 

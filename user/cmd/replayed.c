@@ -217,6 +217,9 @@ int replayed__load(struct replayed *replayed, const char *path, const struct vie
 			replayed->replay.heap, replayed->replay.sampling, &report_options);
 	else if (!err)
 		err = report__collect(&replayed->report, replayed->replay.heap, &report_options);
+	if (!err && !replayed->replay.sampling)
+		err = report_own_samples__collect(&replayed->report, &replayed->own_samples,
+			replayed->replay.heap, replayed->replay.own_samples);
 	if (!err)
 		err = report__name(&replayed->report, name_frame, replayed);
 	if (!err && !view->full_stacks)
@@ -237,6 +240,7 @@ void replayed__free(struct replayed *replayed)
 {
 	report__free(&replayed->report);
 	estimates__free(&replayed->estimates);
+	report_own_samples__free(&replayed->own_samples);
 	symbolizer__free(replayed->symbolizer);
 	modules__free(replayed->modules);
 	vec_free(&replayed->targets);

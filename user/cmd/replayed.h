@@ -7,12 +7,14 @@
 #include "cmd/view_options.h"
 #include "report/estimates.h"
 #include "report/model.h"
+#include "report/own_samples.h"
 #include "stream/replay.h"
 #include "symbols/symbolizer.h"
 
 struct replayed {
 	struct replay replay;
 	struct report report;
+	struct report_own_samples own_samples;
 	struct report_estimates estimates; /* of a run with windows */
 	VEC(struct report_target) targets;
 	VEC(struct report_setting) settings;

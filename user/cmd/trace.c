@@ -202,6 +202,9 @@ static int make_tracer(struct trace *trace, struct error *error)
 		.hold_limit_ns = options->hold_limit_ns,
 		.without_mappings = options->without_mappings,
 		.page_faults = options->mode == MODE_GROWTH,
+		.only_samples = options->mode == MODE_SAMPLES,
+		.usdt = options->usdt.data,
+		.usdt_count = options->usdt.size,
 		.follow = options->follow,
 		.is_single = options->command || options->pids.size == 1,
 		.windows = options->budget > 0,
@@ -243,11 +246,12 @@ static int make_model(struct trace *trace, struct error *error)
 	trace->feed.heap = heap__new(&options);
 	if (trace->options.budget)
 		trace->feed.sampling = sampling__new();
+	trace->feed.own_samples = own_samples__new();
 	trace->feed.python_frames = python_frames__new();
 	trace->feed.python_runtimes = python_runtimes__new();
 	trace->feed.python_only = trace->options.python == PYTHON_ONLY;
-	if (!trace->feed.heap || !trace->feed.python_frames || !trace->feed.python_runtimes ||
-		(trace->options.budget && !trace->feed.sampling))
+	if (!trace->feed.heap || !trace->feed.own_samples || !trace->feed.python_frames ||
+		!trace->feed.python_runtimes || (trace->options.budget && !trace->feed.sampling))
 		return error__set(error, -ENOMEM, "out of memory");
 	trace->stream =
 		stream__start(tracer__ring_fd(trace->tracer), feed__record, &trace->feed, error);
@@ -542,6 +546,7 @@ static void free_trace(struct trace *trace)
 	trace_leaks__free(trace->leaks);
 	heap__free(trace->feed.heap);
 	sampling__free(trace->feed.sampling);
+	own_samples__free(trace->feed.own_samples);
 	python_frames__free(trace->feed.python_frames);
 	python_runtimes__free(trace->feed.python_runtimes);
 	spaces__free(trace->spaces);

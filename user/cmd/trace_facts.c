@@ -14,7 +14,7 @@
 static void list_settings(struct trace_facts *facts)
 {
 	static const char *const names[] = {"stacks", "max_frames", "ring_size", "follow", "mode"};
-	static const char *const modes[] = {"exact", "growth"};
+	static const char *const modes[] = {"exact", "growth", "samples"};
 	static const char *const stacks[] = {"none", "fp", "cfi"};
 	const struct trace_options *options = facts->source->options;
 	char(*values)[sizeof(facts->setting_values[0])] = facts->setting_values;

@@ -27,6 +27,7 @@ enum {
 	OPT_MODE,
 	OPT_MAPPINGS,
 	OPT_BUDGET,
+	OPT_USDT,
 };
 
 /* Smallest ring: one page. Largest: what the kernel takes (its positions have 32 bits). */
@@ -50,8 +51,13 @@ static const struct argp_option option_table[] = {
 		"(PYTHONMALLOC=malloc)",
 		0},
 	{"mode", OPT_MODE, "MODE", 0,
-		"exact (default: every allocation) or growth (no probes: which call paths make "
-		"resident memory grow, by samples of page faults)",
+		"exact (default: every allocation), growth (no probes: which call paths make "
+		"resident memory grow, by samples of page faults) or samples (only what the "
+		"program's allocator samples itself, by USDT probes)",
+		0},
+	{"usdt", OPT_USDT, "PROVIDER[:ALLOC[:FREE]]", 0,
+		"Read an allocator's own samples from these USDT probes, too, as from "
+		"otel_memory:alloc(ptr, size, weight) and otel_memory:free(ptr)",
 		0},
 	{0, 0, 0, 0, "How long:", 2},
 	{"duration", 'd', "SECONDS", 0, "End after this time", 0},
@@ -144,13 +150,31 @@ static int parse_python(struct argp_state *state, struct trace_options *options,
 
 static int parse_mode(struct argp_state *state, struct trace_options *options, const char *text)
 {
-	static const char *const names[] = {"exact", "growth"};
-	int choice = parse_choice(text, names, 2);
+	static const char *const names[] = {"exact", "growth", "samples"};
+	int choice = parse_choice(text, names, 3);
 
 	if (choice < 0)
-		return options__bad_value(state, "--mode exact|growth", text);
+		return options__bad_value(state, "--mode exact|growth|samples", text);
 	options->mode = choice;
 	return 0;
+}
+
+static int parse_usdt(struct argp_state *state, struct trace_options *options, const char *text)
+{
+	struct usdt_provider provider;
+
+	if (!usdt_provider__parse(text, &provider))
+		return options__bad_value(state, "--usdt PROVIDER[:ALLOC[:FREE]]", text);
+	return vec_push(&options->usdt, provider) ? ENOMEM : 0;
+}
+
+/* The probes that are looked for in any case: the OpenTelemetry profiler's contract. */
+static int add_known_provider(struct trace_options *options)
+{
+	struct usdt_provider provider;
+
+	usdt_provider__parse("otel_memory", &provider);
+	return vec_push(&options->usdt, provider) ? ENOMEM : 0;
 }
 
 static int parse_mappings(struct argp_state *state, struct trace_options *options, const char *text)
@@ -256,6 +280,8 @@ static error_t parse_tuning_option(int key, char *arg, struct argp_state *state)
 		return parse_python(state, options, arg);
 	case OPT_MODE:
 		return parse_mode(state, options, arg);
+	case OPT_USDT:
+		return parse_usdt(state, options, arg);
 	case OPT_MAPPINGS:
 		return parse_mappings(state, options, arg);
 	case OPT_MAX_FRAMES:
@@ -311,6 +337,29 @@ static void check_budget(struct argp_state *state, const struct trace_options *o
 				  "without --budget");
 }
 
+static void check_samples(struct argp_state *state, const struct trace_options *options)
+{
+	bool named = options->usdt.size > 1;
+
+	if (options->budget && (named || options->mode == MODE_SAMPLES))
+		argp_error(state, "--budget has windows, which would miss samples: leave it out, "
+				  "the allocator's own samples cost little");
+	if (options->mode == MODE_GROWTH && named)
+		argp_error(state, "--mode growth has no probes: leave out --usdt");
+	if (options->mode != MODE_SAMPLES)
+		return;
+	if (options->leaks || options->allocators.size || options->live_view)
+		argp_error(state,
+			"--mode samples sees only what the allocator samples: leave out "
+			"%s",
+			options->leaks		   ? "--leaks"
+			: options->allocators.size ? "--allocator"
+						   : "top");
+	if (options->view.min_size || options->view.max_size || options->view.older_than_ns)
+		argp_error(state, "--min-size, --max-size and --older-than need exact tracing, "
+				  "without --mode samples");
+}
+
 static void check_options(struct argp_state *state, struct trace_options *options)
 {
 	if (options->live_view)
@@ -330,6 +379,7 @@ static void check_options(struct argp_state *state, struct trace_options *option
 	if (options->mode == MODE_GROWTH && options->without_mappings)
 		argp_error(state, "--mode growth needs the mappings to know what was given back: "
 				  "leave out --mappings=off");
+	check_samples(state, options);
 	if (options->exit_status && !options->command)
 		argp_error(state, "--exit-status needs a command to launch");
 	if (options->kill_on_exit && !options->command)
@@ -375,7 +425,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &options->view;
-		return 0;
+		return add_known_provider(options);
 	case ARGP_KEY_ARG:
 		return take_command(state, options);
 	case ARGP_KEY_END:
@@ -494,6 +544,7 @@ void trace_options__free(struct trace_options *options)
 {
 	vec_free(&options->pids);
 	vec_free(&options->allocators);
+	vec_free(&options->usdt);
 	vec_free(&options->suppressions);
 	view_options__free(&options->view);
 }

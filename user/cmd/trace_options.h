@@ -10,6 +10,7 @@
 
 #include "base/vec.h"
 #include "cmd/view_options.h"
+#include "probe/usdt_plan.h"
 #include "tracer_shared.h"
 
 /* Which frames of stacks that run Python are shown. */
@@ -19,6 +20,7 @@ enum python_mode { PYTHON_HYBRID = 0, PYTHON_ONLY, PYTHON_NATIVE };
 enum trace_mode {
 	MODE_EXACT = 0, /* every call of an allocation function */
 	MODE_GROWTH,	/* samples of page faults: where resident memory grows */
+	MODE_SAMPLES,	/* what the target's allocator samples itself (USDT) */
 };
 
 struct trace_options {
@@ -26,7 +28,8 @@ struct trace_options {
 	VEC(pid_t) pids;
 	char **command; /* NULL, or what follows "--" */
 	bool follow;
-	VEC(const char *) allocators; /* LIB-OR-EXE[:PREFIX] */
+	VEC(const char *) allocators;	/* LIB-OR-EXE[:PREFIX] */
+	VEC(struct usdt_provider) usdt; /* of samples; otel_memory is the first */
 
 	/* how */
 	enum trace_mode mode;

@@ -26,6 +26,7 @@
 #include "report/live_line.h"
 #include "report/loss.h"
 #include "report/model.h"
+#include "report/own_samples.h"
 #include "symbols/symbolizer.h"
 #include "symbols/trim.h"
 
@@ -33,6 +34,7 @@ struct trace_report {
 	struct trace_report_source source;
 	struct symbolizer *symbolizer;
 	struct report_estimates estimates; /* of the latest figures, with --budget */
+	struct report_own_samples own_samples;
 	struct trace_facts facts;
 	uint64_t now_ns;	   /* of the latest figures */
 	struct recorder *recorder; /* NULL: none */
@@ -73,6 +75,7 @@ void trace_report__free(struct trace_report *report)
 	symbolizer__free(report->symbolizer);
 	trace_facts__free(&report->facts);
 	estimates__free(&report->estimates);
+	report_own_samples__free(&report->own_samples);
 	free(report);
 }
 
@@ -418,7 +421,12 @@ static int collect(struct trace_report *report, struct report *out)
 		return estimates__collect(out, &report->estimates, report->source.feed->heap,
 			report->source.feed->sampling, &report_options);
 	}
+	report_own_samples__free(&report->own_samples);
+	report->own_samples = (struct report_own_samples){0};
 	err = report__collect(out, report->source.feed->heap, &report_options);
+	if (!err)
+		err = report_own_samples__collect(out, &report->own_samples,
+			report->source.feed->heap, report->source.feed->own_samples);
 	return err ? err : trace_leaks__add_to(report->source.leaks, out);
 }
 

@@ -14,6 +14,7 @@
 #include "probe/known_allocators.h"
 #include "probe/returns.h"
 #include "probe/site.h"
+#include "probe/usdt_plan.h"
 
 struct planner {
 	struct probe_plan *plan;
@@ -491,8 +492,10 @@ int plan__make(
 	err = elf_view__open(&planner.view, fd, error);
 	if (err)
 		return err;
-	if (!is_glibc_loader(&planner))
+	if (!is_glibc_loader(&planner) && !options->only_usdt)
 		err = plan_functions(&planner, error);
+	if (!err && usdt_plan__add(plan, &planner.view, options->usdt, options->usdt_count))
+		err = error__set(error, -ENOMEM, "no memory for the probe sites");
 	if (!err && (plan_loader(&planner) || plan_throw(&planner)))
 		err = error__set(error, -ENOMEM, "no memory for the probe sites");
 	plan->is_static_stripped = candidates__is_static_stripped(&planner.view);
@@ -508,6 +511,7 @@ void plan__free(struct probe_plan *plan)
 	for (int i = 0; i < PROBE_PROGRAM_COUNT; i++)
 		vec_free(&plan->sites[i]);
 	vec_free(&plan->internal_calls);
+	vec_free(&plan->usdt_places);
 	vec_for_each (note, &plan->notes)
 		free(*note);
 	vec_for_each (text, &plan->untraced)

@@ -27,6 +27,16 @@
 #include "base/error.h"
 #include "probe.h"
 #include "probe/probe_site.h"
+#include "usdt_places.h"
+
+#define USDT_NAME_SIZE 64
+
+/* A provider of statically defined probes (USDT) for samples of allocations. */
+struct usdt_provider {
+	char name[USDT_NAME_SIZE];
+	char alloc[USDT_NAME_SIZE]; /* names of its probes */
+	char free[USDT_NAME_SIZE];
+};
 
 struct plan_options {
 	/*
@@ -42,6 +52,9 @@ struct plan_options {
 	 * request that may fail (probe.h, PROBE_MAY_THROW).
 	 */
 	bool declines_returns;
+	const struct usdt_provider *usdt;
+	size_t usdt_count;
+	bool only_usdt; /* no function is probed */
 };
 
 struct probe_plan {
@@ -52,6 +65,8 @@ struct probe_plan {
 	 * are any.
 	 */
 	VEC(int64_t) internal_calls;
+	/* Of the USDT sites, whose cookies are indexes here. */
+	VEC(struct usdt_place_of_arguments) usdt_places;
 	VEC(char *) notes;    /* for -v: what was left out, and why */
 	VEC(char *) untraced; /* functions that should be traced and cannot: worth a warning */
 	/*

@@ -18,9 +18,10 @@ struct probe_site {
 	 */
 	uint64_t entry_offset;
 	uint64_t entry_cookie;
-	bool emulated;	 /* the kernel need not single-step there */
-	char name[72];	 /* "free+3": symbol and distance from its start */
-	char reason[64]; /* why there: "je, emulated" */
+	uint64_t counter_offset; /* in the file: the kernel raises what is there; 0: nothing */
+	bool emulated;		 /* the kernel need not single-step there */
+	char name[72];		 /* "free+3": symbol and distance from its start */
+	char reason[64];	 /* why there: "je, emulated" */
 };
 
 typedef VEC(struct probe_site) probe_sites;

@@ -560,6 +560,7 @@ void report__free(struct report *report)
 {
 	vec_free(&report->sites);
 	vec_free(&report->mapped_sites);
+	vec_free(&report->sampled_sites);
 	vec_free(&report->leaks.sites);
 	vec_free(&report->leaks.reached);
 	vec_free(&report->slices.cells);

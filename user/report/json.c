@@ -6,6 +6,7 @@
 
 #include "report/leaks.h"
 #include "report/loss.h"
+#include "report/own_samples.h"
 #include "report/pool.h"
 #include "report/residence.h"
 
@@ -498,6 +499,7 @@ void json__write_report(
 	write_series(&json, &report->series);
 	write_sites(&json, report);
 	write_mapped_sites(&json, report);
+	report_own_samples__write_json(&json, report);
 	json__end_object(&json);
 	json__finish(&json);
 }

@@ -44,6 +44,8 @@ const struct loss_words *loss__words(enum loss_cause cause)
 			"stacks with code that was unmapped before it could be read: it has no "
 			"name",
 			"give a larger --hold, so that dlopen waits longer"},
+		[LOSS_USDT_UNREAD] = {"usdt_unread",
+			"arguments of USDT probes that could not be read", NULL},
 	};
 
 	return &words[cause];

@@ -174,6 +174,7 @@ struct report_process {
 };
 
 struct report_estimates;
+struct report_own_samples;
 
 struct report {
 	struct report_run run;
@@ -236,6 +237,9 @@ struct report {
 	struct arena arena;
 	/* The run had windows: the figures are these, and not those of the heap (estimates.h). */
 	const struct report_estimates *estimates;
+	/* What the target's allocator sampled itself (own_samples.h); NULL: nothing. */
+	const struct report_own_samples *own_samples;
+	VEC(struct report_site) sampled_sites;
 };
 
 #define REPORT_GROWERS 3

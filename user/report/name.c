@@ -103,6 +103,9 @@ int report__name(struct report *report, report_name_fn *name, void *context)
 	vec_for_each (site, &report->mapped_sites)
 		if (!err)
 			err = name_site(report, site, &namer);
+	vec_for_each (site, &report->sampled_sites)
+		if (!err)
+			err = name_site(report, site, &namer);
 	vec_for_each (leak, &report->leaks.sites)
 		if (!err)
 			err = name_site(report, &leak->site, &namer);
@@ -135,6 +138,9 @@ void report__trim(struct report *report)
 		if (site->frames)
 			trim_site(site);
 	vec_for_each (site, &report->mapped_sites)
+		if (site->frames)
+			trim_site(site);
+	vec_for_each (site, &report->sampled_sites)
 		if (site->frames)
 			trim_site(site);
 	vec_for_each (leak, &report->leaks.sites)

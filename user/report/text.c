@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "report/human.h"
 #include "report/loss.h"
+#include "report/own_samples.h"
 #include "report/residence.h"
 #include "report/text_processes.h"
 #include "report/text_sites.h"
@@ -423,6 +424,13 @@ void text__write_report(const struct report *report, const struct text_options *
 	page.color = options->color;
 	page.live_bytes = report__shows_left(report) ? report->at_exit_bytes : report->live_bytes;
 	print_head(&page, report);
+	if (report_run__is_samples(&report->run)) {
+		print_residence(&page, report);
+		print_stacks(&page, &report->run);
+		print_notes(&page, report);
+		report_own_samples__print(&page, report);
+		return;
+	}
 	print_live(&page, report);
 	print_allocated(&page, report);
 	print_freed(&page, &report->heap.counts);
@@ -439,4 +447,5 @@ void text__write_report(const struct report *report, const struct text_options *
 	text__print_sites(&page, report);
 	if (text__place_mapped_sites(report) == TEXT_MAPPED_LAST)
 		text__print_mapped_sites(&page, report);
+	report_own_samples__print(&page, report);
 }

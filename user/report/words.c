@@ -4,12 +4,22 @@
 
 #include <string.h>
 
-bool report_run__is_growth(const struct report_run *run)
+static bool is_mode(const struct report_run *run, const char *mode)
 {
 	for (size_t i = 0; i < run->setting_count; i++)
 		if (!strcmp(run->settings[i].name, "mode"))
-			return !strcmp(run->settings[i].value, "growth");
+			return !strcmp(run->settings[i].value, mode);
 	return false;
+}
+
+bool report_run__is_growth(const struct report_run *run)
+{
+	return is_mode(run, "growth");
+}
+
+bool report_run__is_samples(const struct report_run *run)
+{
+	return is_mode(run, "samples");
 }
 
 const struct report_words *report__words(const struct report_run *run)

@@ -24,4 +24,7 @@ const struct report_words *report__words(const struct report_run *run);
 /* Whether that is "growth": blocks are pages, and their bytes are estimates. */
 bool report_run__is_growth(const struct report_run *run);
 
+/* Whether that is "samples": all figures are what the target's allocator sampled. */
+bool report_run__is_samples(const struct report_run *run);
+
 #endif

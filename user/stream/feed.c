@@ -250,12 +250,14 @@ static uint64_t stack_of(const struct event_header *event, size_t size)
 {
 	if (event->kind == EVENT_ALLOC && size >= sizeof(struct event_alloc))
 		return ((const struct event_alloc *)event)->stack;
+	if (event->kind == EVENT_SAMPLE && size >= sizeof(struct event_sample))
+		return ((const struct event_sample *)event)->stack;
 	if (event->kind == EVENT_REALLOC_END && size >= sizeof(struct event_realloc_end))
 		return ((const struct event_realloc_end *)event)->stack;
 	return 0;
 }
 
-int feed__apply(
+static int apply_calls(
 	struct heap *heap, struct sampling *sampling, const struct event_header *event, size_t size)
 {
 	uint32_t site = SITE_NO_STACK;
@@ -280,10 +282,35 @@ int feed__apply(
 	}
 }
 
+int feed__apply(const struct feed_models *models, const struct event_header *event, size_t size)
+{
+	uint32_t site = SITE_NO_STACK;
+	int err;
+
+	switch (event->kind) {
+	case EVENT_SAMPLE:
+		site = heap__site_of(models->heap, event->process, stack_of(event, size));
+		/* fallthrough */
+	case EVENT_SAMPLE_FREE:
+		return models->own_samples
+			       ? own_samples__apply(models->own_samples, event, size, site)
+			       : 0;
+	case EVENT_EXEC:
+	case EVENT_EXIT:
+		err = models->own_samples
+			      ? own_samples__apply(models->own_samples, event, size, site)
+			      : 0;
+		return err ? err : apply_calls(models->heap, models->sampling, event, size);
+	default:
+		return apply_calls(models->heap, models->sampling, event, size);
+	}
+}
+
 void feed__record(void *context, const struct event_header *event, size_t size)
 {
 	const struct event_process *process = (const struct event_process *)event;
 	struct feed *feed = context;
+	struct feed_models models = {feed->heap, feed->sampling, feed->own_samples};
 
 	if (event->kind == EVENT_PYTHON_CODE) {
 		if (feed->python_frames && python_frames__take_code(feed->python_frames,
@@ -314,6 +341,6 @@ void feed__record(void *context, const struct event_header *event, size_t size)
 		spaces__finish(feed->spaces, event->process);
 		break;
 	}
-	if (feed__apply(feed->heap, feed->sampling, event, size) == -ENOMEM)
+	if (feed__apply(&models, event, size) == -ENOMEM)
 		feed->failures++;
 }

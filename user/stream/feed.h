@@ -13,12 +13,14 @@
 #include "process/spaces.h"
 #include "python/frames.h"
 #include "python/runtimes.h"
+#include "sampling/own_samples.h"
 #include "sampling/sampling.h"
 #include "stream/recorder.h"
 
 struct feed {
 	struct heap *heap;
 	struct sampling *sampling; /* NULL: every call is seen, and the heap model has them all */
+	struct own_samples *own_samples; /* NULL: what allocators sample is left out */
 	struct spaces *spaces;
 	struct python_frames *python_frames; /* NULL, as the next: no Python frames come */
 	struct python_runtimes *python_runtimes;
@@ -40,12 +42,18 @@ void feed__begin(struct feed *feed, uint64_t start_ns);
 /* Adds what was lost on this side of the ring (event.h). */
 void feed__add_losses(const struct feed *feed, uint64_t losses[LOSS_COUNT]);
 
+/* What records are applied to. */
+struct feed_models {
+	struct heap *heap;
+	struct sampling *sampling; /* NULL, as the next: none come for it */
+	struct own_samples *own_samples;
+};
+
 /*
- * Applies a record to the models: with @sampling, calls and windows to that one, and the life of
- * processes to both. 0 or a negative errno.
+ * Applies a record to the models: with `sampling`, calls and windows to that one, and the life of
+ * processes to all. 0 or a negative errno.
  */
-int feed__apply(struct heap *heap, struct sampling *sampling, const struct event_header *event,
-	size_t size);
+int feed__apply(const struct feed_models *models, const struct event_header *event, size_t size);
 
 /* A stream_sink; @context is a struct feed. */
 void feed__record(void *context, const struct event_header *event, size_t size);

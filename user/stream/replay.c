@@ -262,8 +262,14 @@ static int visit_record(void *context, const struct event_header *event, size_t 
 		replay->sampling = sampling__new();
 		err = replay->sampling ? err : -ENOMEM;
 	}
+	if (event->kind == EVENT_SAMPLE && !replay->own_samples) {
+		replay->own_samples = own_samples__new();
+		err = replay->own_samples ? err : -ENOMEM;
+	}
 	if (!err)
-		err = feed__apply(replay->heap, replay->sampling, event, size);
+		err = feed__apply(
+			&(struct feed_models){replay->heap, replay->sampling, replay->own_samples},
+			event, size);
 	return err == -ENOMEM ? err : 0;
 }
 
@@ -399,6 +405,7 @@ void replay__free(struct replay *replay)
 
 	heap__free(replay->heap);
 	sampling__free(replay->sampling);
+	own_samples__free(replay->own_samples);
 	vec_free(&replay->targets);
 	vec_free(&replay->settings);
 	vec_free(&replay->notes);

@@ -9,6 +9,7 @@
 
 #include "heap/heap.h"
 #include "python.h"
+#include "sampling/own_samples.h"
 #include "sampling/sampling.h"
 #include "stream/recording_reader.h"
 
@@ -58,7 +59,8 @@ struct replay_name_frame {
 
 struct replay {
 	struct heap *heap;
-	struct sampling *sampling; /* NULL: the run had no windows (--budget) */
+	struct own_samples *own_samples; /* NULL: no allocator told of its own samples */
+	struct sampling *sampling;	 /* NULL: the run had no windows (--budget) */
 	struct recording_problems problems;
 	const char *version; /* of the program that recorded; NULL where that is lost */
 	bool launched;
