@@ -3,8 +3,6 @@
 /* Loaded to find out whether the kernel has BPF task work that may ask for more of it. */
 #include "task_work.bpf.h"
 
-#include <bpf/bpf_tracing.h>
-
 struct tried {
 	struct bpf_task_work work;
 	__u64 word;
@@ -27,14 +25,16 @@ static int try_again(void *map, void *key, void *value)
 	return 0;
 }
 
-SEC("held/sched_process_fork")
-int BPF_PROG(try_task_work, struct task_struct *parent, struct task_struct *child)
+/* Of a type that needs none of the kernel's BTF, which takes libbpf long to read. */
+SEC("held/loader")
+int try_task_work(struct pt_regs *ctx)
 {
 	__u32 key = 0;
 	struct tried *value = bpf_map_lookup_elem(&tried, &key);
 
 	if (value)
-		schedule_task_work(child, &value->work, &tried, try_again, NULL);
+		schedule_task_work(
+			bpf_get_current_task_btf(), &value->work, &tried, try_again, NULL);
 	return 0;
 }
 

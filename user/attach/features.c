@@ -3,11 +3,11 @@
 #include "attach/features.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/btf.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "attach/kernel_btf.h"
 #include "attach/kernel_function.h"
 #include "attach/probe_child.h"
 #include "attach/tracefs.h"
@@ -56,7 +57,7 @@ static struct feature_result from_error(int err)
 	return result;
 }
 
-/* BTF starts with the magic number 0xeb9f (Documentation/bpf/btf.rst). */
+/* BTF starts with its magic number (Documentation/bpf/btf.rst). */
 static struct feature_result probe_btf(void)
 {
 	uint16_t magic = 0;
@@ -67,7 +68,7 @@ static struct feature_result probe_btf(void)
 	if (read(fd, &magic, sizeof(magic)) != sizeof(magic))
 		magic = 0;
 	close(fd);
-	return magic == 0xeb9f ? yes("/sys/kernel/btf/vmlinux") : no("not readable");
+	return magic == BTF_MAGIC ? yes("/sys/kernel/btf/vmlinux") : no("not readable");
 }
 
 static struct feature_result probe_ring_buffer(void)
@@ -287,16 +288,14 @@ static int load_task_iterator(int btf_id)
 
 static struct feature_result probe_task_iterator(void)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	int id, program, link;
+	struct kernel_type iterator = {.name = "bpf_iter_task", .kind = BTF_KIND_FUNC};
+	int program, link;
 
-	if (!btf)
+	if (kernel_btf__find(&iterator, 1))
 		return no("needs BTF");
-	id = btf__find_by_name_kind(btf, "bpf_iter_task", BTF_KIND_FUNC);
-	btf__free(btf);
-	if (id < 0)
+	if (iterator.number < 0)
 		return no("not in this kernel");
-	program = load_task_iterator(id);
+	program = load_task_iterator(iterator.number);
 	if (program < 0)
 		return program == -EINVAL ? no("not sleepable in this kernel")
 					  : from_error(program);

@@ -3,13 +3,14 @@
 #include "attach/kernel_function.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/btf.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "attach/kernel_btf.h"
 #include "probe.h"
 
 #define SESSION_FUNCTION "bpf_session_is_return"
@@ -18,37 +19,30 @@
 /* What is looked up in the kernel's BTF; a tracepoint by the type that the kernel makes for it. */
 enum wanted { SESSION, TASK_WORK, FORK, EXEC, MEMORY, WANTED_COUNT };
 
-static const struct {
-	const char *name;
-	__u32 kind;
-} wanted[WANTED_COUNT] = {
-	[SESSION] = {SESSION_FUNCTION, BTF_KIND_FUNC},
-	[TASK_WORK] = {TASK_WORK_FUNCTION, BTF_KIND_FUNC},
-	[FORK] = {"btf_trace_sched_process_fork", BTF_KIND_TYPEDEF},
-	[EXEC] = {"btf_trace_sched_process_exec", BTF_KIND_TYPEDEF},
-	[MEMORY] = {"btf_trace_mmap_lock_released", BTF_KIND_TYPEDEF},
+static struct kernel_type wanted[WANTED_COUNT] = {
+	[SESSION] = {.name = SESSION_FUNCTION, .kind = BTF_KIND_FUNC},
+	[TASK_WORK] = {.name = TASK_WORK_FUNCTION, .kind = BTF_KIND_FUNC},
+	[FORK] = {.name = "btf_trace_sched_process_fork", .kind = BTF_KIND_TYPEDEF},
+	[EXEC] = {.name = "btf_trace_sched_process_exec", .kind = BTF_KIND_TYPEDEF},
+	[MEMORY] = {.name = "btf_trace_mmap_lock_released", .kind = BTF_KIND_TYPEDEF},
 };
 
 /*
- * The number of what is wanted, or a negative errno. Reading the kernel's BTF takes some 20 ms, so
- * all is looked up at the first call; while the kernel runs it stays as it is.
+ * The number of what is wanted, or a negative errno. All is looked up at the first call; while the
+ * kernel runs it stays as it is.
  */
 static int find_number(enum wanted what)
 {
-	static int numbers[WANTED_COUNT];
 	static bool is_read;
-	struct btf *btf;
+	int err;
 
-	if (is_read)
-		return numbers[what];
-	btf = btf__load_vmlinux_btf();
-	if (!btf)
-		return -errno;
-	for (int i = 0; i < WANTED_COUNT; i++)
-		numbers[i] = btf__find_by_name_kind(btf, wanted[i].name, wanted[i].kind);
-	btf__free(btf);
-	is_read = true;
-	return numbers[what];
+	if (!is_read) {
+		err = kernel_btf__find(wanted, WANTED_COUNT);
+		if (err)
+			return err;
+		is_read = true;
+	}
+	return wanted[what].number;
 }
 
 /* The BTF tracepoint of a section "held/NAME"; -ENOENT if no such program is expected. */
