@@ -215,6 +215,56 @@ sum_folded()
 	expect "$(lock ledger_lock) | [.waits, .open_at_begin, .open_at_end] | tojson" '[0,1,0]'
 }
 
+# start_scope NAME OPTION...: a tracer of its own, whose report is NAME.json. Adds to TRACERS.
+start_scope()
+{
+	local name=$1
+	shift
+	"$MEMTRACE" contention "$@" --json="$name.json" >out 2>"$name.err" 3>&- &
+	TRACERS+=($!)
+	STARTED+=($!)
+	SCOPES+=("$name")
+}
+
+# Makes a control group with TARGET in it, and sets GROUP; fails where that is not possible.
+make_group()
+{
+	local root=/sys/fs/cgroup/unified
+	[ -e $root/cgroup.procs ] || root=/sys/fs/cgroup
+	mkdir "$root/memtrace-waits-$$" 2>/dev/null || return
+	if ! echo "$TARGET" >"$root/memtrace-waits-$$/cgroup.procs"; then
+		rmdir "$root/memtrace-waits-$$"
+		return 1
+	fi
+	GROUP=$root/memtrace-waits-$$
+}
+
+# Code is read when a process first waits: what was guessed until then is told apart, or put to its lock.
+@test "by name and by control group: all waits, and no condition is ranked" {
+	local GROUP="" SCOPES=() TRACERS=() scope tracer
+	start_rounds 40 5
+	start_scope comm --comm rounds
+	! make_group || start_scope cgroup --cgroup "$GROUP"
+	for scope in "${SCOPES[@]}"; do
+		wait_until "$RUN_SECONDS" grep -q '^tracing' "$scope.err" || fail "$scope: $(cat "$scope.err")"
+	done
+	kill -USR1 "$TARGET"
+	finish "$TARGET" || fail "the target failed"
+	kill -INT "${TRACERS[@]}"
+	for tracer in "${TRACERS[@]}"; do
+		finish "$tracer" || fail "memtrace failed: $(cat ./*.err)"
+	done
+	[ -z "$GROUP" ] || rmdir "$GROUP"
+	for scope in "${SCOPES[@]}"; do
+		mv "$scope.json" report.json
+		expect "[.locks[] | select(.pid == $TARGET)
+			| select(.name == \"ledger_lock\" or .name == \"index_lock\") | .waits] | tojson" '[40,40]'
+		expect "[.locks[] | select(.pid == $TARGET and .ranked) | .kind] | sort | tojson" \
+			'["mutex","rwlock-read"]'
+		expect '[.losses | to_entries[] | select(.key | startswith("waits")) | .value] | add' 0
+	done
+}
+
 @test "what cannot be traced is said" {
 	run -2 "$MEMTRACE" contention
 	run -2 "$MEMTRACE" contention -p 1 --all

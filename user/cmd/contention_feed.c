@@ -43,6 +43,15 @@ struct fed_lock {
 DEFINE_HASH_NUMBER(fed_processes, uint64_t, struct fed_process);
 DEFINE_HASH_NUMBER(judged_map, uint64_t, struct fed_lock);
 
+/* What a futex word is known to be of, by a stack that can be trusted. */
+DEFINE_HASH_NUMBER(word_map, uint64_t, uint32_t);
+
+/* A lock of which only stacks without unwind tables told. */
+struct guessed_lock {
+	uint64_t word; /* key of word_map */
+	uint32_t lock;
+};
+
 struct contention_feed {
 	struct contention_feed_options options;
 	struct contention *model;
@@ -50,6 +59,8 @@ struct contention_feed {
 	struct wait_tracer *tracer;
 	struct fed_processes processes;
 	struct judged_map judged;
+	struct word_map words;
+	VEC(struct guessed_lock) guesses;
 	struct contention_losses losses;
 	uint64_t stopped_ns;
 	uint64_t looked_ns; /* for processes that have ended */
@@ -188,6 +199,56 @@ static struct contention_identity identify(const struct lock_wait *wait, pid_t p
 	return out;
 }
 
+/* Of the innermost function alone a wait has one of these kinds, whatever it is for. */
+static bool is_vague(enum wait_kind kind)
+{
+	return kind == WAIT_UNKNOWN || kind == WAIT_LIBC;
+}
+
+/*
+ * The lock's number. What a stack by frame pointers, or a part of one, cannot tell, others tell
+ * that have waited at the same word.
+ */
+static int64_t find_identity(struct contention_feed *feed, const struct contention_wait *record,
+	const struct contention_identity *identity)
+{
+	uint64_t word = hash_combine(record->uaddr, record->mm);
+	uint32_t *known;
+	int64_t lock;
+
+	if (identity->is_guess && is_vague(identity->kind)) {
+		known = word_map__find(&feed->words, word);
+		if (known)
+			return *known;
+		lock = contention__add_lock(feed->model, identity);
+		if (lock >= 0 && vec_push(&feed->guesses, (struct guessed_lock){word, lock}))
+			return -ENOMEM;
+		return lock;
+	}
+	lock = contention__add_lock(feed->model, identity);
+	if (lock < 0 || identity->kind == WAIT_UNKNOWN)
+		return lock;
+	known = word_map__insert(&feed->words, word);
+	if (!known)
+		return -ENOMEM;
+	*known = lock;
+	return lock;
+}
+
+/* Locks that were guessed, and known later. */
+static void merge_guesses(struct contention_feed *feed)
+{
+	vec_for_each (guess, &feed->guesses) {
+		const uint32_t *known = word_map__find(&feed->words, guess->word);
+
+		if (known && *known != guess->lock &&
+			!contention__lock(feed->model, guess->lock)->is_merged &&
+			contention__merge_lock(feed->model, guess->lock, *known))
+			feed->losses.no_memory++;
+	}
+	feed->guesses.size = 0;
+}
+
 static int judge(
 	struct contention_feed *feed, const struct contention_wait *record, struct fed_lock *out)
 {
@@ -200,10 +261,12 @@ static int judge(
 	if (wait_names__judge(feed->names, record, stack.frames, stack.count, &judged))
 		return -ENOMEM;
 	identity = identify(&judged.wait, record->header.process);
-	lock = contention__add_lock(feed->model, &identity);
+	identity.is_guess = !known || known->by_frame_pointer || known->is_cut;
+	lock = find_identity(feed, record, &identity);
 	if (lock < 0)
 		return lock;
-	*out = (struct fed_lock){true, lock, judged.wait.kind, judged.musl};
+	*out = (struct fed_lock){
+		true, lock, contention__lock(feed->model, lock)->identity.kind, judged.musl};
 	if (!known || judged.wait.site.frame >= stack.count)
 		return 0;
 	stack.first = judged.wait.site.frame;
@@ -337,6 +400,8 @@ void contention_feed__free(struct contention_feed *feed)
 	wait_names__free(feed->names);
 	fed_processes__free(&feed->processes);
 	judged_map__free(&feed->judged);
+	word_map__free(&feed->words);
+	vec_free(&feed->guesses);
 	free(feed);
 }
 
@@ -385,6 +450,7 @@ void contention_feed__stop(struct contention_feed *feed)
 	feed->stopped_ns = clock__now_ns();
 	wait_tracer__read(feed->tracer);
 	wait_tracer__read_open(feed->tracer);
+	merge_guesses(feed);
 }
 
 struct contention *contention_feed__model(struct contention_feed *feed)

@@ -85,6 +85,8 @@ bool contention__is_ranked(const struct contention_identity *identity)
 	case WAIT_JOIN:
 	case WAIT_VECTOR:
 		return false;
+	case WAIT_UNKNOWN:
+		return !identity->is_guess;
 	default:
 		return wait_kind__has_holder(identity->kind);
 	}
@@ -104,8 +106,11 @@ int64_t contention__add_lock(struct contention *model, const struct contention_i
 	uint32_t *number = lock_numbers__find(&model->numbers, key);
 	struct contention_lock lock = {.identity = *identity};
 
-	if (number)
+	if (number) {
+		if (!identity->is_guess)
+			model->locks.data[*number].identity.is_guess = false;
 		return *number;
+	}
 	if (vec_push(&model->locks, lock))
 		return -ENOMEM;
 	number = lock_numbers__insert(&model->numbers, key);
@@ -267,6 +272,74 @@ int contention__add_wait(struct contention *model, const struct contention_wait_
 	return 0;
 }
 
+/* --- locks that turn out to be one */
+
+static int move_rows(struct contention *model, uint32_t from, uint32_t into)
+{
+	VEC(struct contention_row) rows = {0};
+	int err = 0;
+
+	hash_for_each (slot, &model->rows)
+		if (slot->value.lock == from && !err)
+			err = vec_push(&rows, slot->value);
+	vec_for_each (row, &rows) {
+		struct row_key key = {row->stack, from, row->side};
+		struct contention_row *to;
+
+		row_map__remove(&model->rows, key, NULL);
+		to = err ? NULL : add_row(model, into, row->side, row->stack);
+		if (!to) {
+			err = -ENOMEM;
+			continue;
+		}
+		merge_sums(&to->sums, &row->sums);
+		to->at_begin += row->at_begin;
+	}
+	vec_free(&rows);
+	return err;
+}
+
+static int move_waiters(struct contention *model, uint32_t from, uint32_t into)
+{
+	VEC(uint32_t) tids = {0};
+	int err = 0;
+
+	hash_for_each (slot, &model->waiters)
+		if (slot->key >> 32 == from && !err)
+			err = vec_push(&tids, (uint32_t)slot->key);
+	vec_for_each (tid, &tids) {
+		bool *has_waited = waiter_set__insert(&model->waiters, (uint64_t)into << 32 | *tid);
+
+		waiter_set__remove(&model->waiters, (uint64_t)from << 32 | *tid, NULL);
+		if (!has_waited) {
+			err = -ENOMEM;
+			continue;
+		}
+		model->locks.data[into].threads += !*has_waited;
+		*has_waited = true;
+	}
+	vec_free(&tids);
+	return err;
+}
+
+int contention__merge_lock(struct contention *model, uint32_t from, uint32_t into)
+{
+	struct contention_lock *source = &model->locks.data[from];
+	struct contention_lock *target = &model->locks.data[into];
+	int err = move_rows(model, from, into);
+
+	err = err ? err : move_waiters(model, from, into);
+	merge_sums(&target->sums, &source->sums);
+	target->open_at_begin += source->open_at_begin;
+	target->open_at_end += source->open_at_end;
+	if (source->open_ns > target->open_ns)
+		target->open_ns = source->open_ns;
+	for (size_t i = 0; i < sizeof(source->moments) / sizeof(*source->moments); i++)
+		target->moments[i] += source->moments[i];
+	*source = (struct contention_lock){.identity = source->identity, .is_merged = true};
+	return err;
+}
+
 void contention__add_open(
 	struct contention *model, uint32_t number, bool at_end, uint64_t so_far_ns)
 {
@@ -337,7 +410,9 @@ int contention__rank_locks(const struct contention *model, const struct contenti
 {
 	*out = (contention_numbers){0};
 	for (uint32_t i = 0; i < model->locks.size; i++)
-		if (contention__wants(filter, &model->locks.data[i].identity) && vec_push(out, i))
+		if (!model->locks.data[i].is_merged &&
+			contention__wants(filter, &model->locks.data[i].identity) &&
+			vec_push(out, i))
 			return -ENOMEM;
 	if (out->size)
 		qsort_r(out->data, out->size, sizeof(*out->data), compare_locks, (void *)model);
@@ -403,4 +478,15 @@ struct contention_sums contention__total(
 		if (contention__wants(filter, &lock->identity))
 			merge_sums(&total, &lock->sums);
 	return total;
+}
+
+struct contention_sums contention__rest(
+	const struct contention *model, const struct contention_filter *filter, enum wait_kind kind)
+{
+	struct contention_sums rest = {0};
+
+	vec_for_each (lock, &model->locks)
+		if (lock->identity.kind == kind && !contention__wants(filter, &lock->identity))
+			merge_sums(&rest, &lock->sums);
+	return rest;
 }

@@ -54,6 +54,7 @@ struct contention_identity {
 	enum wait_kind kind;
 	bool is_loader; /* one of the dynamic loader's own */
 	bool shared;	/* between processes */
+	bool is_guess;	/* stacks without unwind tables alone tell of it: its kind may be another */
 	pid_t pid;	/* of the first that waited */
 	uint64_t address;
 	char name[WAIT_NAME_SIZE]; /* "" where it has none */
@@ -68,6 +69,7 @@ struct contention_lock {
 	uint64_t open_at_end;	/* waits that had not ended yet */
 	uint64_t open_ns;	/* of the latter, so far; the longest */
 	uint64_t moments[3];	/* waits by enum holder_moment */
+	bool is_merged;		/* it turned out to be another one, which has its waits */
 };
 
 /* The stack of a waiter or a holder; frames are the caller's and outlive the model. */
@@ -119,6 +121,10 @@ void contention__free(struct contention *model);
 /* The number of the lock, new or known; a negative errno. */
 int64_t contention__add_lock(struct contention *model, const struct contention_identity *identity);
 
+/* Lock @from turned out to be @into: its waits are that one's, too, and it has none. 0 or -ENOMEM.
+ */
+int contention__merge_lock(struct contention *model, uint32_t from, uint32_t into);
+
 /* What stack @hash is. 0 or -ENOMEM. */
 int contention__add_stack(
 	struct contention *model, uint64_t hash, const struct contention_stack *stack);
@@ -148,7 +154,7 @@ const char *contention__kind(const struct contention_identity *identity);
 /*
  * Whether waiting for such a lock is contention: somebody has it whom others keep from going on.
  * Waiting for work (conditions, semaphores, parked threads), for other threads' ends and for all
- * of them at a barrier is not.
+ * of them at a barrier is not; a futex of which a guess tells alone may be any of these.
  */
 bool contention__is_ranked(const struct contention_identity *identity);
 
@@ -177,6 +183,10 @@ int contention__rank_threads(const struct contention *model, contention_threads 
 /* The sum of all locks that the filter wants. */
 struct contention_sums contention__total(
 	const struct contention *model, const struct contention_filter *filter);
+
+/* The sum of the locks of @kind that it does not want. */
+struct contention_sums contention__rest(const struct contention *model,
+	const struct contention_filter *filter, enum wait_kind kind);
 
 /* --- functions */
 

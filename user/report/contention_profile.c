@@ -208,6 +208,7 @@ static int read_lock(struct contention_profile *profile, const json_t *object, s
 
 	if (!read_kind(text_of(object, "kind"), &lock.identity))
 		return -EINVAL;
+	lock.identity.is_guess = lock.identity.kind == WAIT_UNKNOWN && !is_true(object, "ranked");
 	strncpy(lock.identity.name, name ? name : "", sizeof(lock.identity.name) - 1);
 	strncpy(lock.identity.module, module ? module : "", sizeof(lock.identity.module) - 1);
 	read_sums(object, &lock.sums);

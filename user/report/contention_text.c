@@ -91,11 +91,10 @@ static void write_others(const struct contention_report *report, FILE *file)
 	bool said = false;
 
 	for (int kind = 0; kind < WAIT_KIND_COUNT; kind++) {
-		struct contention_filter filter = {.kind = wait_kind__name(kind)};
-		struct contention_identity identity = {.kind = kind};
-		struct contention_sums sums = contention__total(report->model, &filter);
+		struct contention_sums sums =
+			contention__rest(report->model, &report->filter, kind);
 
-		if (!sums.count || contention__wants(&report->filter, &identity))
+		if (!sums.count)
 			continue;
 		fprintf(file, "%-12s%s: %s wait%s, %s\n", said ? "" : "not ranked",
 			wait_kind__name(kind), human__count(sums.count).text, plural(sums.count),
