@@ -84,21 +84,23 @@ $(BUILD)/bpf/%.lskel.h: $(BUILD)/bpf/%.bpf.o
 
 # --- the program: a library of all rooms but main.c, which unit tests and benches link too.
 SOURCES := $(filter-out user/main.c,$(wildcard user/*/*.c))
-OBJECTS := $(patsubst user/%.c,$(BUILD)/user/%.o,$(SOURCES)) $(BUILD)/generated/profile.pb-c.o
+OBJECTS := $(patsubst user/%.c,$(BUILD)/user/%.o,$(SOURCES)) $(BUILD)/generated/profile.pb-c.o \
+	$(BUILD)/generated/otlp.pb-c.o
 
-$(BUILD)/generated/profile.pb-c.c: user/report/profile.proto
+$(BUILD)/generated/%.pb-c.c: user/report/%.proto
 	@mkdir -p $(@D)
 	$(call say,PROTO,$@)protoc-c --proto_path=user/report --c_out=$(@D) $<
-$(BUILD)/generated/profile.pb-c.h: $(BUILD)/generated/profile.pb-c.c ;
-$(BUILD)/generated/profile.pb-c.o: $(BUILD)/generated/profile.pb-c.c
+$(BUILD)/generated/%.pb-c.h: $(BUILD)/generated/%.pb-c.c ;
+$(BUILD)/generated/%.pb-c.o: $(BUILD)/generated/%.pb-c.c
 	$(call say,CC,$@)$(CC) $(ALL_CFLAGS) -c $< -o $@
 $(BUILD)/user/report/pprof.o: $(BUILD)/generated/profile.pb-c.h
+$(addprefix $(BUILD)/user/report/,otlp.o otlp_metrics.o otlp_profiles.o): $(BUILD)/generated/otlp.pb-c.h
 
 # Written anew only where the version is another one: then what includes it is compiled again.
 $(BUILD)/generated/version.h: .FORCE
 	@mkdir -p $(@D)
 	@scripts/version --header $@
-$(addprefix $(BUILD)/user/cmd/,cmd.o contention.o heap.o order.o serve_reports.o serve_routes.o trace_facts.o): \
+$(addprefix $(BUILD)/user/cmd/,cmd.o contention.o heap.o order.o serve_metrics.o serve_otlp.o serve_reports.o serve_routes.o trace_facts.o): \
 	$(BUILD)/generated/version.h
 
 # The page of the html format is committed as it was bundled, and bundled anew where its packages are

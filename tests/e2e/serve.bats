@@ -221,6 +221,45 @@ kilobytes()
 	stop_memtrace TERM
 }
 
+# sent FILTER: what a jq filter makes of all messages that the collector took.
+sent()
+{
+	[ -s received ] && jq -s "map(select(.status == 200)) | $1" received
+}
+
+all_is_sent()
+{
+	[ "$(sent 'map(.profiles.alloc_objects.sum // 0) | add')" = "$1" ]
+}
+
+@test "metrics and profiles are sent to a collector, which may be absent, busy or unwilling for a while" {
+	run -2 "$MEMTRACE" serve -p $$ --otlp https://localhost
+	[[ $output == *"TLS is not spoken"* ]]
+	# Of the first two messages each is to be repeated once; the third, metrics, is refused.
+	python3 "$ROOT/tests/e2e/otlp_receiver.py" received 503,200,429,200,400 >port 2>receiver.err 3>&- &
+	STARTED+=($!)
+	wait_until $WAIT_SECONDS test -s port || fail "$(cat receiver.err)"
+	start_target "$TARGETS/many_stacks" 100
+	serve -p "$TARGET" --otlp "http://127.0.0.1:$(cat port)" --otlp-interval 1s
+	open_gate
+	wait_until $WAIT_SECONDS all_is_sent 100 || fail "$(sent 'map(.profiles.alloc_objects.sum)')"
+	run ! grep -q '"error"' received
+	[ "$(jq -r .type received | sort -u)" = application/x-protobuf ]
+	[ "$(sent 'last.resource | [."process.pid", ."service.name"] | join(" ")')" = "\"$TARGET many_stacks\"" ]
+	# What the sums of all are, each stack was once.
+	sent 'map(.profiles.alloc_objects.stacks // []) | add | map((.frames | index("allocate")) != null and .value == 1) | all' |
+		grep -q true || fail "stacks: $(sent 'map(.profiles.alloc_objects.stacks // []) | add | .[0]')"
+	[ "$(sent 'map(.profiles.inuse_space // empty) | last | .sum')" = 1600 ]
+	[ "$(jq -s '.[0].status, .[2].status' received | paste -sd' ')" = "503 429" ]
+	jq -se '.[0].metrics == .[1].metrics' received >/dev/null || fail "not the same message again"
+	wait_until $WAIT_SECONDS metric_is memtrace_otlp_lost_total 1 'cause="refused"' || fail "nothing is refused"
+	[ "$(metric memtrace_otlp_failures_total)" = 2 ]
+	[ "$(metric memtrace_otlp_lost_total 'cause="queue_full"')" = 0 ]
+	grep -q 'does not take what is sent: it answers with status 400' err
+	close_gate
+	stop_memtrace TERM
+}
+
 # as_nobody CAPABILITIES COMMAND...: with these alone, "bpf,perfmon".
 as_nobody()
 {

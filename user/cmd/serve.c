@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "cmd/serve_memory.h"
+#include "cmd/serve_otlp.h"
 #include "cmd/serve_reports.h"
 #include "serve/call_filter.h"
 #include "serve/notify.h"
@@ -220,6 +221,27 @@ static int make_server(struct serve *serve, struct error *error)
 	return serve->server ? 0 : error->code;
 }
 
+static void send_otlp(void *context, int fd)
+{
+	struct serve *serve = context;
+
+	serve_otlp__send(serve->otlp);
+}
+
+static int make_otlp(struct serve *serve, struct error *error)
+{
+	uint64_t interval_ns = serve->options.otlp_interval_ns;
+	int err;
+
+	if (!serve->options.otlp)
+		return 0;
+	serve->otlp = serve_otlp__start(serve, error);
+	if (!serve->otlp)
+		return error->code;
+	err = event_loop__time(&serve->loop, interval_ns, interval_ns, send_otlp);
+	return err ? error__set(error, err, "cannot set up the main loop: %s", strerror(-err)) : 0;
+}
+
 /*
  * Last, when everything is loaded and open. A kernel without seccomp serves without. Behind the
  * filter no program can be executed, so what reads names is started before: one for reports, one
@@ -376,6 +398,7 @@ static serve_step *const steps[] = {
 	begin_run, /* attaches to what matches already */
 	make_looks,
 	make_server,
+	make_otlp,
 	filter_calls,
 	announce,
 	run_loop,
@@ -408,6 +431,8 @@ static void end_serve(struct serve *serve)
 
 	all_ended &= serve_locks__stop(serve->locks, STOP_MS);
 	all_ended &= serve_waits__stop(serve->waits, STOP_MS);
+	if (all_ended)
+		serve_otlp__stop(serve->otlp);
 	if (serve->listener >= 0)
 		close(serve->listener);
 	if (serve->listener >= 0 || serve->server)

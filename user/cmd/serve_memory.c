@@ -43,9 +43,10 @@ struct serve_memory serve_memory__share(uint64_t limit)
 		.control_ring_bytes = ring_size(MOST_CONTROL_RING, LEAST_CONTROL_RING, limit / 128),
 		.answer_bytes = limit / 16,
 		.waits_bytes = limit / 16,
+		.export_bytes = limit / 32,
 	};
 	uint64_t given = FIXED_BYTES + 2 * (out.ring_bytes + out.control_ring_bytes) +
-			 2 * out.answer_bytes + out.waits_bytes;
+			 2 * out.answer_bytes + out.waits_bytes + out.export_bytes;
 
 	out.model_bytes = limit > given + LEAST_MODEL ? limit - given : LEAST_MODEL;
 	out.report_sites = out.answer_bytes / REPORT_SITE_BYTES;

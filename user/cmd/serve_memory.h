@@ -18,6 +18,7 @@ struct serve_memory {
 	uint64_t model_bytes;	     /* of the heap's model */
 	uint64_t waits_bytes;	     /* of the waits' */
 	size_t answer_bytes;	     /* that clients have not taken yet */
+	size_t export_bytes;	     /* messages that a collector has not taken yet */
 	size_t report_sites;	     /* call sites that a page or a JSON lists */
 	bool was_full;		     /* which has been said */
 };

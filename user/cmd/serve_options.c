@@ -13,7 +13,10 @@
 #include "base/units.h"
 #include "cmd/cmd.h"
 #include "cmd/filter_options.h"
+#include "serve/exporter.h"
 #include "serve/listen.h"
+
+#define SERVE_LEAST_INTERVAL_NS 1000000000ull
 
 enum {
 	KEY_LISTEN = 0x100,
@@ -22,6 +25,8 @@ enum {
 	KEY_TOKEN_FILE,
 	KEY_MEMORY_LIMIT,
 	KEY_NO_CONTENTION,
+	KEY_OTLP,
+	KEY_OTLP_INTERVAL,
 };
 
 static const struct argp_option argp_options[] = {
@@ -36,6 +41,9 @@ static const struct argp_option argp_options[] = {
 		"What memtrace itself may take; default 256M", 0},
 	{"no-contention", KEY_NO_CONTENTION, 0, 0,
 		"Do not trace waits for locks (memtrace_lock_*, /debug/pprof/mutex)", 0},
+	{"otlp", KEY_OTLP, "ENDPOINT", 0,
+		"Send metrics and profiles to this collector: http://HOST[:PORT][/PATH], OTLP", 0},
+	{"otlp-interval", KEY_OTLP_INTERVAL, "TIME", 0, "How often; default 30s", 0},
 	{"verbose", 'v', 0, 0, "Print more on stderr", 0},
 	{0},
 };
@@ -80,6 +88,7 @@ static void find_cgroup(struct serve_options *options, struct argp_state *state)
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct serve_options *options = state->input;
+	struct error error = {0};
 
 	switch (key) {
 	case ARGP_KEY_INIT:
@@ -105,6 +114,16 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		if (units__parse_bytes(argument, &options->memory_limit) ||
 			options->memory_limit < SERVE_LEAST_MEMORY)
 			argp_error(state, "--memory-limit %s: not a size of 48M or more", argument);
+		return 0;
+	case KEY_OTLP:
+		if (exporter__check(argument, &error))
+			argp_error(state, "%s", error.message);
+		options->otlp = argument;
+		return 0;
+	case KEY_OTLP_INTERVAL:
+		if (units__parse_time(argument, &options->otlp_interval_ns) ||
+			options->otlp_interval_ns < SERVE_LEAST_INTERVAL_NS)
+			argp_error(state, "--otlp-interval %s: not a time of 1s or more", argument);
 		return 0;
 	case KEY_NO_CONTENTION:
 		options->no_contention = true;
@@ -150,6 +169,7 @@ int serve_options__parse(int argc, char **argv, struct serve_options *out)
 	*out = (struct serve_options){
 		.listen = LISTEN_DEFAULT,
 		.memory_limit = SERVE_MEMORY_LIMIT,
+		.otlp_interval_ns = SERVE_OTLP_INTERVAL_NS,
 	};
 	out->filter.processes = &out->processes;
 	return argp_parse(&argp, argc, argv, 0, NULL, out) ? EXIT_COULD_NOT + 1 : 0;

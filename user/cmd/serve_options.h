@@ -7,6 +7,7 @@
 #include "cmd/serve_targets.h"
 
 /* What memtrace itself may take. */
+#define SERVE_OTLP_INTERVAL_NS 30000000000ull
 #define SERVE_MEMORY_LIMIT (256ull << 20)
 /* Below that there is no room beside the program, its libraries and the smallest rings. */
 #define SERVE_LEAST_MEMORY (48ull << 20)
@@ -17,6 +18,8 @@ struct serve_options {
 	const char *listen;
 	const char *token_file; /* NULL: no token is asked for */
 	uint64_t memory_limit;	/* bytes */
+	const char *otlp;	/* endpoint; NULL: nothing is sent */
+	uint64_t otlp_interval_ns;
 	bool no_contention;
 	char cgroup[4096]; /* the folder, where --cgroup gave a path below the mount */
 };

@@ -244,3 +244,13 @@ void report_before__subtract(const struct report_before *before, struct report *
 	report->run.start_unix_ns += before->taken_ns;
 	report->run.duration_ns -= before->taken_ns;
 }
+
+void report_before__subtract_allocated(const struct report_before *before, struct report *report)
+{
+	vec_for_each (site, &report->sites) {
+		if (site->id >= before->count)
+			continue;
+		site->alloc_count -= before->sites[site->id].alloc_count;
+		site->alloc_bytes -= before->sites[site->id].alloc_bytes;
+	}
+}

@@ -25,4 +25,7 @@ void report_before__free(struct report_before *before);
  */
 void report_before__subtract(const struct report_before *before, struct report *report);
 
+/* The same of what was allocated alone; all sites stay. */
+void report_before__subtract_allocated(const struct report_before *before, struct report *report);
+
 #endif

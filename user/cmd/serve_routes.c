@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "census/census.h"
 #include "cmd/heap_names.h"
 #include "cmd/heap_target.h"
+#include "cmd/serve_metrics.h"
 #include "cmd/serve_reports.h"
 #include "report/census_json.h"
 #include "report/formats.h"
@@ -154,68 +154,18 @@ static int write_allocs_profile(void *context, const struct request_query *query
 
 /* --- metrics */
 
-static struct metrics_container find_container(const void *context, uint32_t pid)
+/* A serve_metrics_fn. */
+static int write_text(const struct metrics_source *source, void *context)
 {
-	const struct serve_status *status = context;
-	struct metrics_container out = {"", ""};
-
-	/* The latest of a PID. */
-	vec_for_each (served, &status->served)
-		if (served->pid == (pid_t)pid)
-			out = (struct metrics_container){served->container, served->pod};
-	return out;
-}
-
-static void describe_self(struct serve *serve, const struct serve_status *status,
-	const struct report *report, struct metrics_self *self)
-{
-	struct server_counts counts;
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	server__count(serve->server, &counts);
-	*self = (struct metrics_self){
-		.version = MEMTRACE_VERSION,
-		.targets = status->target_count,
-		.refused = status->refused,
-		.sites = status->site_count,
-		.cpu_seconds = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
-			       (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
-		.resident_bytes = serve_memory__resident(),
-		.memory_limit = serve->options.memory_limit,
-		.folded = report->run.losses[LOSS_SITES_FULL],
-		.unfollowed = report->run.losses[LOSS_MODEL_MEMORY],
-		.holds = status->holds.count,
-		.hold_ns = status->holds.total_ns,
-		.requests = counts.requests,
-		.refused_requests = counts.refused,
-		.connections = counts.connections,
-	};
+	return metrics__write_to(source, context);
 }
 
 static int put_metrics(struct serve *serve, const struct serve_status *status,
 	const struct request_query *query, struct report *report, FILE *body, struct error *error)
 {
-	struct metrics_waits waits = serve_locks__waits(serve->locks);
-	const struct contention_report *contention;
-	struct metrics_self self;
-	struct metrics_source source = {
-		.report = report,
-		.now_ns = report->run.duration_ns,
-		.waits = &waits,
-		.self = &self,
-		.container = find_container,
-		.context = status,
-	};
-	int err;
+	struct openmetrics out = {.file = body, .is_older = !query->open_metrics};
+	int err = serve_metrics__write(serve, status, report, write_text, &out);
 
-	describe_self(serve, status, report, &self);
-	contention = serve_waits__lock(serve->waits);
-	if (contention)
-		source.contention = contention->model;
-	err = metrics__write(&source, !query->open_metrics, body);
-	if (contention)
-		serve_waits__unlock(serve->waits);
 	return err ? error__set(error, err, "out of memory for the metrics") : 0;
 }
 

@@ -49,6 +49,7 @@ struct serve {
 	struct serve_locks *locks; /* NULL: no look can be made */
 	struct serve_waits *waits; /* NULL: waits are not traced */
 	struct server *server;
+	struct serve_otlp *otlp; /* NULL: nothing is sent */
 	struct event_loop loop;
 	uint64_t start_ns;
 	uint64_t start_unix_ns;

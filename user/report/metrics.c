@@ -493,25 +493,58 @@ static void write_self(struct openmetrics *out, const struct metrics_self *self)
 		self->connections);
 }
 
-int metrics__write(const struct metrics_source *source, bool is_older, FILE *file)
+static void write_export_loss(struct openmetrics *out, const char *cause, uint64_t count)
 {
-	struct openmetrics out = {.file = file, .is_older = is_older};
+	openmetrics__sample(out);
+	openmetrics__label(out, "cause", cause);
+	openmetrics__integer(out, count);
+}
+
+static void write_export(struct openmetrics *out, const struct metrics_export *export)
+{
+	if (!export->is_on)
+		return;
+	write_value(out, METRIC_COUNTER, "memtrace_otlp_sent", NULL,
+		"Messages that the collector has taken.", export->sent);
+	write_value(out, METRIC_COUNTER, "memtrace_otlp_failures", NULL,
+		"Attempts to send a message that failed and are repeated.", export->failures);
+	write_value(out, METRIC_GAUGE, "memtrace_otlp_waiting", NULL, "Messages to be sent.",
+		export->waiting);
+	openmetrics__family(out, METRIC_COUNTER, "memtrace_otlp_lost", NULL,
+		"Messages that the collector did not get; rejected: of those that it got, what it "
+		"did not take.");
+	write_export_loss(out, "queue_full", export->queue_full);
+	write_export_loss(out, "refused", export->refused);
+	write_export_loss(out, "too_old", export->too_old);
+	write_export_loss(out, "rejected", export->rejected);
+}
+
+int metrics__write_to(const struct metrics_source *source, struct openmetrics *out)
+{
 	metrics_processes list = {0};
 	int err = list_processes(source, &list);
 
 	if (!err) {
-		write_self(&out, source->self);
-		write_totals(&out, source->report);
-		write_losses(&out, source->report, true);
-		write_losses(&out, source->report, false);
-		write_processes(&out, &list);
-		err = write_sites(&out, source->report, &list);
+		write_self(out, source->self);
+		write_export(out, &source->self->export);
+		write_totals(out, source->report);
+		write_losses(out, source->report, true);
+		write_losses(out, source->report, false);
+		write_processes(out, &list);
+		err = write_sites(out, source->report, &list);
 	}
 	if (!err) {
-		write_waits(&out, source->waits);
-		err = write_contention(&out, source->contention);
+		write_waits(out, source->waits);
+		err = write_contention(out, source->contention);
 	}
-	openmetrics__end(&out);
+	openmetrics__end(out);
 	vec_free(&list);
 	return err;
+}
+
+int metrics__write(const struct metrics_source *source, bool is_older, FILE *file)
+{
+	struct openmetrics out = {.file = file, .is_older = is_older};
+
+	return metrics__write_to(source, &out);
 }

@@ -36,6 +36,18 @@ struct metrics_waits {
 	uint64_t looks; /* 0: none was made, or none can be */
 };
 
+/* Messages for a collector. */
+struct metrics_export {
+	bool is_on;
+	uint64_t sent;
+	uint64_t failures; /* attempts that are to be repeated */
+	uint64_t waiting;
+	uint64_t queue_full; /* lost: */
+	uint64_t refused;
+	uint64_t too_old;
+	uint64_t rejected; /* of messages that were taken, so many points or profiles */
+};
+
 /* memtrace itself. */
 struct metrics_self {
 	const char *version;
@@ -52,6 +64,7 @@ struct metrics_self {
 	uint64_t requests;
 	uint64_t refused_requests;
 	uint64_t connections;
+	struct metrics_export export;
 };
 
 struct metrics_source {
@@ -63,6 +76,9 @@ struct metrics_source {
 	struct metrics_container (*container)(const void *context, uint32_t pid);
 	const void *context;
 };
+
+/* The same to @out, however that was made. 0 or -ENOMEM. */
+int metrics__write_to(const struct metrics_source *source, struct openmetrics *out);
 
 /* 0 or -ENOMEM. Errors of the stream are the caller's (ferror). */
 int metrics__write(const struct metrics_source *source, bool is_older, FILE *file);

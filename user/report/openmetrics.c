@@ -11,6 +11,10 @@ void openmetrics__family(struct openmetrics *out, enum metric_type type, const c
 {
 	const char *suffix = out->is_older && type == METRIC_COUNTER ? "_total" : "";
 
+	if (out->sink) {
+		out->sink->family(out->context, type, name, unit, help);
+		return;
+	}
 	out->name = name;
 	out->type = type;
 	fprintf(out->file, "# HELP %s%s %s\n", name, suffix, help);
@@ -23,13 +27,18 @@ void openmetrics__family(struct openmetrics *out, enum metric_type type, const c
 void openmetrics__sample(struct openmetrics *out)
 {
 	out->has_label = false;
-	fprintf(out->file, "%s%s", out->name, out->type == METRIC_COUNTER ? "_total" : "");
+	if (!out->sink)
+		fprintf(out->file, "%s%s", out->name, out->type == METRIC_COUNTER ? "_total" : "");
 }
 
 void openmetrics__label(struct openmetrics *out, const char *name, const char *value)
 {
 	if (!value || !*value)
 		return;
+	if (out->sink) {
+		out->sink->label(out->context, name, value);
+		return;
+	}
 	fprintf(out->file, "%s%s=\"", out->has_label ? "," : "{", name);
 	out->has_label = true;
 	while (*value) {
@@ -55,17 +64,26 @@ static void end_labels(struct openmetrics *out)
 
 void openmetrics__integer(struct openmetrics *out, uint64_t value)
 {
+	if (out->sink) {
+		out->sink->integer(out->context, value);
+		return;
+	}
 	end_labels(out);
 	fprintf(out->file, "%" PRIu64 "\n", value);
 }
 
 void openmetrics__number(struct openmetrics *out, double value)
 {
+	if (out->sink) {
+		out->sink->number(out->context, value);
+		return;
+	}
 	end_labels(out);
 	fprintf(out->file, "%.9g\n", value);
 }
 
 void openmetrics__end(struct openmetrics *out)
 {
-	fputs("# EOF\n", out->file);
+	if (!out->sink)
+		fputs("# EOF\n", out->file);
 }

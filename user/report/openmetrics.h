@@ -22,10 +22,22 @@
 
 enum metric_type { METRIC_GAUGE, METRIC_COUNTER };
 
+/* Takes families and samples instead of a file: what the functions below are called with. */
+struct openmetrics_sink {
+	void (*family)(void *context, enum metric_type type, const char *name, const char *unit,
+		const char *help);
+	void (*label)(void *context, const char *name, const char *value);
+	/* A value ends its sample. */
+	void (*integer)(void *context, uint64_t value);
+	void (*number)(void *context, double value);
+};
+
 struct openmetrics {
 	FILE *file;
-	bool is_older;	  /* the text format 0.0.4 */
-	const char *name; /* of the family */
+	const struct openmetrics_sink *sink; /* NULL: text is written to the file */
+	void *context;			     /* of the sink */
+	bool is_older;			     /* the text format 0.0.4 */
+	const char *name;		     /* of the family */
 	enum metric_type type;
 	bool has_label; /* of the sample */
 };

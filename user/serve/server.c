@@ -280,6 +280,11 @@ void server__count(const struct server *server, struct server_counts *out)
 	out->late = __atomic_load_n(&server->counts.late, __ATOMIC_RELAXED);
 }
 
+int server__run(struct server *server, enum route_lane lane, void (*run)(void *work), void *work)
+{
+	return lane__push(server->lanes[lane], run, work);
+}
+
 static void end_thread(struct server *server)
 {
 	if (!server->has_thread)

@@ -64,6 +64,12 @@ void server__set_token(struct server *server, const char *token);
 void server__count(const struct server *server, struct server_counts *out);
 
 /*
+ * Has @run called with @work on the thread of @lane, which is not ROUTE_AT_ONCE, after what waits
+ * there. Any thread. 0, -EAGAIN where too much waits, -ENOMEM.
+ */
+int server__run(struct server *server, enum route_lane lane, void (*run)(void *work), void *work);
+
+/*
  * Ends connections and threads. False: an answer was still being made after @limit_ms: then what
  * the routes' functions use must be left as it is.
  */
