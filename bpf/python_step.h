@@ -74,16 +74,63 @@ static __always_inline __u64 python_thread_state(
 static __always_inline void python_begin(
 	struct python_walk *w, const struct python_space *space, __u64 state)
 {
+	w->size = 0; /* what was read for an earlier walk */
+	w->last = 0;
 	w->frame = python_pointer(w, state + space->thread_frame);
 	if (space->has_cframe)
 		w->frame = w->frame ? python_pointer(w, w->frame + space->cframe_frame) : 0;
 }
 
-/* Half the offset of the instruction that the frame in the buffer is at. */
-static __always_inline __u64 python_instruction(
-	const struct python_walk *w, const struct python_space *space, __u64 code)
+#define PYTHON_PAGE 4096ull
+
+/* Reads @size bytes at @start, at most a window. */
+static __always_inline int python_fill_window(struct python_walk *w, __u64 start, __u64 size)
 {
-	__u64 at = python_word(w, space->frame_instr);
+	w->start = start;
+	w->size = 0;
+	if (size > PYTHON_WINDOW_BYTES)
+		size = PYTHON_WINDOW_BYTES;
+	if (python_read(w, w->window, size, start))
+		return -1;
+	w->size = size;
+	return 0;
+}
+
+/*
+ * Makes the window hold the frame. Its caller's lies below it, mostly: so the window ends with this
+ * frame, but begins on its page, as the page before may not be there. What lies far from the frame
+ * before (a generator's, all of 3.9 and 3.10) is read alone.
+ */
+static __always_inline int python_cover(
+	struct python_walk *w, const struct python_space *space, __u64 frame, __u64 size)
+{
+	__u64 end = frame + size, start = end - PYTHON_WINDOW_BYTES;
+	__u64 page = frame & ~(PYTHON_PAGE - 1), distance = w->last - frame;
+
+	if (w->size >= size && frame - w->start <= w->size - size)
+		return 0;
+	if (space->marks == PYTHON_MARKS_ALL || frame & 7 ||
+		(w->last && distance > PYTHON_WINDOW_BYTES))
+		return python_fill_window(w, frame, size);
+	if (start < page)
+		start = page;
+	start &= ~7ull;
+	if (!python_fill_window(w, start, end - start))
+		return 0;
+	return python_fill_window(w, frame, size);
+}
+
+/* A word of the frame that the window holds. */
+static __always_inline __u64 python_frame_word(
+	const struct python_walk *w, __u64 frame, __u32 offset)
+{
+	return *(const __u64 *)(w->window + ((frame - w->start + offset) & PYTHON_WINDOW_MASK));
+}
+
+/* Half the offset of the instruction that a frame is at, whose word of it is @at. */
+static __always_inline __u64 python_instruction(
+	const struct python_space *space, __u64 at, __u64 code)
+{
 
 	if (space->instr_scale) {
 		at = (__s32)at < 0 ? 0 : (__u64)(__u32)at * space->instr_scale;
@@ -118,22 +165,23 @@ static __always_inline int python_frame(
 	struct python_walk *w, const struct python_space *space, __u64 words[2])
 {
 	__u32 size = space->frame_size, identity = 0;
-	__u64 code, offset;
+	__u64 frame = w->frame, code, offset;
 	__u8 mark;
 
 	words[0] = words[1] = 0;
-	if (!w->frame)
+	if (!frame)
 		return PYTHON_COMPLETE;
 	if (size > PYTHON_READ_BYTES)
 		size = PYTHON_READ_BYTES;
-	if (python_read(w, w->buffer, size, w->frame))
+	if (python_cover(w, space, frame, size))
 		return PYTHON_BAD_MEMORY;
-	mark = w->buffer[space->frame_mark & PYTHON_BUFFER_MASK];
-	code = python_word(w, space->frame_code) & ~3ull & PYTHON_ADDRESS;
-	w->frame = python_word(w, space->frame_previous);
+	mark = python_frame_word(w, frame, space->frame_mark);
+	code = python_frame_word(w, frame, space->frame_code) & ~3ull & PYTHON_ADDRESS;
+	w->last = frame;
+	w->frame = python_frame_word(w, frame, space->frame_previous);
 	if (space->marks == PYTHON_MARKS_SHIM && mark >= PYTHON_OWNER_C)
 		return PYTHON_CONTINUE;
-	offset = python_instruction(w, space, code);
+	offset = python_instruction(space, python_frame_word(w, frame, space->frame_instr), code);
 	if (python_identity(w, space, code, &identity))
 		return PYTHON_BAD_MEMORY;
 	words[0] = PYTHON_FRAME | code;

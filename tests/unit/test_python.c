@@ -272,6 +272,63 @@ static void test_chain_without_end_ends(void **state)
 	assert_int_equal(places[0].offset, 10);
 }
 
+#define FRAMES (PAGE + 0x800)
+#define THREAD (PAGE + 0x700)
+#define CFRAME (PAGE + 0x600)
+
+/* Frames of 3.11 at @at, innermost first, each the caller of the one before it. */
+static void put_frames(const struct python_process *process, const uint64_t *at, size_t count)
+{
+	put_code(process->layout, "again", 1);
+	put_number(THREAD + process->space.thread_frame, CFRAME);
+	put_number(CFRAME + process->space.cframe_frame, at[0]);
+	for (size_t i = 0; i < count; i++) {
+		put_number(at[i] + process->space.frame_code, CODE);
+		put_number(at[i] + process->space.frame_previous, i + 1 < count ? at[i + 1] : 0);
+		put_number(at[i] + process->space.frame_instr,
+			CODE + process->space.code_bytes + 2 * i);
+	}
+}
+
+static void check_frames(const struct python_process *process, size_t count)
+{
+	struct python_place places[16];
+
+	assert_int_equal(python_stack__walk(process, THREAD, places, 16), count);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(places[i].offset, 2 * i);
+}
+
+static void test_frames_are_found_wherever_they_lie(void **state)
+{
+	struct python_process process = make_process(11);
+	/* Side by side, at both ends of the page, behind one another, out of line. */
+	const uint64_t beside[] = {FRAMES + 0x180, FRAMES + 0x100, FRAMES + 0x80, FRAMES};
+	const uint64_t apart[] = {PAGE + PAGE_SIZE - 72, PAGE, FRAMES, FRAMES + 0x100, PAGE + 0x50};
+	const uint64_t odd[] = {FRAMES + 0x101, FRAMES + 0x80};
+
+	put_frames(&process, beside, 4);
+	check_frames(&process, 4);
+	put_frames(&process, apart, 5);
+	check_frames(&process, 5);
+	put_frames(&process, odd, 2);
+	check_frames(&process, 2);
+}
+
+static void test_frame_that_is_nowhere_ends_the_walk(void **state)
+{
+	struct python_process process = make_process(11);
+	const uint64_t frame = FRAMES;
+	const uint64_t nowhere[] = {
+		UINT64_MAX - 7, UINT64_MAX - 80, PAGE - 72, PAGE + PAGE_SIZE - 64, 8};
+
+	for (size_t i = 0; i < sizeof(nowhere) / sizeof(*nowhere); i++) {
+		put_frames(&process, &frame, 1);
+		put_number(frame + process.space.frame_previous, nowhere[i]);
+		check_frames(&process, 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +345,8 @@ int main(void)
 		cmocka_unit_test(test_outermost_loop_takes_what_is_left),
 		cmocka_unit_test(test_loop_that_runs_nothing_stays),
 		cmocka_unit_test(test_chain_without_end_ends),
+		cmocka_unit_test(test_frames_are_found_wherever_they_lie),
+		cmocka_unit_test(test_frame_that_is_nowhere_ends_the_walk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
