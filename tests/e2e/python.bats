@@ -67,6 +67,17 @@ line_of()
 	grep -q 'work  *engine.c:' out
 }
 
+@test "a thread that wants the GIL back with a C mutex in its hands is in that deadlock, too" {
+	hang back
+	for _ in 1 2 3; do
+		look
+		[ "$LOOK_STATUS" -ne 3 ] || break
+	done
+	[ "$LOOK_STATUS" -eq 3 ] || fail "status $LOOK_STATUS: $(cat out)"
+	[ "$(jq -r '.deadlocks[0].cycle | map("\(.kind) \(.certainty)") | sort | join(", ")' \
+		report.json)" = "gil exact, mutex exact" ]
+}
+
 @test "three parties: the GIL, and two C mutexes" {
 	hang three
 	look

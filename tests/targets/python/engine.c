@@ -45,6 +45,38 @@ static PyObject *status(PyObject *self, PyObject *unused)
 	Py_RETURN_NONE;
 }
 
+static pthread_barrier_t has_lock, has_gil;
+
+/* The other way round: lets the GIL go, has the engine's lock, and wants the GIL back. */
+static PyObject *hold(PyObject *self, PyObject *unused)
+{
+	PyThreadState *state = PyEval_SaveThread();
+
+	(void)self;
+	(void)unused;
+	pthread_mutex_lock(&engine_lock);
+	pthread_barrier_wait(&has_lock);
+	pthread_barrier_wait(&has_gil);
+	PyEval_RestoreThread(state);
+	pthread_mutex_unlock(&engine_lock);
+	Py_RETURN_NONE;
+}
+
+/* In another thread of Python: keeps the GIL until it gets the lock that hold() has. */
+static PyObject *take(PyObject *self, PyObject *unused)
+{
+	PyThreadState *state = PyEval_SaveThread();
+
+	(void)self;
+	(void)unused;
+	pthread_barrier_wait(&has_lock);
+	PyEval_RestoreThread(state);
+	pthread_barrier_wait(&has_gil);
+	pthread_mutex_lock(&engine_lock);
+	pthread_mutex_unlock(&engine_lock);
+	Py_RETURN_NONE;
+}
+
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Has the engine's lock and wants the log's. */
@@ -104,6 +136,8 @@ static PyObject *call(PyObject *self, PyObject *function)
 
 static PyMethodDef methods[] = {
 	{"status", status, METH_NOARGS, ""},
+	{"hold", hold, METH_NOARGS, ""},
+	{"take", take, METH_NOARGS, ""},
 	{"flush", flush, METH_NOARGS, ""},
 	{"allocate", allocate, METH_VARARGS, ""},
 	{"call", call, METH_O, ""},
@@ -117,5 +151,7 @@ PyMODINIT_FUNC PyInit_engine(void);
 
 PyMODINIT_FUNC PyInit_engine(void)
 {
+	pthread_barrier_init(&has_lock, NULL, 2);
+	pthread_barrier_init(&has_gil, NULL, 2);
 	return PyModule_Create(&definition);
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # SPDX-FileCopyrightText: 2026 the memtrace authors
-"""Hangs as it is told: gil, three, victims, rlocks, lock, busy. Prints "ready" when nothing more will happen."""
+"""Hangs as it is told: gil, back, three, victims, rlocks, lock, busy. Prints "ready" when nothing more will happen."""
 import sys
 import threading
 import time
@@ -15,6 +15,14 @@ def poll_status():
     import engine
     tell()
     engine.status()
+
+
+def hang_on_the_way_back():
+    """The main thread has the lock and wants the GIL back, which a thread of Python has."""
+    import engine
+    begin(engine.take)
+    tell()
+    engine.hold()
 
 
 def flush_log():
@@ -87,6 +95,7 @@ def tell():
 
 {
     "gil": poll_status,
+    "back": hang_on_the_way_back,
     "three": flush_log,
     "victims": hang_with_victims,
     "rlocks": hang_on_rlocks,
