@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -265,6 +267,30 @@ static void test_a_mount_is_local_only_if_its_type_is_known_to_be(void **state)
 	assert_int_equal(mounts__find("", 8, 1), -ENOENT);
 }
 
+/* In a chroot the tables of mounts have not the one of the root; here there is no /proc at all. */
+static void test_a_root_that_no_table_has_is_local_on_a_block_device(void **state)
+{
+	char root[] = "/tmp/memtrace-root.XXXXXX";
+	int status;
+	pid_t child;
+
+	if (geteuid())
+		skip();
+	assert_non_null(mkdtemp(root));
+	child = fork();
+	if (!child) {
+		struct stat info;
+		int fd = chroot(root) || chdir("/") ? -1 : open("/", O_PATH);
+
+		if (fd < 0 || fstat(fd, &info))
+			_exit(2);
+		_exit(mounts__is_local_fd(getpid(), fd) != !!major(info.st_dev));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	rmdir(root);
+	assert_int_equal(status, 0);
+}
+
 static void test_a_fetched_file_is_a_copy_beside_the_file_itself(void **state)
 {
 	struct remote_file remote;
@@ -286,6 +312,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_mount_is_local_only_if_its_type_is_known_to_be),
+		cmocka_unit_test(test_a_root_that_no_table_has_is_local_on_a_block_device),
 		cmocka_unit_test(test_a_fetched_file_is_a_copy_beside_the_file_itself),
 		cmocka_unit_test(test_a_library_is_opened_once_and_its_bias_is_the_loaders),
 		cmocka_unit_test(test_the_files_of_all_mappings_are_found_in_memory),

@@ -127,10 +127,12 @@ bool mounts__is_local_fd(pid_t pid, int fd)
 {
 	struct wanted_mount wanted = {.by_id = true};
 	struct statx status;
+	int found;
 
 	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &status) ||
 		!(status.stx_mask & STATX_MNT_ID))
 		return false;
 	wanted.id = status.stx_mnt_id;
-	return find_for(pid, &wanted) == 1;
+	found = find_for(pid, &wanted);
+	return found < 0 ? status.stx_dev_major != 0 : found != 0;
 }

@@ -19,7 +19,10 @@
  */
 bool mounts__is_local(pid_t pid, const struct mapping *mapping);
 
-/* The same of an open file or directory (O_PATH will do) of process @pid's. */
+/*
+ * The same of an open file or directory (O_PATH will do) of process @pid's. In a chroot neither
+ * table has the mount of the root.
+ */
 bool mounts__is_local_fd(pid_t pid, int fd);
 
 /*
