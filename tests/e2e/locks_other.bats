@@ -6,7 +6,7 @@ bats_require_minimum_version 1.5.0
 load helpers
 load locks_table
 
-OTHERS=(cross-flock cross-record cross-description self-flock inherited-flock full-pipes full-sockets full-fifo full-child
+OTHERS=(cross-flock cross-record cross-description self-flock inherited-flock full-pipes own-pipe full-sockets full-fifo full-child
 	silence supervised hung-child traced-child sleepers semaphores)
 
 setup_file()
@@ -70,6 +70,10 @@ show()
 	expect '[.deadlocks[0].cycle[].kind] | unique | join(" ")' pipe-write
 	check full-sockets inferred
 	expect '[.deadlocks[0].cycle[].kind] | unique | join(" ")' socket-write
+}
+
+@test "a process of one thread that fills its own pipe" {
+	check own-pipe inferred
 }
 
 @test "a parent that waits for its child, which fills the parent's pipe" {

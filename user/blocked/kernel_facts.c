@@ -358,6 +358,14 @@ static void find_ends(struct kernel_facts *facts, const struct lock_thread *thre
 	add_ends(ends, count, thread, stream, out, own);
 }
 
+/* Where a process has the other end, too: whether nothing but its only thread, which waits, could
+ * use it. A named pipe can be opened by others, and a signal's handler may do anything. */
+static bool can_only_end_itself(
+	const struct lock_thread *thread, const struct stream_end *stream, size_t threads)
+{
+	return threads == 1 && !stream->is_fifo && !handles_signals(thread->pid);
+}
+
 static bool find_pipe(
 	struct kernel_facts *facts, const struct lock_thread *thread, struct kernel_wait *out)
 {
@@ -383,6 +391,8 @@ static bool find_pipe(
 		return true;
 	find_ends(facts, thread, &stream, out, &own);
 	out->own_too = own && threads > 1;
+	if (own && !out->process_count && can_only_end_itself(thread, &stream, threads))
+		add_process(out, thread->pid);
 	if (!stream.writes && out->process_count)
 		out->handles_signals = handles_signals(out->processes[0]);
 	return true;

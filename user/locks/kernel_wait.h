@@ -23,7 +23,8 @@ struct kernel_wait {
 	char name[WAIT_NAME_SIZE]; /* "/tmp/lock", "pipe:[17]", "1 of set 5" */
 	struct lock_key key;
 	bool timed;
-	pid_t processes[KERNEL_WAIT_PROCESSES]; /* that can end it, the waiter's own left out */
+	pid_t processes[KERNEL_WAIT_PROCESSES]; /* that can end it; the waiter's own where it alone
+						   can */
 	size_t process_count;			/* how many there are, kept or not */
 	bool own_too; /* other threads of the waiter's own process can end it */
 	/* A signal's handler, of the waiter or of one of these, may do anything. */

@@ -254,6 +254,20 @@ static void full_pipes(void)
 	cross_streams(to_child, to_parent);
 }
 
+/* Nobody else has the end that is to be read. */
+static void own_pipe(void)
+{
+	int ends[2];
+	char name[64];
+
+	if (pipe(ends))
+		_exit(1);
+	link_of(ends[1], name, sizeof(name));
+	truth__wait(name, NULL, getpid(), true);
+	truth__verdict("SELF-DEADLOCK");
+	fill(ends[1]);
+}
+
 static void full_sockets(void)
 {
 	int ends[2], me;
@@ -449,6 +463,7 @@ static const struct scenario scenarios[] = {
 	{"self-flock", self_flock},
 	{"inherited-flock", inherited_flock},
 	{"full-pipes", full_pipes},
+	{"own-pipe", own_pipe},
 	{"full-sockets", full_sockets},
 	{"full-fifo", full_fifo},
 	{"full-child", full_child},
