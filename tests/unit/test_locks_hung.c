@@ -70,6 +70,35 @@ static void test_process_whose_threads_all_wait_hangs(void **state)
 	expect_hung(&story, true);
 }
 
+/* Beside those that wait the JVM's own threads, of which one has just been woken: it has the stack
+ * of its system call. */
+static struct world *new_stuck_jvm(void)
+{
+	static struct lock_frame own[] = {
+		{.pc = 0x1010, .slot = 0x9000, .function = "sem_wait", .module = "libc.so.6"},
+		{.pc = 0x2010, .slot = 0x9020, .function = "run", .module = "libjvm.so"},
+	};
+	static const char *const names[] = {"VM Thread", "VM Periodic Tas"};
+	struct world *world = new_stuck();
+
+	for (int i = 0; i < 2; i++) {
+		struct lock_thread *thread = add_thread(world, 100, 102 + i);
+
+		block(thread, LOCK_A + 0x1000 * (i + 1), WAIT_PRIVATE, 0);
+		set_stack(thread, own, 2);
+		snprintf(thread->comm, sizeof(thread->comm), "%s", names[i]);
+		thread->state = i ? 'R' : 'S';
+	}
+	return world;
+}
+
+static void test_own_thread_of_the_jvm_that_was_just_woken_wakes_nobody(void **state)
+{
+	struct story story = begin(new_stuck_jvm);
+
+	expect_hung(&story, true);
+}
+
 static void test_one_look_is_not_enough(void **state)
 {
 	struct world *world = new_stuck();
@@ -483,6 +512,7 @@ int main(void)
 		cmocka_unit_test(test_a_runtimes_worker_without_work_is_idle),
 		cmocka_unit_test(test_a_runtimes_worker_that_waits_within_a_job_is_not_idle),
 		cmocka_unit_test(test_process_whose_threads_all_wait_hangs),
+		cmocka_unit_test(test_own_thread_of_the_jvm_that_was_just_woken_wakes_nobody),
 		cmocka_unit_test(test_one_look_is_not_enough),
 		cmocka_unit_test(test_process_whose_thread_ran_between_the_looks_does_not_hang),
 		cmocka_unit_test(test_process_with_a_thread_in_epoll_does_not_hang),

@@ -36,10 +36,11 @@ static bool is_apart(const struct lock_thread *thread, const struct lock_wait *w
 	return idle__is_apart(thread, wait != NULL, wait && wait->futex.timed && !wait->name[0]);
 }
 
-/* The JVM's own threads compile, collect and keep time; where one runs it has no stack. */
+/* The JVM's own threads compile, collect and keep time. One that runs has no stack, or, between its
+ * system call and its next turn on a CPU, that of the call. */
 static bool is_housekeeper(const struct lock_thread *thread)
 {
-	return thread->state == 'R' && !thread->frame_count && idle__is_vm_thread(thread);
+	return (thread->state == 'R' || thread->state == 'D') && idle__is_vm_thread(thread);
 }
 
 bool hung__is_closed(const struct snapshot *snapshot, const struct lock_waits *waits, pid_t pid)
