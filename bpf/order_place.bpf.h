@@ -38,6 +38,9 @@ struct {
 	__type(value, struct order_places);
 } order_place_map SEC(".maps");
 
+/* Words of the stack that are read at once: most frames have their return addresses in them. */
+#define CALL_WORDS 16
+
 struct order_call {
 	struct pt_regs *regs;
 	struct order_thread *thread;
@@ -46,21 +49,35 @@ struct order_call {
 	__u64 caller;
 	__u64 signature;
 	__u32 facts; /* in: of the function; out: with those of the lock */
-	__u32 reserved;
+	__u32 read;  /* whether `words` is what lies on the stack */
+	__u64 words[CALL_WORDS];
 };
 
-static __always_inline __u64 read_slot(__u64 sp, __u32 slot)
+static __always_inline void read_words(struct order_call *call)
+{
+	call->read = !bpf_probe_read_user(call->words, sizeof(call->words), (void *)call->sp);
+}
+
+static __always_inline __u64 read_slot(const struct order_call *call, __u32 slot)
 {
 	__u64 value = 0;
 
-	if (slot)
-		bpf_probe_read_user(&value, sizeof(value), (void *)(sp + 8ull * slot));
+	if (!slot)
+		return 0;
+	if (call->read && slot < CALL_WORDS) {
+		/* For the verifier, as in held_at. */
+		slot &= CALL_WORDS - 1;
+		barrier_var(slot);
+		return call->words[slot & (CALL_WORDS - 1)];
+	}
+	bpf_probe_read_user(&value, sizeof(value), (void *)(call->sp + 8ull * slot));
 	return value;
 }
 
-static __always_inline __u64 outer_frames(const struct order_place *place, __u64 sp)
+static __always_inline __u64 outer_frames(
+	const struct order_place *place, const struct order_call *call)
 {
-	return mix(read_slot(sp, place->slots[0]), read_slot(sp, place->slots[1]));
+	return mix(read_slot(call, place->slots[0]), read_slot(call, place->slots[1]));
 }
 
 static __always_inline __u64 check_of(const struct order_place *place, __u64 signature)
@@ -114,7 +131,7 @@ static __noinline __u64 take_place(struct order_call *call, struct order_places 
 		return 0;
 	place.slots[0] = find_slot(state, call, 1);
 	place.slots[1] = find_slot(state, call, 2);
-	place.outer = outer_frames(&place, call->sp);
+	place.outer = outer_frames(&place, call);
 	set_walk(state, call);
 	place.stack = capture_stack_from(state, order_max_frames);
 	call->facts = place.facts = read_facts(call->lock, call->facts);
@@ -141,10 +158,13 @@ static __always_inline __u64 find_place(struct order_call *call)
 	__u32 index;
 
 #ifdef __TARGET_ARCH_x86
-	call->caller = 0;
-	bpf_probe_read_user(&call->caller, sizeof(call->caller), (void *)call->sp);
+	read_words(call);
+	call->caller = call->words[0];
+	if (!call->read)
+		bpf_probe_read_user(&call->caller, sizeof(call->caller), (void *)call->sp);
 #else
 	call->caller = call->regs->regs[30];
+	call->read = 0;
 #endif
 	call->signature = mix(mix(mix(call->lock, *epoch_of(call->lock)), call->sp),
 		call->caller + ((__u64)thread->event.header.process << 48) + call->facts);
@@ -156,7 +176,7 @@ static __always_inline __u64 find_place(struct order_call *call)
 		struct order_place *place = &places->ways[way];
 
 		if (place->check != check_of(place, call->signature) ||
-			place->outer != outer_frames(place, call->sp))
+			place->outer != outer_frames(place, call))
 			continue;
 		call->facts = place->facts;
 		return place->stack;
