@@ -13,6 +13,7 @@
 
 #include "arguments.bpf.h"
 #include "futex.bpf.h"
+#include "order_gone.bpf.h"
 #include "order_lock.bpf.h"
 #include "order_nesting.bpf.h"
 #include "order_place.bpf.h"
@@ -21,14 +22,6 @@
 
 /* Bytes behind a lock's or a condition's address in which its futex words are. */
 #define LOCK_BYTES 64
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 1 << 18);
-	__type(key, struct order_lock_key);
-	__type(value, struct order_hold);
-} order_holds SEC(".maps");
 
 /* --- taking a lock */
 
@@ -143,6 +136,8 @@ int order_lock(struct pt_regs *ctx)
 	if (!thread)
 		return 0;
 	call.lock = argument(ctx, PROBE_COOKIE_POINTER(cookie));
+	if (thread->stack_low && call.sp > thread->stack_low)
+		end_stack_locks(thread, call.sp);
 	stack = find_place(&call);
 	index = find_held(thread, call.lock);
 	if (index >= ORDER_MAX_HELD || !take_again(&call, stack, index)) {
@@ -377,42 +372,6 @@ static __noinline int wait_on_condition(struct order_call *call, __u64 condition
 
 /* --- what was a lock */
 
-static __always_inline void send_gone(struct order_thread *thread, __u64 address, __u64 size)
-{
-	struct order_lock_key key = {.process = thread->event.header.process, .address = address};
-	struct order_hold *hold = bpf_map_lookup_elem(&order_holds, &key);
-	struct order_gone *event = bpf_ringbuf_reserve(&ring, sizeof(*event), 0);
-
-	if (!event) {
-		__sync_fetch_and_add(&order_shared.ring_full, 1);
-		return;
-	}
-	event->header = thread->event.header;
-	event->header.kind = EVENT_ORDER_GONE;
-	event->header.flags = 0;
-	event->header.time_ns = bpf_ktime_get_ns();
-	event->address = address;
-	event->size = size;
-	__builtin_memset(&event->hold, 0, sizeof(event->hold));
-	if (hold)
-		event->hold = *hold;
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
-	if (hold)
-		bpf_map_delete_elem(&order_holds, &key);
-}
-
-/* Whether locks were met in the piece of memory; none is from here on. */
-static __always_inline bool forget_piece(__u64 address)
-{
-	__u64 bit, *word = filter_word(address, &bit);
-
-	if (!(*word & bit))
-		return false;
-	__sync_fetch_and_and(word, ~bit);
-	__sync_fetch_and_add(epoch_of(address), 1);
-	return true;
-}
-
 static __noinline int end_lock(struct order_thread *thread, __u64 lock)
 {
 	__u32 index = find_held(thread, lock);
@@ -445,11 +404,6 @@ int order_other(struct pt_regs *ctx)
 	return end_lock(thread, argument(ctx, PROBE_COOKIE_POINTER(cookie)));
 }
 
-/*
- * Blocks of up to so many pieces are looked through; locks in larger ones are found by user space,
- * a little later.
- */
-#define BLOCK_PIECES 64
 /* Of an allocator whose blocks do not tell their size: it is at least this, or a lock is not in it.
  */
 #define UNKNOWN_BLOCK 64

@@ -4,6 +4,7 @@
 #ifndef MEMTRACE_ORDER_PLACE_BPF_H
 #define MEMTRACE_ORDER_PLACE_BPF_H
 
+#include "order_gone.bpf.h"
 #include "order_lock.bpf.h"
 
 /* In heap.bpf.c, which has the walker. */
@@ -143,6 +144,7 @@ static __noinline __u64 take_place(struct order_call *call, struct order_places 
 		}
 	}
 	places->ways[way & (PLACE_WAYS - 1)] = place;
+	note_stack_lock(call->thread, call->lock, call->sp);
 	word = filter_word(call->lock, &bit);
 	if (!(*word & bit))
 		__sync_fetch_and_or(word, bit);

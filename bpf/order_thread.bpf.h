@@ -26,6 +26,10 @@ struct order_thread {
 	__u64 condition; /* the same, by a wait on it */
 	__u64 let_go;	 /* lock and stack pointer of the last unlock */
 	__u64 let_go_sp;
+	__u64 stack_low; /* of the locks on its own stack; 0: there are none */
+	__u64 stack_high;
+	__u32 has_stack_locks; /* or had */
+	__u32 reserved;
 	__u32 slept; /* it sleeps, or slept, in the call for last_lock */
 	__u32 count;
 	struct order_try pending;
@@ -82,7 +86,8 @@ static __noinline struct order_thread *create_thread(struct task_struct *task)
 	}
 	thread->mm = (__u64)task->mm;
 	thread->held_hash = thread->last_lock = thread->condition = thread->let_go = 0;
-	thread->count = thread->slept = 0;
+	thread->count = thread->slept = thread->has_stack_locks = 0;
+	thread->stack_low = thread->stack_high = 0;
 	thread->pending.sp = 0;
 	thread->event.header.kind = EVENT_ORDER_NESTED;
 	thread->event.header.tid = state->tid;

@@ -52,7 +52,7 @@ check_cases()
 }
 
 @test "new locks at old addresses, conditions, other threads and processes" {
-	check_cases 'reinitialized|reused|condition|handed-over|between-processes'
+	check_cases 'reinitialized|reused|stack-reused|stack-lent|condition|handed-over|between-processes'
 }
 
 @test "who did not meet and who was alone is told, with both stacks" {

@@ -506,6 +506,58 @@ static struct object *make_object(void)
 	return object;
 }
 
+/* Locks on a thread's own stack are gone with their function, and with the thread. */
+__attribute__((noinline)) static void take_own(bool swapped)
+{
+	pthread_mutex_t locks[2] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER};
+
+	take_both(&locks[swapped], &locks[!swapped]);
+}
+
+static void *run_own(void *swapped)
+{
+	take_own(swapped);
+	return NULL;
+}
+
+static void run_stack_reused(void)
+{
+	for (int i = 0; i < 4; i++) {
+		pthread_t thread;
+
+		pthread_create(&thread, NULL, run_own, i & 1 ? &both : NULL);
+		pthread_join(thread, NULL);
+	}
+	take_own(false);
+	/* A call from further out shows that the function has returned. */
+	pthread_mutex_lock(&a_lock);
+	pthread_mutex_unlock(&a_lock);
+	take_own(true);
+}
+
+static pthread_mutex_t *lent[2];
+
+static void take_lent(void)
+{
+	take_both(lent[0], lent[1]);
+}
+
+static void take_lent_swapped(void)
+{
+	take_both(lent[1], lent[0]);
+}
+
+/* On one stack, but for two other threads. */
+static void run_stack_lent(void)
+{
+	pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER, second = PTHREAD_MUTEX_INITIALIZER;
+
+	lent[0] = &first;
+	lent[1] = &second;
+	take_lent();
+	run_together(take_lent, take_lent_swapped);
+}
+
 static void run_reused(void)
 {
 	struct object *first = make_object(), *second;
@@ -674,6 +726,8 @@ static const struct {
 	{"ring200", run_ring200, 1},
 	{"reinitialized", run_reinitialized, 0},
 	{"reused", run_reused, 0},
+	{"stack-reused", run_stack_reused, 0},
+	{"stack-lent", run_stack_lent, 1},
 	{"after-many", run_after_many, 1},
 	{"condition", run_condition, 1},
 	{"handed-over", run_handed_over, 0},
