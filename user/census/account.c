@@ -117,26 +117,44 @@ static enum account_part part_of(const struct census_block *block)
 /* What the allocator keeps at the beginning of a free block: links to others. */
 #define FREE_LINKS 32
 
-/* Adds up the resident bytes of a span by the states of its blocks. Returns their sum, -1: -ESRCH.
- */
+/* Adds a span's resident bytes to those that the mappings it lies in have of the heap. */
+static void add_to_ranges(const struct census_image *image, const struct census_span *span,
+	const struct pages *pages, uint64_t *of_ranges)
+{
+	size_t i = search_first(image->range_count, n, image->ranges[n].end <= span->start);
+
+	for (; i < image->range_count && image->ranges[i].start < span->end; i++) {
+		const struct census_range *range = &image->ranges[i];
+
+		of_ranges[i] += resident_bytes(pages,
+			range->start > span->start ? range->start : span->start,
+			range->end < span->end ? range->end : span->end);
+	}
+}
+
+/* Adds up the resident bytes of a span by the states of its blocks. 0, -ENOMEM or -ESRCH. */
 static int add_span(const struct census_image *image, const struct survey *survey,
-	const struct census_span *span, struct pages *pages, struct account *account)
+	const struct census_span *span, struct pages *pages, uint64_t *of_ranges,
+	struct account *account)
 {
 	const struct census_blocks *blocks = &survey->blocks;
 	size_t i = search_first(blocks->size, n, blocks->data[n].address < span->start);
-	uint64_t known = 0, all;
+	uint64_t known = 0, before = span->start, all;
 	int err = load_pages(pages, &image->memory, span->start, span->end);
 
 	if (err)
 		return err;
 	all = resident_bytes(pages, span->start, span->end);
+	add_to_ranges(image, span, pages, of_ranges);
 	for (; i < blocks->size && blocks->data[i].address < span->end; i++) {
 		const struct census_block *block = &blocks->data[i];
 		uint64_t start = block->address - HEADER, end = block->address + block->size;
 		uint64_t bytes;
 
 		end = end > span->end ? span->end : end;
-		start = start < span->start ? span->start : start;
+		/* Some allocators have smaller headers. */
+		start = start < before ? before : start;
+		before = end > before ? end : before;
 		bytes = resident_bytes(pages, start, end);
 		known += bytes;
 		account->parts[part_of(block)] += bytes;
@@ -148,15 +166,15 @@ static int add_span(const struct census_image *image, const struct survey *surve
 	return 0;
 }
 
-static int add_heap(
-	const struct census_image *image, const struct survey *survey, struct account *account)
+static int add_heap(const struct census_image *image, const struct survey *survey,
+	uint64_t *of_ranges, struct account *account)
 {
 	struct pages pages = {0};
 	uint64_t unread = survey->skipped_bytes, *overhead;
 	int err = 0;
 
 	for (size_t i = 0; !err && i < survey->spans.size; i++)
-		err = add_span(image, survey, &survey->spans.data[i], &pages, account);
+		err = add_span(image, survey, &survey->spans.data[i], &pages, of_ranges, account);
 	free(pages.states);
 	free(pages.before);
 	overhead = &account->parts[ACCOUNT_HEAP_OVERHEAD];
@@ -182,13 +200,6 @@ static bool is_stack(const struct census_image *image, const struct census_range
 	return false;
 }
 
-/* A module's .bss adjoins what is mapped of its file for writing. */
-static bool is_bss(const struct census_image *image, const struct census_range *range)
-{
-	return range > image->ranges && range[-1].end == range->start &&
-	       range[-1].kind == RANGE_FILE && range[-1].is_writable && !*range->name;
-}
-
 static enum account_part part_of_range(
 	const struct census_image *image, const struct census_range *range)
 {
@@ -209,33 +220,33 @@ static enum account_part part_of_range(
 		return ACCOUNT_STACKS;
 	if (range->prot & PROT_EXEC)
 		return ACCOUNT_EXECUTABLE;
-	return is_bss(image, range) ? ACCOUNT_DATA : ACCOUNT_ANONYMOUS;
+	return census_image__is_bss(image, range) && !*range->name ? ACCOUNT_DATA
+								   : ACCOUNT_ANONYMOUS;
 }
 
 /*
- * The heap's spans lie in anonymous mappings: what these have beyond is anonymous memory. Where
- * memory went back to the kernel between the two counts, the heap is the later one and right.
+ * What of a mapping is not the heap's, which may share one with a thread's stack or a module's
+ * data. Where memory went back to the kernel between the two counts, the heap is the later one and
+ * right.
  */
 int account__take(
 	const struct census_image *image, const struct survey *survey, struct account *out)
 {
-	uint64_t heap = 0, *anonymous = &out->parts[ACCOUNT_ANONYMOUS];
-	int err;
+	uint64_t *of_ranges = calloc(image->range_count + 1, sizeof(*of_ranges));
+	int err = of_ranges ? 0 : -ENOMEM;
 
 	*out = (struct account){0};
-	err = survey ? add_heap(image, survey, out) : 0;
-	if (err)
-		return err;
-	for (enum account_part part = 0; part < ACCOUNT_STACKS; part++)
-		heap += out->parts[part];
-	for (size_t i = 0; i < image->range_count; i++) {
+	if (!err && survey)
+		err = add_heap(image, survey, of_ranges, out);
+	for (size_t i = 0; !err && i < image->range_count; i++) {
 		const struct census_range *range = &image->ranges[i];
 
-		out->parts[part_of_range(image, range)] += range->resident;
+		if (range->resident > of_ranges[i])
+			out->parts[part_of_range(image, range)] += range->resident - of_ranges[i];
 		out->swapped += range->swapped;
 	}
-	*anonymous = *anonymous > heap ? *anonymous - heap : 0;
 	for (enum account_part part = 0; part < ACCOUNT_PARTS; part++)
 		out->resident += out->parts[part];
-	return 0;
+	free(of_ranges);
+	return err;
 }

@@ -141,8 +141,9 @@ int census__take(const struct census_image *image, const struct census_options *
 	struct taking taking = {.image = image, .options = options, .out = out};
 	int err;
 
-	*out = (struct census){.unread = unread__allocator(image)};
+	*out = (struct census){0};
 	err = take_account(&taking, error);
+	out->unread = unread__allocator(image, out->has_heap ? out->survey.allocator : "");
 	if (!err && out->has_heap && options->looks && is_agreed(&taking)) {
 		err = look_on(&taking, error);
 		err = err ? err : failed(error, judge(&taking));

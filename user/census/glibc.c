@@ -146,11 +146,7 @@ static int survey(const struct census_image *image, struct survey *out, struct e
 	reader__free(&glibc.narrow);
 	vec_free(&glibc.arenas);
 	vec_free(&glibc.regions);
-	if (err == -ESRCH)
-		error__set(error, err, "the process ended while its heap was read");
-	else if (err < 0)
-		error__set(error, err, "the census: %s", strerror(-err));
-	return err;
+	return err < 0 ? survey__failed(error, err) : err;
 }
 
 const struct census_allocator glibc_allocator = {

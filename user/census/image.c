@@ -14,6 +14,13 @@ const struct census_range *census_image__find(const struct census_image *image, 
 									   : NULL;
 }
 
+bool census_image__is_bss(const struct census_image *image, const struct census_range *range)
+{
+	return range > image->ranges && range[-1].end == range->start &&
+	       range->kind == RANGE_ANONYMOUS && range[-1].kind == RANGE_FILE &&
+	       range[-1].is_writable;
+}
+
 uint64_t census_image__end_of(const struct census_image *image, uint64_t address)
 {
 	const struct census_range *range = census_image__find(image, address);

@@ -89,6 +89,9 @@ struct census_image {
 /* The range that holds @address, or NULL. */
 const struct census_range *census_image__find(const struct census_image *image, uint64_t address);
 
+/* Whether @range is a module's .bss: it adjoins what is mapped of the file for writing. */
+bool census_image__is_bss(const struct census_image *image, const struct census_range *range);
+
 /* The first byte behind @address that no readable range adjoins; @address if it is in none. */
 uint64_t census_image__end_of(const struct census_image *image, uint64_t address);
 

@@ -113,11 +113,7 @@ static uint64_t first_root(
 
 static enum root_kind kind_of(const struct census_image *image, const struct census_range *range)
 {
-	bool follows = range > image->ranges && range[-1].end == range->start &&
-		       range[-1].kind == RANGE_FILE && range[-1].is_writable;
-
-	/* A module's .bss adjoins its .data. */
-	if (range->kind == RANGE_FILE || (range->kind == RANGE_ANONYMOUS && follows))
+	if (range->kind == RANGE_FILE || census_image__is_bss(image, range))
 		return ROOT_DATA;
 	return ROOT_MEMORY;
 }

@@ -3,9 +3,11 @@
 #include "census/survey.h"
 
 #include <errno.h>
+#include <string.h>
 
 static const struct census_allocator *const allocators[] = {
 	&glibc_allocator,
+	&musl_allocator,
 };
 
 static void add_block(struct survey *survey, const struct census_block *block)
@@ -53,6 +55,13 @@ void survey__note(struct survey *survey, struct census_finding finding)
 	survey->finding_count++;
 	if (survey->findings.size < SURVEY_MAX_FINDINGS)
 		(void)vec_push(&survey->findings, finding);
+}
+
+int survey__failed(struct error *error, int err)
+{
+	if (err == -ESRCH)
+		return error__set(error, err, "the process ended while its heap was read");
+	return error__set(error, err, "the census: %s", strerror(-err));
 }
 
 void survey__free(struct survey *survey)

@@ -66,10 +66,13 @@ void survey__sum(struct survey *survey);
 /* Keeps a finding, or only counts it. */
 void survey__note(struct survey *survey, struct census_finding finding);
 
+/* Sets @error for a walk that failed with @err, and returns that. */
+int survey__failed(struct error *error, int err);
+
 void survey__free(struct survey *survey);
 
 /*
- * An allocator. The next one is one file that defines this and a line in allocators.c.
+ * An allocator. The next one is one file that defines this and a line of the table in survey.c.
  */
 struct census_allocator {
 	const char *name;
@@ -82,6 +85,7 @@ struct census_allocator {
 };
 
 extern const struct census_allocator glibc_allocator;
+extern const struct census_allocator musl_allocator;
 
 /*
  * Surveys @image by the first allocator of the table that it uses. 0, or a negative errno with

@@ -14,17 +14,18 @@ static const struct {
 	{"libmimalloc", "mimalloc"},
 	{"libtbbmalloc", "oneTBB's malloc"},
 	{"libasan", "AddressSanitizer's malloc"},
-	{"ld-musl-", "musl's malloc"},
-	{"libc.musl-", "musl's malloc"},
+	{"ld-musl-", "musl malloc"},
+	{"libc.musl-", "musl malloc"},
 };
 
-const char *unread__allocator(const struct census_image *image)
+const char *unread__allocator(const struct census_image *image, const char *read)
 {
 	for (size_t i = 0; i < image->range_count; i++) {
 		const char *path = image->ranges[i].name, *file = path ? strrchr(path, '/') : NULL;
 
 		for (size_t j = 0; file && j < sizeof(libraries) / sizeof(libraries[0]); j++)
-			if (!strncmp(file + 1, libraries[j].file, strlen(libraries[j].file)))
+			if (!strncmp(file + 1, libraries[j].file, strlen(libraries[j].file)) &&
+				strcmp(libraries[j].name, read) != 0)
 				return libraries[j].name;
 	}
 	return NULL;

@@ -10,9 +10,10 @@
 #include "census/image.h"
 
 /*
- * The name of such an allocator ("jemalloc"), NULL: none is mapped. One that is linked into the
+ * The name of such an allocator ("jemalloc"), NULL: none is mapped but the one that was read, whose
+ * name is @read. One that is linked into the
  * program itself has no file of its own and is not found.
  */
-const char *unread__allocator(const struct census_image *image);
+const char *unread__allocator(const struct census_image *image, const char *read);
 
 #endif

@@ -18,6 +18,12 @@
 #define PTHREAD_ROBUST_HEAD 0x2e0
 /* Entries of pagemap that are read at a time. */
 #define PAGEMAP_BATCH 512
+/* The end of user space, with tables of four levels. */
+#ifdef __x86_64__
+#define USER_END ((1ull << 47) - CENSUS_PAGE)
+#else
+#define USER_END (1ull << 48)
+#endif
 /* What a heap that is in motion gets to come to rest. */
 #define PAUSE_MS 5
 
@@ -34,8 +40,15 @@ int heap_target__pages(int pagemap, uint64_t address, size_t count, uint8_t *sta
 
 	for (size_t done = 0; done < count;) {
 		size_t part = count - done < PAGEMAP_BATCH ? count - done : PAGEMAP_BATCH;
-		int err = pagemap__read(pagemap, address + done * CENSUS_PAGE, part, entries);
+		uint64_t from = address + done * CENSUS_PAGE;
+		int err;
 
+		/* A number in the target that is no address: pagemap has no entry for it. */
+		if (from >= USER_END || USER_END - from < part * CENSUS_PAGE) {
+			memset(states + done, PAGE_ABSENT, count - done);
+			return 0;
+		}
+		err = pagemap__read(pagemap, from, part, entries);
 		if (err)
 			return err;
 		for (size_t i = 0; i < part; i++)
