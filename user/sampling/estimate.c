@@ -168,8 +168,9 @@ struct stay_sums {
 struct staying {
 	struct stay_sums bytes, count;
 	double q_error;
-	double squares; /* of the blocks that are alive, as they are weighted */
-	double unseen;	/* the part of the time that was not seen, by them */
+	double squares;	    /* of the blocks that are alive, as they are weighted */
+	double all_squares; /* of all */
+	double unseen;	    /* the part of the time that was not seen, by them */
 	uint64_t asked, alive;
 };
 
@@ -250,6 +251,7 @@ static size_t add_blocks(struct staying *staying, const struct sampling *samplin
 		staying->count.by_q += by_q;
 		staying->bytes.by_q += by_q * size;
 		staying->squares += alive * weight * weight * size * size;
+		staying->all_squares += weight * weight * size * size;
 		if (q.error > staying->q_error)
 			staying->q_error = q.error;
 		staying->asked++;
@@ -286,12 +288,17 @@ static struct estimate estimate_staying(const struct sampling *sampling,
 		sums->value > 0 ? sums->value : 0, sqrt(error * error + by_q * by_q)};
 }
 
-/* The error of few blocks: each of those that are there counts as it is weighted. */
+/*
+ * The error of few blocks: each of those that are there counts as it is weighted. Where none is
+ * there, others like those that were asked for may have been missed.
+ */
 static double few_blocks(const struct staying *staying)
 {
-	return staying->alive ? sqrt(staying->squares / staying->alive * staying->unseen) *
-					poisson_error(staying->alive)
-			      : 0;
+	double squares = staying->alive	  ? staying->squares / staying->alive
+			 : staying->asked ? staying->all_squares / staying->asked
+					  : 0;
+
+	return sqrt(squares * staying->unseen) * poisson_error(staying->alive);
 }
 
 struct staying_query {
@@ -334,6 +341,28 @@ static void estimate_site(const struct staying_query *query,
 	}
 }
 
+/*
+ * Of a site of which no block was to be asked for: all that were seen in time were freed in their
+ * window. One that stays may have been missed, as rare ones are.
+ */
+static void allow_for_missed(const struct sampling *sampling, struct sampled_site *site)
+{
+	double early = 0, mean = site->seen_count ? (double)site->seen_bytes / site->seen_count : 0;
+	double all = sampling->last_ns - sampling->first_ns;
+
+	vec_for_each (window, &sampling->windows)
+		early += early_time(window);
+	if (early <= 0 || all <= early)
+		return;
+	site->surviving_count.error = poisson_error(0) * all / early * (1 - early / all);
+	site->surviving_bytes.error = site->surviving_count.error * mean;
+	/* No more can stay than was allocated. */
+	if (site->surviving_count.error > site->alloc_count.value)
+		site->surviving_count.error = site->alloc_count.value;
+	if (site->surviving_bytes.error > site->alloc_bytes.value)
+		site->surviving_bytes.error = site->alloc_bytes.value;
+}
+
 DEFINE_HASH_NUMBER(site_places, uint32_t, uint32_t);
 
 static int estimate_survivors(struct staying_query *query, sampled_sites *sites)
@@ -349,6 +378,8 @@ static int estimate_survivors(struct staying_query *query, sampled_sites *sites)
 		if (place)
 			*place = i;
 	}
+	vec_for_each (site, sites)
+		allow_for_missed(query->sampling, site);
 	for (size_t i = 0, count; i < chosen.blocks.size && !err; i += count) {
 		const struct sampled_block *const *blocks = &chosen.blocks.data[i];
 		uint32_t *place = site_places__find(&places, blocks[0]->site);
