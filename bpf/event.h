@@ -55,6 +55,7 @@ enum event_kind {
 	EVENT_WINDOW_THREAD = 49, /* struct event_window_thread: before the window's end */
 	EVENT_WINDOW_SPENT = 50,  /* only a header, of the control ring alone */
 	EVENT_LIVENESS = 51,	  /* struct event_liveness: what the allocator says of a block */
+	EVENT_OOM_VICTIM = 54,	  /* struct event_process, of the control ring alone */
 	EVENT_SAMPLE = 52,	/* struct event_sample: one that the allocator took itself (USDT) */
 	EVENT_SAMPLE_FREE = 53, /* struct event_free: of such a block */
 };

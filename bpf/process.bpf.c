@@ -386,4 +386,33 @@ int loader_entry_held(struct pt_regs *ctx)
 	return 0;
 }
 
+/* Since Linux 6.8 the tracepoint has the task; before, its number alone. */
+const volatile bool victim_is_task;
+
+/* The kernel has chosen a process to be killed, for want of memory. */
+SEC("tp_btf/mark_victim")
+int oom_victim(__u64 *ctx)
+{
+	struct event_process event;
+	struct target *target;
+	__u32 tgid;
+
+	/* Each with its own load: the verifier lets no half of a pointer be kept. */
+	if (victim_is_task) {
+		tgid = tgid_of((struct task_struct *)ctx[0]);
+	} else {
+		__u64 number = ctx[0];
+
+		barrier_var(number);
+		tgid = number;
+	}
+	target = bpf_map_lookup_elem(&targets, &tgid);
+	if (!target)
+		return 0;
+	fill_process(&event, EVENT_OOM_VICTIM, target->process);
+	event.pid = tgid;
+	send_control(&event, 0);
+	return 0;
+}
+
 char LICENSE[] SEC("license") = "GPL";

@@ -276,6 +276,10 @@ int tracer__follow(void *context, void *data, size_t size)
 		if (tracer->callbacks.registers)
 			tracer->callbacks.registers(tracer->callbacks.context, data);
 		break;
+	case EVENT_OOM_VICTIM:
+		if (tracer->callbacks.victim)
+			tracer->callbacks.victim(tracer->callbacks.context, event->pid);
+		break;
 	case EVENT_WINDOW_SPENT:
 		if (tracer->callbacks.spent)
 			tracer->callbacks.spent(tracer->callbacks.context);

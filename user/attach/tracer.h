@@ -79,6 +79,8 @@ struct tracer_callbacks {
 	void (*executed)(void *context, pid_t pid, uint32_t process);
 	/* A thread of @process ends because that ends. Given: they are asked for. */
 	void (*registers)(void *context, const struct event_exit_registers *registers);
+	/* The kernel has chosen @pid to be killed, for want of memory. Given: it is asked for. */
+	void (*victim)(void *context, pid_t pid);
 	/* The open window has cost as much as it may (windows.h). */
 	void (*spent)(void *context);
 };

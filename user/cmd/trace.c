@@ -191,6 +191,16 @@ static void on_spent(void *context)
 		trace_windows__spent(trace->windows);
 }
 
+/* It has some ms left: what it did until now is read first. */
+static void on_victim(void *context, pid_t pid)
+{
+	struct trace *trace = context;
+
+	log__warn("out of memory: the kernel kills process %d", pid);
+	if (trace->report)
+		trace_report__print_victim(trace->report, pid);
+}
+
 static int make_tracer(struct trace *trace, struct error *error)
 {
 	const struct trace_options *options = &trace->options;
@@ -220,6 +230,8 @@ static int make_tracer(struct trace *trace, struct error *error)
 		.spent = on_spent,
 	};
 
+	if (trace->options.oom)
+		callbacks.victim = on_victim;
 	if (trace->options.leaks) {
 		callbacks.executed = on_executed;
 		callbacks.registers = on_registers;

@@ -28,6 +28,7 @@ enum {
 	OPT_MAPPINGS,
 	OPT_BUDGET,
 	OPT_USDT,
+	OPT_OOM,
 };
 
 /* Smallest ring: one page. Largest: what the kernel takes (its positions have 32 bits). */
@@ -63,6 +64,10 @@ static const struct argp_option option_table[] = {
 	{"duration", 'd', "SECONDS", 0, "End after this time", 0},
 	{"interval", 'i', "SECONDS", 0, "Print a report at this interval", 0},
 	{"output", 'o', "FILE", 0, NULL, 0}, /* by command */
+	{"oom", OPT_OOM, 0, 0,
+		"Write a report at once when the kernel chooses a traced process to be killed for "
+		"want of memory",
+		0},
 	{"exit-status", OPT_EXIT_STATUS, 0, 0, "Exit with the launched command's status", 0},
 	{"kill-on-exit", OPT_KILL_ON_EXIT, 0, 0,
 		"End the launched command if it is still running when memtrace ends", 0},
@@ -416,6 +421,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return parse_positive_time(state, "-i SECONDS", arg, &options->interval_ns);
 	case 'o':
 		options->record_path = arg;
+		return 0;
+	case OPT_OOM:
+		options->oom = true;
 		return 0;
 	case OPT_EXIT_STATUS:
 		options->exit_status = true;

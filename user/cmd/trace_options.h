@@ -44,6 +44,7 @@ struct trace_options {
 	uint64_t hold_limit_ns;
 	double budget; /* per cent of the targets' time that probes may cost; 0: all is traced */
 	bool verbose;
+	bool oom; /* a report when the kernel chooses a target to be killed */
 	bool exit_status;
 	bool kill_on_exit; /* exit as the launched command did */
 

@@ -35,6 +35,7 @@ struct trace_report {
 	struct symbolizer *symbolizer;
 	struct report_estimates estimates; /* of the latest figures, with --budget */
 	struct report_own_samples own_samples;
+	pid_t victim; /* the last process that the kernel killed for want of memory; 0: none */
 	struct trace_facts facts;
 	uint64_t now_ns;	   /* of the latest figures */
 	struct recorder *recorder; /* NULL: none */
@@ -398,6 +399,10 @@ static int name_report(struct trace_report *report, struct report *out)
 		err = note_missing_allocators(report, out);
 	if (!err)
 		err = note_samples(report, out);
+	if (!err && report->victim)
+		err = report__note(out,
+			"out of memory: the kernel has chosen process %d to be killed.",
+			report->victim);
 	return err ? err : note_holds(report, out);
 }
 
@@ -452,6 +457,21 @@ int trace_report__print_interim(struct trace_report *report)
 			error.code ? error.message : strerror(-err));
 	report__free(&out);
 	return err;
+}
+
+/* Longest wait for the reader of the ring. */
+#define VICTIM_SETTLE_TRIES 100
+
+int trace_report__print_victim(struct trace_report *report, pid_t pid)
+{
+	const struct timespec pause = {.tv_nsec = 2000000};
+	size_t rounds = stream__rounds(report->source.stream);
+
+	report->victim = pid;
+	for (int i = 0;
+		i < VICTIM_SETTLE_TRIES && stream__rounds(report->source.stream) < rounds + 2; i++)
+		nanosleep(&pause, NULL);
+	return trace_report__print_interim(report);
 }
 
 int trace_report__write_file(struct trace_report *report, const char *path, struct error *error)

@@ -61,6 +61,9 @@ int trace_report__write_file(struct trace_report *report, const char *path, stru
  */
 int trace_report__print_interim(struct trace_report *report);
 
+/* The same, of a run in which the kernel kills @pid for want of memory; later ones say so, too. */
+int trace_report__print_victim(struct trace_report *report, pid_t pid);
+
 /*
  * The report, after the stream was stopped. @status: of a launched command that has @ended, as
  * wait(2) gives it. Returns 0, or a negative errno with @error set.
