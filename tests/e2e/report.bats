@@ -147,13 +147,23 @@ show()
 
 @test "names cannot reorder, hide or colour what a report shows" {
 	local format
-	"$MEMTRACE" record -o run.rec -- "$TARGETS/names" >/dev/null 2>err
+	"$MEMTRACE" record --hold 20s -o run.rec -- "$TARGETS/names" >/dev/null 2>err
 	for format in text folded dot json html; do
 		"$MEMTRACE" report --top 20 -F $format run.rec >out
 		! grep -qP '\xe2\x80\xae|\xe2\x80\x8b|\x1b' out || fail "raw in $format"
 	done
 	"$MEMTRACE" report --top 20 run.rec >out
 	grep -q 'backwards?' out || fail "$(cat out)"
+}
+
+@test "a program's own name cannot reorder, hide or colour a line" {
+	local name=$'n\e[31m\u202e\xff\nforged' command
+	cp "$TARGETS/names" "./$name"
+	for command in trace order; do
+		"$MEMTRACE" $command -- "./$name" >out 2>err
+		grep -q '^attached to .*n?\[31m???forged' err || fail "$command: no name"
+		! grep -qP '\xe2\x80\xae|\xff|\x1b|^forged' out err || fail "raw in $command: $(cat -v out err)"
+	done
 }
 
 @test "colours are for a terminal, unless NO_COLOR is set" {

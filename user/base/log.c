@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 /* The program has fewer warnings; one that finds no place is always shown. */
 #define KIND_LIMIT 64
@@ -15,6 +16,8 @@
 #define KIND_INTERVAL_NS 10000000000ull
 /* What is kept of a warning that was not shown, for the line that reports it. */
 #define EXAMPLE_SIZE 160
+/* Longer lines are cut. */
+#define LINE_SIZE 4096
 
 struct warning_kind {
 	const char *format;
@@ -38,13 +41,26 @@ bool log__is_verbose(void)
 	return verbose_lines;
 }
 
-/* One write per line, so that lines of several threads do not mix. */
+/*
+ * One write per line, so that lines of several threads do not mix. Names in it are a target's, or
+ * of files that others made: they don't move the cursor, and don't begin lines.
+ */
 static void print_line(const char *level, const char *format, va_list args)
 {
-	char line[1024];
+	char line[LINE_SIZE];
 
 	vsnprintf(line, sizeof(line), format, args);
-	fprintf(stderr, "memtrace: %s%s\n", level, line);
+	text__make_printable(line);
+	fprintf(stderr, "%s%s\n", level, line);
+}
+
+void log__status(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_line("", format, args);
+	va_end(args);
 }
 
 void log__debug(const char *format, ...)
@@ -54,7 +70,7 @@ void log__debug(const char *format, ...)
 	if (!verbose_lines)
 		return;
 	va_start(args, format);
-	print_line("", format, args);
+	print_line("memtrace: ", format, args);
 	va_end(args);
 }
 
@@ -94,6 +110,7 @@ static bool admit(struct warning_kind *kind, const char *format, va_list args)
 	}
 	kind->hidden++;
 	vsnprintf(kind->example, sizeof(kind->example), format, args);
+	text__make_printable(kind->example);
 	return false;
 }
 
@@ -111,7 +128,7 @@ void log__warn(const char *format, ...)
 	va_end(args);
 	va_start(args, format);
 	if (admitted)
-		print_line("warning: ", format, args);
+		print_line("memtrace: warning: ", format, args);
 	va_end(args);
 	pthread_mutex_unlock(&kinds_lock);
 }
@@ -121,7 +138,7 @@ void log__error(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	print_line("", format, args);
+	print_line("memtrace: ", format, args);
 	va_end(args);
 }
 

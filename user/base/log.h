@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
-/* Messages for the person at the terminal; all go to stderr, each one line with "memtrace: ". */
+/*
+ * Messages for the person at the terminal; all go to stderr, each one line with "memtrace: ". What
+ * a terminal would not show as a character (base/text.h) becomes '?'.
+ */
 #ifndef MEMTRACE_BASE_LOG_H
 #define MEMTRACE_BASE_LOG_H
 
@@ -20,6 +23,8 @@ void log__debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * @format is a literal: its address is the kind. All are shown with -v.
  */
 void log__warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* How the command gets on, such as "attached to ...": a line without "memtrace: ". */
+void log__status(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log__error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Says how many warnings were not shown since; to be called before the program ends. */

@@ -34,8 +34,8 @@ static uint32_t code_point(const unsigned char *s, size_t length)
 }
 
 /*
- * Characters without a shape that change how others appear, of Unicode's categories Cc, Cf, Zl and
- * Zp: controls, directions, joiners, breaks, tags.
+ * Characters without a shape that change how others appear, mostly of Unicode's categories Cc, Cf,
+ * Zl and Zp: controls, directions, joiners, breaks, tags.
  */
 static bool is_invisible(uint32_t code)
 {
@@ -44,8 +44,11 @@ static bool is_invisible(uint32_t code)
 	} ranges[] = {
 		{0x80, 0x9f},	    /* C1 controls */
 		{0xad, 0xad},	    /* soft hyphen */
+		{0x34f, 0x34f},	    /* grapheme joiner */
 		{0x61c, 0x61c},	    /* Arabic letter mark */
 		{0x115f, 0x1160},   /* Hangul fillers */
+		{0x1680, 0x1680},   /* Ogham space */
+		{0x17b4, 0x17b5},   /* Khmer vowels without a shape */
 		{0x180b, 0x180f},   /* Mongolian separators */
 		{0x200b, 0x200f},   /* zero-width, left-to-right and right-to-left marks */
 		{0x2028, 0x202e},   /* line separators, embeddings and overrides */

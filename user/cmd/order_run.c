@@ -172,10 +172,10 @@ static int attach_command(struct order_run *run, struct error *error)
 static void announce(const struct order_run *run)
 {
 	if (run->launched)
-		fprintf(stderr, "attached to %d (%s), %zu probe sites\n", run->launch.pid,
+		log__status("attached to %d (%s), %zu probe sites", run->launch.pid,
 			run->launch.path, tracer__site_count(run->tracer));
 	else
-		fprintf(stderr, "attached to %zu process%s, %zu probe sites\n", run->processes.size,
+		log__status("attached to %zu process%s, %zu probe sites", run->processes.size,
 			run->processes.size == 1 ? "" : "es", tracer__site_count(run->tracer));
 }
 

@@ -211,7 +211,7 @@ static void take(struct serve_targets *targets, pid_t pid)
 		passed_map__remove(&targets->passed, pid, NULL);
 		serve_targets__started(targets, pid);
 		if (tracer__image_of(targets->targets.tracer, pid))
-			fprintf(stderr, "attached to %d (%s)\n", pid,
+			log__status("attached to %d (%s)", pid,
 				targets->served.data[targets->served.size - 1].comm);
 		else
 			serve_targets__exited(targets, pid);

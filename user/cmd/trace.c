@@ -362,18 +362,31 @@ static int attach_command(struct trace *trace, struct error *error)
 
 static void announce(const struct trace *trace)
 {
+	const char *separator = "";
+	char *line = NULL;
+	size_t size;
+	FILE *out;
+
 	if (trace->options.live_view)
 		return;
-	fprintf(stderr, "attached to ");
-	if (trace->launched)
-		fprintf(stderr, "%d (%s)", trace->launch.pid, trace->launch.path);
-	vec_for_each (process, &trace->processes)
-		fprintf(stderr, "%s%d (%s)", process == trace->processes.data ? "" : ", ",
-			process->pid, process->comm);
+	out = open_memstream(&line, &size);
+	if (!out)
+		return;
+	if (trace->launched) {
+		fprintf(out, "%d (%s)", trace->launch.pid, trace->launch.path);
+		separator = ", ";
+	}
+	vec_for_each (process, &trace->processes) {
+		fprintf(out, "%s%d (%s)", separator, process->pid, process->comm);
+		separator = ", ";
+	}
 	if (trace->options.mode == MODE_GROWTH)
-		fprintf(stderr, ", by page faults\n");
+		fprintf(out, ", by page faults");
 	else
-		fprintf(stderr, ", %zu probe sites\n", tracer__site_count(trace->tracer));
+		fprintf(out, ", %zu probe sites", tracer__site_count(trace->tracer));
+	if (fclose(out) == 0)
+		log__status("attached to %s", line);
+	free(line);
 }
 
 static int attach_targets(struct trace *trace, struct error *error)

@@ -12,6 +12,7 @@
 #define INDENT "        "
 /* Of a long cycle, the locks that are shown with their stacks. */
 #define SHOWN_STEPS 8
+#define COMMAND_WIDTH 60
 
 static const char *plural(uint64_t count)
 {
@@ -81,13 +82,21 @@ static void write_losses(const struct order_report *report, FILE *file)
 				notes[i].what);
 }
 
+static void write_target(const struct order_target *target, FILE *file)
+{
+	char command[COMMAND_WIDTH + 1];
+
+	snprintf(command, sizeof(command), "%s", target->command);
+	text__make_printable(command);
+	fprintf(file, "target      %d  %s\n", (int)target->pid, command);
+}
+
 static void write_head(const struct order_report *report, FILE *file)
 {
 	const struct order_totals *totals = &report->totals;
 
 	for (size_t i = 0; i < report->target_count; i++)
-		fprintf(file, "target      %d  %.60s\n", (int)report->targets[i].pid,
-			report->targets[i].command);
+		write_target(&report->targets[i], file);
 	fprintf(file, "traced for  %s\n", human__duration(report->duration_ns).text);
 	fprintf(file, "locks       %s, in %s order%s by %s thread%s\n",
 		human__count(totals->locks).text, human__count(totals->edges).text,
