@@ -44,6 +44,8 @@ enum event_kind {
 	EVENT_PYTHON_CODE = 19, /* struct event_python_code (python.h), never recorded */
 	EVENT_CODE_NAMES = 20,	/* struct event_process, never recorded: names of code that was made
 				   at  run time were written */
+	EVENT_FIRST_ENDED = 21, /* struct event_process, never recorded: thread header.tid ends in a
+				 * process that goes on without its first thread */
 	EVENT_MEMORY = 18, /* struct event_memory: by user space now and then, and before an EXIT */
 	EVENT_EXIT_REGISTERS = 33, /* struct event_exit_registers, never recorded */
 	EVENT_CONTENTION = 32,	   /* struct contention_wait (contention.h), never recorded */

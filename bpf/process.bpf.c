@@ -236,6 +236,7 @@ static __always_inline void send_memory(
 }
 
 #define SIGNAL_GROUP_EXIT 4
+#define PF_EXITING 0x4
 
 #if defined(__TARGET_ARCH_x86)
 static __always_inline void take_registers(
@@ -287,6 +288,29 @@ static __always_inline void send_registers(struct task_struct *task)
 		count_loss(LOSS_CONTROL_RING_FULL);
 }
 
+/*
+ * A process goes on without its first thread: the kernel, which looks there for the address space
+ * that a link is for, takes it for none. User space keeps the probes in place by another thread,
+ * and wants to know when that one ends.
+ */
+static __always_inline void tell_first_ended(struct task_struct *task)
+{
+	struct event_process event;
+	struct target *target;
+	__u32 tgid;
+
+	if (!(task->group_leader->flags & PF_EXITING) || task->signal->flags & SIGNAL_GROUP_EXIT)
+		return;
+	tgid = tgid_of(task);
+	target = bpf_map_lookup_elem(&targets, &tgid);
+	if (!target)
+		return;
+	fill_process(&event, EVENT_FIRST_ENDED, target->process);
+	event.header.tid = task_number(task, shared.pid_namespace_level);
+	event.pid = tgid;
+	send_control(&event, 0);
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
@@ -295,8 +319,10 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	__u32 tgid;
 
 	send_registers(task);
-	if (task->signal->live.counter != 0)
+	if (task->signal->live.counter != 0) {
+		tell_first_ended(task);
 		return thread_exit(task); /* other threads live on */
+	}
 	tgid = tgid_of(task);
 	target = bpf_map_lookup_elem(&targets, &tgid);
 	if (!target)

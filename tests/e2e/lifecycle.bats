@@ -152,6 +152,17 @@ last_pair_ns()
 	[ ${#lines[@]} = 1 ] || fail "$output"
 }
 
+@test "a process without its first thread keeps its probes when another tracer ends" {
+	FOLDER=$PWD start_memtrace --hold=20s --json=report.json -- \
+		"$TARGETS/first_ends" "$TARGETS/plugin_a.so"
+	wait_until $WAIT_SECONDS test -e alone
+	"$MEMTRACE" --hold=20s -- "$TARGETS/storm" 1 10 1 >/dev/null 2>&1
+	touch go
+	finish "$TRACER" || fail "memtrace ended with status $?"
+	expect '[.sites[] | select(.stack[0].function == "keep_of_a") | .alloc_bytes] | add' 100000
+	expect_nothing_lost
+}
+
 @test "a command that outlives -d runs on, and is named; --kill-on-exit ends it" {
 	start_memtrace -d 0.2 -- "$TARGETS/spin" 20 "$PWD/pairs"
 	wait_attached

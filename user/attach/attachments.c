@@ -149,11 +149,7 @@ static void number_usdt(struct tracer *tracer, struct probe_plan *plan, const ch
 			site->cookie = site->entry_cookie = site->cookie + first;
 }
 
-/*
- * The plan for a file, made when it is first asked for; an empty one if there is nothing to probe,
- * NULL with @error set if it cannot be had. The tracer's.
- */
-static const struct probe_plan *find_plan(
+const struct probe_plan *tracer__plan_of(
 	struct tracer *tracer, const struct attachment *attachment, struct error *error)
 {
 	const struct module *module = attachment->module;
@@ -243,7 +239,7 @@ static int attach_throwers(
 
 		if (err)
 			break;
-		plan = find_plan(tracer, &slot->value, error);
+		plan = tracer__plan_of(tracer, &slot->value, error);
 		err = plan ? attach_sites(tracer, PROBE_PROGRAM_THROW, traced, slot->value.module,
 				     plan, pid, error)
 			   : error->code;
@@ -290,7 +286,7 @@ static int attach_module(struct tracer *tracer, struct traced *traced, pid_t pid
 	if (!known)
 		return error__set(error, -ENOMEM, "out of memory");
 	*known = *attachment;
-	plan = find_plan(tracer, attachment, error);
+	plan = tracer__plan_of(tracer, attachment, error);
 	err = plan ? attach_plan(tracer, traced, module, plan, pid, error) : error->code;
 	if (!err && has_subject(tracer, plan)) {
 		traced->has_allocator = tracer->has_allocator = true;
@@ -304,26 +300,28 @@ int tracer__awake(struct tracer *tracer, pid_t pid, struct traced *traced, struc
 	int err = 0;
 
 	hash_for_each (slot, &traced->attached) {
-		const struct probe_plan *plan = err ? NULL : find_plan(tracer, &slot->value, error);
+		const struct probe_plan *plan =
+			err ? NULL : tracer__plan_of(tracer, &slot->value, error);
 
 		for (int i = 0; plan && i < PROBE_PROGRAM_COUNT && !err; i++)
 			if (i != PROBE_PROGRAM_THROW || traced->watches_throws)
 				err = attach_sites(
 					tracer, i, traced, slot->value.module, plan, pid, error);
 	}
-	return err;
+	return err || !traced->keeper ? err : tracer__keep_probes(tracer, pid, traced, error);
 }
 
 void tracer__hush(struct tracer *tracer, struct traced *traced)
 {
+	links__close(traced->kept, tracer->closer);
 	links__close(traced->links, tracer->closer);
-	traced->links = NULL;
+	traced->kept = traced->links = NULL;
 }
 
 void tracer__detach(struct tracer *tracer, struct traced *traced)
 {
-	links__close(traced->links, tracer->closer);
-	traced->links = NULL;
+	tracer__hush(tracer, traced);
+	traced->keeper = 0;
 	attachment_map__free(&traced->attached);
 	traced->has_allocator = traced->has_loader = traced->watches_throws = false;
 }
@@ -371,9 +369,21 @@ static int note_code(struct tracer *tracer, struct traced *traced, pid_t pid,
 static bool tells_of_libraries(
 	struct tracer *tracer, const struct attachment *attachment, struct error *error)
 {
-	const struct probe_plan *plan = find_plan(tracer, attachment, error);
+	const struct probe_plan *plan = tracer__plan_of(tracer, attachment, error);
 
 	return plan && plan->sites[PROBE_PROGRAM_LOADER].size;
+}
+
+static void keep_new_probes(struct tracer *tracer, pid_t pid, struct traced *traced, int came)
+{
+	struct error error = {0};
+
+	if (!tracer__keep_probes(tracer, pid, traced, &error))
+		return;
+	log__warn("process %d: its first thread has ended, through which the kernel places probes: "
+		  "allocators loaded from now on are not traced: %s",
+		pid, error.message);
+	tracer->late_attachments += came;
 }
 
 static int attach_ranges(struct tracer *tracer, pid_t pid, struct traced *traced,
@@ -397,12 +407,8 @@ static int attach_ranges(struct tracer *tracer, pid_t pid, struct traced *traced
 		err = attach_module(tracer, traced, pid, &attachment, error);
 		came += err > 0;
 	}
-	if (came && threads__shown(pid) != pid) {
-		log__warn("process %d: its first thread has ended, through which the kernel places "
-			  "probes: allocators loaded from now on are not traced",
-			pid);
-		tracer->late_attachments += came;
-	}
+	if (came && err >= 0 && (traced->keeper || threads__shown(pid) != pid))
+		keep_new_probes(tracer, pid, traced, came);
 	for (size_t i = 0; i < view->count && err >= 0 && !traced->has_loader; i++) {
 		struct attachment *known = view->ranges[i].module
 						   ? attachment_map__find(&traced->attached,

@@ -154,8 +154,9 @@ static void leave_alone(
 {
 	log__warn("process %u: it runs under %s, so its heap cannot be seen from outside",
 		event->pid, translator);
+	links__free(traced->kept);
 	links__free(traced->links);
-	traced->links = NULL;
+	traced->kept = traced->links = NULL;
 	traced->is_translated = true;
 }
 
@@ -211,6 +212,21 @@ static void handle_exit(struct tracer *tracer, const struct event_process *event
 			event->header.process, event->exit_status, tracer->traced.size);
 }
 
+static void handle_first_ended(struct tracer *tracer, const struct event_process *event)
+{
+	struct traced *traced = find_image(tracer, event);
+	pid_t tid = (pid_t)event->header.tid;
+	struct error error = {0};
+
+	if (!traced || (tid != (pid_t)event->pid && tid != traced->keeper) ||
+		!tracer__keep_probes(tracer, event->pid, traced, &error))
+		return;
+	log__warn("process %d goes on without its first thread, and its probes cannot be kept in "
+		  "place: %s",
+		event->pid, error.message);
+	tracer->late_attachments++;
+}
+
 /*
  * Looks for code that was made at run time. Where stacks lead astray for other reasons there is
  * none to be found: then ever more rarely.
@@ -264,6 +280,9 @@ int tracer__follow(void *context, void *data, size_t size)
 		break;
 	case EVENT_UNKNOWN_CODE:
 		handle_unknown_code(tracer, event);
+		break;
+	case EVENT_FIRST_ENDED:
+		handle_first_ended(tracer, event);
 		break;
 	case EVENT_CODE_NAMES:
 		if (tracer->callbacks.named)

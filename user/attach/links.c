@@ -370,6 +370,29 @@ int links__attach(struct links *links, const struct link_request *request, struc
 	return attach_each(links, request, path, error);
 }
 
+int links__keep_in_place(
+	struct links *links, const struct link_request *request, struct error *error)
+{
+	char path[64];
+	int err = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", request->file_fd);
+	for (size_t i = 0; i < request->site_count && !err; i++) {
+		const struct probe_site *site = &request->sites[i];
+		int fd = open_perf_uprobe(
+			path, site->offset, site->counter_offset, request->pid, false);
+
+		if (is_about_site(fd))
+			fd = open_perf_uprobe(path, site->entry_offset, site->counter_offset,
+				request->pid, false);
+		if (fd >= 0)
+			err = keep(links, fd, error);
+		else if (!is_about_site(fd))
+			err = describe_error(request, site->name, fd, error);
+	}
+	return err;
+}
+
 int links__attach_btf_tracepoint(
 	struct links *links, const struct bpf_program *program, struct error *error)
 {

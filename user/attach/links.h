@@ -60,6 +60,14 @@ struct link_request {
  */
 int links__attach(struct links *links, const struct link_request *request, struct error *error);
 
+/*
+ * Opens events without a program at the request's sites, for thread request->pid: as long as that
+ * thread lives, the kernel leaves the probes there in place, whichever links it takes for gone.
+ * Returns 0, or with @error set a negative errno (-ESRCH: the thread has ended).
+ */
+int links__keep_in_place(
+	struct links *links, const struct link_request *request, struct error *error);
+
 /* Attaches a loaded program of section "tp_btf/..." to the tracepoint it names. 0 or -errno. */
 int links__attach_btf_tracepoint(
 	struct links *links, const struct bpf_program *program, struct error *error);

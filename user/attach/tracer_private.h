@@ -35,6 +35,8 @@ struct traced {
 	uint64_t looked_ns;		/* when unknown code last made us look */
 	uint32_t in_vain;		/* how often since then nothing was new */
 	struct links *links;		/* NULL: none yet */
+	struct links *kept;		/* first_thread.c; NULL: its first thread lives */
+	pid_t keeper;			/* the thread that they belong to */
 	struct attachment_map attached; /* by module id */
 	bool has_loader;		/* it maps a loader whose hook is probed */
 	bool watches_throws;		/* it has functions that exceptions may leave */
@@ -160,6 +162,24 @@ void tracer__forget_own_calls(struct tracer *tracer, uint32_t process);
 
 /* How many such calls their threads have left, and most likely forever. */
 uint64_t tracer__left_own_calls(const struct tracer *tracer);
+
+/*
+ * The plan for a file, made when it is first asked for; an empty one if there is nothing to probe,
+ * NULL with @error set if it cannot be had. The tracer's.
+ */
+const struct probe_plan *tracer__plan_of(
+	struct tracer *tracer, const struct attachment *attachment, struct error *error);
+
+/* --- first_thread.c */
+
+/*
+ * The process's first thread has ended, and the kernel takes its links for links to none: the next
+ * tracer that lets go of the same function takes this process's probes out, and new libraries get
+ * none. Keeps all its probes in place by another of its threads; to be called again when that
+ * thread ends and when probes have come. Returns 0, or with @error set a negative errno.
+ */
+int tracer__keep_probes(
+	struct tracer *tracer, pid_t pid, struct traced *traced, struct error *error);
 
 /* --- follow.c */
 
