@@ -91,3 +91,10 @@ FORKING='while [ ! -e enough ]; do sleep 0.05; done'
 	expect_error 1 "valgrind"
 	kill -0 "${STARTED[0]}"
 }
+
+@test "a program that copies its own code dies of the probes, is explained, and lives without" {
+	run -133 timeout 60 "$MEMTRACE" --exit-status --hold=20s -- "$TARGETS/moves_itself-static"
+	[[ $(tr -s '\n ' ' ' <<<"$output") == *"SIGTRAP ended it: a program that copies its own code"* ]] || fail "$output"
+	run -0 timeout 60 "$MEMTRACE" --exit-status --mode growth -- "$TARGETS/moves_itself-static"
+	[[ $output == *moved* ]] || fail "$output"
+}

@@ -3,9 +3,11 @@
 #include "cmd/trace_report.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -214,6 +216,19 @@ static int note_samples(struct trace_report *report, struct report *out)
 		human__exact(out->heap.counts.alloc_count).text, human__exact(seen).text);
 }
 
+/* A probe is a breakpoint in the code: one that ran elsewhere ends the program. */
+static int note_trap(struct trace_report *report, struct report *out)
+{
+	int status = out->run.exit_status;
+
+	if (!out->run.has_ended || !WIFSIGNALED(status) || WTERMSIG(status) != SIGTRAP ||
+		report->source.options->mode == MODE_GROWTH)
+		return 0;
+	return report__note(out,
+		"SIGTRAP ended it: a program that copies its own code, onto huge pages for "
+		"instance, copies the probes with it. --mode growth and memtrace heap place none.");
+}
+
 /* An allocator that nobody has mapped under the name that was given: a typing error, or too soon.
  */
 static int note_missing_allocators(struct trace_report *report, struct report *out)
@@ -403,6 +418,8 @@ static int name_report(struct trace_report *report, struct report *out)
 		err = report__note(out,
 			"out of memory: the kernel has chosen process %d to be killed.",
 			report->victim);
+	if (!err)
+		err = note_trap(report, out);
 	return err ? err : note_holds(report, out);
 }
 
