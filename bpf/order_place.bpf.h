@@ -39,9 +39,6 @@ struct {
 	__type(value, struct order_places);
 } order_place_map SEC(".maps");
 
-/* Words of the stack that are read at once: most frames have their return addresses in them. */
-#define CALL_WORDS 16
-
 struct order_call {
 	struct pt_regs *regs;
 	struct order_thread *thread;
@@ -50,13 +47,14 @@ struct order_call {
 	__u64 caller;
 	__u64 signature;
 	__u32 facts; /* in: of the function; out: with those of the lock */
-	__u32 read;  /* whether `words` is what lies on the stack */
-	__u64 words[CALL_WORDS];
+	__u32 read;  /* whether the thread's `words` are what lies on the stack */
 };
 
 static __always_inline void read_words(struct order_call *call)
 {
-	call->read = !bpf_probe_read_user(call->words, sizeof(call->words), (void *)call->sp);
+	struct order_thread *thread = call->thread;
+
+	call->read = !bpf_probe_read_user(thread->words, sizeof(thread->words), (void *)call->sp);
 }
 
 static __always_inline __u64 read_slot(const struct order_call *call, __u32 slot)
@@ -69,7 +67,7 @@ static __always_inline __u64 read_slot(const struct order_call *call, __u32 slot
 		/* For the verifier, as in held_at. */
 		slot &= CALL_WORDS - 1;
 		barrier_var(slot);
-		return call->words[slot & (CALL_WORDS - 1)];
+		return call->thread->words[slot & (CALL_WORDS - 1)];
 	}
 	bpf_probe_read_user(&value, sizeof(value), (void *)(call->sp + 8ull * slot));
 	return value;
@@ -161,7 +159,7 @@ static __always_inline __u64 find_place(struct order_call *call)
 
 #ifdef __TARGET_ARCH_x86
 	read_words(call);
-	call->caller = call->words[0];
+	call->caller = thread->words[0];
 	if (!call->read)
 		bpf_probe_read_user(&call->caller, sizeof(call->caller), (void *)call->sp);
 #else

@@ -18,6 +18,9 @@ struct order_try {
 	__u32 continues; /* of musl: it does the work of a call that was noted */
 };
 
+/* Words of the stack that are read at once: most frames have their return addresses in them. */
+#define CALL_WORDS 16
+
 struct order_thread {
 	__u64 mm; /* of the program that it runs: another one after exec */
 	__u64 held_hash;
@@ -33,6 +36,8 @@ struct order_thread {
 	__u32 slept; /* it sleeps, or slept, in the call for last_lock */
 	__u32 count;
 	struct order_try pending;
+	/* Of the call's stack; not on the program's own: Linux 6.1 has 512 bytes for all calls. */
+	__u64 words[CALL_WORDS];
 	/* Sent as they lie here, one behind the other. */
 	struct order_nested event;
 	struct order_held held[ORDER_MAX_HELD];
