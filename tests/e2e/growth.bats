@@ -44,6 +44,13 @@ expect_about()
 		add >= 24 * 1048576' true
 }
 
+@test "huge pages are told from small ones" {
+	grep -q '\[never\]' /sys/kernel/mm/transparent_hugepage/enabled && skip "no huge pages here"
+	trace_attached --mode growth -- "$TARGETS/grows" huge
+	expect_about live_bytes grow_by_huge_pages 32
+	expect_about live_bytes grow_by_small_pages 16
+}
+
 @test "launched, followed and recorded: a child's growth, in the formats of a report" {
 	start_memtrace --mode growth -f -o run.mtr -- "$TARGETS/grows" fork
 	finish "$TRACER" || fail "memtrace ended with status $?"

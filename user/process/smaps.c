@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -187,4 +188,80 @@ int pagemap__read(int fd, uint64_t address, size_t count, uint64_t *entries)
 		got += n;
 	}
 	return 0;
+}
+
+/* linux/fs.h of 6.7: what PAGEMAP_SCAN is asked with, and what it answers. */
+struct scanned_region {
+	uint64_t start;
+	uint64_t end;
+	uint64_t categories;
+};
+
+struct scan_arguments {
+	uint64_t size;
+	uint64_t flags;
+	uint64_t start;
+	uint64_t end;
+	uint64_t walk_end;
+	uint64_t regions;
+	uint64_t region_count;
+	uint64_t max_pages;
+	uint64_t category_inverted;
+	uint64_t category_mask;
+	uint64_t category_anyof_mask;
+	uint64_t return_mask;
+};
+
+#define SCAN_PAGES _IOWR('f', 16, struct scan_arguments)
+#define SCAN_IS_PRESENT (1 << 3)
+#define SCAN_IS_HUGE (1 << 6)
+
+static int scan_is_huge(int fd, uint64_t address)
+{
+	struct scanned_region region = {0};
+	struct scan_arguments arguments = {
+		.size = sizeof(arguments),
+		.start = address & -(uint64_t)PAGE,
+		.end = (address & -(uint64_t)PAGE) + PAGE,
+		.regions = (uintptr_t)&region,
+		.region_count = 1,
+		.category_mask = SCAN_IS_PRESENT,
+		.return_mask = SCAN_IS_PRESENT | SCAN_IS_HUGE,
+	};
+	int count = ioctl(fd, SCAN_PAGES, &arguments);
+
+	if (count < 0)
+		return errno == ENOTTY || errno == EINVAL ? -ENOTSUP : -ESRCH;
+	return count ? (region.categories & SCAN_IS_HUGE) != 0 : -ENOENT;
+}
+
+/* The kernel's admin-guide/mm/pagemap.rst: bits 0-54 are the frame's number, 0 for who may not see
+ * it. */
+#define PAGEMAP_FRAME ((1ull << 55) - 1)
+#define KPF_THP (1ull << 22)
+
+static int flags_are_huge(int fd, uint64_t address)
+{
+	uint64_t entry, flags = 0;
+	int err = pagemap__read(fd, address & -(uint64_t)PAGE, 1, &entry), file;
+
+	if (err)
+		return err;
+	if (!(entry & PAGEMAP_PRESENT))
+		return -ENOENT;
+	file = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	if (!(entry & PAGEMAP_FRAME) || file < 0 ||
+		pread(file, &flags, sizeof(flags), (entry & PAGEMAP_FRAME) * sizeof(flags)) !=
+			sizeof(flags))
+		err = -ENOTSUP;
+	if (file >= 0)
+		close(file);
+	return err ? err : (flags & KPF_THP) != 0;
+}
+
+int pagemap__is_huge(int fd, uint64_t address)
+{
+	int huge = scan_is_huge(fd, address);
+
+	return huge == -ENOTSUP ? flags_are_huge(fd, address) : huge;
 }

@@ -42,4 +42,11 @@ int pagemap__open(pid_t pid, struct error *error);
 /* Reads the entries of @count pages from @address on. 0, or -ESRCH where the process is gone. */
 int pagemap__read(int fd, uint64_t address, size_t count, uint64_t *entries);
 
+/*
+ * Whether the page at @address is part of a huge one: 1 or 0; -ENOENT: no page is there; -ESRCH:
+ * the process is gone; -ENOTSUP: neither this kernel (before 6.7) nor /proc/kpageflags, which needs
+ * CAP_SYS_ADMIN, tells.
+ */
+int pagemap__is_huge(int fd, uint64_t address);
+
 #endif

@@ -9,9 +9,6 @@
 #include "process/huge_page_setting.h"
 #include "process/smaps.h"
 
-/* Small pages in a huge one: 512 of 4 KiB; arm64 with pages of 64 KiB has 8192. */
-#define MOST_ENTRIES 8192
-
 /* The kernel's, which never changes: read once, and not for each record. The reader's thread alone
  * asks. */
 static uint64_t huge_page_bytes(void)
@@ -25,30 +22,30 @@ static uint64_t huge_page_bytes(void)
 	return bytes;
 }
 
-static bool is_filled(pid_t tid, uint64_t start, size_t count)
+/*
+ * Whether a huge page came. Of a process that is gone, or of a page that went at once, as it was
+ * with the last one that could be asked about.
+ */
+static bool is_huge(pid_t tid, uint64_t address)
 {
-	uint64_t entries[MOST_ENTRIES];
-	int fd = pagemap__open(tid, NULL);
-	bool filled = true;
+	static bool last;
+	int fd = pagemap__open(tid, NULL), huge;
 
 	if (fd < 0)
-		return true;
-	if (!pagemap__read(fd, start, count, entries))
-		for (size_t i = 0; i < count; i++)
-			filled &= (entries[i] & PAGEMAP_PRESENT) != 0;
+		return last;
+	huge = pagemap__is_huge(fd, address);
 	close(fd);
-	return filled;
+	if (huge >= 0)
+		last = huge;
+	return last;
 }
 
 void huge_pages__resolve(struct event_alloc *fault)
 {
-	uint64_t page = sysconf(_SC_PAGESIZE), huge = huge_page_bytes(), start;
+	uint64_t page = sysconf(_SC_PAGESIZE), huge = huge_page_bytes();
 
-	if (!huge || huge / page > MOST_ENTRIES)
+	if (!huge || !is_huge(fault->header.tid, fault->address))
 		return;
-	start = fault->address & -huge;
-	if (!is_filled(fault->header.tid, start, huge / page))
-		return;
-	fault->address = start;
+	fault->address &= -huge;
 	fault->size *= huge / page;
 }

@@ -8,8 +8,8 @@
 
 /*
  * Makes the record of a fault that may have brought in a huge page (PAGE_FAULT_MAY_BE_HUGE) one of
- * a huge page if that is there: if all small pages are that it would have. Of a process that is
- * gone it is one.
+ * a huge page if such a page is there. Where nobody can be asked any more it is as the last one
+ * was.
  */
 void huge_pages__resolve(struct event_alloc *fault);
 

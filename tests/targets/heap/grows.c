@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /*
- * grows [fork]: touches 24 MiB in keep_it, which stay, by malloc; 16 MiB in move_it, which mremap
- * moves; 32 MiB in unmap_it and 16 MiB in advise_it, which are given back. With "fork" a child does
- * it. Between the gates.
+ * grows [fork | huge]: touches 24 MiB in keep_it, which stay, by malloc; 16 MiB in move_it, which
+ * mremap moves; 32 MiB in unmap_it and 16 MiB in advise_it, which are given back. With "fork" a
+ * child does it. With "huge" it touches 32 MiB by huge pages, and 16 MiB by small ones instead.
+ * Between the gates.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,35 @@ DISTINCT static void advise_it(void)
 	madvise(kept, 16 * MIB, MADV_DONTNEED);
 }
 
+#define HUGE (2 * MIB)
+
+static char *map_aligned(size_t bytes)
+{
+	char *memory = map(bytes + HUGE);
+
+	return (char *)(((uintptr_t)memory + HUGE - 1) & -(uintptr_t)HUGE);
+}
+
+/* By huge pages, where the machine makes them for who asks. */
+DISTINCT static void grow_by_huge_pages(void)
+{
+	kept = map_aligned(32 * MIB);
+	madvise(kept, 32 * MIB, MADV_HUGEPAGE);
+	memset(kept, 1, 32 * MIB);
+	kept[0] = 2; /* no tail call */
+}
+
+/* By small pages, where huge ones would be made if there were none before. */
+DISTINCT static void grow_by_small_pages(void)
+{
+	kept = map_aligned(16 * MIB);
+	for (size_t i = 0; i < 16 * MIB; i += HUGE)
+		kept[i] = 1;
+	madvise(kept, 16 * MIB, MADV_HUGEPAGE);
+	memset(kept, 1, 16 * MIB);
+	kept[0] = 2;
+}
+
 static void grow(void)
 {
 	keep_it();
@@ -72,16 +102,22 @@ static void grow(void)
 int main(int argc, char **argv)
 {
 	struct truth truth = {0};
+	bool forks = argc > 1 && !strcmp(argv[1], "fork");
+	bool huge = argc > 1 && !strcmp(argv[1], "huge");
 	pid_t child = 0;
 
 	truth__open();
-	if (argc > 1)
+	if (forks)
 		child = fork();
-	if (!child)
+	if (huge) {
+		grow_by_huge_pages();
+		grow_by_small_pages();
+	} else if (!child) {
 		grow();
-	if (argc > 1 && !child)
+	}
+	if (forks && !child)
 		_exit(0);
-	if (argc > 1)
+	if (forks)
 		waitpid(child, NULL, 0);
 	truth__close(&truth, false);
 	return 0;
