@@ -13,8 +13,8 @@
 #   make package    a Debian package for this release, in build/
 #   make vmlinux    regenerate vmlinux/vmlinux.h from this kernel's BTF
 #   make format     clang-format over the tree
-# ARCH=arm64 cross-compiles; V=1 shows the commands; SANITIZE=1 builds with clang's ASan and UBSan
-# in build/sanitize, so that libFuzzer can use it, too; SANITIZE=thread with TSan in build/thread.
+# ARCH=arm64 cross-compiles; V=1 shows the commands; SANITIZE=1 builds with ASan and UBSan
+# in build/sanitize, SANITIZE=thread with TSan in build/thread.
 
 ARCH ?= $(shell uname -m | sed 's/aarch64/arm64/')
 HOST_ARCH := $(shell uname -m | sed 's/aarch64/arm64/')
@@ -34,20 +34,6 @@ VERSION := $(shell scripts/version)
 
 WARNINGS := -Wall -Wextra -Werror -Wno-unused-parameter
 CFLAGS ?= -O2 -g
-ifdef SANITIZE
-# TSan does not understand fences; what relies on them (the code log, the unwind maps) it may report.
-ifeq ($(SANITIZE),thread)
-SANITIZERS := -fsanitize=thread -Wno-tsan
-else
-SANITIZERS := -fsanitize=fuzzer-no-link,address,undefined
-CC := $(CLANG)
-CFLAGS := -O1 -g
-# gcc's, which everything is built with as well, are those that count.
-WARNINGS :=
-endif
-CFLAGS += $(SANITIZERS)
-LDFLAGS += $(SANITIZERS)
-endif
 ALL_CFLAGS := $(CFLAGS) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE \
 	-DMEMTRACE_ARCH_$(BPF_TARGET_ARCH) -Iuser -Ibpf -I$(BUILD)/bpf -I$(BUILD)/generated -fno-omit-frame-pointer
 BPF_CFLAGS := -O2 -g -Wall -Werror -mcpu=v3 -D__TARGET_ARCH_$(BPF_TARGET_ARCH) -Ivmlinux -Ivmlinux/$(ARCH) -Ibpf
@@ -60,6 +46,12 @@ ifneq ($(CROSS),)
 CROSS_LIBRARIES := /usr/local/$(CROSS:-=)
 ALL_CFLAGS += -isystem $(CROSS_LIBRARIES)/include
 LDFLAGS += -L$(CROSS_LIBRARIES)/lib
+endif
+ifdef SANITIZE
+# TSan does not understand fences; what relies on them (the code log, the unwind maps) it may report.
+SANITIZERS := -fsanitize=$(if $(filter thread,$(SANITIZE)),thread -Wno-tsan,address,undefined)
+ALL_CFLAGS += $(SANITIZERS)
+LDFLAGS += $(SANITIZERS)
 endif
 
 Q := $(if $(filter 1,$(V)),,@)
