@@ -97,7 +97,13 @@ static __always_inline __u64 stack_start(__u64 sp, bool *made)
 	return start > sp && start - sp < MAX_STACK ? start : 0;
 }
 
-/* A lock that is met for the first time at a place, which may be on the thread's stack. */
+/* Whether @lock may be on the thread's stack, and is none that is known to be there. */
+static __always_inline bool may_be_new_on_stack(
+	const struct order_thread *thread, __u64 lock, __u64 sp)
+{
+	return lock - sp < MAX_STACK && (lock < thread->stack_low || lock > thread->stack_high);
+}
+
 static __noinline int note_stack_lock(struct order_thread *thread, __u64 lock, __u64 sp)
 {
 	bool made;

@@ -178,6 +178,9 @@ static __always_inline __u64 find_place(struct order_call *call)
 		if (place->check != check_of(place, call->signature) ||
 			place->outer != outer_frames(place, call))
 			continue;
+		/* It may be known from a thread that had the same stack before. */
+		if (may_be_new_on_stack(thread, call->lock, call->sp))
+			note_stack_lock(thread, call->lock, call->sp);
 		call->facts = place->facts;
 		return place->stack;
 	}
