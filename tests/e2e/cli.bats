@@ -107,8 +107,8 @@ complete_words()
 	[ "$(complete_words memtrace watch --thr)" = --threshold= ]
 	[ -z "$(complete_words memtrace top --form)" ]
 	[ "$(complete_words memtrace -F sp)" = speedscope ]
-	[ "$(complete_words memtrace contention -F '')" = 'folded pprof speedscope dot' ]
-	[ -z "$(complete_words memtrace contention -F htm)" ]
+	[ "$(complete_words memtrace contention -F '')" = 'folded pprof speedscope dot html' ]
+	[ -z "$(complete_words memtrace contention -F jso)" ]
 	[[ " $(complete_words memtrace -- tru) " == *" true "* ]]
 	[[ " $(complete_words memtrace -p '') " == *" $$ "* ]]
 }

@@ -52,9 +52,8 @@ static const struct argp_option option_table[] = {
 		"(PYTHONMALLOC=malloc)",
 		0},
 	{"mode", OPT_MODE, "MODE", 0,
-		"exact (default: every allocation), growth (no probes: which call paths make "
-		"resident memory grow, by samples of page faults) or samples (only what the "
-		"program's allocator samples itself, by USDT probes)",
+		"exact (default), growth (no probes: samples of the page faults that make "
+		"resident memory grow) or samples (those that an allocator takes itself, by USDT)",
 		0},
 	{"usdt", OPT_USDT, "PROVIDER[:ALLOC[:FREE]]", 0,
 		"Read an allocator's own samples from these USDT probes, too, as from "
