@@ -96,7 +96,7 @@ expect_mapped()
 
 @test "Python's pool is named with the switch that opens it" {
 	require_command python3
-	"$MEMTRACE" -- /usr/bin/python3 -c 'x = [str(i) for i in range(200000)]' >out 2>err
+	"$MEMTRACE" -- python3 -c 'x = [str(i) for i in range(200000)]' >out 2>err
 	grep -q "Python's pool: --python-allocator" out || fail "$(cat out)"
 }
 
