@@ -174,15 +174,9 @@ static __always_inline bool set_registers(struct unwind_walk *walk, struct task_
 	if (!regs)
 		return false;
 #ifdef __TARGET_ARCH_x86
-	walk->pc = regs->ip;
-	walk->sp = regs->sp;
-	walk->bp = regs->bp;
-	walk->bx = regs->bx;
+	unwind__begin(walk, regs, regs->ip, regs->sp);
 #else
-	walk->pc = regs->pc;
-	walk->sp = regs->sp;
-	walk->bp = regs->regs[29];
-	walk->bx = regs->regs[30];
+	unwind__begin(walk, regs, regs->pc, regs->sp);
 #endif
 	return true;
 }

@@ -104,6 +104,7 @@ static __always_inline bool may_be_new_on_stack(
 	return lock - sp < MAX_STACK && (lock < thread->stack_low || lock > thread->stack_high);
 }
 
+/* A lock that is met, and may be on the thread's stack. */
 static __noinline int note_stack_lock(struct order_thread *thread, __u64 lock, __u64 sp)
 {
 	bool made;

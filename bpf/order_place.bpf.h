@@ -6,6 +6,7 @@
 
 #include "order_gone.bpf.h"
 #include "order_lock.bpf.h"
+#include "unwind_begin.bpf.h"
 
 /* In heap.bpf.c, which has the walker. */
 extern __u64 capture_stack_from(struct thread_state *state, __u32 limit);
@@ -85,18 +86,9 @@ static __always_inline __u64 check_of(const struct order_place *place, __u64 sig
 	       ((__u32)place->slots[0] << 16 | place->slots[1]);
 }
 
-static __always_inline void set_walk(struct thread_state *state, const struct order_call *call)
+static __always_inline void begin_walk(struct thread_state *state, const struct order_call *call)
 {
-	struct pt_regs *ctx = call->regs;
-
-	state->walk.pc = call->caller;
-	state->walk.sp = RETURN_SP(call->sp);
-	state->walk.bp = PT_REGS_FP(ctx);
-#ifdef __TARGET_ARCH_x86
-	state->walk.bx = ctx->bx;
-#else
-	state->walk.bx = ctx->regs[30];
-#endif
+	unwind__begin(&state->walk, call->regs, call->caller, RETURN_SP(call->sp));
 }
 
 /* Where the return address of the frame @depth above the caller is; 0: it cannot be said. */
@@ -106,7 +98,7 @@ static __always_inline __u16 find_slot(
 #ifdef __TARGET_ARCH_x86
 	__u64 distance;
 
-	set_walk(state, call);
+	begin_walk(state, call);
 	walk_stack_from(state, depth);
 	distance = state->walk.sp - 8 - call->sp;
 	return state->walk.record.frame_count == depth && state->walk.pc && !(distance & 7) &&
@@ -131,7 +123,7 @@ static __noinline __u64 take_place(struct order_call *call, struct order_places 
 	place.slots[0] = find_slot(state, call, 1);
 	place.slots[1] = find_slot(state, call, 2);
 	place.outer = outer_frames(&place, call);
-	set_walk(state, call);
+	begin_walk(state, call);
 	place.stack = capture_stack_from(state, order_max_frames);
 	call->facts = place.facts = read_facts(call->lock, call->facts);
 	place.check = check_of(&place, call->signature);

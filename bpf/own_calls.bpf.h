@@ -162,14 +162,7 @@ __noinline int find_own_call(struct thread_state *state)
 
 static __always_inline enum own_place own_place(struct pt_regs *ctx, struct thread_state *state)
 {
-	state->walk.pc = PT_REGS_IP(ctx);
-	state->walk.sp = PT_REGS_SP(ctx);
-	state->walk.bp = PT_REGS_FP(ctx);
-#ifdef __TARGET_ARCH_x86
-	state->walk.bx = ctx->bx;
-#else
-	state->walk.bx = ctx->regs[30];
-#endif
+	unwind__begin(&state->walk, ctx, PT_REGS_IP(ctx), PT_REGS_SP(ctx));
 	return find_own_call(state);
 }
 

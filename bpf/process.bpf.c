@@ -412,8 +412,11 @@ int loader_entry_held(struct pt_regs *ctx)
 	return 0;
 }
 
-/* Since Linux 6.8 the tracepoint has the task; before, its number alone. */
-const volatile bool victim_is_task;
+/* Since Linux 6.8 the tracepoint has the task, and its record the user; before, the number alone.
+ */
+struct trace_event_raw_mark_victim___user {
+	__u32 uid;
+} __attribute__((preserve_access_index));
 
 /* The kernel has chosen a process to be killed, for want of memory. */
 SEC("tp_btf/mark_victim")
@@ -424,7 +427,7 @@ int oom_victim(__u64 *ctx)
 	__u32 tgid;
 
 	/* Each with its own load: the verifier lets no half of a pointer be kept. */
-	if (victim_is_task) {
+	if (bpf_core_field_exists(struct trace_event_raw_mark_victim___user, uid)) {
 		tgid = tgid_of((struct task_struct *)ctx[0]);
 	} else {
 		__u64 number = ctx[0];

@@ -129,14 +129,7 @@ static __always_inline void walk_tables(
 {
 	struct unwind_walk *walk = &state->walk;
 
-	walk->pc = pc;
-	walk->sp = sp;
-	walk->bp = PT_REGS_FP(ctx);
-#ifdef __TARGET_ARCH_x86
-	walk->bx = ctx->bx;
-#else
-	walk->bx = ctx->regs[30];
-#endif
+	unwind__begin(walk, ctx, pc, sp);
 	walk->hash = stack_seed(state);
 	unwind__walk(walk, state->process, max_frames, UNWIND_FROM_RETURN);
 	if (walk->met_unknown)

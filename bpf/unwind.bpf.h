@@ -6,7 +6,7 @@
  * fds of unwind_spaces, unwind_ranges, unwind_segments and the mapped `unwind_shared`.
  *
  *	struct unwind_walk *w = ...;	in task storage, see unwind.h
- *	w->pc = ip; w->sp = sp; w->bp = bp; w->bx = bx; w->hash = seed;
+ *	unwind__begin(w, registers, ip, sp); w->hash = seed;
  *	stop = unwind__walk(w, process, limit, UNWIND_FROM_RETURN);
  *
  * Kernels 6.1 and newer: bpf_loop, one verification of the loop's body.
@@ -19,6 +19,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "unwind.h"
+#include "unwind_begin.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

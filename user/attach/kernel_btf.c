@@ -69,10 +69,13 @@ static void note_type(struct kernel_type *types, size_t count, const struct btf_
 	const struct bytes *strings, int number)
 {
 	for (size_t i = 0; i < count; i++) {
-		size_t length = strlen(types[i].name) + 1;
+		size_t length;
 
-		if (types[i].kind == BTF_INFO_KIND(type->info) && types[i].number < 0 &&
-			type->name_off < bytes__left(strings) &&
+		/* Most types end here: there are 130,000 of them. */
+		if (types[i].kind != BTF_INFO_KIND(type->info) || types[i].number > 0)
+			continue;
+		length = strlen(types[i].name) + 1;
+		if (type->name_off < bytes__left(strings) &&
 			length <= bytes__left(strings) - type->name_off &&
 			!memcmp(strings->at + type->name_off, types[i].name, length))
 			types[i].number = number;

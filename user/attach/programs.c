@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 /* Which of the BPF programs are loaded: those that this kernel and the options of the run want. */
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/btf.h>
 #include <string.h>
 
+#include "attach/kernel_btf.h"
 #include "attach/kernel_function.h"
 #include "attach/tracer_private.h"
 #include "base/log.h"
@@ -210,27 +211,16 @@ static void choose_holding_programs(struct tracer *tracer)
 /* Whom the kernel chooses when memory runs out, where that is asked for. */
 static int choose_victim_program(struct tracer *tracer, struct error *error)
 {
-	const struct btf_type *pointer, *call = NULL;
-	struct btf *btf;
-	int number;
+	struct kernel_type tracepoint = {.name = "btf_trace_mark_victim", .kind = BTF_KIND_TYPEDEF};
 
 	bpf_program__set_autoload(tracer->skel->progs.oom_victim, tracer->callbacks.victim);
 	if (!tracer->callbacks.victim)
 		return 0;
-	btf = btf__load_vmlinux_btf();
-	number = btf ? btf__find_by_name_kind(btf, "btf_trace_mark_victim", BTF_KIND_TYPEDEF)
-		     : -ENOENT;
-	if (number > 0) {
-		pointer = btf__type_by_id(btf, btf__type_by_id(btf, number)->type);
-		call = pointer ? btf__type_by_id(btf, pointer->type) : NULL;
-		/* (context, task, uid), before Linux 6.8 (context, pid). */
-		tracer->skel->rodata->victim_is_task = call && btf_vlen(call) > 2;
-	}
-	btf__free(btf);
-	return call ? 0
-		    : error__set(error, -EOPNOTSUPP,
-			      "--oom: this kernel does not tell which process it kills when memory "
-			      "runs out (tracepoint oom:mark_victim)");
+	if (!kernel_btf__find(&tracepoint, 1) && tracepoint.number > 0)
+		return 0;
+	return error__set(error, -EOPNOTSUPP,
+		"--oom: this kernel does not tell which process it kills when memory runs out "
+		"(tracepoint oom:mark_victim)");
 }
 
 int tracer__choose_programs(struct tracer *tracer, struct error *error)

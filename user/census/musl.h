@@ -30,7 +30,6 @@
  */
 #define MUSL_HEADER 4u
 #define MUSL_CLASSES 48u
-#define MUSL_CLASS_MAPPED 63u
 
 /* A group, and its meta as it was read. */
 struct musl_group {
