@@ -32,7 +32,7 @@ struct order_thread {
 	__u64 stack_low; /* of the locks on its own stack; 0: there are none */
 	__u64 stack_high;
 	__u32 has_stack_locks; /* or had */
-	__u32 slept; /* it sleeps, or slept, in the call for last_lock */
+	__u32 slept;	       /* it sleeps, or slept, in the call for last_lock */
 	__u32 count;
 	struct order_try pending;
 	/* Of the call's stack; not on the program's own: Linux 6.1 has 512 bytes for all calls. */

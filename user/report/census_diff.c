@@ -3,20 +3,16 @@
 #include "report/census_diff.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/text.h"
 #include "report/census_json.h"
+#include "report/document.h"
 #include "report/human.h"
 #include "report/json_writer.h"
 
-/* A larger document was not written by memtrace. */
-#define MAX_FILE (1ull << 30)
 #define TOP 10
 
 /* Where a part is in the document, and the keys of its items. */
@@ -30,31 +26,17 @@ static const struct {
 
 bool census_diff__is_census(const char *path)
 {
-	/* Neither waits for a FIFO's writer nor gets a terminal. */
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	char first = '\0';
-	bool is = fd >= 0 && pread(fd, &first, 1, 0) == 1 && first == '{';
+	char first[2];
 
-	if (fd >= 0)
-		close(fd);
-	return is;
+	return document__read_head(path, first, sizeof(first));
 }
 
 int census_diff__load(const char *path, json_t **out, struct error *error)
 {
-	json_error_t at;
-	size_t size;
-	char *text;
-	int err = file__read(path, MAX_FILE, &text, &size);
+	int err = document__load(path, "a census", out, error);
 
-	*out = NULL;
 	if (err)
-		return error__set(error, err, "%s: %s", path, strerror(-err));
-	*out = json_loadb(text, size, 0, &at);
-	free(text);
-	if (!*out)
-		return error__set(
-			error, -EINVAL, "%s is not a census: %s (line %d)", path, at.text, at.line);
+		return err;
 	if (json_integer_value(json_object_get(*out, "version")) == CENSUS_JSON_VERSION &&
 		json_is_object(json_object_get(*out, "account")))
 		return 0;

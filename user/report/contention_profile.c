@@ -3,16 +3,12 @@
 #include "report/contention_profile.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/file.h"
+#include "report/document.h"
 
-/* A larger document was not written by memtrace. */
-#define MAX_FILE (1ull << 30)
 /* The profile's name stands within so many bytes from the beginning. */
 #define HEAD_SIZE 256
 
@@ -27,17 +23,10 @@ struct contention_profile {
 
 bool contention_profile__is_one(const char *path)
 {
-	/* Neither waits for a FIFO's writer nor gets a terminal. */
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	char head[HEAD_SIZE + 1];
-	ssize_t size = fd >= 0 ? pread(fd, head, HEAD_SIZE, 0) : -1;
 
-	if (fd >= 0)
-		close(fd);
-	if (size <= 0 || head[0] != '{')
-		return false;
-	head[size] = '\0';
-	return strstr(head, "\"profile\"") && strstr(head, "\"contention\"");
+	return document__read_head(path, head, sizeof(head)) && strstr(head, "\"profile\"") &&
+	       strstr(head, "\"contention\"");
 }
 
 static uint64_t number_of(const json_t *object, const char *key)
@@ -302,18 +291,10 @@ static int read_document(struct contention_profile *profile)
 
 static int parse_file(const char *path, json_t **out, struct error *error)
 {
-	json_error_t at;
-	size_t size;
-	char *text;
-	int err = file__read(path, MAX_FILE, &text, &size);
+	int err = document__load(path, "a profile of contention", out, error);
 
 	if (err)
-		return error__set(error, err, "%s: %s", path, strerror(-err));
-	*out = json_loadb(text, size, 0, &at);
-	free(text);
-	if (!*out)
-		return error__set(error, -EINVAL, "%s is not a profile of contention: %s (line %d)",
-			path, at.text, at.line);
+		return err;
 	if (number_of(*out, "version") == CONTENTION_JSON_VERSION && text_of(*out, "profile") &&
 		!strcmp(text_of(*out, "profile"), "contention"))
 		return 0;

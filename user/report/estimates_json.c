@@ -2,7 +2,6 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "report/estimates.h"
 #include "report/json.h"
-#include "report/loss.h"
 
 #define COMPACT_BELOW 3
 
@@ -93,10 +92,7 @@ static void write_site(struct json_writer *json, const struct sampling_summary *
 	put_estimate(json, "alloc_bytes_per_s", scaled(sampled->alloc_bytes, per_second(summary)));
 	if (summary->is_answered)
 		write_survival(json, sampled);
-	if (site->special)
-		json__put_string(json, "unknown", site->special);
-	else
-		json__put_string(json, "stack_end", loss__stop_key(site->stop));
+	json__write_stack_end(json, site);
 	json__write_stack(json, site);
 	json__end_object(json);
 }

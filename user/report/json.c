@@ -265,6 +265,14 @@ static void write_lifetimes(struct json_writer *json, const uint64_t *lifetimes)
 	json__end_array(json);
 }
 
+void json__write_stack_end(struct json_writer *json, const struct report_site *site)
+{
+	if (site->special)
+		json__put_string(json, "unknown", site->special);
+	else
+		json__put_string(json, "stack_end", loss__stop_key(site->stop));
+}
+
 void json__write_stack(struct json_writer *json, const struct report_site *site)
 {
 	json__key(json, "stack");
@@ -341,10 +349,7 @@ static void write_site(
 	report_leaks__write_site(json, report, site);
 	if (report->process_total > 1)
 		write_shares(json, report, site);
-	if (site->special)
-		json__put_string(json, "unknown", site->special);
-	else
-		json__put_string(json, "stack_end", loss__stop_key(site->stop));
+	json__write_stack_end(json, site);
 	if (site->lifetimes)
 		write_lifetimes(json, site->lifetimes);
 	json__write_stack(json, site);
@@ -374,10 +379,7 @@ static void write_mapped_sites(struct json_writer *json, const struct report *re
 		json__put_integer(json, "call_bytes", site->alloc_bytes);
 		if (pool__hint(site))
 			json__put_string(json, "pool", pool__hint(site));
-		if (site->special)
-			json__put_string(json, "unknown", site->special);
-		else
-			json__put_string(json, "stack_end", loss__stop_key(site->stop));
+		json__write_stack_end(json, site);
 		json__write_stack(json, site);
 		json__end_object(json);
 	}

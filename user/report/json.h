@@ -40,6 +40,9 @@ void json__write_report(
 void json__write_run(struct json_writer *json, const struct report_run *run);
 void json__write_events(struct json_writer *json, const struct report *report);
 
+/* Inside an object: how the site's stack ends, or, under "unknown", why it has none. */
+void json__write_stack_end(struct json_writer *json, const struct report_site *site);
+
 /* Inside an object: the key "stack" with the site's frames. */
 void json__write_stack(struct json_writer *json, const struct report_site *site);
 

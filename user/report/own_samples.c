@@ -5,7 +5,6 @@
 #include <math.h>
 
 #include "report/human.h"
-#include "report/loss.h"
 #include "report/words.h"
 
 #define DEFAULT_TOP 10
@@ -177,10 +176,7 @@ static void write_site(
 	put_sums(json, "allocated", &own->allocated);
 	put_sums(json, "live", &own->live);
 	put_sums(json, "at_exit", &own->at_exit);
-	if (site->special)
-		json__put_string(json, "unknown", site->special);
-	else
-		json__put_string(json, "stack_end", loss__stop_key(site->stop));
+	json__write_stack_end(json, site);
 	json__write_stack(json, site);
 	json__end_object(json);
 }
