@@ -45,6 +45,11 @@ struct trace {
 	uint64_t start_ns;
 };
 
+/* --- trace_callbacks.c */
+
+/* What the tracer is to call, with @trace for its context. */
+struct tracer_callbacks trace_callbacks__of(struct trace *trace);
+
 /* --- trace_loop.c: what happens while a run goes on */
 
 /*
