@@ -3,8 +3,9 @@
 #include "cmd/serve_memory.h"
 
 #include <malloc.h>
-#include <stdio.h>
 #include <unistd.h>
+
+#include "process/smaps.h"
 
 /* As memtrace -p: more than that helps nobody. */
 #define MOST_RING (64ull << 20)
@@ -71,15 +72,9 @@ void serve_memory__give_back(void)
 
 uint64_t serve_memory__resident(void)
 {
-	unsigned long long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "re");
+	struct resident_pages pages;
 
-	if (!file)
-		return 0;
-	if (fscanf(file, "%*u %llu", &pages) != 1)
-		pages = 0;
-	fclose(file);
-	return pages * sysconf(_SC_PAGESIZE);
+	return resident_pages__read(0, &pages) ? pages.all * sysconf(_SC_PAGESIZE) : 0;
 }
 
 enum serve_memory_state serve_memory__look(const struct serve_memory *memory)

@@ -2,35 +2,19 @@
 /* SPDX-FileCopyrightText: 2026 the memtrace authors */
 #include "cmd/trace_memory.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "base/clock.h"
-#include "base/file.h"
-
-/* Seven numbers of at most 20 digits, proc_pid_statm(5). */
-#define STATM_LIMIT 256
+#include "process/smaps.h"
 
 /* False: the process is gone, or no longer has memory. */
 static bool read_memory(pid_t pid, struct event_memory *event)
 {
-	uint64_t shared_pages;
-	char path[40], *text;
-	size_t size;
-	int count;
+	struct resident_pages pages;
 
-	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
-	if (file__read(path, STATM_LIMIT, &text, &size))
+	if (!resident_pages__read(pid, &pages))
 		return false;
-	/* "size resident shared ...": shared is file-backed and shared memory. */
-	count = sscanf(text, "%*u %" SCNu64 " %" SCNu64, (uint64_t *)&event->resident_pages,
-		&shared_pages);
-	free(text);
-	if (count != 2 || !event->resident_pages)
-		return false;
-	if (event->resident_pages > shared_pages)
-		event->anonymous_pages = event->resident_pages - shared_pages;
+	event->resident_pages = pages.all;
+	if (pages.all > pages.shared)
+		event->anonymous_pages = pages.all - pages.shared;
 	return true;
 }
 

@@ -156,6 +156,24 @@ void smaps__free(struct smaps *smaps)
 	smaps->memory = NULL;
 }
 
+/* Seven numbers of at most 20 digits. */
+#define STATM_LIMIT 256
+
+bool resident_pages__read(pid_t pid, struct resident_pages *out)
+{
+	char path[40] = "/proc/self/statm", *text;
+	size_t size;
+	int count;
+
+	if (pid)
+		snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+	if (file__read(path, STATM_LIMIT, &text, &size))
+		return false;
+	count = sscanf(text, "%*u %" SCNu64 " %" SCNu64, &out->all, &out->shared);
+	free(text);
+	return count == 2 && out->all;
+}
+
 int pagemap__open(pid_t pid, struct error *error)
 {
 	char path[64];

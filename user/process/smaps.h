@@ -32,6 +32,17 @@ int smaps__parse(const char *text, size_t size, struct smaps *out);
 
 void smaps__free(struct smaps *smaps);
 
+struct resident_pages {
+	uint64_t all;
+	uint64_t shared; /* of files, and shared memory */
+};
+
+/*
+ * Reads /proc/PID/statm (proc_pid_statm(5)); 0: this process's own, whatever number that /proc has
+ * for it. False: the process is gone, or no longer has memory.
+ */
+bool resident_pages__read(pid_t pid, struct resident_pages *out);
+
 /* Bits of an entry of pagemap, one of 8 bytes for each page. */
 #define PAGEMAP_PRESENT (1ull << 63)
 #define PAGEMAP_SWAPPED (1ull << 62)

@@ -42,29 +42,6 @@ void own_samples__free(struct own_samples *samples)
 
 /* --- sums */
 
-static void add(struct own_sums *sums, const struct own_block *block)
-{
-	sums->samples++;
-	sums->bytes += block->size;
-	sums->weight += block->weight;
-	sums->blocks += block->size ? (double)block->weight / block->size : 1;
-	if (block->weight > block->size)
-		sums->variance += (double)block->weight * (block->weight - block->size);
-}
-
-static void subtract(struct own_sums *sums, const struct own_block *block)
-{
-	sums->samples--;
-	sums->bytes -= block->size;
-	sums->weight -= block->weight;
-	sums->blocks -= block->size ? (double)block->weight / block->size : 1;
-	if (block->weight > block->size)
-		sums->variance -= (double)block->weight * (block->weight - block->size);
-	/* What rounding leaves. */
-	if (!sums->samples)
-		sums->blocks = sums->variance = 0;
-}
-
 static void merge(struct own_sums *sums, const struct own_sums *other)
 {
 	sums->samples += other->samples;
@@ -72,6 +49,41 @@ static void merge(struct own_sums *sums, const struct own_sums *other)
 	sums->weight += other->weight;
 	sums->blocks += other->blocks;
 	sums->variance += other->variance;
+}
+
+static struct own_sums sums_of(const struct own_block *block)
+{
+	struct own_sums sums = {
+		.samples = 1,
+		.bytes = block->size,
+		.weight = block->weight,
+		.blocks = block->size ? (double)block->weight / block->size : 1,
+	};
+
+	if (block->weight > block->size)
+		sums.variance = (double)block->weight * (block->weight - block->size);
+	return sums;
+}
+
+static void add(struct own_sums *sums, const struct own_block *block)
+{
+	struct own_sums one = sums_of(block);
+
+	merge(sums, &one);
+}
+
+static void subtract(struct own_sums *sums, const struct own_block *block)
+{
+	struct own_sums one = sums_of(block);
+
+	sums->samples -= one.samples;
+	sums->bytes -= one.bytes;
+	sums->weight -= one.weight;
+	sums->blocks -= one.blocks;
+	sums->variance -= one.variance;
+	/* What rounding leaves. */
+	if (!sums->samples)
+		sums->blocks = sums->variance = 0;
 }
 
 /* --- records */

@@ -244,7 +244,7 @@ static void handle_answer(struct evhttp_request *request, void *context)
 	}
 	if (status / 100 == 2) {
 		if (exporter->failures)
-			fprintf(stderr, "sending to %s again\n", exporter->options.endpoint);
+			log__status("sending to %s again", exporter->options.endpoint);
 		exporter->failures = 0;
 		finish(exporter, EXPORT_LOSSES, count_rejected(exporter, request));
 	} else {
